@@ -1,0 +1,13 @@
+//! The log: a sequence of records a partition, kept until the table has them.
+//!
+//! Knows nothing of Mastodon: keys and values are bytes. The seam is three traits ([`LogWriter`], [`LogReader`],
+//! [`Bookmarks`]); [`conformance`] is the suite that every implementation passes; [`embedded`] is the log
+//! of one process, on disk.
+
+pub mod conformance;
+pub mod embedded;
+mod error;
+mod seam;
+
+pub use error::LogError;
+pub use seam::{Bookmarks, Bounds, Key, LogEvent, LogId, LogReader, LogWriter, Offset, Partition, Record};

@@ -1,0 +1,133 @@
+//! The seam between the loops and a log: two implementations, the embedded log and Kafka.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::LogError;
+
+/// A partition's number, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Partition(pub u32);
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A record's place in its partition, from 0. Offsets only grow; they may have holes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Offset(pub u64);
+
+impl Offset {
+    /// The offset right after this one.
+    pub fn next(self) -> Offset {
+        Offset(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which log this is, for ever: made at random when a log is created, so that a wiped and re-made log is another one.
+/// Letters, digits and `-` only: it is a part of object names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogId(String);
+
+impl LogId {
+    /// Takes `id` if it is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn new(id: impl Into<String>) -> Option<LogId> {
+        let id = id.into();
+        let fits =
+            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        fits.then_some(LogId(id))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LogId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What decides a record's partition: records of one key keep their order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(pub Bytes);
+
+/// A record as it is read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub partition: Partition,
+    pub offset: Offset,
+    /// When the log took it, milliseconds since 1970 UTC.
+    pub appended_at_ms: i64,
+    pub key: Key,
+    pub value: Bytes,
+}
+
+/// What a partition holds: offsets from `start` up to but not including `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub start: Offset,
+    pub end: Offset,
+}
+
+/// What happens to a reader. Rebalances are events in the loop, not callbacks.
+#[derive(Debug)]
+pub enum LogEvent {
+    /// The partition is this reader's from now on; nothing of it comes before its first seek.
+    Assigned(Partition),
+    /// The partition is no longer this reader's.
+    Revoked(Partition),
+    /// Records in the order of their offsets within each partition. Never empty.
+    Records(Vec<Record>),
+}
+
+/// The end of a log that grows.
+#[async_trait]
+pub trait LogWriter: Send + Sync {
+    /// Returns when all `records` are durable (an fsync, or acks=all), in the given order within each partition.
+    /// A key always lands in one partition. After an error some of them may be in the log or appear later:
+    /// the call may be repeated, so a record can be in the log twice.
+    async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError>;
+}
+
+/// A reader of a log with a position in each of its partitions.
+#[async_trait]
+pub trait LogReader: Send {
+    /// The log's identity.
+    fn id(&self) -> &LogId;
+
+    /// The next event; waits for one. Cancel-safe: a dropped call loses nothing.
+    async fn next(&mut self) -> Result<LogEvent, LogError>;
+
+    /// Sets the position: the next record of `partition` is the first at or above `offset`.
+    /// `LogError::BelowStart` and `LogError::BeyondEnd` leave the position as it was (an offset equal to the end waits for new records).
+    async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
+
+    /// What the partition holds now.
+    async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError>;
+
+    /// Says that everything below `offset` is in the table; the log may forget it, now, later or never.
+    async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
+}
+
+/// Small named values kept beside the log: how far each timeline was collected.
+#[async_trait]
+pub trait Bookmarks: Send + Sync {
+    /// The value last saved under `name`.
+    async fn load(&self, name: &str) -> Result<Option<String>, LogError>;
+
+    /// Returns when `value` is durable under `name`.
+    async fn save(&self, name: &str, value: &str) -> Result<(), LogError>;
+}

@@ -1,1 +1,1 @@
-//! placeholder
+//! What every log must do, as a suite that every implementation runs.

@@ -3,24 +3,60 @@
 use crate::{Offset, Partition};
 
 /// An error of a log. Each variant is something a caller does differently.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
     /// The offset was asked for but the log starts later: what lies between is released or was lost.
     #[error("log partition {partition} starts at offset {start}, beyond {wanted}")]
-    BelowStart { partition: Partition, wanted: Offset, start: Offset },
+    BelowStart {
+        /// The partition that was asked.
+        partition: Partition,
+        /// The offset that was asked for.
+        wanted: Offset,
+        /// The first offset that is there.
+        start: Offset,
+    },
     /// The offset was asked for but the log ends earlier: it is another log, or its end was lost.
     #[error("log partition {partition} ends at offset {end}, before {wanted}")]
-    BeyondEnd { partition: Partition, wanted: Offset, end: Offset },
+    BeyondEnd {
+        /// The partition that was asked.
+        partition: Partition,
+        /// The offset that was asked for.
+        wanted: Offset,
+        /// The offset that the next record gets.
+        end: Offset,
+    },
     /// The partition does not exist or is not assigned to this reader.
     #[error("log partition {partition} is not assigned to this reader")]
-    NotAssigned { partition: Partition },
-    /// Another process owns the log.
+    NotAssigned {
+        /// The partition that was asked for.
+        partition: Partition,
+    },
+    /// Another process, or another handle in this one, owns the log.
     #[error("log {at} is in use by another process")]
-    InUse { at: String },
-    /// What is on disk cannot be read as a log.
+    InUse {
+        /// The log's folder.
+        at: String,
+    },
+    /// What is on disk cannot be read as a log. Nothing was repaired; retrying does not help.
     #[error("log {at} is damaged: {why}")]
-    Damaged { at: String, why: String },
-    /// The storage refused: a full disk, a missing permission. Nothing of the append was acknowledged.
+    Damaged {
+        /// The file or folder that shows the damage.
+        at: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The storage refused: a full disk, a missing permission. Nothing of the append was acknowledged, and nothing more
+    /// is taken until the log is opened again.
     #[error("{doing} log {at}: {why}")]
-    Storage { doing: &'static str, at: String, why: String },
+    Storage {
+        /// A verb: what was being done.
+        doing: &'static str,
+        /// The file or folder that it was done to.
+        at: String,
+        /// What the operating system said.
+        why: String,
+    },
+    /// The log's own thread or the runtime is gone: the process is ending.
+    #[error("the log is closed")]
+    Closed,
 }

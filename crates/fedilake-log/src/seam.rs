@@ -67,18 +67,24 @@ pub struct Key(pub Bytes);
 /// A record as it is read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    /// Where it lies.
     pub partition: Partition,
+    /// Its place there.
     pub offset: Offset,
-    /// When the log took it, milliseconds since 1970 UTC.
+    /// When the log took it, milliseconds since 1970 UTC; never goes back within a partition.
     pub appended_at_ms: i64,
+    /// As it was appended.
     pub key: Key,
+    /// As it was appended.
     pub value: Bytes,
 }
 
 /// What a partition holds: offsets from `start` up to but not including `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
+    /// The first offset that can be read.
     pub start: Offset,
+    /// The offset that the next record gets.
     pub end: Offset,
 }
 

@@ -1,0 +1,136 @@
+//! The log of one process, on disk, with one partition: [`fjall`] underneath, one synced write for all who append at
+//! the same time above.
+//!
+//! # On disk
+//!
+//! ```text
+//! FOLDER/
+//!   lock         an operating system's lock; it goes with the process that has the log open
+//!   end          the end mark: offset before which all was acknowledged (u64, then the same bytes inverted)
+//!   store/       a fjall database
+//!     N.jnl        its journal: every write first goes here, and is synced here
+//!     keyspaces/   its tables
+//!   store.new/   a store that is being created; renamed to `store` when it is whole
+//! ```
+//!
+//! The database has two keyspaces; all numbers are big-endian.
+//!
+//! ```text
+//! records   offset (u64)     → appended_at_ms (i64), length of the key (u32), key, value
+//! state     "layout"         → "1"
+//!           "id"             → the log's identity, a UUID
+//!           "start"          → the log's first offset (u64), the time of the last record when it was set (i64)
+//!           "bookmark/NAME"  → a bookmark
+//! ```
+//!
+//! # What holds
+//!
+//! - Offsets run from the start to the end without a hole. The end is the last record's offset plus one, or the start
+//!   when no record is left.
+//! - An append is answered after its records are in the journal, the journal is synced and the end mark is moved, in this
+//!   order. Readers see a record no earlier than that.
+//! - `start` is synced before anything below it is removed. Removing is by whole tables, from the oldest on; records
+//!   below the start may stay for a while or come back from the journal at the next start of the process. Nobody sees them.
+//! - `appended_at_ms` does not go back, whatever the clock does.
+//! - After a write or a sync failed, nothing is written any more until the log is opened again: a sync that failed
+//!   cannot be repeated, since the kernel may have dropped what it could not write.
+//!
+//! # Recovery
+//!
+//! Opening takes the lock, lets fjall read its journal again, then holds what came out against the rules above.
+//!
+//! | found | then |
+//! |---|---|
+//! | no `store` | a new log with a new identity; a `store.new` of an unfinished attempt and the old end mark are removed |
+//! | an unfinished write at the journal's end | fjall cuts it off; it was never acknowledged |
+//! | an end below the end mark or the start | [`LogError::Damaged`]: acknowledged records are lost |
+//! | a hole between start and end | [`LogError::Damaged`] |
+//! | a checksum that does not hold, a file that is gone | [`LogError::Damaged`], at once or when a reader comes to it |
+//! | an end beyond the end mark | nothing: a write that was synced and not answered, or a mark that lagged |
+//!
+//! A damaged log is never repaired by guessing. Its folder can be removed: the next log has another identity, the table
+//! keeps all it has, and what the log alone had is collected again as far as the servers still have it.
+
+mod bookmarks;
+mod end_mark;
+mod layout;
+mod reader;
+mod recovery;
+mod store;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use self::reader::EmbeddedReader;
+use self::store::Store;
+use self::writer::Writer;
+use crate::{Bounds, Key, LogError, LogId, LogReader, LogWriter};
+
+/// An open log. Appends of any number of callers are gathered and share a sync.
+///
+/// Dropping it waits for the write that is under way. The folder is free again when the readers are dropped too.
+pub struct EmbeddedLog {
+    shared: Arc<Shared>,
+    writer: Writer,
+}
+
+/// What the writer and the readers of one log share.
+struct Shared {
+    store: Store,
+    id: LogId,
+    /// What readers may see. Moves only when it is durable.
+    bounds: watch::Sender<Bounds>,
+}
+
+impl EmbeddedLog {
+    /// Opens the log in `folder`, or creates it with a new identity. Blocks while the journal is read again: at most
+    /// about 100 MB. Call it on a runtime's blocking thread or before there is a runtime.
+    ///
+    /// Errors: `InUse`, `Damaged`, `Storage`.
+    pub fn open(folder: impl AsRef<Path>) -> Result<EmbeddedLog, LogError> {
+        EmbeddedLog::open_at(folder.as_ref(), system_time_ms)
+    }
+
+    fn open_at(folder: &Path, now_ms: impl Fn() -> i64 + Send + 'static) -> Result<EmbeddedLog, LogError> {
+        let store = Store::open(folder)?;
+        let recovered = recovery::recover(&store)?;
+        store.trim(recovered.bounds.start)?;
+        let shared = Arc::new(Shared { store, id: recovered.id, bounds: watch::Sender::new(recovered.bounds) });
+        let writer = Writer::start(shared.clone(), recovered.appended_at_ms, recovered.end_mark, now_ms)?;
+        Ok(EmbeddedLog { shared, writer })
+    }
+
+    /// A new reader, independent of all others. Its first event is the assignment of partition 0.
+    pub fn reader(&self) -> Box<dyn LogReader> {
+        Box::new(EmbeddedReader::new(self.shared.clone(), self.writer.starts()))
+    }
+
+    /// The log's identity.
+    pub fn id(&self) -> &LogId {
+        &self.shared.id
+    }
+
+    /// What the log's only partition holds now.
+    pub fn bounds(&self) -> Bounds {
+        *self.shared.bounds.borrow()
+    }
+}
+
+#[async_trait]
+impl LogWriter for EmbeddedLog {
+    /// A call that is dropped before it returns may have appended all of its records or none.
+    async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError> {
+        self.writer.append(records).await
+    }
+}
+
+fn system_time_ms() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+}

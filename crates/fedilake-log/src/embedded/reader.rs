@@ -1,0 +1,115 @@
+//! A reader of the embedded log.
+//!
+//! The store is read on the runtime's blocking threads, a bounded batch at a time, and only up to the end that the
+//! writer has published. A read under way belongs to the reader and not to the call of `next` that began it, and the
+//! position moves when its records are handed out: dropping the call loses nothing.
+
+use std::future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::task::{self, JoinHandle};
+
+use super::Shared;
+use super::layout::PARTITION;
+use super::writer::Starts;
+use crate::{Bounds, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
+
+pub(super) struct EmbeddedReader {
+    shared: Arc<Shared>,
+    bounds: watch::Receiver<Bounds>,
+    starts: Starts,
+    assigned: bool,
+    /// The next offset to hand out; none before the first seek.
+    position: Option<Offset>,
+    /// The read of the records at `position`, if it has begun.
+    read: Option<JoinHandle<Result<Vec<Record>, LogError>>>,
+}
+
+impl EmbeddedReader {
+    pub(super) fn new(shared: Arc<Shared>, starts: Starts) -> EmbeddedReader {
+        let bounds = shared.bounds.subscribe();
+        EmbeddedReader { shared, bounds, starts, assigned: false, position: None, read: None }
+    }
+
+    /// Begins to read at `position`.
+    fn begin_read(&mut self, position: Offset, end: Offset) {
+        let shared = self.shared.clone();
+        self.read = Some(task::spawn_blocking(move || {
+            let records = shared.store.read(position, end);
+            // What was released while it was read may be gone already: no damage.
+            let start = shared.bounds.borrow().start;
+            if records.is_err() && position < start { Err(below_start(position, start)) } else { records }
+        }));
+    }
+}
+
+#[async_trait]
+impl LogReader for EmbeddedReader {
+    fn id(&self) -> &LogId {
+        &self.shared.id
+    }
+
+    async fn next(&mut self) -> Result<LogEvent, LogError> {
+        if !self.assigned {
+            self.assigned = true;
+            return Ok(LogEvent::Assigned(PARTITION));
+        }
+        let Some(position) = self.position else { return future::pending().await };
+        loop {
+            if let Some(read) = &mut self.read {
+                let records = read.await.unwrap_or(Err(LogError::Closed));
+                self.read = None;
+                let records = records?;
+                let last = records.last().expect("a read brings at least one record");
+                self.position = Some(last.offset.next());
+                return Ok(LogEvent::Records(records));
+            }
+            let Bounds { start, end } = *self.bounds.borrow_and_update();
+            if position < start {
+                return Err(below_start(position, start));
+            }
+            if position < end {
+                self.begin_read(position, end);
+            } else if self.bounds.changed().await.is_err() {
+                // Not reached while this reader holds the sender's owner; a log without a writer has no more events.
+                return future::pending().await;
+            }
+        }
+    }
+
+    async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
+        let Bounds { start, end } = self.bounds(partition).await?;
+        if offset < start {
+            return Err(below_start(offset, start));
+        }
+        if offset > end {
+            return Err(LogError::BeyondEnd { partition, wanted: offset, end });
+        }
+        self.position = Some(offset);
+        self.read = None;
+        Ok(())
+    }
+
+    async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError> {
+        if partition != PARTITION {
+            return Err(LogError::NotAssigned { partition });
+        }
+        Ok(*self.bounds.borrow())
+    }
+
+    /// Returns when the start has moved and the space below it is given back, as far as it can be at once.
+    async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
+        if offset <= self.bounds(partition).await?.start {
+            return Ok(());
+        }
+        self.starts.set(offset).await?;
+        let shared = self.shared.clone();
+        task::spawn_blocking(move || shared.store.trim(offset)).await.map_err(|_| LogError::Closed)?
+    }
+}
+
+fn below_start(wanted: Offset, start: Offset) -> LogError {
+    LogError::BelowStart { partition: PARTITION, wanted, start }
+}

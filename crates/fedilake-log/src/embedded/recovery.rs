@@ -1,0 +1,91 @@
+//! What an opened store says about its log, and whether it can be believed. The rules stand in [`super`].
+
+use super::end_mark::EndMark;
+use super::layout::{ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
+use super::store::{Store, storage};
+use crate::{Bounds, LogError, LogId, Offset};
+
+/// A log that was found whole.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) id: LogId,
+    pub(super) bounds: Bounds,
+    /// No later record may carry an earlier time.
+    pub(super) appended_at_ms: i64,
+    pub(super) end_mark: EndMark,
+}
+
+/// Reads the log's state from `store` and checks that every offset from its start to its end is there.
+pub(super) fn recover(store: &Store) -> Result<Recovered, LogError> {
+    check_layout(store)?;
+    let id = identity(store)?;
+    let start = start(store)?;
+    let last = store.last()?;
+    let end = last.as_ref().map_or(start.offset, |last| last.offset.next());
+    if end < start.offset {
+        return Err(lost(store, end, start.offset));
+    }
+
+    let mark_path = store.end_mark_path();
+    let mut end_mark = EndMark::open(&mark_path).map_err(|error| storage("open", &mark_path, error))?;
+    let acknowledged = end_mark.read().map_err(|error| storage("read", &mark_path, error))?;
+    if let Some(acknowledged) = acknowledged
+        && end < acknowledged
+    {
+        return Err(lost(store, end, acknowledged));
+    }
+
+    let bounds = Bounds { start: start.offset, end };
+    check_contiguous(store, bounds)?;
+    let appended_at_ms = last.map_or(start.appended_at_ms, |last| last.appended_at_ms.max(start.appended_at_ms));
+    Ok(Recovered { id, bounds, appended_at_ms, end_mark })
+}
+
+fn check_layout(store: &Store) -> Result<(), LogError> {
+    match store.state(LAYOUT_KEY)? {
+        Some(layout) if layout == LAYOUT => Ok(()),
+        Some(layout) => Err(damaged(store, format!("its layout is {layout:?}, this program reads {LAYOUT:?}"))),
+        None => Err(damaged(store, "it does not say its layout".to_owned())),
+    }
+}
+
+fn identity(store: &Store) -> Result<LogId, LogError> {
+    let id = store.state(ID_KEY)?;
+    id.and_then(|id| LogId::new(String::from_utf8(id.into()).ok()?))
+        .ok_or_else(|| damaged(store, "it does not say its identity".to_owned()))
+}
+
+fn start(store: &Store) -> Result<Start, LogError> {
+    let start = store.state(START_KEY)?;
+    start
+        .and_then(|start| Start::decode(&start))
+        .ok_or_else(|| damaged(store, "it does not say where it starts".to_owned()))
+}
+
+/// Counts where it can and looks at every key where it must: entries can outnumber offsets when the store has some of
+/// them twice, and below the start anything may be left.
+fn check_contiguous(store: &Store, bounds: Bounds) -> Result<(), LogError> {
+    let first = store.first_offset()?.unwrap_or(bounds.end);
+    if first <= bounds.start && store.record_count() == bounds.end.0 - first.0 {
+        return Ok(());
+    }
+    let mut expected = bounds.start;
+    for offset in store.offsets(bounds.start) {
+        if offset? != expected {
+            return Err(store.missing(expected));
+        }
+        expected = expected.next();
+    }
+    if expected < bounds.end { Err(store.missing(expected)) } else { Ok(()) }
+}
+
+fn lost(store: &Store, end: Offset, acknowledged: Offset) -> LogError {
+    LogError::Damaged {
+        at: store.journals(),
+        why: format!("the log ends at offset {end}, but everything below {acknowledged} was acknowledged"),
+    }
+}
+
+fn damaged(store: &Store, why: String) -> LogError {
+    LogError::Damaged { at: store.folder().display().to_string(), why }
+}

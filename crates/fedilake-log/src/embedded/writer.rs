@@ -1,0 +1,199 @@
+//! The writer's thread: the only one that writes to the store.
+//!
+//! It takes all that waits in the queue, writes it as one batch with one sync, and answers everyone. While it syncs, the
+//! next batch gathers in the queue: the more callers, the fewer syncs a record. The queue is bounded, and callers wait
+//! for room in it.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use super::end_mark::EndMark;
+use super::layout::{self, PARTITION, START_KEY, Start};
+use super::store::storage;
+use crate::{Bounds, Key, LogError, Offset};
+
+/// Requests that wait. Each is one caller's, so the bytes that wait are bounded by what the callers hold anyway.
+const REQUESTS_WAITING_MAX: usize = 1_024;
+/// A batch takes no further request when it has this many bytes: it bounds the time that the first caller waits.
+const BYTES_PER_BATCH_MAX: usize = 8 << 20;
+
+/// What a caller wants written, and where the answer goes. An answer that nobody waits for is dropped.
+pub(super) struct Request {
+    write: Write,
+    answer: oneshot::Sender<Result<(), LogError>>,
+}
+
+enum Write {
+    Records(Vec<(Key, Bytes)>),
+    Bookmark { name: String, value: String },
+    Start(Offset),
+}
+
+/// The handle of the thread. Dropping it waits until the thread has answered all that it took.
+pub(super) struct Writer {
+    requests: Option<mpsc::Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread. No record gets a time before `appended_at_ms`.
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        appended_at_ms: i64,
+        end_mark: EndMark,
+        now_ms: impl Fn() -> i64 + Send + 'static,
+    ) -> Result<Writer, LogError> {
+        let (requests, receiver) = mpsc::channel(REQUESTS_WAITING_MAX);
+        let folder = shared.store.folder().to_owned();
+        let end = shared.bounds.borrow().end;
+        let mut batches = Batches { shared, end, appended_at_ms, end_mark, now_ms, failure: None };
+        let thread = thread::Builder::new()
+            .name("fedilake-log".to_owned())
+            .spawn(move || batches.run(receiver))
+            .map_err(|error| storage("open", &folder, error))?;
+        Ok(Writer { requests: Some(requests), thread: Some(thread) })
+    }
+
+    /// Returns when all `records` are durable.
+    pub(super) async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        ask(self.requests.as_ref(), Write::Records(records)).await
+    }
+
+    /// Returns when the bookmark is durable.
+    pub(super) async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {
+        ask(self.requests.as_ref(), Write::Bookmark { name: name.to_owned(), value: value.to_owned() }).await
+    }
+
+    /// A way to move the log's start, which does not keep the thread alive.
+    pub(super) fn starts(&self) -> Starts {
+        Starts(self.requests.as_ref().expect("taken only by drop").downgrade())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was reported by its hook, and answered to its callers by a closed channel.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Moves the log's start.
+#[derive(Clone)]
+pub(super) struct Starts(mpsc::WeakSender<Request>);
+
+impl Starts {
+    /// Returns when the start is durably at or above `start`.
+    pub(super) async fn set(&self, start: Offset) -> Result<(), LogError> {
+        ask(self.0.upgrade().as_ref(), Write::Start(start)).await
+    }
+}
+
+async fn ask(requests: Option<&mpsc::Sender<Request>>, write: Write) -> Result<(), LogError> {
+    let (answer, answered) = oneshot::channel();
+    let request = Request { write, answer };
+    let closed = || LogError::Closed;
+    requests.ok_or_else(closed)?.send(request).await.map_err(|_| closed())?;
+    answered.await.map_err(|_| closed())?
+}
+
+/// The state of the thread.
+struct Batches<Clock> {
+    shared: Arc<Shared>,
+    /// The next record's offset.
+    end: Offset,
+    appended_at_ms: i64,
+    end_mark: EndMark,
+    now_ms: Clock,
+    /// Once a write has failed nothing is written any more.
+    failure: Option<LogError>,
+}
+
+impl<Clock: Fn() -> i64> Batches<Clock> {
+    fn run(&mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.blocking_recv() {
+            let batch = gather(first, &mut requests);
+            self.write(batch);
+        }
+    }
+
+    /// Writes the batch and answers all of it.
+    fn write(&mut self, requests: Vec<Request>) {
+        self.appended_at_ms = self.appended_at_ms.max((self.now_ms)());
+        let before = *self.shared.bounds.borrow();
+        let mut after = Bounds { start: before.start, end: self.end };
+        let mut batch = self.shared.store.batch();
+        let mut answers = Vec::with_capacity(requests.len());
+        for Request { write, answer } in requests {
+            match write {
+                Write::Records(records) => {
+                    for (key, value) in records {
+                        batch.put_record(after.end, layout::record_value(self.appended_at_ms, &key, &value));
+                        after.end = after.end.next();
+                    }
+                }
+                Write::Bookmark { name, value } => batch.put_state(&layout::bookmark_key(&name), value.as_bytes()),
+                Write::Start(wanted) if wanted > after.end => {
+                    let beyond = LogError::BeyondEnd { partition: PARTITION, wanted, end: after.end };
+                    let _ = answer.send(Err(beyond));
+                    continue;
+                }
+                Write::Start(wanted) => after.start = after.start.max(wanted),
+            }
+            answers.push(answer);
+        }
+        if after.start > before.start {
+            let start = Start { offset: after.start, appended_at_ms: self.appended_at_ms };
+            batch.put_state(START_KEY, &start.encode());
+        }
+
+        let written = match &self.failure {
+            Some(failure) => Err(failure.clone()),
+            None => batch.commit().and_then(|()| {
+                self.end_mark.write(after.end).map_err(|error| storage("append to", self.shared.store.folder(), error))
+            }),
+        };
+        match &written {
+            Ok(()) => {
+                self.end = after.end;
+                self.shared.bounds.send_replace(after);
+            }
+            Err(failure) => self.failure = Some(failure.clone()),
+        }
+        for answer in answers {
+            let _ = answer.send(written.clone());
+        }
+    }
+}
+
+/// Takes what waits, without waiting for more.
+fn gather(first: Request, requests: &mut mpsc::Receiver<Request>) -> Vec<Request> {
+    let mut bytes = first.write.bytes();
+    let mut gathered = vec![first];
+    while bytes < BYTES_PER_BATCH_MAX
+        && let Ok(request) = requests.try_recv()
+    {
+        bytes += request.write.bytes();
+        gathered.push(request);
+    }
+    gathered
+}
+
+impl Write {
+    fn bytes(&self) -> usize {
+        match self {
+            Write::Records(records) => records.iter().map(|(key, value)| key.0.len() + value.len()).sum(),
+            Write::Bookmark { name, value } => name.len() + value.len(),
+            Write::Start(_) => 0,
+        }
+    }
+}

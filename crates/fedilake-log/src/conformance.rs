@@ -1,1 +1,0 @@
-//! What every log must do, as a suite that every implementation runs.

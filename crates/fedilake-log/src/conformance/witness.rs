@@ -1,0 +1,156 @@
+//! What the properties share: records to append, and a reader that takes note of all it sees.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use crate::{Bounds, Key, LogError, LogEvent, LogReader, LogWriter, Offset, Partition, Record};
+
+/// A wait that ends a test which would hang.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long nothing must happen to be taken for never.
+pub(super) const SILENCE: Duration = Duration::from_millis(100);
+
+/// A record with `key` whose value says which one of that key it is.
+pub(super) fn record(key: &str, nth: usize) -> (Key, Bytes) {
+    (Key(Bytes::copy_from_slice(key.as_bytes())), Bytes::from(format!("{key}:{nth}")))
+}
+
+/// `count` records over five keys, and which one of its key each is goes on from `first`.
+pub(super) fn records(first: usize, count: usize) -> Vec<(Key, Bytes)> {
+    (first..first + count).map(|nth| record(&format!("key-{}", nth % 5), nth)).collect()
+}
+
+pub(super) async fn append(writer: &dyn LogWriter, records: Vec<(Key, Bytes)>) {
+    timeout(PATIENCE, writer.append(records)).await.expect("an append returns").expect("append");
+}
+
+/// A reader and what it has seen.
+pub(super) struct Witness {
+    pub(super) reader: Box<dyn LogReader>,
+    /// Partitions that are this reader's now.
+    pub(super) assigned: BTreeSet<Partition>,
+    /// Records in the order in which they came.
+    pub(super) seen: Vec<Record>,
+}
+
+impl Witness {
+    /// A reader that has been assigned at least one partition, and has no position anywhere.
+    pub(super) async fn assigned(reader: Box<dyn LogReader>) -> Witness {
+        let mut witness = Witness { reader, assigned: BTreeSet::new(), seen: Vec::new() };
+        while witness.assigned.is_empty() {
+            witness.step().await;
+        }
+        witness
+    }
+
+    /// The next event, taken note of.
+    pub(super) async fn step(&mut self) {
+        let event = timeout(PATIENCE, self.reader.next()).await.expect("an event comes").expect("next");
+        self.note(event);
+    }
+
+    pub(super) fn note(&mut self, event: LogEvent) {
+        match event {
+            LogEvent::Assigned(partition) => {
+                assert!(self.assigned.insert(partition), "partition {partition} was assigned twice");
+            }
+            LogEvent::Revoked(partition) => {
+                assert!(self.assigned.remove(&partition), "partition {partition} was revoked without being assigned");
+            }
+            LogEvent::Records(records) => {
+                assert!(!records.is_empty(), "records are never empty");
+                for record in &records {
+                    assert!(self.assigned.contains(&record.partition), "a record of a partition that is not assigned");
+                }
+                self.seen.extend(records);
+            }
+        }
+    }
+
+    /// Seeks every partition to its start, those that come later too, until `count` records have been seen.
+    pub(super) async fn read_from_start(&mut self, count: usize) -> &[Record] {
+        let mut sought = BTreeSet::new();
+        loop {
+            for partition in self.assigned.clone() {
+                if sought.insert(partition) {
+                    let start = self.bounds(partition).await.start;
+                    self.seek(partition, start).await.expect("seek to the start");
+                }
+            }
+            if self.seen.len() >= count {
+                assert_eq!(self.seen.len(), count, "more records were read than appended");
+                return &self.seen;
+            }
+            self.step().await;
+        }
+    }
+
+    /// Steps until `count` records have been seen.
+    pub(super) async fn read(&mut self, count: usize) -> &[Record] {
+        while self.seen.len() < count {
+            self.step().await;
+        }
+        assert_eq!(self.seen.len(), count, "more records were read than appended");
+        &self.seen
+    }
+
+    /// Asserts that no records come.
+    pub(super) async fn hears_nothing(&mut self) {
+        let seen = self.seen.len();
+        while let Ok(event) = timeout(SILENCE, self.reader.next()).await {
+            self.note(event.expect("next"));
+            assert_eq!(self.seen.len(), seen, "records came that should not: {:?}", &self.seen[seen..]);
+        }
+    }
+
+    pub(super) async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
+        timeout(PATIENCE, self.reader.seek(partition, offset)).await.expect("a seek returns")
+    }
+
+    pub(super) async fn bounds(&mut self, partition: Partition) -> Bounds {
+        let bounds = timeout(PATIENCE, self.reader.bounds(partition)).await.expect("bounds return").expect("bounds");
+        assert!(bounds.start <= bounds.end);
+        bounds
+    }
+
+    pub(super) async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
+        timeout(PATIENCE, self.reader.release(partition, offset)).await.expect("a release returns")
+    }
+}
+
+/// All records of a fresh reader, from the start on.
+pub(super) async fn read_all(reader: Box<dyn LogReader>, count: usize) -> Vec<Record> {
+    let mut witness = Witness::assigned(reader).await;
+    witness.read_from_start(count).await;
+    witness.seen
+}
+
+/// Values by key, in the order in which they were read; asserts that each key has one partition, that offsets grow
+/// within a partition, and that time does not go back.
+pub(super) fn by_key(records: &[Record]) -> BTreeMap<Bytes, Vec<Bytes>> {
+    let mut partitions = BTreeMap::new();
+    let mut last: BTreeMap<Partition, (Offset, i64)> = BTreeMap::new();
+    let mut values: BTreeMap<Bytes, Vec<Bytes>> = BTreeMap::new();
+    for record in records {
+        let partition = *partitions.entry(record.key.0.clone()).or_insert(record.partition);
+        assert_eq!(partition, record.partition, "a key always lands in one partition");
+        if let Some((offset, time)) = last.insert(record.partition, (record.offset, record.appended_at_ms)) {
+            assert!(record.offset > offset, "offset {} came after {offset}", record.offset);
+            assert!(record.appended_at_ms >= time, "appended_at went back");
+        }
+        values.entry(record.key.0.clone()).or_default().push(record.value.clone());
+    }
+    values
+}
+
+/// What [`by_key`] makes of records that were read in the order in which they were appended.
+pub(super) fn appended_by_key(records: &[(Key, Bytes)]) -> BTreeMap<Bytes, Vec<Bytes>> {
+    let mut values: BTreeMap<Bytes, Vec<Bytes>> = BTreeMap::new();
+    for (key, value) in records {
+        values.entry(key.0.clone()).or_default().push(value.clone());
+    }
+    values
+}

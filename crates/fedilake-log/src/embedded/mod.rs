@@ -16,17 +16,22 @@
 //! The database has two keyspaces; all numbers are big-endian.
 //!
 //! ```text
-//! records   offset (u64)     → appended_at_ms (i64), length of the key (u32), key, value
-//! state     "layout"         → "1"
-//!           "id"             → the log's identity, a UUID
-//!           "start"          → the log's first offset (u64), the time of the last record when it was set (i64)
-//!           "bookmark/NAME"  → a bookmark
+//! blocks   offset of the first record (u64), number of the block (u64)
+//!                           → appended_at_ms (i64), number of records (u32), and for each record
+//!                             length of the key (u32), length of the value (u32), key, value
+//! state    "layout"         → "1"
+//!          "id"             → the log's identity, a UUID
+//!          "start"          → the log's first offset (u64), and from when it was set: the time of the last record (i64),
+//!                             the number of the next block (u64)
+//!          "bookmark/NAME"  → a bookmark
 //! ```
+//!
+//! A block holds records that were written together, up to about 1,000 or 256 KiB.
 //!
 //! # What holds
 //!
-//! - Offsets run from the start to the end without a hole. The end is the last record's offset plus one, or the start
-//!   when no record is left.
+//! - Offsets run from the start to the end without a hole, and so do the numbers of blocks. The end is the last record's
+//!   offset plus one, or the start when no block is left.
 //! - An append is answered after its records are in the journal, the journal is synced and the end mark is moved, in this
 //!   order. Readers see a record no earlier than that.
 //! - `start` is synced before anything below it is removed. Removing is by whole tables, from the oldest on; records
@@ -51,6 +56,7 @@
 //! A damaged log is never repaired by guessing. Its folder can be removed: the next log has another identity, the table
 //! keeps all it has, and what the log alone had is collected again as far as the servers still have it.
 
+mod block;
 mod bookmarks;
 mod end_mark;
 mod layout;
@@ -101,8 +107,9 @@ impl EmbeddedLog {
         let store = Store::open(folder)?;
         let recovered = recovery::recover(&store)?;
         store.trim(recovered.bounds.start)?;
-        let shared = Arc::new(Shared { store, id: recovered.id, bounds: watch::Sender::new(recovered.bounds) });
-        let writer = Writer::start(shared.clone(), recovered.appended_at_ms, recovered.end_mark, now_ms)?;
+        let bounds = watch::Sender::new(recovered.bounds);
+        let shared = Arc::new(Shared { store, id: recovered.id.clone(), bounds });
+        let writer = Writer::start(shared.clone(), recovered, now_ms)?;
         Ok(EmbeddedLog { shared, writer })
     }
 

@@ -1,5 +1,6 @@
 //! What an opened store says about its log, and whether it can be believed. The rules stand in [`super`].
 
+use super::block::BlockKey;
 use super::end_mark::EndMark;
 use super::layout::{ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
 use super::store::{Store, storage};
@@ -12,6 +13,8 @@ pub(super) struct Recovered {
     pub(super) bounds: Bounds,
     /// No later record may carry an earlier time.
     pub(super) appended_at_ms: i64,
+    /// Number of the next block.
+    pub(super) block_number: u64,
     pub(super) end_mark: EndMark,
 }
 
@@ -20,8 +23,8 @@ pub(super) fn recover(store: &Store) -> Result<Recovered, LogError> {
     check_layout(store)?;
     let id = identity(store)?;
     let start = start(store)?;
-    let last = store.last()?;
-    let end = last.as_ref().map_or(start.offset, |last| last.offset.next());
+    let last = store.last_block()?;
+    let end = last.as_ref().map_or(start.offset, |last| last.next);
     if end < start.offset {
         return Err(lost(store, end, start.offset));
     }
@@ -36,9 +39,14 @@ pub(super) fn recover(store: &Store) -> Result<Recovered, LogError> {
     }
 
     let bounds = Bounds { start: start.offset, end };
-    check_contiguous(store, bounds)?;
-    let appended_at_ms = last.map_or(start.appended_at_ms, |last| last.appended_at_ms.max(start.appended_at_ms));
-    Ok(Recovered { id, bounds, appended_at_ms, end_mark })
+    let (appended_at_ms, block_number) = match last {
+        Some(last) => {
+            check_contiguous(store, bounds, last.key)?;
+            (last.appended_at_ms.max(start.appended_at_ms), last.key.number + 1)
+        }
+        None => (start.appended_at_ms, start.block_number),
+    };
+    Ok(Recovered { id, bounds, appended_at_ms, block_number, end_mark })
 }
 
 fn check_layout(store: &Store) -> Result<(), LogError> {
@@ -62,19 +70,19 @@ fn start(store: &Store) -> Result<Start, LogError> {
         .ok_or_else(|| damaged(store, "it does not say where it starts".to_owned()))
 }
 
-/// Counts where it can and looks at every key where it must: entries can outnumber offsets when the store has some of
-/// them twice, and below the start anything may be left.
-fn check_contiguous(store: &Store, bounds: Bounds) -> Result<(), LogError> {
-    let first = store.first_offset()?.unwrap_or(bounds.end);
-    if first <= bounds.start && store.record_count() == bounds.end.0 - first.0 {
+/// Counts where it can and looks at every block where it must: a store may have entries twice.
+fn check_contiguous(store: &Store, bounds: Bounds, last: BlockKey) -> Result<(), LogError> {
+    let first = store.first_key()?.unwrap_or(last);
+    if first.first <= bounds.start && store.block_count() == last.number - first.number + 1 {
         return Ok(());
     }
     let mut expected = bounds.start;
-    for offset in store.offsets(bounds.start) {
-        if offset? != expected {
+    for block in store.blocks_from(bounds.start)? {
+        let block = block?;
+        if block.key.first > expected {
             return Err(store.missing(expected));
         }
-        expected = expected.next();
+        expected = expected.max(block.next);
     }
     if expected < bounds.end { Err(store.missing(expected)) } else { Ok(()) }
 }

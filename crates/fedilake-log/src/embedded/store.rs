@@ -1,6 +1,6 @@
 //! The store under the embedded log: a fjall database, how it is set up, read, trimmed, and what its errors mean.
 //!
-//! Two keyspaces: `records` only ever gets keys above all it has, so its tables never overlap and fjall moves them
+//! Two keyspaces: `blocks` only ever gets keys above all it has, so its tables never overlap and fjall moves them
 //! between levels without rewriting them: a record is written twice, to the journal and to one table. `state` holds the
 //! log's identity, its start and the bookmarks.
 
@@ -13,7 +13,8 @@ use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
 use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
 use uuid::Uuid;
 
-use super::layout::{self, ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
+use super::block::{Block, BlockKey};
+use super::layout::{ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
 use crate::{LogError, Offset, Record};
 
 const LOCK_FILE: &str = "lock";
@@ -23,23 +24,24 @@ const NEW_STORE_FOLDER: &str = "store.new";
 const PROBE_FILE: &str = "probe";
 const PROBE_BYTES: usize = 64 << 10;
 
-/// Records held in memory until they become a table; the journal holds them too, and is read again at the next start.
-const RECORDS_MEMTABLE_BYTES_MAX: u64 = 32 << 20;
+/// Blocks held in memory until they become a table; the journal holds them too, and is read again at the next start.
+const BLOCKS_MEMTABLE_BYTES_MAX: u64 = 32 << 20;
 const STATE_MEMTABLE_BYTES_MAX: u64 = 4 << 20;
 /// Sealed journals beyond this make fjall write out what they still hold, so that they can go.
 const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 /// Scans are sequential and rarely repeated.
 const CACHE_BYTES: u64 = 8 << 20;
-const BLOCK_BYTES: u32 = 32 << 10;
+/// Of fjall's tables. Blocks of the log that are smaller share one.
+const TABLE_BLOCK_BYTES: u32 = 32 << 10;
 
-/// At most this many records, and at most this many bytes after the first record, come with one read.
-const RECORDS_PER_READ_MAX: usize = 4_096;
-const BYTES_PER_READ_MAX: usize = 1 << 20;
+/// A read ends with the block that brings it to this many records or this many bytes.
+const RECORDS_PER_READ: usize = 4_000;
+const BYTES_PER_READ: usize = 1 << 20;
 
 /// The open store of one log. Blocking: not for async workers.
 pub(super) struct Store {
     database: Database,
-    records: Keyspace,
+    blocks: Keyspace,
     state: Keyspace,
     folder: PathBuf,
     // Last, so that the lock outlives the database.
@@ -55,8 +57,8 @@ impl Store {
         if !store.try_exists().map_err(|error| storage("open", folder, error))? {
             create(folder)?;
         }
-        let (database, records, state) = open_database(&store)?;
-        Ok(Store { database, records, state, folder: folder.to_owned(), _lock: lock })
+        let (database, blocks, state) = open_database(&store)?;
+        Ok(Store { database, blocks, state, folder: folder.to_owned(), _lock: lock })
     }
 
     /// The log's folder.
@@ -80,26 +82,29 @@ impl Store {
         Ok(value.map(Bytes::from_owner))
     }
 
-    /// The first record on disk; it may lie below the log's start.
-    pub(super) fn first_offset(&self) -> Result<Option<Offset>, LogError> {
-        self.records.first_key_value().map(|entry| self.offset(entry)).transpose()
+    /// The first block on disk; it may lie below the log's start.
+    pub(super) fn first_key(&self) -> Result<Option<BlockKey>, LogError> {
+        self.blocks.first_key_value().map(|entry| self.block_key(entry)).transpose()
     }
 
-    /// The last record on disk.
-    pub(super) fn last(&self) -> Result<Option<Record>, LogError> {
-        let Some(entry) = self.records.last_key_value() else { return Ok(None) };
-        let (key, value) = entry.into_inner().map_err(|error| self.unreadable(error))?;
-        self.record(&key, value).map(Some)
+    /// The last block on disk.
+    pub(super) fn last_block(&self) -> Result<Option<Block>, LogError> {
+        self.blocks.last_key_value().map(|entry| self.block(entry)).transpose()
     }
 
-    /// How many entries the keyspace of the records has: exact as long as none is there twice.
-    pub(super) fn record_count(&self) -> u64 {
-        self.records.approximate_len() as u64
+    /// How many entries the keyspace of the blocks has: exact as long as none is there twice.
+    pub(super) fn block_count(&self) -> u64 {
+        self.blocks.approximate_len() as u64
     }
 
-    /// Offsets on disk at or above `from`, in order.
-    pub(super) fn offsets(&self, from: Offset) -> impl Iterator<Item = Result<Offset, LogError>> {
-        self.records.range(layout::record_key(from)..).map(|entry| self.offset(entry))
+    /// All blocks on disk in order, from the last one on that begins at or below `from`: the one that has its record,
+    /// if that is there.
+    pub(super) fn blocks_from(&self, from: Offset) -> Result<impl Iterator<Item = Result<Block, LogError>>, LogError> {
+        let at_most = BlockKey { first: from, number: u64::MAX };
+        let first =
+            self.blocks.range(..=at_most.encode()).next_back().map(|entry| self.block_key(entry)).transpose()?;
+        let first = first.unwrap_or(at_most);
+        Ok(self.blocks.range(first.encode()..).map(|entry| self.block(entry)))
     }
 
     /// The records from `from` up to but not including `to`, as many as one read brings and at least one.
@@ -109,22 +114,28 @@ impl Store {
         let mut records = Vec::new();
         let mut bytes = 0;
         let mut expected = from;
-        for entry in self.records.range(layout::record_key(from)..layout::record_key(to)).take(RECORDS_PER_READ_MAX) {
-            let (key, value) = entry.into_inner().map_err(|error| self.unreadable(error))?;
-            bytes += value.len();
-            if !records.is_empty() && bytes > BYTES_PER_READ_MAX {
-                return Ok(records);
-            }
-            let record = self.record(&key, value)?;
-            if record.offset != expected {
+        let mut number = None;
+        for block in self.blocks_from(from)? {
+            let block = block?;
+            let follows = match number {
+                None => block.key.first <= expected && expected < block.next,
+                Some(number) => block.key.first == expected && block.key.number == number + 1,
+            };
+            if !follows {
                 return Err(self.missing(expected));
             }
-            expected = expected.next();
-            records.push(record);
+            block.records_from(from, &mut records).ok_or_else(|| self.malformed())?;
+            bytes += block.bytes();
+            expected = block.next;
+            number = Some(block.key.number);
+            if expected >= to || records.len() >= RECORDS_PER_READ || bytes >= BYTES_PER_READ {
+                break;
+            }
         }
-        if expected < to && records.len() < RECORDS_PER_READ_MAX {
+        if records.is_empty() {
             return Err(self.missing(expected));
         }
+        assert!(expected <= to, "the end {to} lies within a block that ends at {expected}");
         Ok(records)
     }
 
@@ -136,13 +147,17 @@ impl Store {
     /// Gives back the disk space of tables that lie wholly below `start`. What is still in memory and in the journal
     /// follows when it has become a table.
     pub(super) fn trim(&self, start: Offset) -> Result<(), LogError> {
-        let trimming = |error: fjall::Error| from_fjall("trim", self.records.path(), error);
-        let before = self.records.disk_space();
-        // fjall offers no range delete of its own; its tree does, without a tombstone a record.
-        self.records.tree.drop_range(..layout::record_key(start)).map_err(|error| trimming(error.into()))?;
-        if self.records.disk_space() < before {
+        let Some(block) = self.blocks_from(start).and_then(|mut blocks| blocks.next().transpose())? else {
+            return Ok(());
+        };
+        let kept = if block.next > start { block.key } else { BlockKey { first: start, number: 0 } };
+        let trimming = |error: fjall::Error| from_fjall("trim", self.blocks.path(), error);
+        let before = self.blocks.disk_space();
+        // fjall offers no range delete of its own; its tree does, without a tombstone an entry.
+        self.blocks.tree.drop_range(..kept.encode()).map_err(|error| trimming(error.into()))?;
+        if self.blocks.disk_space() < before {
             // fjall lets go of tables that no version refers to when a memtable is sealed.
-            self.records.rotate_memtable().map_err(trimming)?;
+            self.blocks.rotate_memtable().map_err(trimming)?;
         }
         Ok(())
     }
@@ -150,7 +165,7 @@ impl Store {
     /// A record is not where the log says that there is one.
     pub(super) fn missing(&self, offset: Offset) -> LogError {
         LogError::Damaged {
-            at: self.records.path().display().to_string(),
+            at: self.blocks.path().display().to_string(),
             why: format!("the record at offset {offset} is missing"),
         }
     }
@@ -175,25 +190,26 @@ impl Store {
         written
     }
 
-    fn offset(&self, entry: fjall::Guard) -> Result<Offset, LogError> {
+    fn block_key(&self, entry: fjall::Guard) -> Result<BlockKey, LogError> {
         let key = entry.key().map_err(|error| self.unreadable(error))?;
-        layout::record_offset(&key).ok_or_else(|| self.malformed())
+        BlockKey::decode(&key).ok_or_else(|| self.malformed())
     }
 
-    fn record(&self, key: &[u8], value: fjall::Slice) -> Result<Record, LogError> {
-        layout::record_offset(key)
-            .and_then(|offset| layout::record(offset, Bytes::from_owner(value)))
+    fn block(&self, entry: fjall::Guard) -> Result<Block, LogError> {
+        let (key, value) = entry.into_inner().map_err(|error| self.unreadable(error))?;
+        BlockKey::decode(&key)
+            .and_then(|key| Block::decode(key, Bytes::from_owner(value)))
             .ok_or_else(|| self.malformed())
     }
 
     fn unreadable(&self, error: fjall::Error) -> LogError {
-        from_fjall("read", self.records.path(), error)
+        from_fjall("read", self.blocks.path(), error)
     }
 
     fn malformed(&self) -> LogError {
         LogError::Damaged {
-            at: self.records.path().display().to_string(),
-            why: "a record has not the form of one".to_owned(),
+            at: self.blocks.path().display().to_string(),
+            why: "a block has not the form of one".to_owned(),
         }
     }
 }
@@ -205,8 +221,8 @@ pub(super) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    pub(super) fn put_record(&mut self, offset: Offset, value: Vec<u8>) {
-        self.batch.insert(&self.store.records, layout::record_key(offset), value);
+    pub(super) fn put_block(&mut self, key: BlockKey, bytes: Vec<u8>) {
+        self.batch.insert(&self.store.blocks, key.encode(), bytes);
     }
 
     pub(super) fn put_state(&mut self, key: &[u8], value: &[u8]) {
@@ -247,7 +263,7 @@ fn create(folder: &Path) -> Result<(), LogError> {
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
         batch.insert(&state, LAYOUT_KEY, LAYOUT);
         batch.insert(&state, ID_KEY, Uuid::new_v4().to_string());
-        batch.insert(&state, START_KEY, Start { offset: Offset(0), appended_at_ms: 0 }.encode());
+        batch.insert(&state, START_KEY, Start::NEW.encode());
         batch.commit().map_err(|error| from_fjall("create", &new, error))?;
     }
     fs::rename(&new, folder.join(STORE_FOLDER)).map_err(creating)?;
@@ -270,19 +286,19 @@ fn open_database(path: &Path) -> Result<(Database, Keyspace, Keyspace), LogError
         .worker_threads(1)
         .open()
         .map_err(opening)?;
-    let records = database.keyspace("records", records_options).map_err(opening)?;
+    let blocks = database.keyspace("blocks", blocks_options).map_err(opening)?;
     let state = database
         .keyspace("state", || KeyspaceCreateOptions::default().max_memtable_size(STATE_MEMTABLE_BYTES_MAX))
         .map_err(opening)?;
-    Ok((database, records, state))
+    Ok((database, blocks, state))
 }
 
-fn records_options() -> KeyspaceCreateOptions {
+fn blocks_options() -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
-        .max_memtable_size(RECORDS_MEMTABLE_BYTES_MAX)
-        .data_block_size_policy(BlockSizePolicy::all(BLOCK_BYTES))
+        .max_memtable_size(BLOCKS_MEMTABLE_BYTES_MAX)
+        .data_block_size_policy(BlockSizePolicy::all(TABLE_BLOCK_BYTES))
         .data_block_compression_policy(CompressionPolicy::all(CompressionType::None))
-        // Records are scanned, never looked up by key.
+        // Blocks are scanned, never looked up by their whole key.
         .filter_policy(FilterPolicy::disabled())
 }
 

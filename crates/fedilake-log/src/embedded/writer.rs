@@ -11,9 +11,11 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
+use super::block::{BlockBuilder, BlockKey};
 use super::end_mark::EndMark;
 use super::layout::{self, PARTITION, START_KEY, Start};
-use super::store::storage;
+use super::recovery::Recovered;
+use super::store::{Batch, storage};
 use crate::{Bounds, Key, LogError, Offset};
 
 /// Requests that wait. Each is one caller's, so the bytes that wait are bounded by what the callers hold anyway.
@@ -40,17 +42,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. No record gets a time before `appended_at_ms`.
+    /// Starts the thread that goes on where `recovered` ends.
     pub(super) fn start(
         shared: Arc<Shared>,
-        appended_at_ms: i64,
-        end_mark: EndMark,
+        recovered: Recovered,
         now_ms: impl Fn() -> i64 + Send + 'static,
     ) -> Result<Writer, LogError> {
         let (requests, receiver) = mpsc::channel(REQUESTS_WAITING_MAX);
         let folder = shared.store.folder().to_owned();
-        let end = shared.bounds.borrow().end;
-        let mut batches = Batches { shared, end, appended_at_ms, end_mark, now_ms, failure: None };
+        let Recovered { appended_at_ms, block_number, end_mark, .. } = recovered;
+        let tail = Tail { appended_at_ms, block_number };
+        let mut batches = Batches { shared, tail, end_mark, now_ms, failure: None };
         let thread = thread::Builder::new()
             .name("fedilake-log".to_owned())
             .spawn(move || batches.run(receiver))
@@ -109,69 +111,114 @@ async fn ask(requests: Option<&mpsc::Sender<Request>>, write: Write) -> Result<(
 /// The state of the thread.
 struct Batches<Clock> {
     shared: Arc<Shared>,
-    /// The next record's offset.
-    end: Offset,
-    appended_at_ms: i64,
+    tail: Tail,
     end_mark: EndMark,
     now_ms: Clock,
     /// Once a write has failed nothing is written any more.
     failure: Option<LogError>,
 }
 
+/// What the next block goes on from, beside the log's end.
+#[derive(Clone, Copy)]
+struct Tail {
+    appended_at_ms: i64,
+    block_number: u64,
+}
+
 impl<Clock: Fn() -> i64> Batches<Clock> {
     fn run(&mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(first) = requests.blocking_recv() {
-            let batch = gather(first, &mut requests);
-            self.write(batch);
+            let requests = gather(first, &mut requests);
+            self.write(requests);
         }
     }
 
-    /// Writes the batch and answers all of it.
+    /// Writes what the requests want and answers all of them.
     fn write(&mut self, requests: Vec<Request>) {
-        self.appended_at_ms = self.appended_at_ms.max((self.now_ms)());
-        let before = *self.shared.bounds.borrow();
-        let mut after = Bounds { start: before.start, end: self.end };
+        let Bounds { start, end } = *self.shared.bounds.borrow();
+        let appended_at_ms = self.tail.appended_at_ms.max((self.now_ms)());
         let mut batch = self.shared.store.batch();
+        let mut blocks = Blocks::new(end, Tail { appended_at_ms, ..self.tail });
+        let mut new_start = start;
         let mut answers = Vec::with_capacity(requests.len());
         for Request { write, answer } in requests {
             match write {
                 Write::Records(records) => {
                     for (key, value) in records {
-                        batch.put_record(after.end, layout::record_value(self.appended_at_ms, &key, &value));
-                        after.end = after.end.next();
+                        blocks.push(&key, &value, &mut batch);
                     }
                 }
                 Write::Bookmark { name, value } => batch.put_state(&layout::bookmark_key(&name), value.as_bytes()),
-                Write::Start(wanted) if wanted > after.end => {
-                    let beyond = LogError::BeyondEnd { partition: PARTITION, wanted, end: after.end };
+                Write::Start(wanted) if wanted > blocks.end => {
+                    let beyond = LogError::BeyondEnd { partition: PARTITION, wanted, end: blocks.end };
                     let _ = answer.send(Err(beyond));
                     continue;
                 }
-                Write::Start(wanted) => after.start = after.start.max(wanted),
+                Write::Start(wanted) => new_start = new_start.max(wanted),
             }
             answers.push(answer);
         }
-        if after.start > before.start {
-            let start = Start { offset: after.start, appended_at_ms: self.appended_at_ms };
-            batch.put_state(START_KEY, &start.encode());
+        let (end, tail) = blocks.finish(&mut batch);
+        if new_start > start {
+            let Tail { appended_at_ms, block_number } = tail;
+            batch.put_state(START_KEY, &Start { offset: new_start, appended_at_ms, block_number }.encode());
         }
 
         let written = match &self.failure {
             Some(failure) => Err(failure.clone()),
-            None => batch.commit().and_then(|()| {
-                self.end_mark.write(after.end).map_err(|error| storage("append to", self.shared.store.folder(), error))
-            }),
+            None => batch.commit().and_then(|()| self.move_end_mark(end)),
         };
         match &written {
             Ok(()) => {
-                self.end = after.end;
-                self.shared.bounds.send_replace(after);
+                self.tail = tail;
+                self.shared.bounds.send_replace(Bounds { start: new_start, end });
             }
             Err(failure) => self.failure = Some(failure.clone()),
         }
         for answer in answers {
             let _ = answer.send(written.clone());
         }
+    }
+
+    fn move_end_mark(&mut self, end: Offset) -> Result<(), LogError> {
+        self.end_mark.write(end).map_err(|error| storage("append to", &self.shared.store.end_mark_path(), error))
+    }
+}
+
+/// Packs the records of one batch into blocks.
+struct Blocks {
+    end: Offset,
+    first: Offset,
+    tail: Tail,
+    block: BlockBuilder,
+}
+
+impl Blocks {
+    fn new(end: Offset, tail: Tail) -> Blocks {
+        Blocks { end, first: end, tail, block: BlockBuilder::new(tail.appended_at_ms) }
+    }
+
+    fn push(&mut self, key: &Key, value: &[u8], batch: &mut Batch<'_>) {
+        if self.block.is_full() {
+            self.seal(batch);
+        }
+        self.block.push(key, value);
+        self.end = self.end.next();
+    }
+
+    /// Puts the last block into the batch, and says where the next batch goes on.
+    fn finish(mut self, batch: &mut Batch<'_>) -> (Offset, Tail) {
+        if !self.block.is_empty() {
+            self.seal(batch);
+        }
+        (self.end, self.tail)
+    }
+
+    fn seal(&mut self, batch: &mut Batch<'_>) {
+        let block = std::mem::replace(&mut self.block, BlockBuilder::new(self.tail.appended_at_ms));
+        batch.put_block(BlockKey { first: self.first, number: self.tail.block_number }, block.finish());
+        self.first = self.end;
+        self.tail.block_number += 1;
     }
 }
 

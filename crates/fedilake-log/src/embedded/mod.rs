@@ -63,6 +63,8 @@ mod layout;
 mod reader;
 mod recovery;
 mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::Path;
@@ -74,13 +76,14 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use self::reader::EmbeddedReader;
-use self::store::Store;
+use self::store::{Sizes, Store};
 use self::writer::Writer;
 use crate::{Bounds, Key, LogError, LogId, LogReader, LogWriter};
 
 /// An open log. Appends of any number of callers are gathered and share a sync.
 ///
-/// Dropping it waits for the write that is under way. The folder is free again when the readers are dropped too.
+/// Dropping it waits for the write that is under way. Its readers may live on: they read what is there, then wait for
+/// ever. The folder is free again when they are dropped too.
 pub struct EmbeddedLog {
     shared: Arc<Shared>,
     writer: Writer,
@@ -100,11 +103,15 @@ impl EmbeddedLog {
     ///
     /// Errors: `InUse`, `Damaged`, `Storage`.
     pub fn open(folder: impl AsRef<Path>) -> Result<EmbeddedLog, LogError> {
-        EmbeddedLog::open_at(folder.as_ref(), system_time_ms)
+        EmbeddedLog::open_with(folder.as_ref(), Sizes::NORMAL, system_time_ms)
     }
 
-    fn open_at(folder: &Path, now_ms: impl Fn() -> i64 + Send + 'static) -> Result<EmbeddedLog, LogError> {
-        let store = Store::open(folder)?;
+    fn open_with(
+        folder: &Path,
+        sizes: Sizes,
+        now_ms: impl Fn() -> i64 + Send + 'static,
+    ) -> Result<EmbeddedLog, LogError> {
+        let store = Store::open(folder, sizes)?;
         let recovered = recovery::recover(&store)?;
         store.trim(recovered.bounds.start)?;
         let bounds = watch::Sender::new(recovered.bounds);

@@ -24,8 +24,6 @@ const NEW_STORE_FOLDER: &str = "store.new";
 const PROBE_FILE: &str = "probe";
 const PROBE_BYTES: usize = 64 << 10;
 
-/// Blocks held in memory until they become a table; the journal holds them too, and is read again at the next start.
-const BLOCKS_MEMTABLE_BYTES_MAX: u64 = 32 << 20;
 const STATE_MEMTABLE_BYTES_MAX: u64 = 4 << 20;
 /// Sealed journals beyond this make fjall write out what they still hold, so that they can go.
 const JOURNAL_BYTES_MAX: u64 = 64 << 20;
@@ -37,6 +35,17 @@ const TABLE_BLOCK_BYTES: u32 = 32 << 10;
 /// A read ends with the block that brings it to this many records or this many bytes.
 const RECORDS_PER_READ: usize = 4_000;
 const BYTES_PER_READ: usize = 1 << 20;
+
+/// What tests make smaller, so that little data shows all that much data would.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Blocks held in memory until they become a table; the journal holds them too, and is read again at the next start.
+    pub(super) memtable_bytes_max: u64,
+}
+
+impl Sizes {
+    pub(super) const NORMAL: Sizes = Sizes { memtable_bytes_max: 32 << 20 };
+}
 
 /// The open store of one log. Blocking: not for async workers.
 pub(super) struct Store {
@@ -50,14 +59,14 @@ pub(super) struct Store {
 
 impl Store {
     /// Locks `folder`, creates the log in it if there is none, and opens it.
-    pub(super) fn open(folder: &Path) -> Result<Store, LogError> {
+    pub(super) fn open(folder: &Path, sizes: Sizes) -> Result<Store, LogError> {
         fs::create_dir_all(folder).map_err(|error| storage("create", folder, error))?;
         let lock = lock(folder)?;
         let store = folder.join(STORE_FOLDER);
         if !store.try_exists().map_err(|error| storage("open", folder, error))? {
-            create(folder)?;
+            create(folder, sizes)?;
         }
-        let (database, blocks, state) = open_database(&store)?;
+        let (database, blocks, state) = open_database(&store, sizes)?;
         Ok(Store { database, blocks, state, folder: folder.to_owned(), _lock: lock })
     }
 
@@ -253,13 +262,13 @@ fn lock(folder: &Path) -> Result<File, LogError> {
 }
 
 /// Makes an empty log with a new identity. It is built aside and renamed, so that a store is there whole or not at all.
-fn create(folder: &Path) -> Result<(), LogError> {
+fn create(folder: &Path, sizes: Sizes) -> Result<(), LogError> {
     let creating = |error: io::Error| storage("create", folder, error);
     remove_if_there(fs::remove_file(folder.join(END_MARK_FILE))).map_err(creating)?;
     let new = folder.join(NEW_STORE_FOLDER);
     remove_if_there(fs::remove_dir_all(&new)).map_err(creating)?;
     {
-        let (database, _, state) = open_database(&new)?;
+        let (database, _, state) = open_database(&new, sizes)?;
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
         batch.insert(&state, LAYOUT_KEY, LAYOUT);
         batch.insert(&state, ID_KEY, Uuid::new_v4().to_string());
@@ -277,7 +286,7 @@ fn remove_if_there(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn open_database(path: &Path) -> Result<(Database, Keyspace, Keyspace), LogError> {
+fn open_database(path: &Path, sizes: Sizes) -> Result<(Database, Keyspace, Keyspace), LogError> {
     let opening = |error| from_fjall("open", path, error);
     let database = Database::builder(path)
         .cache_size(CACHE_BYTES)
@@ -286,16 +295,16 @@ fn open_database(path: &Path) -> Result<(Database, Keyspace, Keyspace), LogError
         .worker_threads(1)
         .open()
         .map_err(opening)?;
-    let blocks = database.keyspace("blocks", blocks_options).map_err(opening)?;
+    let blocks = database.keyspace("blocks", || blocks_options(sizes)).map_err(opening)?;
     let state = database
         .keyspace("state", || KeyspaceCreateOptions::default().max_memtable_size(STATE_MEMTABLE_BYTES_MAX))
         .map_err(opening)?;
     Ok((database, blocks, state))
 }
 
-fn blocks_options() -> KeyspaceCreateOptions {
+fn blocks_options(sizes: Sizes) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
-        .max_memtable_size(BLOCKS_MEMTABLE_BYTES_MAX)
+        .max_memtable_size(sizes.memtable_bytes_max)
         .data_block_size_policy(BlockSizePolicy::all(TABLE_BLOCK_BYTES))
         .data_block_compression_policy(CompressionPolicy::all(CompressionType::None))
         // Blocks are scanned, never looked up by their whole key.
@@ -314,9 +323,11 @@ pub(super) fn from_fjall(doing: &'static str, path: &Path, error: fjall::Error) 
     let at = path.display().to_string();
     match error {
         Error::Io(error) | Error::Storage(LsmError::Io(error)) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
-                LogError::Damaged { at, why: error.to_string() }
-            }
+            // fjall makes new files and reads old ones: what it finds otherwise was changed by someone else.
+            io::ErrorKind::NotFound
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData => LogError::Damaged { at, why: error.to_string() },
             _ => LogError::Storage { doing, at, why: error.to_string() },
         },
         Error::Locked => LogError::InUse { at },

@@ -1,1 +1,35 @@
-//! placeholder
+//! The lake: a DuckDB database that follows the table and the log's tail, and the answers asked of it.
+//!
+//! Parquet files go in ([`Lake::take`]), Arrow IPC streams come out ([`Lake::report`], [`Lake::sql`]). The lake
+//! is a cache: it can be deleted at any time, and taking the same files again gives the same answers.
+//!
+//! - [`lake`] opens the database and hands out its connections.
+//! - [`take`](mod@take) reads files through a second, in-memory DuckDB ([`source`]) and merges their rows.
+//! - [`report`] holds the talk's analyses, one .sql file each, under a [`filter`].
+//! - [`sql`] runs a person's own statement, read-only and within limits.
+//! - [`views`] defines the same views over plain Parquet files, for any DuckDB.
+//!
+//! Everything here blocks; async callers use `spawn_blocking`. Every timestamp is UTC.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod error;
+pub mod filter;
+pub mod lake;
+mod layout;
+pub mod report;
+pub mod rows;
+mod scope;
+mod seal;
+mod source;
+pub mod sql;
+pub mod take;
+pub mod views;
+
+pub use error::LakeError;
+pub use filter::Filter;
+pub use lake::{Lake, LakeOptions};
+pub use report::Report;
+pub use rows::Rows;
+pub use sql::{Cancel, SqlError, SqlLimits, SqlSummary};
+pub use take::{Chunk, LakePosition, TakeProgress};

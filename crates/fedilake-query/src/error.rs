@@ -1,0 +1,76 @@
+//! What can go wrong with the lake, by what the caller does about it.
+
+use std::path::PathBuf;
+
+/// A failure of the lake.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// Another process has the lake open.
+    #[error("lake {path} is in use by another process: {reason}")]
+    Busy {
+        /// The lake's file.
+        path: PathBuf,
+        /// DuckDB's words; they name the process where the system tells.
+        reason: String,
+    },
+    /// The lake's file cannot be opened or created.
+    #[error("open lake {path}: {reason}")]
+    Open {
+        /// The lake's file.
+        path: PathBuf,
+        /// DuckDB's or the system's words.
+        reason: String,
+    },
+    /// A Parquet file cannot be read. Nothing of the call was taken.
+    #[error("data file {path} is damaged: {reason}")]
+    DamagedFile {
+        /// The file.
+        path: PathBuf,
+        /// What reading it said.
+        reason: String,
+    },
+    /// The chunks leave out offsets that the lake does not have. Nothing of the call was taken.
+    #[error("log {log} partition {partition}: the lake is at offset {position}, the next chunk begins at {first}")]
+    Gap {
+        /// The log's id.
+        log: String,
+        /// The partition.
+        partition: i32,
+        /// The next offset that the lake needs.
+        position: i64,
+        /// The first offset that was given.
+        first: i64,
+    },
+    /// The lake's memory limit was too small for this, perhaps because of a query beside it; trying again may do.
+    #[error("lake out of memory: {0}")]
+    OutOfMemory(String),
+    /// The query was cancelled.
+    #[error("interrupted")]
+    Interrupted,
+    /// The disk refused a write.
+    #[error("write lake: {0}")]
+    Write(String),
+    /// Anything else that DuckDB says.
+    #[error("lake: {0}")]
+    Engine(String),
+}
+
+impl From<duckdb::Error> for LakeError {
+    fn from(error: duckdb::Error) -> Self {
+        let text = message(&error);
+        match text.split_once(" Error: ").map(|(kind, _)| kind) {
+            Some("INTERRUPT") => LakeError::Interrupted,
+            Some("Out of Memory") => LakeError::OutOfMemory(text),
+            Some("IO") => LakeError::Write(text),
+            _ => LakeError::Engine(text),
+        }
+    }
+}
+
+/// DuckDB's own words, without the Rust client's wrapping.
+pub(crate) fn message(error: &duckdb::Error) -> String {
+    match error {
+        duckdb::Error::DuckDBFailure(_, Some(text)) => text.clone(),
+        other => other.to_string(),
+    }
+}

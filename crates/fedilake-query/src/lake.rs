@@ -1,0 +1,220 @@
+//! The lake's database: opened, locked down, and its connections handed out.
+//!
+//! One DuckDB instance with one writing connection and as many reading ones as are busy at once. External access is
+//! off and the configuration is locked before the first statement that came from outside, so neither SQL nor a
+//! damaged file can reach another file. Readers see the last commit while a take runs.
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use duckdb::{Config, Connection};
+
+use crate::error::message;
+use crate::{LakeError, LakePosition, layout};
+
+/// The lake's limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LakeOptions {
+    /// What DuckDB may hold in memory for the lake, and again for reading files: bytes.
+    pub memory_bytes_max: u64,
+    /// Threads of a query.
+    pub threads: usize,
+    /// What a query may spill to disk beside the lake: bytes.
+    pub spill_bytes_max: u64,
+}
+
+impl Default for LakeOptions {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        LakeOptions { memory_bytes_max: 1 << 30, threads, spill_bytes_max: 4 << 30 }
+    }
+}
+
+/// The database that follows the table. Every method blocks; all of them can be called from several threads.
+pub struct Lake {
+    path: PathBuf,
+    options: LakeOptions,
+    rebuilt: bool,
+    pub(crate) writer: Mutex<Connection>,
+    outside: Mutex<Option<Connection>>,
+    readers: Mutex<Connection>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Lake {
+    /// Opens the lake at `path`, or creates an empty one. One of another layout, or one that is no database, is
+    /// deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty.
+    pub fn open(path: &Path, options: LakeOptions) -> Result<Lake, LakeError> {
+        let existed = path.exists();
+        let (writer, rebuilt) = match connect(path, &options) {
+            Ok(connection) if !existed => {
+                layout::create(&connection)?;
+                (connection, false)
+            }
+            Ok(connection) if layout::is_current(&connection) => (connection, false),
+            Ok(connection) => {
+                drop(connection);
+                (recreate(path, &options)?, true)
+            }
+            Err(error) if existed && is_unreadable(&message(&error)) => (recreate(path, &options)?, true),
+            Err(error) => return Err(refused(path, &error)),
+        };
+        writer.execute_batch("set lock_configuration = true")?;
+        let readers = Mutex::new(writer.try_clone()?);
+        Ok(Lake {
+            path: path.to_owned(),
+            options,
+            rebuilt,
+            writer: Mutex::new(writer),
+            outside: Mutex::default(),
+            readers,
+            idle: Mutex::default(),
+        })
+    }
+
+    /// Whether opening found a lake that it had to delete.
+    pub fn was_rebuilt(&self) -> bool {
+        self.rebuilt
+    }
+
+    /// The lake's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The limits that it was opened with.
+    pub fn options(&self) -> &LakeOptions {
+        &self.options
+    }
+
+    /// The next offset that the lake needs, for each log partition that it has taken from.
+    pub fn positions(&self) -> Result<Vec<LakePosition>, LakeError> {
+        self.read(crate::take::positions)
+    }
+
+    /// How many rows were no posts, by reason.
+    pub fn rejected(&self) -> Result<Vec<(String, u64)>, LakeError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare("select reason, rows::ubigint from rejected order by reason")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Bytes that DuckDB holds for the lake now.
+    pub fn memory_bytes(&self) -> Result<u64, LakeError> {
+        self.read(|connection| {
+            let sql = "select coalesce(sum(memory_usage_bytes), 0)::ubigint from duckdb_memory()";
+            Ok(connection.query_row(sql, [], |row| row.get(0))?)
+        })
+    }
+
+    /// Lends a reading connection: an idle one, or a new one.
+    pub(crate) fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, LakeError>) -> Result<T, LakeError> {
+        let idle = lock(&self.idle).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.another()?,
+        };
+        let answer = ask(&connection);
+        lock(&self.idle).push(connection);
+        answer
+    }
+
+    /// The files' side: an in-memory DuckDB that may open them, made when first needed.
+    pub(crate) fn outside(&self) -> Result<Outside<'_>, LakeError> {
+        let mut outside = lock(&self.outside);
+        if outside.is_none() {
+            *outside = Some(outside_of(&self.options)?);
+        }
+        Ok(Outside(outside))
+    }
+
+    /// A new connection; a running take does not hold it up.
+    pub(crate) fn another(&self) -> Result<Connection, LakeError> {
+        Ok(lock(&self.readers).try_clone()?)
+    }
+}
+
+/// A poisoned lock guards a connection whose transaction was rolled back by its own error path: it stays usable.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The borrowed in-memory DuckDB.
+pub(crate) struct Outside<'a>(MutexGuard<'a, Option<Connection>>);
+
+impl Deref for Outside<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.0.as_ref().expect("made before it is lent")
+    }
+}
+
+impl DerefMut for Outside<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.0.as_mut().expect("made before it is lent")
+    }
+}
+
+fn outside_of(options: &LakeOptions) -> Result<Connection, LakeError> {
+    let config = Config::default()
+        .threads(options.threads as i64)?
+        .max_memory(&format!("{}B", options.memory_bytes_max))?
+        .enable_autoload_extension(false)?;
+    let connection = Connection::open_in_memory_with_flags(config)?;
+    connection.execute_batch("set global timezone = 'UTC'")?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, options: &LakeOptions) -> duckdb::Result<Connection> {
+    let config = Config::default()
+        .threads(options.threads as i64)?
+        .max_memory(&format!("{}B", options.memory_bytes_max))?
+        .enable_autoload_extension(false)?
+        // zstd for strings needs a storage format newer than the oldest that DuckDB can still write.
+        .with("storage_compatibility_version", "v1.5.0")?
+        .with("temp_directory", spill_folder(path).to_string_lossy())?
+        .with("max_temp_directory_size", format!("{}B", options.spill_bytes_max))?;
+    let connection = Connection::open_with_flags(path, config)?;
+    // The spill folder has to be named before access ends.
+    connection.execute_batch("set global timezone = 'UTC'; set enable_external_access = false")?;
+    Ok(connection)
+}
+
+fn recreate(path: &Path, options: &LakeOptions) -> Result<Connection, LakeError> {
+    for file in [path.to_owned(), beside(path, ".wal")] {
+        match std::fs::remove_file(&file) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(LakeError::Open { path: file, reason: error.to_string() }),
+        }
+    }
+    let connection = connect(path, options).map_err(|error| refused(path, &error))?;
+    layout::create(&connection)?;
+    Ok(connection)
+}
+
+fn spill_folder(path: &Path) -> PathBuf {
+    beside(path, ".spill")
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Whether DuckDB's words mean that the file's content, not the access to it, is the trouble.
+fn is_unreadable(reason: &str) -> bool {
+    ["not a valid DuckDB database", "Serialization Error", "Corrupt", "checksum", "replaying WAL", "version number"]
+        .iter()
+        .any(|sign| reason.contains(sign))
+}
+
+fn refused(path: &Path, error: &duckdb::Error) -> LakeError {
+    let (path, reason) = (path.to_owned(), message(error));
+    if reason.contains("lock") { LakeError::Busy { path, reason } } else { LakeError::Open { path, reason } }
+}

@@ -1,0 +1,85 @@
+-- The lake's tables. Strings that repeat are numbers here, numbered from 0 as they come; a post is one row.
+
+create table layout (version integer, engine varchar);
+
+-- The lake's place in each log partition: `next` is the first offset that is not in the lake.
+create table stream (id integer, log varchar, partition integer, next bigint);
+
+create table origin   (id integer, name varchar);
+create table server   (id integer, name varchar);
+create table language (id integer, name varchar);
+create table app      (id integer, name varchar);
+-- `hash` is of name and origin together. An author seen as a bot and not as a bot is two-faced: such authors need
+-- an exact count(distinct), all others are one row a day in author_day.
+create table author   (id integer, hash ubigint, name varchar, origin integer, bot boolean, two_faced boolean);
+
+-- One row a visible post: the winning version, and the first sighting's server, native id and time.
+create table post (
+    id bigint,                    -- the lake's own number, ascending as posts arrive
+    uri_hash ubigint,
+    created_at timestamptz,
+    day integer,                  -- days since 1970 of created_at
+    hour integer,                 -- of created_at, 0 to 23
+    author integer,
+    origin integer,
+    language integer,             -- null: not given
+    app integer,                  -- null: none named
+    bot boolean,
+    characters integer,
+    -- the first sighting
+    server integer,
+    native bigint,                -- the server's id of it; negative when that is no plain number, then in native_text
+    native_text varchar,
+    observed_at timestamptz,
+    first_stream integer,
+    first_offset bigint,
+    -- the winning version
+    edited_at timestamptz,
+    seen_at timestamptz,
+    stream integer,
+    log_offset bigint,
+    content_hash ubigint,         -- of the columns below `counts`: an equal one saves rewriting them
+    -- counts, as the winning version's server knows them
+    favourites integer,
+    reblogs integer,
+    replies integer,
+    author_followers bigint,
+    appended_at timestamptz,
+    -- content
+    uri varchar using compression zstd,
+    url varchar using compression zstd,         -- null: made from uri as Mastodon does; empty: not given
+    text varchar using compression zstd,
+    spoiler_text varchar,
+    words integer,
+    tags varchar[],
+    mentions varchar[],
+    links varchar[],
+    media integer,
+    media_described integer,
+    poll boolean,
+    in_reply_to varchar,
+    quote_uri varchar,
+    visibility varchar,
+    sensitive boolean,
+    author_created_at timestamptz,
+    author_indexable boolean
+);
+
+-- One row for each (server, id, post) that was seen.
+create table sighting (server integer, native bigint, native_text varchar, post bigint, observed_at timestamptz);
+
+-- Every delete, also of posts that never came, and what they hide.
+create table deleted (server integer, native bigint);
+create table tombstone (uri_hash ubigint);
+
+-- Rows that are no posts.
+create table rejected (reason varchar primary key, rows bigint);
+
+-- Posts that mention a followed word.
+create table topic (id integer, word varchar);
+create table topic_hit (
+    topic integer, post bigint, created_at timestamptz, day integer, origin integer, language integer, bot boolean
+);
+
+-- ISO 639 codes and English names.
+create table language_name (code varchar, name varchar);

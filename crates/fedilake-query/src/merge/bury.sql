@@ -1,0 +1,9 @@
+-- The posts that hide.sql found go, and no later copy or edit brings them back.
+insert into tombstone from gone;
+
+create or replace temp table dead as select post.id, post.day from post join gone using (uri_hash);
+
+insert into touched select distinct day from dead;
+delete from post using dead where post.id = dead.id;
+delete from sighting using dead where sighting.post = dead.id;
+delete from topic_hit using dead where topic_hit.post = dead.id;

@@ -1,0 +1,12 @@
+create or replace temp table stage (
+    stream integer, log_offset bigint, kind utinyint, reason varchar,
+    server varchar, native bigint, native_text varchar,
+    uri_hash ubigint, created_at timestamptz, day integer, hour integer,
+    author varchar, author_domain varchar, author_hash ubigint, language varchar, app varchar, bot boolean,
+    characters integer, observed_at timestamptz, edited_at timestamptz, content_hash ubigint,
+    favourites integer, reblogs integer, replies integer, author_followers bigint, appended_at timestamptz,
+    uri varchar, url varchar, text varchar, topics uinteger, spoiler_text varchar, words integer,
+    tags varchar[], mentions varchar[], links varchar[], media integer, media_described integer, poll boolean,
+    in_reply_to varchar, quote_uri varchar, visibility varchar, sensitive boolean,
+    author_created_at timestamptz, author_indexable boolean
+);

@@ -1,0 +1,113 @@
+//! The talk's analyses. Each is one .sql file in reports/, over the posts of a [`Filter`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::scope::Scope;
+use crate::views::literal;
+use crate::{Filter, Lake, LakeError, Rows, layout, rows};
+
+/// A question of the talk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Report {
+    /// One row: posts, users, origins, languages (no language counts as one), characters_min, characters_mean,
+    /// characters_max, characters_sum, first_created_at, last_created_at.
+    Statistics,
+    /// A row a day: day (`2023/02/03 Fri`), posts, users, origins, most_frequent_nonbot, most_frequent_bot,
+    /// most_frequent_host.
+    Daily,
+    /// The 10 most used apps of people: app, posts. The note says of how many posts the app is known.
+    Apps,
+    /// 24 rows a day: day, hour, posts.
+    Hours,
+    /// The 20 most frequent: language (its name), posts.
+    Languages,
+    /// The 20 most frequent known languages: language, posts, characters_min, characters_p25, characters_median,
+    /// characters_p75, characters_max.
+    Lengths,
+    /// A row a day and word that has any: day, topic, posts.
+    Topics {
+        /// Words to look for in texts, in any case, also inside of longer words. None: the followed ones.
+        words: Vec<String>,
+    },
+}
+
+impl Report {
+    /// The report's name, as a person types it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Report::Statistics => "statistics",
+            Report::Daily => "daily",
+            Report::Apps => "apps",
+            Report::Hours => "hours",
+            Report::Languages => "languages",
+            Report::Lengths => "lengths",
+            Report::Topics { .. } => "topics",
+        }
+    }
+
+    /// Every report, topics with the followed words, in the talk's order.
+    pub fn all() -> [Report; 7] {
+        [
+            Report::Statistics,
+            Report::Daily,
+            Report::Apps,
+            Report::Hours,
+            Report::Languages,
+            Report::Lengths,
+            Report::Topics { words: Vec::new() },
+        ]
+    }
+}
+
+impl Lake {
+    /// Answers a report over the posts of `filter`, from one snapshot of the lake.
+    pub fn report(&self, report: &Report, filter: &Filter) -> Result<Rows, LakeError> {
+        self.read(|connection| {
+            connection.execute_batch("begin transaction read only")?;
+            let answer = Scope::new(connection, filter).and_then(|scope| answer(connection, report, &scope));
+            connection.execute_batch("rollback")?;
+            answer
+        })
+    }
+}
+
+fn answer(connection: &duckdb::Connection, report: &Report, scope: &Scope) -> Result<Rows, LakeError> {
+    let over = |sql: &str| {
+        sql.replace("{authors}", &scope.authors())
+            .replace("{hours}", &scope.hours())
+            .replace("{lengths}", &scope.lengths())
+            .replace("{posts}", &scope.posts())
+    };
+    let query = |sql: &str| rows::query(connection, &over(sql));
+    match report {
+        Report::Statistics => query(include_str!("reports/statistics.sql")),
+        Report::Daily => query(include_str!("reports/daily.sql")),
+        Report::Apps => {
+            let answer = query(include_str!("reports/apps.sql"))?;
+            let (named, posts): (i64, i64) =
+                connection.query_row(&over(include_str!("reports/apps_note.sql")), [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            let note = format!("the app is known for {named} of {posts} posts by people: apps do not federate");
+            Ok(Rows { note: Some(note), ..answer })
+        }
+        Report::Hours => query(include_str!("reports/hours.sql")),
+        Report::Languages => query(include_str!("reports/languages.sql")),
+        Report::Lengths => query(include_str!("reports/lengths.sql")),
+        Report::Topics { words } => query(&topics(words)),
+    }
+}
+
+fn topics(words: &[String]) -> String {
+    let followed = layout::FOLLOWED.map(str::to_owned);
+    let words = if words.is_empty() { &followed[..] } else { words };
+    let hits: Vec<_> = words
+        .iter()
+        .map(|word| {
+            let word = literal(word);
+            format!("select day, {word} as word from {{posts}} where contains(lower(text), lower({word}))")
+        })
+        .collect();
+    include_str!("reports/topics.sql").replace("{hits}", &hits.join(" union all "))
+}

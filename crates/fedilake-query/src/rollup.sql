@@ -1,0 +1,15 @@
+-- Every day that has posts, and whether its figures stand in the tables below. A day that changes is open again: its
+-- rows there go, and reports read its posts. Exact: sums add up, and distinct authors and quantiles come from the
+-- authors and the lengths themselves.
+create table day (day integer, sealed boolean);
+
+create table author_day (
+    day integer, author integer, origin integer, bot boolean,
+    posts integer, characters bigint, characters_min integer, characters_max integer
+);
+create table author_language_day (
+    day integer, author integer, origin integer, bot boolean, language integer,
+    posts integer, characters bigint, characters_min integer, characters_max integer
+);
+create table hour_cell (day integer, hour integer, language integer, app integer, bot boolean, posts integer);
+create table length_cell (day integer, language integer, bot boolean, characters integer, posts integer);

@@ -1,0 +1,167 @@
+//! A filter in the lake's own numbers, as relations that reports read from.
+//!
+//! Each relation is the filter's posts, counted by some columns: from the tables of sealed days where the filter takes
+//! whole days and names only columns that those tables have, and from the posts themselves for everything else.
+
+use duckdb::Connection;
+
+use crate::views::literal;
+use crate::{Filter, LakeError};
+
+/// Milliseconds a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// A filter with its names looked up, and the days that it meets.
+pub(crate) struct Scope {
+    /// On created_at, of `post` only.
+    times: Vec<String>,
+    bot: Option<String>,
+    origin: Option<String>,
+    language: Option<String>,
+    server: Option<String>,
+    /// Sealed days that lie in the filter with all their posts: the first and the last. Between them, days that are not
+    /// sealed have no rows in the tables of sealed days.
+    whole: Option<(i32, i32)>,
+    /// The other days that have posts in it.
+    parts: Vec<i32>,
+}
+
+/// Posts counted by some columns, as a table of sealed days has them.
+struct Relation {
+    table: &'static str,
+    keys: &'static str,
+    sealed: &'static str,
+    counted: &'static str,
+}
+
+const AUTHORS: Relation = Relation {
+    table: "author_day",
+    keys: "day, author, origin, bot",
+    sealed: "posts, characters, characters_min, characters_max",
+    counted: "count(*) as posts, sum(characters) as characters, min(characters) as characters_min, max(characters) as characters_max",
+};
+
+const AUTHORS_OF_LANGUAGE: Relation = Relation { table: "author_language_day", ..AUTHORS };
+
+const HOURS: Relation = Relation {
+    table: "hour_cell",
+    keys: "day, hour, language, app, bot",
+    sealed: "posts",
+    counted: "count(*) as posts",
+};
+
+const LENGTHS: Relation = Relation {
+    table: "length_cell",
+    keys: "day, language, bot, characters",
+    sealed: "posts",
+    counted: "count(*) as posts",
+};
+
+impl Scope {
+    pub(crate) fn new(connection: &Connection, filter: &Filter) -> Result<Scope, LakeError> {
+        let mut scope = Scope {
+            times: Vec::new(),
+            bot: filter.bot.map(|bot| format!("bot = {bot}")),
+            origin: among(connection, "origin", &filter.origins)?,
+            language: among(connection, "language", &filter.languages)?,
+            server: among(connection, "server", &filter.servers)?,
+            whole: None,
+            parts: Vec::new(),
+        };
+        if let Some(from) = filter.from {
+            scope.times.push(format!("created_at >= make_timestamptz({})", from.saturating_mul(1000)));
+        }
+        if let Some(to) = filter.to {
+            scope.times.push(format!("created_at < make_timestamptz({})", to.saturating_mul(1000)));
+        }
+        scope.divide(connection, filter)?;
+        Ok(scope)
+    }
+
+    /// The posts themselves, with the columns of `post`.
+    pub(crate) fn posts(&self) -> String {
+        self.post_where(&self.times)
+    }
+
+    /// day, author, origin, bot, posts, characters, characters_min, characters_max; a (day, author) may come more than
+    /// once.
+    pub(crate) fn authors(&self) -> String {
+        let relation = if self.language.is_some() { AUTHORS_OF_LANGUAGE } else { AUTHORS };
+        self.relation(&relation, self.server.is_none())
+    }
+
+    /// day, hour, language, app, bot, posts.
+    pub(crate) fn hours(&self) -> String {
+        self.relation(&HOURS, self.server.is_none() && self.origin.is_none())
+    }
+
+    /// day, language, bot, characters, posts.
+    pub(crate) fn lengths(&self) -> String {
+        self.relation(&LENGTHS, self.server.is_none() && self.origin.is_none())
+    }
+
+    /// Which days the filter takes whole and sealed, and which in part or open.
+    fn divide(&mut self, connection: &Connection, filter: &Filter) -> Result<(), LakeError> {
+        let mut statement = connection.prepare("select day, sealed from day order by day")?;
+        let days = statement.query_map([], |row| Ok((row.get::<_, i32>(0)?, row.get::<_, bool>(1)?)))?;
+        for day in days {
+            let (day, sealed) = day?;
+            let (first_ms, next_ms) = (i64::from(day) * DAY_MS, (i64::from(day) + 1) * DAY_MS);
+            let begins = filter.from.is_none_or(|from| from <= first_ms);
+            let ends = filter.to.is_none_or(|to| to >= next_ms);
+            let meets = filter.from.is_none_or(|from| from < next_ms) && filter.to.is_none_or(|to| to > first_ms);
+            if sealed && begins && ends {
+                self.whole = Some((self.whole.map_or(day, |(first, _)| first), day));
+            } else if meets {
+                self.parts.push(day);
+            }
+        }
+        Ok(())
+    }
+
+    fn relation(&self, relation: &Relation, sealed_days_do: bool) -> String {
+        let Relation { table, keys, sealed, counted } = relation;
+        let from_posts = |conditions: &[String]| {
+            format!("select {keys}, {counted} from {} group by {keys}", self.post_where(conditions))
+        };
+        if !sealed_days_do {
+            return format!("({})", from_posts(&self.times));
+        }
+        let mut parts = Vec::new();
+        if let Some((first, last)) = self.whole {
+            let mut conditions = vec![format!("day between {first} and {last}")];
+            conditions.extend([&self.bot, &self.origin, &self.language].into_iter().flatten().cloned());
+            parts.push(format!("select {keys}, {sealed} from {table} where {}", conditions.join(" and ")));
+        }
+        if !self.parts.is_empty() || parts.is_empty() {
+            let days: Vec<_> =
+                std::iter::once(i32::MIN).chain(self.parts.iter().copied()).map(|day| day.to_string()).collect();
+            let mut conditions = vec![format!("day in ({})", days.join(", "))];
+            conditions.extend(self.times.iter().cloned());
+            parts.push(from_posts(&conditions));
+        }
+        format!("({})", parts.join(" union all "))
+    }
+
+    fn post_where(&self, conditions: &[String]) -> String {
+        let mut all = conditions.to_vec();
+        all.extend([&self.bot, &self.origin, &self.language, &self.server].into_iter().flatten().cloned());
+        if all.is_empty() { "post".to_owned() } else { format!("(select * from post where {})", all.join(" and ")) }
+    }
+}
+
+/// The condition that a column's name is one of some; None when there are none.
+fn among(connection: &Connection, column: &str, names: &[String]) -> Result<Option<String>, LakeError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let literals: Vec<_> = names.iter().map(|name| literal(name)).collect();
+    let mut statement =
+        connection.prepare(&format!("select id from {column} where name in ({})", literals.join(", ")))?;
+    let ids = statement.query_map([], |row| row.get::<_, i32>(0))?.collect::<Result<Vec<_>, _>>()?;
+    // -1 is no name's number: a list is never empty.
+    let ids: Vec<_> = std::iter::once(-1).chain(ids).map(|id| id.to_string()).collect();
+    let known = format!("{column} in ({})", ids.join(", "));
+    let without = column == "language" && names.iter().any(|name| name == "unknown");
+    Ok(Some(if without { format!("({column} is null or {known})") } else { known }))
+}

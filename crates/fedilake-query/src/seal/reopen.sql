@@ -1,0 +1,10 @@
+-- Days that a take touched: they are open, and days that have no posts any more are forgotten.
+create or replace temp table opened as select distinct day from touched;
+
+delete from author_day where day in (select day from opened semi join (from day where sealed) using (day));
+delete from author_language_day where day in (select day from opened semi join (from day where sealed) using (day));
+delete from hour_cell where day in (select day from opened semi join (from day where sealed) using (day));
+delete from length_cell where day in (select day from opened semi join (from day where sealed) using (day));
+
+update day set sealed = false from opened where day.day = opened.day and day.sealed;
+insert into day select day, false from opened anti join day using (day);

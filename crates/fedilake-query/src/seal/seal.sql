@@ -1,0 +1,18 @@
+-- Writes the figures of one open day. Rows are ordered, so that a range of days is a range of rows.
+insert into author_day
+select day, author, origin, bot, count(*), sum(characters), min(characters), max(characters)
+from post where day = {day} group by day, author, origin, bot order by author;
+
+insert into author_language_day
+select day, author, origin, bot, language, count(*), sum(characters), min(characters), max(characters)
+from post where day = {day} group by day, author, origin, bot, language order by author;
+
+insert into hour_cell
+select day, hour, language, app, bot, count(*)
+from post where day = {day} group by day, hour, language, app, bot order by hour, language;
+
+insert into length_cell
+select day, language, bot, characters, count(*)
+from post where day = {day} group by day, language, bot, characters order by language, characters;
+
+update day set sealed = true where day = {day};

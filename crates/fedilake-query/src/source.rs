@@ -1,0 +1,66 @@
+//! Reads Parquet files for the lake, through an in-memory DuckDB that may open files and holds nothing else.
+
+use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
+
+use duckdb::Connection;
+use duckdb::arrow::array::RecordBatch;
+
+use crate::error::message;
+use crate::take::Reading;
+use crate::{LakeError, layout, views};
+
+/// Sends the rows of one reading, in batches as DuckDB makes them and as merge/stage.sql expects them. Stops early
+/// when nobody listens.
+pub(crate) fn read(outside: &Connection, reading: &Reading, rows: &SyncSender<RecordBatch>) -> Result<(), LakeError> {
+    stream(outside, &sql(reading), rows).map_err(|error| blame(outside, &reading.files, &error))
+}
+
+fn stream(outside: &Connection, sql: &str, rows: &SyncSender<RecordBatch>) -> duckdb::Result<()> {
+    let mut statement = outside.prepare(sql)?;
+    // The iterator would panic on a damaged page; `step` returns the error.
+    drop(statement.stream_arrow([])?);
+    while let Some(batch) = statement.step()? {
+        if rows.send(RecordBatch::from(&batch)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn sql(reading: &Reading) -> String {
+    let topics = layout::FOLLOWED
+        .iter()
+        .enumerate()
+        .map(|(id, word)| format!("(contains(lower_text, {})::uinteger << {id})", views::literal(word)))
+        .collect::<Vec<_>>()
+        .join(" | ");
+    include_str!("source.sql")
+        .replace("{stream}", &reading.stream.to_string())
+        .replace("{from}", &reading.from.to_string())
+        .replace("{next}", &reading.next.to_string())
+        .replace("{topics}", &format!("({topics})"))
+        .replace("{columns}", views::COLUMNS)
+        .replace("{files}", &files(&reading.files))
+}
+
+/// A SQL list of file names.
+pub(crate) fn files(paths: &[PathBuf]) -> String {
+    let names: Vec<_> = paths.iter().map(|path| views::literal(&path.to_string_lossy())).collect();
+    format!("[{}]", names.join(", "))
+}
+
+/// Finds the file that a reading failed on: DuckDB does not always name it.
+fn blame(outside: &Connection, paths: &[PathBuf], error: &duckdb::Error) -> LakeError {
+    let reads = |path: &PathBuf| {
+        let sql = format!("select count(hash(columns(*))) from read_parquet({})", files(std::slice::from_ref(path)));
+        let mut statement = outside.prepare(&sql)?;
+        statement.execute([]).map(|_| ())
+    };
+    for path in paths {
+        if let Err(error) = reads(path) {
+            return LakeError::DamagedFile { path: path.clone(), reason: message(&error) };
+        }
+    }
+    LakeError::Engine(message(error))
+}

@@ -1,0 +1,68 @@
+-- The rows of some files as the merge wants them: what a name or a text costs is paid here, in parallel.
+select
+    {stream}::integer as stream,
+    log_offset,
+    case
+        when kind in ('created', 'edited')
+            and uri is not null and server is not null and id is not null and created_at is not null
+            and observed_at is not null and author is not null and author_domain is not null then 0
+        when kind = 'deleted' and server is not null and id is not null then 1
+        else 2
+    end::utinyint as kind,
+    coalesce(rejected_reason, 'incomplete') as reason,
+    server,
+    -- Most ids are numbers; any other is a negative hash beside the text.
+    case when id_number >= 0 and id_number::varchar = id then id_number else -1 - (hash(id) >> 2)::bigint end as native,
+    case when id_number >= 0 and id_number::varchar = id then null else id end as native_text,
+    hash(uri) as uri_hash,
+    created_at,
+    floor(epoch_ms(created_at) / 86400000)::integer as day,
+    ((floor(epoch_ms(created_at) / 3600000)::bigint % 24 + 24) % 24)::integer as hour,
+    author,
+    author_domain,
+    hash(author, author_domain) as author_hash,
+    language,
+    app,
+    coalesce(author_bot, false) as bot,
+    coalesce(characters, 0) as characters,
+    observed_at,
+    edited_at,
+    hash(
+        created_at, author, author_domain, author_bot, language, url, text, spoiler_text, characters, words, tags, mentions,
+        links, media, media_described, poll, in_reply_to, quote_uri, visibility, sensitive, author_created_at, author_indexable
+    ) as content_hash,
+    favourites,
+    reblogs,
+    replies,
+    author_followers,
+    appended_at,
+    uri,
+    case
+        when url is null then ''
+        when url <> replace(replace(uri, '/users/', '/@'), '/statuses/', '/') then url
+    end as url,
+    text,
+    {topics}::uinteger as topics,
+    spoiler_text,
+    words,
+    tags,
+    mentions,
+    links,
+    media,
+    media_described,
+    poll,
+    in_reply_to,
+    quote_uri,
+    visibility,
+    sensitive,
+    author_created_at,
+    author_indexable
+from (
+    select *, try_cast(id as bigint) as id_number, lower(text) as lower_text
+    from (
+        {columns}
+        union all by name
+        select * from read_parquet({files}, union_by_name = true, hive_partitioning = false)
+    )
+    where log_offset >= {from} and log_offset < {next}
+)

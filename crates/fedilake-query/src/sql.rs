@@ -1,0 +1,96 @@
+//! A person's own statement: read-only, one at a time, within limits.
+//!
+//! What may run is decided by DuckDB's own parser, not by looking at the text: the statement must be one that only
+//! reads (SELECT in all its forms, FROM, VALUES, WITH, DESCRIBE, SHOW, SUMMARIZE; EXPLAIN of them), and may call no
+//! function that acts on the instance. It then runs in a read-only transaction of a database that can open no other
+//! file and whose configuration is locked.
+
+mod failure;
+mod guard;
+mod watch;
+
+use std::io::Write;
+use std::time::Duration;
+
+use duckdb::Connection;
+use duckdb::arrow::array::RecordBatch;
+
+use crate::{Lake, LakeError, rows};
+
+pub use failure::{SqlError, SqlErrorKind};
+pub use watch::Cancel;
+
+/// How much a statement may take. The default is a minute and no other limit.
+#[derive(Clone, Debug)]
+pub struct SqlLimits {
+    /// How long it may run.
+    pub time: Duration,
+    /// Bytes by which DuckDB's memory may grow meanwhile; None: only the lake's own limit holds.
+    pub memory_bytes_max: Option<u64>,
+    /// Rows after which the result ends: [`SqlSummary::truncated`].
+    pub rows_max: Option<u64>,
+    /// Stops it from another thread.
+    pub cancel: Cancel,
+}
+
+impl Default for SqlLimits {
+    fn default() -> Self {
+        SqlLimits { time: Duration::from_secs(60), memory_bytes_max: None, rows_max: None, cancel: Cancel::default() }
+    }
+}
+
+/// What a statement gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqlSummary {
+    /// Rows written.
+    pub rows: u64,
+    /// Whether there were more than `rows_max`.
+    pub truncated: bool,
+}
+
+impl Lake {
+    /// Runs one statement and writes its rows as an Arrow IPC stream while they come.
+    ///
+    /// After an error the stream is cut: a statement can fail in the middle. The lake lives on after each.
+    pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
+        let watched = self.read(|connection| {
+            guard::admit(connection, text).map_or_else(
+                |refused| Ok(Err(refused)),
+                |()| {
+                    connection.execute_batch("begin transaction read only")?;
+                    let watch = watch::Watch::start(self, connection, limits)?;
+                    let result = run(connection, text, limits, out);
+                    let stopped = watch.stop();
+                    connection.execute_batch("rollback")?;
+                    Ok(result.map_err(|error| error.explain(stopped)))
+                },
+            )
+        });
+        watched.unwrap_or_else(|error: LakeError| Err(error.into()))
+    }
+}
+
+fn run(connection: &Connection, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
+    let engine = |error: duckdb::Error| SqlError::from_engine(text, &error);
+    let output = |error: LakeError| SqlError::from(error);
+    let mut statement = connection.prepare(text).map_err(engine)?;
+    let schema = statement.stream_arrow([]).map_err(engine)?.get_schema();
+    let mut writer = rows::stream(out, &schema).map_err(output)?;
+    let mut left = limits.rows_max.unwrap_or(u64::MAX);
+    let mut summary = SqlSummary { rows: 0, truncated: false };
+    while let Some(batch) = statement.step().map_err(engine)? {
+        let mut batch = RecordBatch::from(&batch);
+        if batch.num_rows() as u64 > left {
+            summary.truncated = true;
+            batch = batch.slice(0, left as usize);
+        }
+        writer.write(&batch).map_err(|error| output(rows::arrow(error)))?;
+        summary.rows += batch.num_rows() as u64;
+        left -= batch.num_rows() as u64;
+        if summary.truncated {
+            break;
+        }
+    }
+    writer.finish().map_err(|error| output(rows::arrow(error)))?;
+    Ok(summary)
+}

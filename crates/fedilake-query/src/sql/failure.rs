@@ -1,0 +1,143 @@
+//! Why a statement failed, and where in it.
+
+use std::fmt;
+
+use crate::LakeError;
+use crate::error::message;
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqlErrorKind {
+    /// The text is no SQL.
+    Syntax,
+    /// It would do more than read, or is more than one statement.
+    Refused,
+    /// It ran longer than allowed.
+    Time,
+    /// It needed more memory than allowed.
+    Memory,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// A name, a type or a value in it is wrong.
+    Statement,
+    /// The lake or the output failed.
+    Engine,
+}
+
+/// A failed statement. Its display is for people: the message, then the line with a caret below the place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqlError {
+    /// What kind of failure it was.
+    pub kind: SqlErrorKind,
+    /// What is wrong.
+    pub message: String,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column in characters, from 1.
+    pub column: Option<usize>,
+    /// The line with a caret below the place: two lines of text.
+    pub excerpt: Option<String>,
+}
+
+impl std::error::Error for SqlError {}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        if let (Some(line), Some(column), Some(excerpt)) = (self.line, self.column, &self.excerpt) {
+            write!(f, "\nline {line}, column {column}:\n{excerpt}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<LakeError> for SqlError {
+    fn from(error: LakeError) -> Self {
+        let kind = match error {
+            LakeError::Interrupted => SqlErrorKind::Cancelled,
+            LakeError::OutOfMemory(_) => SqlErrorKind::Memory,
+            _ => SqlErrorKind::Engine,
+        };
+        SqlError::plain(kind, error.to_string())
+    }
+}
+
+impl SqlError {
+    /// An error without a place.
+    pub(super) fn plain(kind: SqlErrorKind, message: String) -> SqlError {
+        SqlError { kind, message, line: None, column: None, excerpt: None }
+    }
+
+    /// An error at a character of the text, counted from 0.
+    pub(super) fn at(kind: SqlErrorKind, message: String, text: &str, position: Option<usize>) -> SqlError {
+        let Some(position) = position else { return SqlError::plain(kind, message) };
+        let byte = text.char_indices().nth(position).map_or(text.len(), |(byte, _)| byte);
+        let before = &text[..byte];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before[line_start..].chars().count() + 1;
+        let line_text = text[line_start..].lines().next().unwrap_or_default();
+        SqlError {
+            kind,
+            message,
+            line: Some(before.matches('\n').count() + 1),
+            column: Some(column),
+            excerpt: Some(excerpt(line_text, column)),
+        }
+    }
+
+    /// DuckDB's error, whose text may end in `LINE n: …` and a caret.
+    pub(super) fn from_engine(text: &str, error: &duckdb::Error) -> SqlError {
+        let full = message(error);
+        let kind = match full.split_once(" Error: ").map(|(kind, _)| kind) {
+            Some("INTERRUPT") => SqlErrorKind::Cancelled,
+            Some("Out of Memory") => SqlErrorKind::Memory,
+            Some("IO" | "FATAL" | "INTERNAL") => SqlErrorKind::Engine,
+            Some("Parser") => SqlErrorKind::Syntax,
+            Some("Permission") => SqlErrorKind::Refused,
+            _ => SqlErrorKind::Statement,
+        };
+        let (message, place) = match full.split_once("\n\nLINE ").or_else(|| full.split_once("\nLINE ")) {
+            Some((message, place)) => (message.to_owned(), position(text, place)),
+            None => (full, None),
+        };
+        SqlError::at(kind, message, text, place)
+    }
+
+    /// Says why it was stopped, when the watch stopped it.
+    pub(super) fn explain(self, stopped: Option<(SqlErrorKind, String)>) -> SqlError {
+        match stopped {
+            Some((kind, message)) if matches!(self.kind, SqlErrorKind::Cancelled) => SqlError::plain(kind, message),
+            _ => self,
+        }
+    }
+}
+
+/// The character that DuckDB points at. `place` is what follows LINE: `2: …part of the line…`, and a caret below.
+fn position(text: &str, place: &str) -> Option<usize> {
+    let (number, shown) = place.split_once(": ")?;
+    let line: usize = number.parse().ok()?;
+    let (part, below) = shown.split_once('\n')?;
+    let caret = below.find('^')?;
+    // The caret stands below the whole `LINE n: part`.
+    let in_part = caret.checked_sub("LINE ".len() + number.len() + ": ".len())?;
+    let line_start: usize =
+        text.split_inclusive('\n').take(line.checked_sub(1)?).map(|line| line.chars().count()).sum();
+    let line_text = text.lines().nth(line - 1)?;
+    // A long line is shown as its middle between dots.
+    let (shown, dots) = match part.strip_prefix("...") {
+        Some(shown) => (shown, 3),
+        None => (part, 0),
+    };
+    let shown = shown.strip_suffix("...").unwrap_or(shown);
+    let offset = line_text[..line_text.find(shown)?].chars().count();
+    Some(line_start + offset + in_part.checked_sub(dots)?)
+}
+
+/// Characters of a long line that are shown on each side of the caret.
+const AROUND: usize = 60;
+
+fn excerpt(line: &str, column: usize) -> String {
+    let start = column.saturating_sub(AROUND + 1);
+    let shown: String = line.chars().skip(start).take(2 * AROUND).map(|c| if c == '\t' { ' ' } else { c }).collect();
+    format!("{shown}\n{}^", " ".repeat(column - 1 - start))
+}

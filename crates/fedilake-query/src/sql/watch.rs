@@ -1,0 +1,93 @@
+//! Stops a statement that takes too long or too much, or that nobody wants any more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use duckdb::Connection;
+
+use super::{SqlErrorKind, SqlLimits};
+use crate::{Lake, LakeError};
+
+/// How often the watch looks.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Stops a running statement from another thread. Clones stop the same one; once cancelled it stays cancelled.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks the statement to stop; it does within some tens of milliseconds.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A thread that looks after one statement until it is told that the statement ended.
+pub(super) struct Watch {
+    ended: Sender<()>,
+    thread: JoinHandle<Option<(SqlErrorKind, String)>>,
+}
+
+impl Watch {
+    pub(super) fn start(lake: &Lake, connection: &Connection, limits: &SqlLimits) -> Result<Watch, LakeError> {
+        let statement = connection.interrupt_handle();
+        let gauge = match limits.memory_bytes_max {
+            Some(_) => Some(lake.another()?),
+            None => None,
+        };
+        let before = gauge.as_ref().map_or(Ok(0), memory_bytes)?;
+        let limits = limits.clone();
+        let started = Instant::now();
+        let (ended, end) = channel();
+        let exceeded = move || {
+            if limits.cancel.is_cancelled() {
+                return Some((SqlErrorKind::Cancelled, "cancelled".to_owned()));
+            }
+            if started.elapsed() >= limits.time {
+                return Some((SqlErrorKind::Time, format!("stopped after {:?}, the time limit", limits.time)));
+            }
+            let (max, now) = (limits.memory_bytes_max?, memory_bytes(gauge.as_ref()?).ok()?);
+            let grown = now.saturating_sub(before);
+            (grown > max).then(|| {
+                (
+                    SqlErrorKind::Memory,
+                    format!("stopped at {} MB, over the memory limit of {} MB", grown >> 20, max >> 20),
+                )
+            })
+        };
+        let thread = std::thread::spawn(move || {
+            let mut reason = None;
+            loop {
+                match end.recv_timeout(LOOK_EVERY) {
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return reason,
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
+                reason = reason.or_else(&exceeded);
+                if reason.is_some() {
+                    // Again at each look: an interrupt between two steps of the statement is lost.
+                    statement.interrupt();
+                }
+            }
+        });
+        Ok(Watch { ended, thread })
+    }
+
+    /// Ends the watch; says why it stopped the statement, if it did.
+    pub(super) fn stop(self) -> Option<(SqlErrorKind, String)> {
+        // A watch that is gone already needs no telling.
+        let _ = self.ended.send(());
+        self.thread.join().expect("the watch does not panic")
+    }
+}
+
+fn memory_bytes(gauge: &Connection) -> Result<u64, LakeError> {
+    let sql = "select coalesce(sum(memory_usage_bytes), 0)::ubigint from duckdb_memory() where tag <> 'BASE_TABLE'";
+    Ok(gauge.query_row(sql, [], |row| row.get(0))?)
+}

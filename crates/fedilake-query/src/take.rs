@@ -1,0 +1,234 @@
+//! Takes rows of data files into the lake.
+//!
+//! A take is one transaction: the rows, the names they bring, what they hide and the watermark become visible together
+//! or not at all, so a crash at any moment leaves the lake at an offset from which the next take goes on. Offsets that
+//! the lake already has are skipped: taking a file again changes nothing.
+//!
+//! Rows may come in any order. What a post looks like depends only on the set of rows taken (views.rs has the rule),
+//! not on how they were split into files and calls.
+//!
+//! Rows pass through a temporary table, [`STAGE_ROWS`] at a time, and are merged by the statements in merge/: names get
+//! numbers, deletes hide, and each row's meaning is chosen (a new post, a new version, the same seen again). Reading the
+//! next rows overlaps with merging. Afterwards full days are sealed (see [`seal`](crate::seal)).
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use duckdb::arrow::array::RecordBatch;
+use duckdb::{Connection, params};
+
+use crate::lake::lock;
+use crate::{Lake, LakeError, seal, source};
+
+/// Rows merged at a time: a row group, so that a long take writes full ones and holds no more in memory.
+const STAGE_ROWS: usize = 122_880;
+
+/// Batches read ahead of the merge, 2,048 rows each.
+const BATCHES_AHEAD: usize = 60;
+
+/// A range of a log partition's records in a Parquet file. Rows outside the range are not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The log's id.
+    pub log: String,
+    /// The partition.
+    pub partition: i32,
+    /// The first offset that the file answers for.
+    pub first: i64,
+    /// The offset after the last one.
+    pub next: i64,
+    /// The file: the table's columns, in any order, missing ones null.
+    pub parquet: PathBuf,
+}
+
+/// Where the lake stands in a log partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LakePosition {
+    /// The log's id.
+    pub log: String,
+    /// The partition.
+    pub partition: i32,
+    /// The first offset that is not in the lake.
+    pub next: i64,
+}
+
+/// How far a take is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakeProgress {
+    /// Rows merged so far, not yet committed.
+    pub rows: u64,
+    /// Offsets that the call covers: rows and holes.
+    pub offsets: u64,
+}
+
+/// Files of one log partition that join, and the offsets to take from them.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) stream: i32,
+    pub(crate) from: i64,
+    pub(crate) next: i64,
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Lake {
+    /// Takes the rows that the lake does not have yet, in one transaction, and moves its positions to the chunks' ends.
+    ///
+    /// A log partition that the lake does not know begins at its lowest chunk. Chunks may come in any order and overlap,
+    /// but may not leave out offsets: [`LakeError::Gap`]. [`LakeError::DamagedFile`] names a file that cannot be read.
+    /// After an error the lake is as before. One take runs at a time; readers do not wait. `progress` is told after each
+    /// merge, about every 120,000 rows.
+    pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), LakeError> {
+        let writer = lock(&self.writer);
+        let mut outside = self.outside()?;
+        writer.execute_batch("begin")?;
+        match take(&writer, chunks, progress, &mut outside) {
+            Ok(rows) => {
+                writer.execute_batch("commit")?;
+                let days_max = if rows >= STAGE_ROWS as u64 { usize::MAX } else { 1 };
+                seal::seal(&writer, days_max)
+            }
+            Err(error) => {
+                // The first error says more than a failing rollback would.
+                let _ = writer.execute_batch("rollback");
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Where the lake stands, by log and partition.
+pub(crate) fn positions(connection: &Connection) -> Result<Vec<LakePosition>, LakeError> {
+    let mut statement = connection.prepare("select log, partition, next from stream order by log, partition")?;
+    let rows = statement
+        .query_map([], |row| Ok(LakePosition { log: row.get(0)?, partition: row.get(1)?, next: row.get(2)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn take(
+    writer: &Connection,
+    chunks: &[Chunk],
+    progress: &mut dyn FnMut(TakeProgress),
+    outside: &mut Connection,
+) -> Result<u64, LakeError> {
+    let readings = plan(writer, chunks)?;
+    if readings.is_empty() {
+        return Ok(0);
+    }
+    writer.execute_batch("create or replace temp table touched (day integer)")?;
+    let offsets = readings.iter().map(|reading| (reading.next - reading.from).unsigned_abs()).sum();
+    let (send, batches) = sync_channel(BATCHES_AHEAD);
+    let rows = std::thread::scope(|scope| {
+        let readings = &readings;
+        let reader = scope.spawn(move || readings.iter().try_for_each(|reading| source::read(outside, reading, &send)));
+        let merged = merge_all(writer, batches, &mut |rows| progress(TakeProgress { rows, offsets }));
+        let read = reader.join().expect("reading does not panic");
+        read.and(merged)
+    })?;
+    for reading in &readings {
+        writer.execute("update stream set next = ? where id = ?", params![reading.next, reading.stream])?;
+    }
+    seal::reopen(writer)?;
+    Ok(rows)
+}
+
+/// Which offsets of which files to read; gives new log partitions their numbers.
+fn plan(writer: &Connection, chunks: &[Chunk]) -> Result<Vec<Reading>, LakeError> {
+    let mut chunks: Vec<&Chunk> = chunks.iter().collect();
+    chunks.sort_by(|a, b| (&a.log, a.partition, a.first, a.next).cmp(&(&b.log, b.partition, b.first, b.next)));
+    let mut readings = Vec::new();
+    for chunks in chunks.chunk_by(|a, b| (&a.log, a.partition) == (&b.log, b.partition)) {
+        let (stream, from) = stream(writer, chunks[0])?;
+        let mut reading = Reading { stream, from, next: from, files: Vec::new() };
+        for chunk in chunks {
+            if chunk.next <= reading.next {
+                continue;
+            }
+            if chunk.first > reading.next {
+                return Err(LakeError::Gap {
+                    log: chunk.log.clone(),
+                    partition: chunk.partition,
+                    position: reading.next,
+                    first: chunk.first,
+                });
+            }
+            // Files that overlap are read apart, each for the offsets that it adds.
+            if chunk.first < reading.next && !reading.files.is_empty() {
+                let from = reading.next;
+                readings.push(std::mem::replace(&mut reading, Reading { stream, from, next: from, files: Vec::new() }));
+            }
+            reading.next = reading.next.max(chunk.next);
+            reading.files.push(chunk.parquet.clone());
+        }
+        if reading.next > reading.from {
+            readings.push(reading);
+        }
+    }
+    Ok(readings)
+}
+
+/// The number and position of a chunk's log partition.
+fn stream(writer: &Connection, chunk: &Chunk) -> Result<(i32, i64), LakeError> {
+    let known = writer
+        .prepare("select id, next from stream where log = ? and partition = ?")?
+        .query_map(params![chunk.log, chunk.partition], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .next()
+        .transpose()?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let id = writer.query_row("select count(*)::integer from stream", [], |row| row.get(0))?;
+    writer.execute("insert into stream values (?, ?, ?, ?)", params![id, chunk.log, chunk.partition, chunk.first])?;
+    Ok((id, chunk.first))
+}
+
+fn merge_all(
+    writer: &Connection,
+    batches: Receiver<RecordBatch>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64, LakeError> {
+    let mut rows = 0;
+    let mut batches = batches.into_iter().peekable();
+    while batches.peek().is_some() {
+        rows += stage(writer, &mut batches)? as u64;
+        merge(writer)?;
+        progress(rows);
+    }
+    Ok(rows)
+}
+
+fn stage(writer: &Connection, batches: &mut impl Iterator<Item = RecordBatch>) -> Result<usize, LakeError> {
+    writer.execute_batch(include_str!("merge/stage.sql"))?;
+    let mut appender = writer.appender_to_catalog_and_db("stage", "temp", "main")?;
+    let mut rows = 0;
+    while rows < STAGE_ROWS
+        && let Some(batch) = batches.next()
+    {
+        rows += batch.num_rows();
+        appender.append_record_batch(batch)?;
+    }
+    appender.flush()?;
+    Ok(rows)
+}
+
+fn merge(writer: &Connection) -> Result<(), LakeError> {
+    let any = |sql: &str| writer.query_row(&format!("select exists ({sql})"), [], |row| row.get::<_, bool>(0));
+    writer.execute_batch(include_str!("merge/names.sql"))?;
+    if any("from stage where kind = 1")? || any("from deleted")? {
+        writer.execute_batch(include_str!("merge/hide.sql"))?;
+        if any("from gone")? {
+            writer.execute_batch(include_str!("merge/bury.sql"))?;
+        }
+    }
+    writer.execute_batch(include_str!("merge/choose.sql"))?;
+    if any("from change where what in ('recount', 'name', 'see')")? {
+        writer.execute_batch(include_str!("merge/recount.sql"))?;
+    }
+    if any("from change where what = 'rewrite'")? {
+        writer.execute_batch(include_str!("merge/rewrite.sql"))?;
+    }
+    writer.execute_batch(include_str!("merge/insert.sql"))?;
+    if any("from seen where not new")? {
+        writer.execute_batch(include_str!("merge/sight.sql"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The views that people query: `posts`, `sightings` and the talk's `mastodon_toot`.
+//!
+//! They exist twice with the same columns and the same rows: in the lake, over its own tables, and over plain Parquet
+//! files, for any DuckDB ([`over_parquet`]). The second form is the definition; a property test holds the lake to it.
+//!
+//! - `posts`: one row a uri. The version with the greatest (edited_at with nulls first, observed_at, log position);
+//!   server, id and observed_at are those of the first sighting; app is the one that any sighting names, because only
+//!   the author's own server knows it. A post is absent once any server that showed it deleted it.
+//! - `sightings`: one row for each (server, id, uri) of those posts: who showed it, and when first.
+//! - `mastodon_toot`: the talk's columns, on `posts`.
+//!
+//! A created or edited row without uri, server, id, created_at, observed_at, author or author_domain is no post.
+
+/// A query with every column of the table and no row: `union all by name` with it gives old files the new columns.
+pub(crate) const COLUMNS: &str = include_str!("views/columns.sql");
+
+const LANGUAGES: &str = include_str!("views/languages.csv");
+
+/// The SQL that defines the views over Parquet files, as statements ending in semicolons.
+///
+/// `glob` is a path or a pattern as DuckDB's `read_parquet` takes it, such as `table/posts/**/*.parquet`.
+pub fn over_parquet(glob: &str) -> String {
+    over_files(&literal(glob))
+}
+
+/// The same over a SQL expression that names files.
+pub(crate) fn over_files(files: &str) -> String {
+    let base = include_str!("views/parquet.sql").replace("{columns}", COLUMNS).replace("{files}", files);
+    format!("{base}\n{}", toot("create or replace view", &format!("(values\n{}\n)", language_rows())))
+}
+
+/// The SQL that defines the views over the lake's tables.
+pub(crate) fn lake() -> String {
+    format!("{}\n{}", include_str!("views/lake.sql"), toot("create view", "language_name"))
+}
+
+/// The English name of a language tag's primary subtag, where ISO 639 has one.
+pub fn language_name(tag: &str) -> Option<&'static str> {
+    let code = tag.split('-').next()?.to_ascii_lowercase();
+    language_names().find_map(|(known, name)| (known == code).then_some(name))
+}
+
+/// A SQL string literal.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A SQL list of `(code, name)` rows: ISO 639 codes and their English names.
+pub(crate) fn language_rows() -> String {
+    language_names()
+        .map(|(code, name)| format!("    ({}, {})", literal(code), literal(name)))
+        .collect::<Vec<_>>()
+        .join(",\n")
+}
+
+fn language_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LANGUAGES.lines().skip(1).filter_map(|line| line.split_once(','))
+}
+
+fn toot(create: &str, language_names: &str) -> String {
+    include_str!("views/toot.sql").replace("{create}", create).replace("{language_names}", language_names)
+}

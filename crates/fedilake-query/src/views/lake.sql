@@ -1,0 +1,50 @@
+create view posts as
+select
+    s.name as server,
+    coalesce(p.native_text, p.native::varchar) as id,
+    p.uri,
+    case when p.url is null then replace(replace(p.uri, '/users/', '/@'), '/statuses/', '/') else nullif(p.url, '') end as url,
+    p.created_at,
+    p.edited_at,
+    p.observed_at,
+    p.appended_at,
+    a.name as author,
+    o.name as author_domain,
+    p.author_created_at,
+    p.bot as author_bot,
+    p.author_followers,
+    p.author_indexable,
+    l.name as language,
+    p.text,
+    p.spoiler_text,
+    p.characters,
+    p.words,
+    p.tags,
+    p.mentions,
+    p.links,
+    p.media,
+    p.media_described,
+    p.poll,
+    p.in_reply_to,
+    p.quote_uri,
+    y.name as app,
+    p.visibility,
+    p.sensitive,
+    p.favourites,
+    p.reblogs,
+    p.replies,
+    t.partition as log_partition,
+    p.log_offset
+from post p
+join server s on s.id = p.server
+join author a on a.id = p.author
+join origin o on o.id = p.origin
+join stream t on t.id = p.stream
+left join language l on l.id = p.language
+left join app y on y.id = p.app;
+
+create view sightings as
+select s.name as server, coalesce(g.native_text, g.native::varchar) as id, p.uri, g.observed_at
+from sighting g
+join server s on s.id = g.server
+join post p on p.id = g.post;

@@ -1,0 +1,9 @@
+//! The lake from outside: files in, answers out.
+
+#![allow(clippy::unwrap_used)]
+
+mod equivalence;
+mod opening;
+mod statements;
+mod support;
+mod taking;

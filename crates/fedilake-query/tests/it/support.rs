@@ -1,0 +1,204 @@
+//! Table files made by hand, and answers as text.
+
+use std::path::Path;
+
+use duckdb::Connection;
+use duckdb::arrow::util::display::array_value_to_string;
+use fedilake_query::{Chunk, Lake, LakeOptions, SqlError, SqlLimits, views};
+
+/// One row of a table file. Times are seconds after 2023-02-03 00:00 UTC.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) kind: &'static str,
+    pub(crate) server: String,
+    pub(crate) id: String,
+    pub(crate) uri: Option<String>,
+    pub(crate) url: Option<String>,
+    pub(crate) created: i64,
+    pub(crate) edited: Option<i64>,
+    pub(crate) observed: i64,
+    pub(crate) author: String,
+    pub(crate) bot: Option<bool>,
+    pub(crate) language: Option<String>,
+    pub(crate) app: Option<String>,
+    pub(crate) text: String,
+    pub(crate) favourites: i32,
+    pub(crate) tags: Option<Vec<String>>,
+}
+
+impl Event {
+    /// A plain post: number `n`, by `author`, `created` seconds after the start, seen two seconds later.
+    pub(crate) fn created(server: &str, n: i64, author: &str, created: i64) -> Event {
+        let (name, origin) = author.split_once('@').unwrap();
+        Event {
+            kind: "created",
+            server: server.to_owned(),
+            id: (1000 + n).to_string(),
+            uri: Some(format!("https://{origin}/users/{name}/statuses/{n}")),
+            url: Some(format!("https://{origin}/@{name}/{n}")),
+            created,
+            edited: None,
+            observed: created + 2,
+            author: author.to_owned(),
+            bot: Some(false),
+            language: Some("en".to_owned()),
+            app: None,
+            text: format!("post {n}"),
+            favourites: 0,
+            tags: Some(Vec::new()),
+        }
+    }
+
+    pub(crate) fn deleted(server: &str, id: i64, observed: i64) -> Event {
+        Event {
+            kind: "deleted",
+            id: (1000 + id).to_string(),
+            uri: None,
+            url: None,
+            observed,
+            ..Event::created(server, id, "nobody@nowhere", 0)
+        }
+    }
+
+    fn sql(&self, partition: i32, offset: i64) -> String {
+        let text = |value: &str| format!("'{}'", value.replace('\'', "''"));
+        let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
+        let time = |seconds: i64| format!("make_timestamptz({})", (1_675_382_400 + seconds) * 1_000_000);
+        let tags = self.tags.as_ref().map(|tags| {
+            let tags: Vec<_> = tags.iter().map(|tag| text(tag)).collect();
+            format!("[{}]::varchar[]", tags.join(", "))
+        });
+        let shown = self.kind != "deleted" && self.kind != "rejected";
+        let if_shown = |value: String| if shown { value } else { "null".to_owned() };
+        [
+            text(self.kind),
+            text(&self.server),
+            text(&self.id),
+            or_null(self.uri.as_deref().map(text)),
+            or_null(self.url.as_deref().map(text)),
+            if_shown(time(self.created)),
+            or_null(self.edited.map(time)),
+            time(self.observed),
+            time(self.observed + 1),
+            if_shown(text(&self.author)),
+            if_shown(text(self.author.split_once('@').map_or("", |(_, origin)| origin))),
+            or_null(self.bot.map(|bot| bot.to_string())),
+            or_null(self.language.as_deref().map(text)),
+            text(&self.text),
+            self.text.chars().count().to_string(),
+            self.text.split_whitespace().count().to_string(),
+            or_null(tags),
+            or_null(self.app.as_deref().map(text)),
+            self.favourites.to_string(),
+            partition.to_string(),
+            offset.to_string(),
+            if self.kind == "rejected" { "'cut short'".to_owned() } else { "null".to_owned() },
+        ]
+        .join(", ")
+    }
+}
+
+const COLUMNS: &str = "kind varchar, server varchar, id varchar, uri varchar, url varchar, created_at timestamptz, edited_at timestamptz, \
+    observed_at timestamptz, appended_at timestamptz, author varchar, author_domain varchar, author_bot boolean, language varchar, \
+    text varchar, characters integer, words integer, tags varchar[], app varchar, favourites integer, log_partition integer, \
+    log_offset bigint, rejected_reason varchar";
+
+/// A folder with a lake and a table whose files are cut from one log partition after the other.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    engine: Connection,
+    pub(crate) lake: Lake,
+    pub(crate) chunks: Vec<Chunk>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(&folder.path().join("lake.duckdb"), options()).unwrap();
+        let engine = Connection::open_in_memory().unwrap();
+        engine.execute_batch("set threads = 1; set timezone = 'UTC'").unwrap();
+        Bench { folder, engine, lake, chunks: Vec::new() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Opens the lake anew.
+    pub(crate) fn reopen(self) -> Bench {
+        let Bench { folder, engine, lake, chunks } = self;
+        drop(lake);
+        let lake = Lake::open(&folder.path().join("lake.duckdb"), options()).unwrap();
+        Bench { folder, engine, lake, chunks }
+    }
+
+    /// Writes a file of the table; `log` and `partition` go on where their last file ended.
+    pub(crate) fn write(&mut self, log: &str, partition: i32, events: &[Event]) -> Chunk {
+        let first = self
+            .chunks
+            .iter()
+            .rev()
+            .find(|chunk| chunk.log == log && chunk.partition == partition)
+            .map_or(0, |chunk| chunk.next);
+        let parquet = self.path().join(format!("table/posts/log={log}/partition={partition}/{first:020}.parquet"));
+        std::fs::create_dir_all(parquet.parent().unwrap()).unwrap();
+        let rows: Vec<_> =
+            (first..).zip(events).map(|(offset, event)| format!("({})", event.sql(partition, offset))).collect();
+        let rows =
+            if rows.is_empty() { String::new() } else { format!("insert into file values {};", rows.join(",\n")) };
+        let sql = format!(
+            "create or replace table file ({COLUMNS}); {rows} copy file to '{}' (format parquet, compression zstd)",
+            parquet.display()
+        );
+        self.engine.execute_batch(&sql).unwrap();
+        let chunk = Chunk { log: log.to_owned(), partition, first, next: first + events.len() as i64, parquet };
+        self.chunks.push(chunk.clone());
+        chunk
+    }
+
+    /// Writes a file and takes it.
+    pub(crate) fn take(&mut self, events: &[Event]) {
+        let chunk = self.write("log-a", 0, events);
+        self.lake.take(&[chunk], &mut |_| ()).unwrap();
+    }
+
+    pub(crate) fn glob(&self) -> String {
+        self.path().join("table/**/*.parquet").display().to_string()
+    }
+
+    /// Rows of a query over the plain files, by another DuckDB.
+    pub(crate) fn plain(&self, sql: &str) -> Vec<Vec<String>> {
+        self.engine.execute_batch(&views::over_parquet(&self.glob())).unwrap();
+        let mut statement = self.engine.prepare(sql).unwrap();
+        let batches: Vec<_> = statement.query_arrow([]).unwrap().collect();
+        batches.iter().flat_map(text).collect()
+    }
+
+    /// Rows of a query over the lake.
+    pub(crate) fn ask(&self, sql: &str) -> Vec<Vec<String>> {
+        ask(&self.lake, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+}
+
+pub(crate) fn options() -> LakeOptions {
+    LakeOptions { threads: 1, memory_bytes_max: 512 << 20, ..LakeOptions::default() }
+}
+
+/// Rows of a statement, each value as text; null is empty.
+pub(crate) fn ask(lake: &Lake, sql: &str) -> Result<Vec<Vec<String>>, SqlError> {
+    let mut ipc = Vec::new();
+    lake.sql(sql, &SqlLimits::default(), &mut ipc)?;
+    Ok(decode(&ipc))
+}
+
+/// Rows of an Arrow IPC stream, each value as text; null is empty.
+pub(crate) fn decode(ipc: &[u8]) -> Vec<Vec<String>> {
+    let reader = arrow_ipc::reader::StreamReader::try_new(ipc, None).unwrap();
+    reader.flat_map(|batch| text(&batch.unwrap())).collect()
+}
+
+fn text(batch: &duckdb::arrow::array::RecordBatch) -> Vec<Vec<String>> {
+    (0..batch.num_rows())
+        .map(|row| batch.columns().iter().map(|column| array_value_to_string(column, row).unwrap()).collect())
+        .collect()
+}

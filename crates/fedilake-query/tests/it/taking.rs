@@ -1,0 +1,148 @@
+//! What a take does with its chunks, and what it refuses.
+
+use std::fs;
+
+use fedilake_query::{Chunk, LakeError};
+
+use crate::support::{Bench, Event};
+
+fn post(n: i64) -> Event {
+    Event::created("alpha.test", n, "ann@one.test", n)
+}
+
+fn uris(bench: &Bench) -> Vec<Vec<String>> {
+    bench.ask("select uri from posts order by uri")
+}
+
+fn uri(n: i64) -> Vec<String> {
+    vec![format!("https://one.test/users/ann/statuses/{n}")]
+}
+
+#[test]
+fn a_delete_before_its_post_hides_it() {
+    let mut bench = Bench::new();
+    bench.take(&[Event::deleted("alpha.test", 1, 50)]);
+    bench.take(&[post(1), post(2)]);
+    assert_eq!(uris(&bench), [uri(2)]);
+}
+
+#[test]
+fn a_deleted_post_does_not_come_back_by_a_copy_or_an_edit() {
+    let mut bench = Bench::new();
+    bench.take(&[post(1), post(2)]);
+    bench.take(&[Event::deleted("alpha.test", 1, 50)]);
+    assert_eq!(uris(&bench), [uri(2)]);
+    let mut copy = post(1);
+    copy.server = "beta.test".to_owned();
+    copy.id = "77".to_owned();
+    let edit = Event { kind: "edited", edited: Some(60), observed: 61, ..post(1) };
+    bench.take(&[copy, edit]);
+    assert_eq!(uris(&bench), [uri(2)]);
+    assert_eq!(bench.ask("select count(*) from sightings"), [["1"]]);
+}
+
+#[test]
+fn a_delete_by_any_server_that_showed_it_hides_the_post() {
+    let mut bench = Bench::new();
+    let copy = Event { server: "beta.test".to_owned(), id: "1077".to_owned(), ..post(1) };
+    bench.take(&[post(1), copy]);
+    bench.take(&[Event::deleted("beta.test", 77, 50)]);
+    assert_eq!(uris(&bench), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn an_edit_changes_the_text_and_keeps_the_first_sighting() {
+    let mut bench = Bench::new();
+    bench.take(&[post(1)]);
+    let edit = Event { kind: "edited", edited: Some(60), observed: 61, text: "new".to_owned(), ..post(1) };
+    let late = Event { kind: "edited", edited: Some(55), observed: 70, text: "older".to_owned(), ..post(1) };
+    bench.take(&[edit]);
+    bench.take(&[late]);
+    let row = bench.ask("select text, epoch(observed_at)::bigint - 1675382400, log_offset from posts");
+    assert_eq!(row, [["new", "3", "1"]]);
+}
+
+#[test]
+fn rows_that_are_no_posts_are_counted() {
+    let mut bench = Bench::new();
+    let rejected = Event { kind: "rejected", ..post(1) };
+    let nameless = Event { uri: None, ..post(2) };
+    bench.take(&[rejected.clone(), rejected, nameless]);
+    bench.lake.take(&bench.chunks.clone(), &mut |_| ()).unwrap();
+    assert_eq!(bench.lake.rejected().unwrap(), [("cut short".to_owned(), 2), ("incomplete".to_owned(), 1)]);
+    assert_eq!(uris(&bench), Vec::<Vec<String>>::new());
+}
+
+#[test]
+fn chunks_may_overlap_and_come_in_any_order() {
+    let mut bench = Bench::new();
+    let low = bench.write("log-a", 0, &[post(0), post(1), post(2)]);
+    let high = bench.write("log-a", 0, &[post(3), post(4)]);
+    let both = Chunk { first: 1, ..low.clone() };
+    bench.lake.take(&[high, both, low], &mut |_| ()).unwrap();
+    assert_eq!(uris(&bench), (0..5).map(uri).collect::<Vec<_>>());
+    assert_eq!(bench.lake.positions().unwrap()[0].next, 5);
+}
+
+#[test]
+fn offsets_that_are_left_out_are_an_error_and_nothing_is_taken() {
+    let mut bench = Bench::new();
+    bench.take(&[post(0)]);
+    bench.write("log-a", 0, &[post(1)]);
+    let beyond = bench.write("log-a", 0, &[post(2)]);
+    let error = bench.lake.take(&[beyond], &mut |_| ()).unwrap_err();
+    assert!(matches!(error, LakeError::Gap { position: 1, first: 2, .. }), "{error}");
+    assert_eq!(uris(&bench), [uri(0)]);
+    assert_eq!(bench.lake.positions().unwrap()[0].next, 1);
+}
+
+#[test]
+fn an_empty_chunk_moves_the_position_over_a_gap() {
+    let mut bench = Bench::new();
+    let chunk = bench.write("log-a", 0, &[]);
+    bench.lake.take(&[Chunk { next: 7, ..chunk }], &mut |_| ()).unwrap();
+    assert_eq!(bench.lake.positions().unwrap()[0].next, 7);
+}
+
+#[test]
+fn a_damaged_file_is_named_and_nothing_is_taken() {
+    let mut bench = Bench::new();
+    bench.take(&[post(0)]);
+    let whole = bench.write("log-a", 0, &[post(1)]);
+    let damaged = bench.write("log-a", 0, &(2..300).map(post).collect::<Vec<_>>());
+    let bytes = fs::read(&damaged.parquet).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 3..bytes.len() / 2].fill(0xff);
+    for (case, content) in
+        [("cut short", &bytes[..bytes.len() / 2]), ("pages overwritten", &flipped), ("empty", &[][..])]
+    {
+        fs::write(&damaged.parquet, content).unwrap();
+        match bench.lake.take(&[whole.clone(), damaged.clone()], &mut |_| ()) {
+            Err(LakeError::DamagedFile { path, .. }) => assert_eq!(path, damaged.parquet, "{case}"),
+            other => panic!("{case}: {other:?}"),
+        }
+        assert_eq!(uris(&bench), [uri(0)], "{case}");
+    }
+    fs::write(&damaged.parquet, bytes).unwrap();
+    bench.lake.take(&bench.chunks.clone(), &mut |_| ()).unwrap();
+    assert_eq!(uris(&bench).len(), 300);
+}
+
+#[test]
+fn columns_that_a_file_does_not_have_are_null() {
+    let mut bench = Bench::new();
+    bench.take(&[post(0)]);
+    assert_eq!(bench.ask("select quote_uri, links, poll from posts"), [["", "", ""]]);
+}
+
+#[test]
+fn readers_see_the_last_commit_while_a_take_runs() {
+    let mut bench = Bench::new();
+    bench.take(&[post(0)]);
+    let chunk = bench.write("log-a", 0, &[post(1)]);
+    let mut seen = Vec::new();
+    let lake = &bench.lake;
+    lake.take(&[chunk], &mut |_| seen = crate::support::ask(lake, "select count(*) from posts").unwrap()).unwrap();
+    assert_eq!(seen, [["1"]]);
+    assert_eq!(bench.ask("select count(*) from posts"), [["2"]]);
+}

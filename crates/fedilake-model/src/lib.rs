@@ -2,9 +2,20 @@
 //!
 //! A [`Frame`] of a server's stream becomes a [`PostEvent`]; events become Avro records ([`avro`]) in the log and Arrow rows
 //! ([`schema`]) in the table.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod avro;
+pub mod rows;
 pub mod schema;
+pub mod text;
 
+mod consent;
+mod domain;
+mod from_api;
 mod post;
+mod rejected;
+mod status;
+mod time;
 
 pub use post::{Consent, Deletion, Frame, FrameKind, InReplyTo, Post, PostEvent, Server};
+pub use rejected::{Rejected, RejectedReason};

@@ -41,29 +41,60 @@ pub enum FrameKind {
 /// One SSE or WebSocket block, or one status of a timeline page.
 #[derive(Clone, Debug)]
 pub struct Frame {
+    /// What it announces.
     pub kind: FrameKind,
+    /// Its payload as received.
     pub data: Bytes,
 }
 
-/// What happened to a post.
+/// What happened to a post, by the name that the server gave it.
+///
+/// Servers send `status.update` for edits, and also when reactions or a quote's state changed; then `edited_at` is that of
+/// the last edit, or `None`. So an event's kind does not order versions: the one with the greatest
+/// (edited_at, observed_at, log position) is the newest, no edit being before any.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PostEvent {
+    /// `update`, or a status of a timeline page. With `edited_at` when it was edited before we saw it.
     Created(Box<Post>),
+    /// `status.update`.
     Edited(Box<Post>),
+    /// `delete`.
     Deleted(Deletion),
+}
+
+impl PostEvent {
+    /// `server/id`: one server's events of one post share it.
+    pub fn key(&self) -> String {
+        let (server, id) = match self {
+            PostEvent::Created(post) | PostEvent::Edited(post) => (&post.server, &post.id),
+            PostEvent::Deleted(deletion) => (&deletion.server, &deletion.id),
+        };
+        format!("{server}/{id}")
+    }
+
+    /// The post as it now is, unless it was deleted.
+    pub fn post(&self) -> Option<&Post> {
+        match self {
+            PostEvent::Created(post) | PostEvent::Edited(post) => Some(post),
+            PostEvent::Deleted(_) => None,
+        }
+    }
 }
 
 /// A post as one server showed it. Counts are those of that moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Post {
+    /// The server that showed it.
     pub server: Server,
     /// Local to the server; opaque.
     pub id: String,
     /// The identity of the post, the same on every server.
     pub uri: String,
+    /// Where a person reads it.
     pub url: Option<String>,
-    /// The author's claim.
-    pub created_at: DateTime<Utc>,
+    /// The author's claim; `None` where the server did not say it in a readable way.
+    pub created_at: Option<DateTime<Utc>>,
+    /// The author's claim of the last edit.
     pub edited_at: Option<DateTime<Utc>>,
     /// When we saw it.
     pub observed_at: DateTime<Utc>,
@@ -71,11 +102,15 @@ pub struct Post {
     pub author: String,
     /// The origin: the author's home server.
     pub author_domain: String,
+    /// When the account was made, to the day.
     pub author_created_at: Option<DateTime<Utc>>,
+    /// The account says that it is automated.
     pub author_bot: bool,
+    /// As this server knows them.
     pub author_followers: Option<i64>,
     /// FEP-5feb; missing means false.
     pub author_indexable: bool,
+    /// The language tag as given.
     pub language: Option<String>,
     /// Plain text of the content.
     pub text: String,
@@ -87,21 +122,31 @@ pub struct Post {
     pub words: i32,
     /// Hashtags without `#`, lower case.
     pub tags: Vec<String>,
-    /// Domains of the mentioned accounts.
+    /// The domain of each mentioned account.
     pub mentions: Vec<String>,
-    /// Domains that the text links to.
+    /// Domains that the text links to, each once; mentions and hashtags are not links.
     pub links: Vec<String>,
+    /// Attachments.
     pub media: i32,
+    /// Attachments with a description.
     pub media_described: i32,
+    /// Carries a poll.
     pub poll: bool,
+    /// Whom it answers.
     pub in_reply_to: InReplyTo,
+    /// The quoted post, where the server shows it.
     pub quote_uri: Option<String>,
     /// The client's name; servers know it of their own members only.
     pub app: Option<String>,
+    /// Empty where the server did not say it.
     pub visibility: String,
+    /// The author marked it.
     pub sensitive: bool,
+    /// As this server knows them.
     pub favourites: i32,
+    /// As this server knows them.
     pub reblogs: i32,
+    /// As this server knows them.
     pub replies: i32,
     /// Asked at admission; not stored.
     pub consent: Consent,
@@ -121,16 +166,32 @@ pub struct Consent {
 /// A server's word that a post is gone there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
+    /// The server that said it.
     pub server: Server,
+    /// The post's id there.
     pub id: String,
+    /// When we saw it.
     pub observed_at: DateTime<Utc>,
 }
 
 /// Whom a post answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InReplyTo {
+    /// Nobody.
     None,
     /// The author's own post: a thread.
     SelfPost,
+    /// Another's post, or one of nobody known.
     Other,
+}
+
+impl InReplyTo {
+    /// As the column `in_reply_to` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            InReplyTo::None => "none",
+            InReplyTo::SelfPost => "self",
+            InReplyTo::Other => "other",
+        }
+    }
 }

@@ -1,4 +1,11 @@
-//! The columns of a post event: one Arrow schema, from which the Avro schema is generated.
+//! The columns of a post event: one Arrow schema, from which the Avro schema and the column page are generated.
+//!
+//! `post_event.avsc` in this crate and `docs/columns.md` are generated from [`COLUMNS`] and committed; tests hold them
+//! together. After a change here `FEDILAKE_BLESS=1 cargo test -p fedilake-model` writes both anew.
+//!
+//! How the schema grows: a new column is appended to the record's columns and is nullable. Records of earlier versions
+//! stay readable because every schema ever written is kept in `schemas/` ([`crate::avro::KNOWN_SCHEMAS`]); files stay
+//! readable by `union_by_name`. A column is never renamed, retyped or removed.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,14 +14,19 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 /// A column's place: in the record that the log keeps, or added when a record is read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// The collector wrote it into the record.
     Record,
+    /// It is known only when the record is read.
     Log,
 }
 
 /// A column: its Arrow field, where it comes from, and what it means.
 pub struct Column {
+    /// Name, type and whether it can be null.
     pub field: Field,
+    /// Where its values come from.
     pub source: Source,
+    /// What it says, for people.
     pub meaning: &'static str,
 }
 
@@ -31,6 +43,12 @@ pub static TABLE: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(|_| true));
 
 /// The schema of the log's records: the table's without what the log adds.
 pub static RECORD: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(|column| column.source == Source::Record));
+
+/// The Avro schema of the log's records, `fedilake.PostEvent`: generated from [`RECORD`].
+pub const AVRO: &str = include_str!("../post_event.avsc");
+
+#[cfg(test)]
+pub(crate) mod generated;
 
 fn schema_of(keep: impl Fn(&Column) -> bool) -> SchemaRef {
     Arc::new(Schema::new(COLUMNS.iter().filter(|c| keep(c)).map(|c| c.field.clone()).collect::<Fields>()))
@@ -59,7 +77,7 @@ fn columns() -> Vec<Column> {
         record("id", Utf8, "the post's id, local to that server"),
         record("uri", Utf8, "the post's identity on every server"),
         record("url", Utf8, "where a person reads it"),
-        record("created_at", timestamp(), "the author's claim of when it was written"),
+        record("created_at", timestamp(), "the author's claim of when it was written; null when not readable"),
         record("edited_at", timestamp(), "the author's claim of its last edit"),
         record("observed_at", timestamp(), "when this collector saw the event"),
         log("appended_at", timestamp(), false, "when the log took the record"),
@@ -75,15 +93,15 @@ fn columns() -> Vec<Column> {
         record("characters", Int32, "Unicode scalar values of text"),
         record("words", Int32, "parts of text between Unicode white space"),
         record("tags", list(), "hashtags without #, lower case"),
-        record("mentions", list(), "domains of the mentioned accounts"),
-        record("links", list(), "domains that the text links to"),
+        record("mentions", list(), "the domain of each mentioned account"),
+        record("links", list(), "domains that the text links to, each once; not mentions and hashtags"),
         record("media", Int32, "attachments"),
         record("media_described", Int32, "attachments with a description"),
         record("poll", Boolean, "carries a poll"),
         record("in_reply_to", Utf8, "none, self or other"),
         record("quote_uri", Utf8, "the quoted post's uri"),
         record("app", Utf8, "the client's name; known only for members of the server that was read"),
-        record("visibility", Utf8, "public: nothing else is kept"),
+        record("visibility", Utf8, "public; nothing else is kept"),
         record("sensitive", Boolean, "the author marked it"),
         record("favourites", Int32, "at that moment, as that server knows them"),
         record("reblogs", Int32, "at that moment, as that server knows them"),

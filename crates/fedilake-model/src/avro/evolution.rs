@@ -1,0 +1,156 @@
+//! The schema grows: records of other versions, read by this one and by the next.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use bytes::Bytes;
+
+use super::decode::{DecodeError, Decoder, Encoded};
+use super::{Encoder, KNOWN_SCHEMAS, encode, header};
+use crate::schema::{self, COLUMNS, Column, Source, generated};
+use crate::{Frame, FrameKind, PostEvent, Server, rows};
+
+/// What a program of some version knows.
+struct Version {
+    avro: String,
+    record: SchemaRef,
+    table: SchemaRef,
+}
+
+impl Version {
+    fn of(columns: &[Column]) -> Version {
+        let schema = |keep: &dyn Fn(&Column) -> bool| -> SchemaRef {
+            Arc::new(Schema::new(columns.iter().filter(|c| keep(c)).map(|c| c.field.clone()).collect::<Vec<_>>()))
+        };
+        Version {
+            avro: generated::avro(columns.iter()),
+            record: schema(&|column| column.source == Source::Record),
+            table: schema(&|_| true),
+        }
+    }
+
+    fn current() -> Version {
+        Version::of(&columns())
+    }
+
+    /// A later one, with one more column.
+    fn next() -> Version {
+        let mut columns = columns();
+        let field = Field::new("reactions", DataType::Int32, true);
+        columns.push(Column { field, source: Source::Record, meaning: "added in the test" });
+        Version::of(&columns)
+    }
+
+    /// An earlier one, without the column of replies.
+    fn previous() -> Version {
+        let mut columns = columns();
+        columns.retain(|column| column.field.name() != "replies");
+        Version::of(&columns)
+    }
+
+    /// The records that it writes of `rows`; a column that `rows` lacks is null.
+    fn write(&self, rows: &RecordBatch) -> Vec<Bytes> {
+        let columns = self.record.fields().iter().map(|field| match rows.column_by_name(field.name()) {
+            Some(column) => column.clone(),
+            None => arrow::array::new_null_array(field.data_type(), rows.num_rows()),
+        });
+        let rows = RecordBatch::try_new(self.record.clone(), columns.collect()).unwrap();
+        let mut writer = encode::writer(&self.record, &self.avro);
+        writer.encode(&rows).unwrap();
+        writer.flush().iter().collect()
+    }
+
+    fn decoder(&self, known: &[&Version]) -> Decoder {
+        let known: Vec<&str> = known.iter().map(|version| version.avro.as_str()).collect();
+        Decoder::with(self.table.clone(), &self.avro, &known)
+    }
+}
+
+fn columns() -> Vec<Column> {
+    let copy = |c: &Column| Column { field: c.field.clone(), source: c.source, meaning: c.meaning };
+    COLUMNS.iter().map(copy).collect()
+}
+
+fn events() -> Vec<PostEvent> {
+    let json = |n: usize| {
+        format!(
+            r#"{{"id":"{n}","uri":"https://a.example/{n}","account":{{"acct":"ann"}},"content":"<p>number {n}</p>",
+            "replies_count":{n},"tags":[{{"name":"t{n}"}}],"created_at":"2023-02-03T04:05:06.789Z"}}"#
+        )
+    };
+    let translate = |n: usize| {
+        let frame = Frame { kind: FrameKind::Update, data: json(n).into() };
+        PostEvent::from_api(&frame, &Server::new("a.example"), chrono::DateTime::UNIX_EPOCH).unwrap()
+    };
+    (0..5).map(translate).collect()
+}
+
+fn encoded(values: impl IntoIterator<Item = Bytes>) -> Vec<Encoded> {
+    let records = values.into_iter().enumerate();
+    records.map(|(n, value)| Encoded { partition: 0, offset: n as u64, appended_at_ms: 0, value }).collect()
+}
+
+fn assert_columns_equal(a: &RecordBatch, b: &RecordBatch, except: &str) {
+    for field in schema::RECORD.fields().iter().filter(|field| field.name() != except) {
+        assert_eq!(a.column_by_name(field.name()), b.column_by_name(field.name()), "{}", field.name());
+    }
+}
+
+#[test]
+fn the_current_schema_is_the_last_of_the_known_ones() {
+    let fingerprints: Vec<u64> = KNOWN_SCHEMAS.iter().map(|schema| header::fingerprint(schema)).collect();
+    let current = header::fingerprint(schema::AVRO);
+    assert_eq!(
+        fingerprints.last(),
+        Some(&current),
+        "the record's columns changed: copy post_event.avsc to schemas/post_event.{}.avsc and append it to KNOWN_SCHEMAS",
+        KNOWN_SCHEMAS.len() + 1
+    );
+    let mut distinct = fingerprints.clone();
+    distinct.dedup();
+    assert_eq!(distinct, fingerprints);
+}
+
+#[test]
+fn an_added_nullable_column_is_null_in_old_records() {
+    let (current, next) = (Version::current(), Version::next());
+    let expected = rows::from_events(&events()).unwrap();
+    let rows = next.decoder(&[&current, &next]).decode(&encoded(Encoder::new().encode(&events()))).unwrap();
+    assert_eq!(rows.schema(), next.table);
+    assert_columns_equal(&rows, &expected, "");
+    assert_eq!(rows.column_by_name("reactions").unwrap().null_count(), 5);
+}
+
+#[test]
+fn a_record_of_a_schema_with_fewer_columns_is_read_by_todays() {
+    let (previous, current) = (Version::previous(), Version::current());
+    let expected = rows::from_events(&events()).unwrap();
+    let rows = current.decoder(&[&previous, &current]).decode(&encoded(previous.write(&expected))).unwrap();
+    assert_eq!(rows.schema(), *schema::TABLE);
+    assert_columns_equal(&rows, &expected, "replies");
+    assert_eq!(rows.column_by_name("replies").unwrap().null_count(), 5);
+}
+
+#[test]
+fn records_of_several_schemas_and_bad_ones_keep_their_order() {
+    let (previous, current, next) = (Version::previous(), Version::current(), Version::next());
+    let expected = rows::from_events(&events()).unwrap();
+    let written = [previous.write(&expected), current.write(&expected), next.write(&expected)];
+    let mut values: Vec<Bytes> = (0..5).map(|n| written[(n * 2) % 3][n].clone()).collect();
+    values.insert(3, Bytes::from_static(b"bad"));
+    values.insert(1, written[0][0].slice(..20));
+    let rows = next.decoder(&[&previous, &current, &next]).decode(&encoded(values)).unwrap();
+    let reasons = rows.column_by_name("rejected_reason").unwrap();
+    let good: Vec<u64> = (0..7).filter(|n| reasons.is_null(*n as usize)).collect();
+    assert_eq!(good, [0, 2, 3, 5, 6]);
+    let good = arrow::compute::take_record_batch(&rows, &arrow::array::UInt64Array::from(good)).unwrap();
+    assert_columns_equal(&good, &expected, "replies");
+}
+
+#[test]
+fn a_record_of_a_later_schema_stops_todays_program() {
+    let records = Version::next().write(&rows::from_events(&events()).unwrap());
+    let error = Decoder::new().decode(&encoded(records)).unwrap_err();
+    assert!(matches!(error, DecodeError::UnknownSchema { offset: 0, .. }), "{error}");
+}

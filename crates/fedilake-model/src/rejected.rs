@@ -1,0 +1,67 @@
+//! A frame that could not be translated, without its payload.
+
+use std::fmt;
+
+/// What is left of a frame that is no post event: never its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} ({length} bytes, hash {hash:016x})")]
+pub struct Rejected {
+    /// Why.
+    pub reason: RejectedReason,
+    /// Bytes of the payload.
+    pub length: usize,
+    /// FNV-1a of the payload: tells the same one sent again from another.
+    pub hash: u64,
+}
+
+impl Rejected {
+    pub(crate) fn new(reason: RejectedReason, payload: &[u8]) -> Rejected {
+        let hash = payload.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        Rejected { reason, length: payload.len(), hash }
+    }
+}
+
+/// Why a frame is no post event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RejectedReason {
+    /// The payload is no JSON object.
+    NotJson,
+    /// Its objects and lists lie more than 256 deep.
+    TooDeep,
+    /// The status, or the delete, has no id.
+    NoId,
+    /// The status has no uri.
+    NoUri,
+    /// The status has no account, or one without a name.
+    NoAccount,
+}
+
+impl RejectedReason {
+    /// Every reason.
+    pub const ALL: [RejectedReason; 5] = [
+        RejectedReason::NotJson,
+        RejectedReason::TooDeep,
+        RejectedReason::NoId,
+        RejectedReason::NoUri,
+        RejectedReason::NoAccount,
+    ];
+
+    /// The reason as a metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RejectedReason::NotJson => "not_json",
+            RejectedReason::TooDeep => "too_deep",
+            RejectedReason::NoId => "no_id",
+            RejectedReason::NoUri => "no_uri",
+            RejectedReason::NoAccount => "no_account",
+        }
+    }
+}
+
+impl fmt::Display for RejectedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,152 @@
+//! Post events → Arrow rows.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMillisecondArray,
+};
+use arrow::error::ArrowError;
+use chrono::{DateTime, Utc};
+
+use crate::{Post, PostEvent, schema};
+
+/// The rows of `events`, in order, with [`schema::RECORD`]. A deletion has a kind, a server, an id and its time.
+///
+/// Fails where the posts hold more than 2 GiB of text: Arrow's offsets within a column are 32-bit.
+pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
+    let bytes = events.iter().filter_map(PostEvent::post).map(text_bytes).sum::<usize>();
+    if bytes > i32::MAX as usize {
+        return Err(ArrowError::OffsetOverflowError(bytes));
+    }
+    let posts = Posts(events.iter().map(PostEvent::post).collect());
+    let columns = vec![
+        texts(events.iter().map(|event| Some(kind(event)))),
+        texts(events.iter().map(|event| Some(server(event)))),
+        texts(events.iter().map(|event| Some(id(event)))),
+        posts.text(|p| Some(&p.uri)),
+        posts.text(|p| p.url.as_deref()),
+        posts.time(|p| p.created_at),
+        posts.time(|p| p.edited_at),
+        times(events.iter().map(|event| Some(observed_at(event)))),
+        posts.text(|p| Some(&p.author)),
+        posts.text(|p| Some(&p.author_domain)),
+        posts.time(|p| p.author_created_at),
+        posts.flag(|p| p.author_bot),
+        posts.long(|p| p.author_followers),
+        posts.flag(|p| p.author_indexable),
+        posts.text(|p| p.language.as_deref()),
+        posts.text(|p| Some(&p.text)),
+        posts.text(|p| Some(&p.spoiler_text)),
+        posts.int(|p| p.characters),
+        posts.int(|p| p.words),
+        posts.list(|p| &p.tags),
+        posts.list(|p| &p.mentions),
+        posts.list(|p| &p.links),
+        posts.int(|p| p.media),
+        posts.int(|p| p.media_described),
+        posts.flag(|p| p.poll),
+        posts.text(|p| Some(p.in_reply_to.as_str())),
+        posts.text(|p| p.quote_uri.as_deref()),
+        posts.text(|p| p.app.as_deref()),
+        posts.text(|p| Some(&p.visibility)),
+        posts.flag(|p| p.sensitive),
+        posts.int(|p| p.favourites),
+        posts.int(|p| p.reblogs),
+        posts.int(|p| p.replies),
+    ];
+    RecordBatch::try_new(schema::RECORD.clone(), columns)
+}
+
+/// Bytes of what the API does not keep short.
+fn text_bytes(post: &Post) -> usize {
+    let lists = [&post.tags, &post.mentions, &post.links];
+    let optional = [&post.url, &post.language, &post.quote_uri, &post.app];
+    post.text.len()
+        + post.spoiler_text.len()
+        + post.id.len()
+        + post.uri.len()
+        + post.author.len()
+        + post.visibility.len()
+        + lists.into_iter().flatten().map(String::len).sum::<usize>()
+        + optional.into_iter().flatten().map(String::len).sum::<usize>()
+}
+
+/// A row's kind as its column has it.
+fn kind(event: &PostEvent) -> &'static str {
+    match event {
+        PostEvent::Created(_) => "created",
+        PostEvent::Edited(_) => "edited",
+        PostEvent::Deleted(_) => "deleted",
+    }
+}
+
+fn server(event: &PostEvent) -> &str {
+    match event {
+        PostEvent::Created(post) | PostEvent::Edited(post) => post.server.as_str(),
+        PostEvent::Deleted(deletion) => deletion.server.as_str(),
+    }
+}
+
+fn id(event: &PostEvent) -> &str {
+    match event {
+        PostEvent::Created(post) | PostEvent::Edited(post) => &post.id,
+        PostEvent::Deleted(deletion) => &deletion.id,
+    }
+}
+
+fn observed_at(event: &PostEvent) -> DateTime<Utc> {
+    match event {
+        PostEvent::Created(post) | PostEvent::Edited(post) => post.observed_at,
+        PostEvent::Deleted(deletion) => deletion.observed_at,
+    }
+}
+
+/// A post for each event that has one; a column of them is null elsewhere.
+struct Posts<'a>(Vec<Option<&'a Post>>);
+
+impl<'a> Posts<'a> {
+    fn values<T>(&self, value: impl Fn(&'a Post) -> Option<T>) -> impl Iterator<Item = Option<T>> {
+        self.0.iter().map(move |post| post.and_then(&value))
+    }
+
+    fn text(&self, value: impl Fn(&'a Post) -> Option<&'a str>) -> ArrayRef {
+        texts(self.values(value))
+    }
+
+    fn time(&self, value: impl Fn(&'a Post) -> Option<DateTime<Utc>>) -> ArrayRef {
+        times(self.values(value))
+    }
+
+    fn flag(&self, value: impl Fn(&'a Post) -> bool) -> ArrayRef {
+        Arc::new(self.values(|post| Some(value(post))).collect::<BooleanArray>())
+    }
+
+    fn int(&self, value: impl Fn(&'a Post) -> i32) -> ArrayRef {
+        Arc::new(self.values(|post| Some(value(post))).collect::<Int32Array>())
+    }
+
+    fn long(&self, value: impl Fn(&'a Post) -> Option<i64>) -> ArrayRef {
+        Arc::new(self.values(value).collect::<Int64Array>())
+    }
+
+    fn list(&self, value: impl Fn(&'a Post) -> &'a Vec<String>) -> ArrayRef {
+        let mut lists = ListBuilder::with_capacity(StringBuilder::new(), self.0.len());
+        for list in self.values(|post| Some(value(post))) {
+            if let Some(list) = list {
+                list.iter().for_each(|item| lists.values().append_value(item));
+            }
+            lists.append(list.is_some());
+        }
+        Arc::new(lists.finish())
+    }
+}
+
+fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.collect::<StringArray>())
+}
+
+fn times(values: impl Iterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {
+    let millis = values.map(|moment| moment.map(|moment| moment.timestamp_millis()));
+    Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
+}

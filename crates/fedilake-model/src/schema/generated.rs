@@ -1,0 +1,101 @@
+//! What is generated from the columns, and the tests that hold the committed files to it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::{DataType, Field};
+
+use super::{AVRO, COLUMNS, Column, Source};
+
+#[test]
+fn the_committed_avro_schema_is_the_columns() {
+    check(&crate_root().join("post_event.avsc"), &avro(COLUMNS.iter()));
+}
+
+#[test]
+fn the_committed_column_page_is_the_columns() {
+    check(&crate_root().join("../../docs/columns.md"), &page());
+}
+
+#[test]
+fn every_column_of_the_record_but_its_kind_is_nullable() {
+    for column in COLUMNS.iter().filter(|c| c.source == Source::Record) {
+        assert_eq!(column.field.is_nullable(), column.field.name() != "kind", "{}", column.field.name());
+    }
+}
+
+#[test]
+fn the_avro_schema_is_json() {
+    let schema: serde_json::Value = serde_json::from_str(AVRO).unwrap();
+    assert_eq!(schema["namespace"], "fedilake");
+    assert_eq!(schema["name"], "PostEvent");
+    assert_eq!(schema["fields"].as_array().unwrap().len(), super::RECORD.fields().len());
+}
+
+/// Compares, or writes where `FEDILAKE_BLESS` is set.
+fn check(path: &Path, generated: &str) {
+    if std::env::var_os("FEDILAKE_BLESS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(committed, generated, "{} is stale: FEDILAKE_BLESS=1 cargo test -p fedilake-model", path.display());
+}
+
+fn crate_root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Avro schema of the record's columns, a field a line.
+pub(crate) fn avro<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
+    let fields: Vec<String> = columns
+        .filter(|column| column.source == Source::Record)
+        .map(|Column { field, meaning, .. }| {
+            let (name, kind) = (field.name(), avro_type(field));
+            let default = if field.is_nullable() { r#", "default": null"# } else { "" };
+            format!(r#"    {{"name": "{name}", "type": {kind}{default}, "doc": {}}}"#, serde_json::json!(meaning))
+        })
+        .collect();
+    let head = r#""type": "record", "namespace": "fedilake", "name": "PostEvent", "doc": "What happened to a post.""#;
+    format!("{{\n  {head},\n  \"fields\": [\n{}\n  ]\n}}\n", fields.join(",\n"))
+}
+
+fn avro_type(field: &Field) -> String {
+    let kind = match field.data_type() {
+        DataType::Utf8 => r#""string""#.to_owned(),
+        DataType::Boolean => r#""boolean""#.to_owned(),
+        DataType::Int32 => r#""int""#.to_owned(),
+        DataType::Int64 => r#""long""#.to_owned(),
+        DataType::Timestamp(..) => r#"{"type": "long", "logicalType": "timestamp-millis"}"#.to_owned(),
+        DataType::List(item) => format!(r#"{{"type": "array", "items": {}}}"#, avro_type(item)),
+        other => panic!("no Avro type for {other}: {}", field.name()),
+    };
+    if field.is_nullable() { format!(r#"["null", {kind}]"#) } else { kind }
+}
+
+fn page() -> String {
+    let mut page = String::from(
+        "# The columns of the table\n\nGenerated from `crates/fedilake-model/src/schema.rs`. A row is what happened to a post \
+         as one server showed it.\nTimes are UTC, to the millisecond. *log*: added when the record is read from the log.\n\n\
+         | column | type | null | means |\n|---|---|---|---|\n",
+    );
+    for Column { field, source, meaning } in COLUMNS.iter() {
+        let null = if field.is_nullable() { "yes" } else { "no" };
+        let log = if *source == Source::Log { " (*log*)" } else { "" };
+        writeln!(page, "| `{}` | {} | {null} | {meaning}{log} |", field.name(), type_name(field.data_type())).unwrap();
+    }
+    page
+}
+
+fn type_name(kind: &DataType) -> &'static str {
+    match kind {
+        DataType::Utf8 => "text",
+        DataType::Boolean => "true or false",
+        DataType::Int32 => "32-bit integer",
+        DataType::Int64 => "64-bit integer",
+        DataType::Timestamp(..) => "time",
+        DataType::List(_) => "list of text",
+        DataType::Binary => "bytes",
+        other => panic!("no name for {other}"),
+    }
+}

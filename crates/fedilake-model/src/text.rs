@@ -1,0 +1,39 @@
+//! HTML → plain text, as a person reads it.
+//!
+//! - A line feed for each `br`; a blank line between paragraphs (`p`, `blockquote`, `pre`, headings, lists) and a line
+//!   feed between other blocks (`li`, `div`, …).
+//! - White space stays as the author wrote it (Mastodon shows it with `white-space: pre-wrap`), but at the edges of a
+//!   block outside `pre` it is layout and is dropped.
+//! - Character references are decoded. `.invisible` spans are a part of their URL and stay; the ellipsis of a shortened
+//!   link is CSS and never was text. Custom emoji stay as `:shortcode:`. What stands in `script`, `style` and the like
+//!   never is text.
+//! - `<p class="quote-inline">` is a fallback for software without quotes: dropped when the quote itself is known.
+//!
+//! Blocks open and close as in the HTML standard's tree construction, so that the text of unclosed and crossed tags is
+//! that of a browser's tree. Beyond it are tables, `select`, `svg`, `math`, `template`, headings within headings and blocks
+//! within `ruby`: servers strip these; their text is kept in document order.
+
+mod flow;
+mod scan;
+mod tokens;
+
+use flow::Flow;
+
+/// What a content says and where it points.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// The plain text.
+    pub text: String,
+    /// Hosts of the links that are neither mentions nor hashtags; lower case, each once, in order.
+    pub links: Vec<String>,
+}
+
+/// The text of `html`. `quote_is_set` says that the post's quote is known by other means. Never fails: any input is HTML.
+pub fn from_html(html: &str, quote_is_set: bool) -> Text {
+    let mut flow = Flow::new(html.len(), quote_is_set);
+    if !scan::scan(html, &mut flow) {
+        flow = Flow::new(html.len(), quote_is_set);
+        tokens::tokenize(html, &mut flow);
+    }
+    flow.finish()
+}

@@ -1,0 +1,227 @@
+//! Events → records → rows.
+
+use std::sync::LazyLock;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
+use bytes::Bytes;
+use fedilake_model::avro::{DecodeError, Decoder, Encoded, Encoder};
+use fedilake_model::{FrameKind, PostEvent, rows, schema};
+use proptest::prelude::*;
+
+use crate::{api, corpus};
+
+/// Every status of the corpus created, some edited, some deleted.
+static EVENTS: LazyLock<Vec<PostEvent>> = LazyLock::new(|| {
+    let statuses = corpus::statuses();
+    let events = statuses.iter().enumerate().flat_map(|(n, line)| {
+        let json = line.status.to_string();
+        let edited = (n % 5 == 0).then(|| api::translate(FrameKind::StatusUpdate, json.clone()).unwrap());
+        let deleted = (n % 7 == 0).then(|| api::translate(FrameKind::Delete, n.to_string()).unwrap());
+        [Some(api::translate(FrameKind::Update, json).unwrap()), edited, deleted].into_iter().flatten()
+    });
+    events.collect()
+});
+
+fn encoded(values: impl IntoIterator<Item = Bytes>) -> Vec<Encoded> {
+    let records = values.into_iter().enumerate();
+    records
+        .map(|(n, value)| Encoded { partition: 3, offset: 100 + n as u64, appended_at_ms: 1000 + n as i64, value })
+        .collect()
+}
+
+fn decode(values: impl IntoIterator<Item = Bytes>) -> RecordBatch {
+    Decoder::new().decode(&encoded(values)).unwrap()
+}
+
+/// The columns that the record holds.
+fn record_part(rows: &RecordBatch) -> RecordBatch {
+    let columns: Vec<_> =
+        schema::RECORD.fields().iter().map(|f| rows.column_by_name(f.name()).unwrap().clone()).collect();
+    RecordBatch::try_new(schema::RECORD.clone(), columns).unwrap()
+}
+
+fn reasons(rows: &RecordBatch) -> Vec<Option<String>> {
+    rows.column_by_name("rejected_reason").unwrap().as_string::<i32>().iter().map(|r| r.map(str::to_owned)).collect()
+}
+
+#[test]
+fn what_is_read_is_what_was_written() {
+    let rows = decode(Encoder::new().encode(&EVENTS));
+    assert_eq!(rows.schema(), *schema::TABLE);
+    assert_eq!(record_part(&rows), rows::from_events(&EVENTS).unwrap());
+    assert!(reasons(&rows).iter().all(Option::is_none));
+}
+
+#[test]
+fn a_row_holds_its_post() {
+    let event = &EVENTS[0];
+    let post = event.post().unwrap();
+    let rows = rows::from_events(std::slice::from_ref(event)).unwrap();
+    let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();
+    let int = |name: &str| rows.column_by_name(name).unwrap().as_primitive::<Int32Type>().value(0);
+    assert_eq!(
+        (text("kind"), text("server"), text("id")),
+        ("created".into(), "reader.example".into(), post.id.clone())
+    );
+    assert_eq!(
+        (text("uri"), text("author"), text("author_domain")),
+        (post.uri.clone(), post.author.clone(), post.author_domain.clone())
+    );
+    assert_eq!(
+        (text("text"), text("visibility"), text("in_reply_to")),
+        (post.text.clone(), post.visibility.clone(), post.in_reply_to.as_str().to_owned())
+    );
+    assert_eq!((int("characters"), int("words"), int("media")), (post.characters, post.words, post.media));
+    let observed = rows.column_by_name("observed_at").unwrap().as_primitive::<TimestampMillisecondType>().value(0);
+    assert_eq!(observed, api::observed_at().timestamp_millis());
+}
+
+#[test]
+fn a_deletion_has_a_kind_a_server_an_id_and_its_time() {
+    let event = api::translate(FrameKind::Delete, "5").unwrap();
+    let rows = decode(Encoder::new().encode(&[event]));
+    let filled: Vec<_> = rows
+        .schema()
+        .fields()
+        .iter()
+        .zip(rows.columns())
+        .filter(|(_, c)| c.is_valid(0))
+        .map(|(f, _)| f.name().clone())
+        .collect();
+    assert_eq!(filled, ["kind", "server", "id", "observed_at", "appended_at", "log_partition", "log_offset"]);
+}
+
+#[test]
+fn rows_carry_where_the_log_has_them() {
+    let rows = decode(Encoder::new().encode(&EVENTS[..3]));
+    assert_eq!(rows.column_by_name("log_partition").unwrap().as_primitive::<Int32Type>().values(), &[3, 3, 3]);
+    assert_eq!(rows.column_by_name("log_offset").unwrap().as_primitive::<Int64Type>().values(), &[100, 101, 102]);
+    let appended = rows.column_by_name("appended_at").unwrap().as_primitive::<TimestampMillisecondType>();
+    assert_eq!(appended.values(), &[1000, 1001, 1002]);
+}
+
+#[test]
+fn no_records_are_no_rows() {
+    assert_eq!(decode([]).num_rows(), 0);
+    assert_eq!(decode([]).schema(), *schema::TABLE);
+    assert!(Encoder::new().encode(&[]).is_empty());
+}
+
+#[test]
+fn what_cannot_be_read_is_a_rejected_row_and_harms_no_other() {
+    let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
+    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = good.to_vec();
+        change(&mut bytes);
+        Bytes::from(bytes)
+    };
+    // kind "é" cut in half: its length 1, then a lone byte of UTF-8.
+    let cases = [
+        (Bytes::new(), "no_header"),
+        (Bytes::from_static(b"{\"id\":\"1\"}"), "no_header"),
+        (good.slice(..9), "no_header"),
+        (with(&|b| b[0] = 0), "no_header"),
+        (good.slice(..10), "malformed"),
+        (good.slice(..good.len() - 1), "malformed"),
+        (with(&|b| b.push(0)), "malformed"),
+        (with(&|b| b.extend_from_within(..)), "malformed"),
+        (with(&|b| b[11] = 0xff), "malformed"),
+        (with(&|b| b.splice(10.., [0xff; 9]).for_each(drop)), "malformed"),
+        (with(&|b| b.splice(10.., [0xfe, 0xff, 0xff, 0xff, 0x0f]).for_each(drop)), "malformed"),
+    ];
+    let mut values = vec![good.clone()];
+    for (bad, _) in &cases {
+        values.extend([bad.clone(), good.clone()]);
+    }
+    let rows = decode(values.clone());
+    let expected: Vec<_> =
+        [None].into_iter().chain(cases.iter().flat_map(|(_, reason)| [Some(reason.to_string()), None])).collect();
+    assert_eq!(reasons(&rows), expected);
+    let kinds = rows.column_by_name("kind").unwrap().as_string::<i32>();
+    let bytes = rows.column_by_name("rejected_bytes").unwrap().as_binary::<i32>();
+    let expected_row = rows::from_events(&EVENTS[..1]).unwrap();
+    for (n, reason) in expected.iter().enumerate() {
+        match reason {
+            Some(_) => assert_eq!((kinds.value(n), bytes.value(n)), ("rejected", &*values[n])),
+            None => assert_eq!(record_part(&rows.slice(n, 1)), expected_row),
+        }
+    }
+}
+
+#[test]
+fn a_decoder_reads_on_after_a_bad_batch() {
+    let mut decoder = Decoder::new();
+    let good = Encoder::new().encode(&EVENTS[..2]);
+    let expected = rows::from_events(&EVENTS[..2]).unwrap();
+    for _ in 0..3 {
+        let bad = decoder.decode(&encoded([good[0].slice(..good[0].len() - 3)])).unwrap();
+        assert_eq!(reasons(&bad), [Some("malformed".to_owned())]);
+        assert_eq!(record_part(&decoder.decode(&encoded(good.clone())).unwrap()), expected);
+    }
+}
+
+#[test]
+fn a_record_of_an_unknown_schema_stops_the_caller() {
+    let mut record = Encoder::new().encode(&EVENTS[..1]).remove(0).to_vec();
+    record[2..10].copy_from_slice(&0x0123_4567_89ab_cdef_u64.to_le_bytes());
+    let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
+    let error = Decoder::new().decode(&encoded([good, record.into()])).unwrap_err();
+    let DecodeError::UnknownSchema { fingerprint, partition, offset } = error else { panic!("{error}") };
+    assert_eq!((fingerprint, partition, offset), (0x0123_4567_89ab_cdef, 3, 101));
+}
+
+#[test]
+fn a_thousand_bad_records_do_not_take_long_and_lose_no_good_one() {
+    let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
+    let values = (0..1000).map(|n| if n % 2 == 0 { good.clone() } else { good.slice(..good.len() - 1 - n % 50) });
+    let rows = decode(values);
+    assert_eq!(reasons(&rows).iter().flatten().count(), 500);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_bytes_are_rows(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..8)) {
+        let rows = decode(values.clone().into_iter().map(Bytes::from));
+        prop_assert_eq!(rows.num_rows(), values.len());
+    }
+
+    #[test]
+    fn garbled_records_are_rows_and_harm_no_other(
+        which in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3)), 1..8),
+    ) {
+        let records = Encoder::new().encode(&EVENTS);
+        let mut values = Vec::new();
+        let mut untouched = Vec::new();
+        for (event, changes) in &which {
+            let event = event.index(EVENTS.len());
+            let mut bytes = records[event].to_vec();
+            for (place, byte) in changes {
+                // The header's fingerprint stays: another one is another schema.
+                let body = bytes.len() - 10;
+                bytes[10 + place.index(body)] = *byte;
+            }
+            untouched.push(changes.is_empty().then_some(event));
+            values.push(Bytes::from(bytes));
+        }
+        let rows = decode(values);
+        prop_assert_eq!(rows.num_rows(), which.len());
+        for (n, event) in untouched.into_iter().enumerate() {
+            if let Some(event) = event {
+                prop_assert_eq!(record_part(&rows.slice(n, 1)), rows::from_events(&EVENTS[event..=event]).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_is_its_parts(cut in 0usize..=20) {
+        let records = encoded(Encoder::new().encode(&EVENTS[..20]));
+        let mut decoder = Decoder::new();
+        let whole = decoder.decode(&records).unwrap();
+        let parts = [decoder.decode(&records[..cut]).unwrap(), decoder.decode(&records[cut..]).unwrap()];
+        prop_assert_eq!(concat_batches(&whole.schema(), &parts).unwrap(), whole);
+    }
+}

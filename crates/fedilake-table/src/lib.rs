@@ -1,1 +1,36 @@
-//! placeholder
+//! The table: every record of a log as a row of a Parquet file, exactly once.
+//!
+//! **The file is the commit.** A log's partition is a sequence of offsets, and a data file holds every record between two of
+//! them. Its name follows from where it begins ([`Chain`]), so writers that compete put the same name, create-only: one wins,
+//! the others look at the tail and go on from there. No coordinator, manifest or lock takes part.
+//!
+//! ```text
+//! posts/log=<id>/partition=<p>/_start                            the chain's first offset, written once
+//!                              00000000000000000000.parquet      offsets 0..812, says its footer
+//!                              00000000000000000812.parquet      offsets 812..…
+//! ```
+//!
+//! [`file`] makes a data file of rows, [`Table`] puts and finds files, [`sink`] is the loop from the log to the table.
+//! What a killed process leaves behind has names that no reader takes for a data file; [`local`] removes it.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod chain;
+mod check;
+pub mod conformance;
+mod error;
+pub mod file;
+mod footer;
+mod holes;
+mod layout;
+pub mod local;
+mod objects;
+mod table;
+
+pub use chain::Chain;
+pub use check::{Check, Finding};
+pub use error::TableError;
+pub use file::{DataFile, FileError};
+pub use footer::Footer;
+pub use holes::Holes;
+pub use table::{ChainFiles, Commit, FileMeta, Snapshot, Table};

@@ -1,0 +1,159 @@
+//! The footer: what a data file says of itself, as key-values of the Parquet footer.
+//!
+//! | key | value |
+//! |---|---|
+//! | `fedilake.format` | 1 |
+//! | `fedilake.log`, `fedilake.partition` | the chain |
+//! | `fedilake.first`, `fedilake.next` | the offsets that the file covers: `first` and up to but not including `next` |
+//! | `fedilake.rows` | how many of them carry a record: the file's rows |
+//! | `fedilake.holes` | the others, as `0..=9,12..=12` |
+//! | `fedilake.body` | length and CRC-32 of all bytes before the page indexes: `123456:89abcdef` |
+//!
+//! A file without rows is an accepted gap: a sink never writes one.
+
+use std::str::FromStr;
+
+use fedilake_log::{LogId, Offset, Partition};
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
+
+use crate::{Chain, Holes};
+
+const FORMAT: u32 = 1;
+
+/// What a data file says of itself. Once read it is consistent: `next > first` and rows + holes = next − first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footer {
+    /// What it is a part of.
+    pub chain: Chain,
+    /// The first offset that the file covers, its name too.
+    pub first: Offset,
+    /// The offset right after the last one that it covers.
+    pub next: Offset,
+    /// How many of these offsets carry a record.
+    pub rows: u64,
+    /// The others.
+    pub holes: Holes,
+}
+
+impl Footer {
+    /// True if the file covers offsets that the log lost and someone accepted as lost.
+    pub fn is_accepted_gap(&self) -> bool {
+        self.rows == 0
+    }
+
+    pub(crate) fn key_values(&self) -> Vec<KeyValue> {
+        let entry = |key: &str, value: String| KeyValue::new(format!("fedilake.{key}"), value);
+        vec![
+            entry("format", FORMAT.to_string()),
+            entry("log", self.chain.log.to_string()),
+            entry("partition", self.chain.partition.to_string()),
+            entry("first", self.first.to_string()),
+            entry("next", self.next.to_string()),
+            entry("rows", self.rows.to_string()),
+            entry("holes", self.holes.to_string()),
+        ]
+    }
+
+    /// Reads the key-values and holds them against each other and against the number of rows; the error says what does not fit.
+    pub(crate) fn read(metadata: &ParquetMetaData) -> Result<Footer, String> {
+        let file = metadata.file_metadata();
+        let entries = file.key_value_metadata().ok_or("its footer has no fedilake entries")?;
+        let format: u32 = parse(entries, "format")?;
+        if format != FORMAT {
+            return Err(format!("its format is {format}, this program reads {FORMAT}"));
+        }
+        let log = LogId::new(value(entries, "log")?).ok_or("its footer's log id is none")?;
+        let footer = Footer {
+            chain: Chain { log, partition: Partition(parse(entries, "partition")?) },
+            first: Offset(parse(entries, "first")?),
+            next: Offset(parse(entries, "next")?),
+            rows: parse(entries, "rows")?,
+            holes: parse(entries, "holes")?,
+        };
+        footer.fits_itself()?;
+        if i64::try_from(footer.rows) != Ok(file.num_rows()) {
+            return Err(format!("its footer says {} rows, it has {}", footer.rows, file.num_rows()));
+        }
+        Ok(footer)
+    }
+
+    /// True of every footer that is written or was read.
+    pub(crate) fn fits_itself(&self) -> Result<(), String> {
+        let Footer { first, next, rows, holes, .. } = self;
+        if next <= first {
+            return Err(format!("its footer ends at {next}, not after its first offset {first}"));
+        }
+        if !holes.within(*first, *next) {
+            return Err(format!("its footer's holes {holes} lie outside {first}..{next}"));
+        }
+        if rows.checked_add(holes.count()) != Some(next.0 - first.0) {
+            return Err(format!("its footer's {rows} rows and {} holes do not fill {first}..{next}", holes.count()));
+        }
+        Ok(())
+    }
+}
+
+/// The length and checksum of a data file's body: everything before the page indexes and the footer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Body {
+    pub(crate) length: u64,
+    crc32: u32,
+}
+
+impl Body {
+    pub(crate) fn key_value(self) -> KeyValue {
+        KeyValue::new("fedilake.body".to_string(), format!("{}:{:08x}", self.length, self.crc32))
+    }
+
+    pub(crate) fn read(metadata: &ParquetMetaData) -> Result<Body, String> {
+        let entries = metadata.file_metadata().key_value_metadata().ok_or("its footer has no fedilake entries")?;
+        parse(entries, "body")
+    }
+}
+
+/// A body being summed up.
+#[derive(Default)]
+pub(crate) struct Checksum {
+    length: u64,
+    crc32: crc32fast::Hasher,
+}
+
+impl Checksum {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        self.crc32.update(bytes);
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(crate) fn body(self) -> Body {
+        Body { length: self.length, crc32: self.crc32.finalize() }
+    }
+}
+
+impl FromStr for Body {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Body, String> {
+        text.split_once(':')
+            .and_then(|(length, crc32)| {
+                Some(Body { length: length.parse().ok()?, crc32: u32::from_str_radix(crc32, 16).ok()? })
+            })
+            .ok_or_else(|| "not a length and a checksum".to_string())
+    }
+}
+
+fn value<'a>(entries: &'a [KeyValue], key: &str) -> Result<&'a str, String> {
+    entries
+        .iter()
+        .find(|entry| entry.key.strip_prefix("fedilake.") == Some(key))
+        .and_then(|entry| entry.value.as_deref())
+        .ok_or_else(|| format!("its footer has no fedilake.{key}"))
+}
+
+fn parse<T: FromStr<Err: ToString>>(entries: &[KeyValue], key: &str) -> Result<T, String> {
+    let text = value(entries, key)?;
+    text.parse().map_err(|error: T::Err| format!("its footer's fedilake.{key} is {text:?}: {}", error.to_string()))
+}

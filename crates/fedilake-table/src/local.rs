@@ -1,0 +1,52 @@
+//! What a killed process leaves in a table on local disk.
+//!
+//! The object store writes `X.parquet#1`, syncs it, links it to `X.parquet` if there is none, and removes the first name. A kill
+//! leaves the first name behind, half-written or as a second link to a committed file. No listing and no `*.parquet` takes
+//! it for a data file, so it costs only disk.
+
+use std::io;
+use std::path::Path;
+
+/// Removes what killed writers left below `table`, and says how many files and bytes that were. Only for a caller that knows of
+/// no living writer there: the owner of the data folder at its start.
+pub fn remove_leftovers(table: &Path) -> io::Result<Leftovers> {
+    let mut removed = Leftovers::default();
+    let mut folders = vec![table.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && entry.file_name().to_str().is_some_and(is_leftover) {
+                removed.files += 1;
+                removed.bytes += entry.metadata()?.len();
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// What was removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// How many files.
+    pub files: u64,
+    /// Their sizes, though a second link to a committed file frees nothing.
+    pub bytes: u64,
+}
+
+/// `00000000000000000100.parquet#1` or `_start#2`.
+fn is_leftover(name: &str) -> bool {
+    name.split_once('#').is_some_and(|(target, attempt)| {
+        (target.ends_with(".parquet") || target == "_start")
+            && !attempt.is_empty()
+            && attempt.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}

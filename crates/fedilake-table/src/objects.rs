@@ -1,0 +1,156 @@
+//! The table's objects in their store: listed, read and put, one at a time.
+
+use bytes::Bytes;
+use fedilake_log::Offset;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{
+    Error as StoreError, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use std::sync::Arc;
+
+use crate::chain::{self, Name};
+use crate::footer::{Body, Checksum};
+use crate::{Chain, Footer, TableError};
+
+/// Bytes read from a file's end in the hope that they hold its footer: about ten row groups.
+const FOOTER_GUESS_BYTES: u64 = 64 * 1024;
+
+/// Bytes read at a time where a whole file is read.
+const PIECE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A store and the place of a table in it.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) prefix: Path,
+}
+
+/// An object of the table, by its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) name: Name,
+    pub(crate) location: Path,
+    pub(crate) bytes: u64,
+}
+
+impl Objects {
+    /// Every object below the table's folder, in no order.
+    pub(crate) async fn list(&self) -> Result<Vec<Listed>, TableError> {
+        let folder = chain::files(&self.prefix);
+        let objects = self.store.list(Some(&folder)).map_ok(|object| Listed {
+            name: chain::name(&self.prefix, &object.location),
+            location: object.location,
+            bytes: object.size,
+        });
+        objects.try_collect().await.map_err(failed("list", &folder))
+    }
+
+    /// The first offset of the newest file of `chain` beyond the file that begins at `known`.
+    pub(crate) async fn newest(&self, chain: &Chain, known: Option<Offset>) -> Result<Option<Offset>, TableError> {
+        let folder = chain.folder(&self.prefix);
+        let listing = match known {
+            Some(known) => self.store.list_with_offset(Some(&folder), &chain.file(&self.prefix, known)),
+            None => self.store.list(Some(&folder)),
+        };
+        let firsts = listing.map_ok(|object| match chain::name(&self.prefix, &object.location) {
+            Name::File { first, .. } => Some(first),
+            _ => None,
+        });
+        firsts.try_fold(None, async |newest, first| Ok(first.max(newest))).await.map_err(failed("list", &folder))
+    }
+
+    /// Puts an object unless its name is taken.
+    pub(crate) async fn create(&self, location: &Path, bytes: Bytes) -> Result<(), StoreError> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        self.store.put_opts(location, PutPayload::from_bytes(bytes), options).await.map(|_| ())
+    }
+
+    /// The offset at which `chain` begins, if a writer wrote it down.
+    pub(crate) async fn start(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
+        let location = chain.start(&self.prefix);
+        let content = async { self.store.get(&location).await?.bytes().await };
+        let content = match content.await {
+            Ok(content) => content,
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(failed("read", &location)(source)),
+        };
+        let start = std::str::from_utf8(&content).ok().and_then(|text| text.strip_suffix('\n')?.parse().ok());
+        let start = start.ok_or_else(|| damaged(&location, "it should hold one offset and a line feed"))?;
+        Ok(Some(Offset(start)))
+    }
+
+    /// The footer of the file of `chain` that begins at `first`, held against its name.
+    pub(crate) async fn footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
+        let location = chain.file(&self.prefix, first);
+        let metadata = self.metadata(&location).await?;
+        footer_of(&metadata, chain, first).map_err(|why| damaged(&location, why))
+    }
+
+    /// The same, after all of the file's rows were held against the checksum that the footer gives.
+    pub(crate) async fn verified_footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
+        let location = chain.file(&self.prefix, first);
+        let metadata = self.metadata(&location).await?;
+        let footer = footer_of(&metadata, chain, first).map_err(|why| damaged(&location, why))?;
+        let body = Body::read(&metadata).map_err(|why| damaged(&location, why))?;
+        let mut checksum = Checksum::default();
+        while checksum.length() < body.length {
+            let from = checksum.length();
+            let piece = from..body.length.min(from + PIECE_BYTES);
+            let bytes = self.store.get_range(&location, piece).await.map_err(failed("read", &location))?;
+            if bytes.is_empty() {
+                break;
+            }
+            checksum.add(&bytes);
+        }
+        if checksum.body() != body {
+            return Err(damaged(&location, "its bytes do not have the checksum that its footer gives"));
+        }
+        Ok(footer)
+    }
+
+    async fn metadata(&self, location: &Path) -> Result<ParquetMetaData, TableError> {
+        let mut guess = FOOTER_GUESS_BYTES;
+        loop {
+            let (end, size) = self.end(location, guess).await?;
+            let mut reader = ParquetMetaDataReader::new();
+            match reader.try_parse_sized(&end, size).and_then(|()| reader.finish()) {
+                Ok(metadata) => return Ok(metadata),
+                Err(ParquetError::NeedMoreData(bytes)) if guess < bytes as u64 && bytes as u64 <= size => {
+                    guess = bytes as u64;
+                }
+                Err(error) => return Err(damaged(location, error.to_string())),
+            }
+        }
+    }
+
+    /// The last `length` bytes of an object, or all of a shorter one, and its size.
+    async fn end(&self, location: &Path, length: u64) -> Result<(Bytes, u64), TableError> {
+        let end = async {
+            let options = GetOptions { range: Some(GetRange::Suffix(length)), ..GetOptions::default() };
+            let object = self.store.get_opts(location, options).await?;
+            let size = object.meta.size;
+            Ok((object.bytes().await?, size))
+        };
+        end.await.map_err(failed("read", location))
+    }
+}
+
+fn footer_of(metadata: &ParquetMetaData, chain: &Chain, first: Offset) -> Result<Footer, String> {
+    let footer = Footer::read(metadata)?;
+    if footer.chain != *chain || footer.first != first {
+        return Err(format!("its footer is that of {} from offset {}", footer.chain, footer.first));
+    }
+    Ok(footer)
+}
+
+pub(crate) fn failed(doing: &'static str, location: &Path) -> impl FnOnce(StoreError) -> TableError {
+    let location = location.to_string();
+    move |source| TableError::Store { doing, location, source }
+}
+
+fn damaged(location: &Path, why: impl Into<String>) -> TableError {
+    TableError::Damaged { location: location.to_string(), why: why.into() }
+}

@@ -1,0 +1,245 @@
+//! The table in an object store: where a chain ends, how a file is committed to it, which files there are.
+//!
+//! Promises: a file that [`Table::commit`] reports as done is in the table for ever and is the only one of its name; it joins the
+//! file before it; what a reader lists is whole. The only write is one create-only put, and its answer decides nothing but
+//! whether to look again: "already exists" comes when another writer won, when our own put landed and its answer was lost, and
+//! when a store says conflict and wrote nothing. The tail tells which.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use fedilake_log::{Bounds, Offset};
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore};
+
+use crate::chain::Name;
+use crate::objects::{Listed, Objects, failed};
+use crate::{Chain, DataFile, Footer, TableError};
+
+/// Files that are read at the same time.
+pub(crate) const READS_AT_ONCE: usize = 16;
+
+/// A table: data files in an object store, below a prefix. Any number of tables and processes may share the place.
+#[derive(Debug)]
+pub struct Table {
+    pub(crate) objects: Objects,
+    /// The newest known end of each chain. Chains only grow, so an old entry is never wrong, only short.
+    tails: Mutex<HashMap<Chain, Tail>>,
+}
+
+/// A chain's end: its newest file, unless only its start is known, and the offset that comes next.
+#[derive(Clone, Copy, Debug)]
+struct Tail {
+    newest: Option<Offset>,
+    next: Offset,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Commit {
+    /// It is in the table.
+    Done(FileMeta),
+    /// It may or may not be: the caller asks [`Table::next_offset`] where the chain ends now, and goes on there.
+    Superseded,
+}
+
+/// A data file in the table, as far as its name and the listing tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileMeta {
+    /// What it is a part of.
+    pub chain: Chain,
+    /// The first offset that it covers.
+    pub first: Offset,
+    /// The offset right after the last one that it covers.
+    pub next: Offset,
+    /// Its name in the store, the table's prefix included.
+    pub location: Path,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The table at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Every chain that has a data file, by log and partition.
+    pub chains: Vec<ChainFiles>,
+}
+
+/// A chain's data files in the order of their offsets; never empty. Each ends where the following one begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainFiles {
+    /// Which chain.
+    pub chain: Chain,
+    /// Its files.
+    pub files: Vec<FileMeta>,
+}
+
+impl ChainFiles {
+    /// The offset right after the last one that the chain covers.
+    pub fn next(&self) -> Offset {
+        self.files.last().expect("a chain in a snapshot has a file").next
+    }
+}
+
+impl Table {
+    /// The table in `store` below `prefix` (empty for the store's root). For files that survive a power cut `store` is
+    /// `LocalFileSystem::with_fsync(true)`.
+    pub fn new(store: Arc<dyn ObjectStore>, prefix: Path) -> Table {
+        Table { objects: Objects { store, prefix }, tails: Mutex::default() }
+    }
+
+    /// Where the next file of `chain` begins: at the end of its newest file, or at its start if it has none. The first caller
+    /// writes down the log's start as the chain's, all later ones begin from there.
+    ///
+    /// `log` is what the log's partition holds, asked for *before* this call. [`TableError::Gap`] if the log starts later than
+    /// the table ends; [`TableError::BeyondEnd`] if it ends earlier, which a log that grew since `log` was read explains.
+    pub async fn next_offset(&self, chain: &Chain, log: Bounds) -> Result<Offset, TableError> {
+        let next = match self.tail(chain).await? {
+            Some(next) => next,
+            None => self.begin(chain, log.start).await?,
+        };
+        if next < log.start {
+            return Err(TableError::Gap { chain: chain.clone(), first: next, next: log.start });
+        }
+        if next > log.end {
+            return Err(TableError::BeyondEnd { chain: chain.clone(), next, end: log.end });
+        }
+        Ok(next)
+    }
+
+    /// Puts `file` under the name that its first offset gives, unless that name is taken. Never writes a file that does not
+    /// join its chain: [`TableError::Disjoint`]. A failed put is an error only if the chain still ends where the file begins;
+    /// the file may yet appear, so a caller that tries again begins with [`Table::next_offset`].
+    pub async fn commit(&self, file: &DataFile) -> Result<Commit, TableError> {
+        let Footer { chain, first, next, .. } = file.footer();
+        let known = self.known(chain).map(|tail| tail.next).filter(|next| next == first);
+        let tail = match known {
+            Some(tail) => tail,
+            None => self.tail(chain).await?.ok_or_else(|| TableError::NoChain { chain: chain.clone() })?,
+        };
+        if tail > *first {
+            return Ok(Commit::Superseded);
+        }
+        if tail < *first {
+            return Err(TableError::Disjoint { chain: chain.clone(), first: *first, tail });
+        }
+
+        let location = chain.file(&self.objects.prefix, *first);
+        match self.objects.create(&location, file.bytes().clone()).await {
+            Ok(()) => {
+                self.remember(chain, Tail { newest: Some(*first), next: *next });
+                let bytes = file.bytes().len() as u64;
+                Ok(Commit::Done(FileMeta { chain: chain.clone(), first: *first, next: *next, location, bytes }))
+            }
+            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(Commit::Superseded),
+            // The answer may be lost and the file there all the same.
+            Err(source) => match self.tail(chain).await {
+                Ok(Some(tail)) if tail > *first => Ok(Commit::Superseded),
+                _ => Err(failed("put", &location)(source)),
+            },
+        }
+    }
+
+    /// Commits a file without rows over `first..next` of `chain`, so that the sink goes on behind it. `log` is what the log's
+    /// partition holds: nothing that it still has can be given up. [`Table::check`] lists the range for ever.
+    pub async fn accept_gap(
+        &self,
+        chain: &Chain,
+        first: Offset,
+        next: Offset,
+        log: Bounds,
+    ) -> Result<Commit, TableError> {
+        if next > log.start || next <= first {
+            return Err(TableError::NotLost { chain: chain.clone(), first, next, start: log.start });
+        }
+        let gap = DataFile::gap(chain.clone(), first, next).expect("a file without rows can be made for every range");
+        self.commit(&gap).await
+    }
+
+    /// Every data file there is. Reads the names, and the footer of each chain's newest file: a file ends where the following
+    /// one begins, which [`Table::check`] proves.
+    pub async fn snapshot(&self) -> Result<Snapshot, TableError> {
+        let mut chains: BTreeMap<Chain, BTreeMap<Offset, Listed>> = BTreeMap::new();
+        for listed in self.objects.list().await? {
+            if let Name::File { chain, first } = &listed.name {
+                chains.entry(chain.clone()).or_default().insert(*first, listed);
+            }
+        }
+        let chains: Vec<_> = chains.into_iter().collect();
+        let chains = futures::stream::iter(chains.iter().map(|(chain, files)| self.join_up(chain, files)))
+            .buffered(READS_AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(Snapshot { chains })
+    }
+
+    async fn join_up(&self, chain: &Chain, files: &BTreeMap<Offset, Listed>) -> Result<ChainFiles, TableError> {
+        let newest = *files.keys().next_back().expect("a chain is listed by its files");
+        let end = match self.known(chain) {
+            Some(Tail { newest: Some(known), next }) if known == newest => next,
+            _ => self.end_of(chain, newest).await?,
+        };
+        let nexts = files.keys().skip(1).copied().chain([end]);
+        let files = files.iter().zip(nexts).map(|((first, listed), next)| FileMeta {
+            chain: chain.clone(),
+            first: *first,
+            next,
+            location: listed.location.clone(),
+            bytes: listed.bytes,
+        });
+        Ok(ChainFiles { chain: chain.clone(), files: files.collect() })
+    }
+
+    /// Where `chain` ends according to the store, looking no further back than what is known; `None` if nothing was ever
+    /// written of it.
+    async fn tail(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
+        let known = self.known(chain);
+        let newest = self.objects.newest(chain, known.and_then(|tail| tail.newest)).await?;
+        match (newest, known) {
+            (Some(newest), _) => Ok(Some(self.end_of(chain, newest).await?)),
+            (None, Some(tail)) => Ok(Some(tail.next)),
+            (None, None) => {
+                let start = self.objects.start(chain).await?;
+                Ok(start.inspect(|start| self.remember(chain, Tail { newest: None, next: *start })))
+            }
+        }
+    }
+
+    async fn end_of(&self, chain: &Chain, newest: Offset) -> Result<Offset, TableError> {
+        let footer = self.objects.footer(chain, newest).await?;
+        self.remember(chain, Tail { newest: Some(newest), next: footer.next });
+        Ok(footer.next)
+    }
+
+    /// Writes down that `chain` begins at `earliest`, unless another writer was first, and returns where it begins.
+    async fn begin(&self, chain: &Chain, earliest: Offset) -> Result<Offset, TableError> {
+        let location = chain.start(&self.objects.prefix);
+        let put = self.objects.create(&location, Bytes::from(format!("{earliest}\n"))).await;
+        // Whatever the answer was, the object alone says where the chain begins.
+        match (self.objects.start(chain).await?, put) {
+            (Some(start), _) => {
+                self.remember(chain, Tail { newest: None, next: start });
+                Ok(start)
+            }
+            (None, Err(source)) => Err(failed("put", &location)(source)),
+            (None, Ok(())) => {
+                Err(TableError::Damaged { location: location.to_string(), why: "it is gone".to_string() })
+            }
+        }
+    }
+
+    fn known(&self, chain: &Chain) -> Option<Tail> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner).get(chain).copied()
+    }
+
+    fn remember(&self, chain: &Chain, tail: Tail) {
+        let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tails.entry(chain.clone()).or_insert(tail);
+        if tail.next >= known.next {
+            *known = tail;
+        }
+    }
+}

@@ -25,6 +25,7 @@ mod holes;
 mod layout;
 pub mod local;
 mod objects;
+pub mod sink;
 mod table;
 
 pub use chain::Chain;

@@ -9,7 +9,7 @@
 //! nothing is read, which holds up the log's readers nowhere: the lake reads the log itself.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fedilake_log::{LogError, LogEvent, LogReader, Offset, Partition, Record};
@@ -81,10 +81,13 @@ impl SinkError {
                 "if these records are lost for good, `fedilake sink --accept-gap {}:{first}..{next}` writes that down and goes on",
                 chain.partition
             )),
-            SinkError::Table(TableError::BeyondEnd { .. }) => {
-                Some("the log lost its end: restore it, or begin a new log, whose records go beside the old ones".to_string())
+            SinkError::Table(TableError::BeyondEnd { .. }) => Some(
+                "the log lost its end: restore it, or begin a new log, whose records go beside the old ones"
+                    .to_string(),
+            ),
+            SinkError::Schema(_) => {
+                Some("a newer fedilake wrote these records: sink them with that version".to_string())
             }
-            SinkError::Schema(_) => Some("a newer fedilake wrote these records: sink them with that version".to_string()),
             _ => None,
         }
     }
@@ -99,10 +102,11 @@ pub async fn run(
     progress: Arc<SinkProgress>,
     shutdown: CancellationToken,
 ) -> Result<SinkSummary, SinkError> {
-    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder: Decoder::new() };
+    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder: Arc::default() };
     loop {
         let deadline = sink.deadline();
         let event = select! {
+            biased;
             () = shutdown.cancelled() => break,
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => None,
             event = sink.reader.next() => Some(event),
@@ -128,7 +132,7 @@ struct Sink {
     progress: Arc<SinkProgress>,
     /// The partitions that are ours and begun.
     buffers: BTreeMap<Partition, Buffer>,
-    decoder: Decoder,
+    decoder: Arc<Mutex<Decoder>>,
 }
 
 impl Sink {
@@ -165,7 +169,9 @@ impl Sink {
         let bounds = self.reader.bounds(chain.partition).await?;
         match self.table.next_offset(chain, bounds).await {
             // After the table was asked: the log may have grown, and another sink with it.
-            Err(TableError::BeyondEnd { next, .. }) if next <= self.reader.bounds(chain.partition).await?.end => Ok(next),
+            Err(TableError::BeyondEnd { next, .. }) if next <= self.reader.bounds(chain.partition).await?.end => {
+                Ok(next)
+            }
             next => Ok(next?),
         }
     }
@@ -202,7 +208,7 @@ impl Sink {
         for (partition, buffer) in &mut self.buffers {
             self.progress.reached(*partition, buffer.next());
             if buffer.has_work() {
-                buffer.decode(&mut self.decoder).await?;
+                buffer.decode(&self.decoder).await?;
             }
         }
         while let Some(partition) = self.overflowing() {
@@ -222,7 +228,8 @@ impl Sink {
     async fn flush_old(&mut self) -> Result<(), SinkError> {
         let now = Instant::now();
         let old = |buffer: &Buffer| buffer.oldest().is_some_and(|oldest| oldest + self.limits.buffer_age_max <= now);
-        let old: Vec<_> = self.buffers.iter().filter(|(_, buffer)| old(buffer)).map(|(partition, _)| *partition).collect();
+        let old: Vec<_> =
+            self.buffers.iter().filter(|(_, buffer)| old(buffer)).map(|(partition, _)| *partition).collect();
         for partition in old {
             self.flush(partition).await?;
         }
@@ -241,7 +248,7 @@ impl Sink {
     /// Seals the buffer of `partition` and commits it; where another writer was faster, begins again behind its file.
     async fn flush(&mut self, partition: Partition) -> Result<(), SinkError> {
         let Some(buffer) = self.buffers.get_mut(&partition).filter(|buffer| buffer.bytes() > 0) else { return Ok(()) };
-        buffer.decode(&mut self.decoder).await?;
+        buffer.decode(&self.decoder).await?;
         let (first, next) = (buffer.first(), buffer.next());
         let batches = buffer.empty();
         let chain = self.chain(partition);

@@ -1,5 +1,7 @@
 //! A buffer: the records of one partition since its last commit, on their way to columns.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use arrow::array::RecordBatch;
 use fedilake_log::{Offset, Record};
 use fedilake_model::avro::{DecodeError, Decoder, Encoded};
@@ -10,14 +12,17 @@ use super::blocking;
 /// Records that are decoded together: columns cost some 20 KB a batch, however few rows they have.
 const RECORDS_A_BATCH: usize = 8_192;
 
+/// Large records are decoded sooner.
+const BYTES_A_BATCH: usize = 16 << 20;
+
 /// What a record costs beside its value.
-const RECORD_BYTES: usize = size_of::<Record>();
+const RECORD_BYTES: usize = size_of::<Encoded>();
 
 #[derive(Debug)]
 pub(super) struct Buffer {
     first: Offset,
     next: Offset,
-    records: Vec<Record>,
+    records: Vec<Encoded>,
     records_bytes: usize,
     batches: Vec<RecordBatch>,
     batches_bytes: usize,
@@ -63,29 +68,28 @@ impl Buffer {
         self.next = record.offset.next();
         self.oldest.get_or_insert(now);
         self.records_bytes += RECORD_BYTES + record.value.len();
-        self.records.push(record);
+        self.records.push(Encoded {
+            partition: record.partition.0,
+            offset: record.offset.0,
+            appended_at_ms: record.appended_at_ms,
+            value: record.value,
+        });
     }
 
     /// True if enough records wait to be decoded.
     pub(super) fn has_work(&self) -> bool {
-        self.records.len() >= RECORDS_A_BATCH
+        self.records.len() >= RECORDS_A_BATCH || self.records_bytes >= BYTES_A_BATCH
     }
 
     /// Turns all records into columns.
-    pub(super) async fn decode(&mut self, decoder: &mut Decoder) -> Result<(), DecodeError> {
+    pub(super) async fn decode(&mut self, decoder: &Arc<Mutex<Decoder>>) -> Result<(), DecodeError> {
         if self.records.is_empty() {
             return Ok(());
         }
         let records = std::mem::take(&mut self.records);
-        let mut taken = std::mem::take(decoder);
-        let (returned, batch) = blocking(move || {
-            let encoded: Vec<_> = records.iter().map(encoded).collect();
-            let batch = taken.decode(&encoded);
-            (taken, batch)
-        })
-        .await;
-        *decoder = returned;
-        let batch = batch?;
+        let decoder = decoder.clone();
+        let decoded = move || decoder.lock().unwrap_or_else(PoisonError::into_inner).decode(&records);
+        let batch = blocking(decoded).await?;
         self.records_bytes = 0;
         self.batches_bytes += batch.get_array_memory_size();
         self.batches.push(batch);
@@ -97,14 +101,5 @@ impl Buffer {
         let emptied = std::mem::replace(self, Buffer::new(self.next));
         assert!(emptied.records.is_empty(), "records are decoded before a buffer is emptied");
         emptied.batches
-    }
-}
-
-fn encoded(record: &Record) -> Encoded<'_> {
-    Encoded {
-        partition: record.partition.0,
-        offset: record.offset.0,
-        appended_at_ms: record.appended_at_ms,
-        value: &record.value,
     }
 }

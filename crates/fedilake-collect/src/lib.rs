@@ -1,1 +1,40 @@
-//! placeholder
+//! Servers → log.
+//!
+//! Ways in: a server's live stream ([`live`]), its timeline page by page ([`poll`], [`gap`]), and recorded files ([`replay`]).
+//! Each event is asked whether we may keep it ([`admit`]), becomes an Avro record, and is appended to the log before anything
+//! says that it is here. [`collector`] runs the servers side by side; a server that fails is tried again and disturbs no
+//! other; a log that fails ends the run.
+
+pub mod address;
+pub mod admit;
+pub mod collector;
+pub mod gap;
+pub mod http;
+pub mod limits;
+pub mod live;
+pub mod poll;
+pub mod replay;
+pub mod sse;
+
+mod appender;
+mod arrival;
+mod backoff;
+mod bookmarks;
+mod counts;
+mod cursor;
+mod error;
+mod instance;
+mod records;
+mod rhythm;
+mod seen;
+mod settings;
+mod source;
+
+pub use address::ServerAddress;
+pub use arrival::{Arrival, EventStream};
+pub use counts::{Counts, ServerSnapshot, ServerState, Tally};
+pub use cursor::Cursor;
+pub use error::SourceError;
+pub use http::{HttpSettings, Token};
+pub use settings::CollectorSettings;
+pub use source::{Page, ServerConfig, Source, Timeline};

@@ -1,0 +1,104 @@
+//! Where a server is: what a person types, and what it means.
+
+use std::fmt;
+
+use fedilake_model::Server;
+use url::Url;
+
+/// A server's name and the address that its API answers at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerAddress {
+    /// `host`, or `host:port` where the port is not the scheme's own.
+    pub server: Server,
+    /// `scheme://host[:port]/`, without a path.
+    pub base: Url,
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.base.as_str().trim_end_matches('/').fmt(f)
+    }
+}
+
+/// What was typed names no server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{typed}` is no server: {why}\nhint: {hint}")]
+pub struct AddressError {
+    typed: String,
+    why: String,
+    hint: &'static str,
+}
+
+const HINT: &str = "give a host (mastodon.social) or a URL (https://mastodon.social, http://127.0.0.1:4000)";
+
+/// Reads `mastodon.social`, `localhost:4000` or `http://127.0.0.1:4000`. A bare host means https; http has to be said.
+pub fn parse(typed: &str) -> Result<ServerAddress, AddressError> {
+    let wrong = |why: String, hint| AddressError { typed: typed.to_owned(), why, hint };
+    let trimmed = typed.trim();
+    if trimmed.is_empty() {
+        return Err(wrong("it is empty".to_owned(), HINT));
+    }
+    if trimmed.contains('@') {
+        return Err(wrong("it names an account".to_owned(), "give the part after the last @"));
+    }
+    let url = if trimmed.contains("://") { Url::parse(trimmed) } else { Url::parse(&format!("https://{trimmed}")) };
+    let url = url.map_err(|error| wrong(error.to_string(), HINT))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong(format!("{} is not spoken here", url.scheme()), HINT));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("it goes on after the host".to_owned(), HINT));
+    }
+    let Some(host) = url.host_str() else {
+        return Err(wrong("it has no host".to_owned(), HINT));
+    };
+    let server = match url.port() {
+        Some(port) => Server::new(&format!("{host}:{port}")),
+        None => Server::new(host),
+    };
+    Ok(ServerAddress { server, base: url })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn hosts_and_urls_name_a_server_and_its_base() {
+        for (typed, server, base) in [
+            ("mastodon.social", "mastodon.social", "https://mastodon.social/"),
+            (" Mastodon.Social ", "mastodon.social", "https://mastodon.social/"),
+            ("https://mastodon.social/", "mastodon.social", "https://mastodon.social/"),
+            ("https://mastodon.social:443", "mastodon.social", "https://mastodon.social/"),
+            ("localhost:4000", "localhost:4000", "https://localhost:4000/"),
+            ("http://127.0.0.1:4000", "127.0.0.1:4000", "http://127.0.0.1:4000/"),
+            ("http://[::1]:4000", "[::1]:4000", "http://[::1]:4000/"),
+            ("bücher.example", "xn--bcher-kva.example", "https://xn--bcher-kva.example/"),
+        ] {
+            let address = parse(typed).unwrap();
+            assert_eq!((address.server.as_str(), address.base.as_str()), (server, base), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused_with_a_hint() {
+        for typed in [
+            "",
+            " ",
+            "@user@mastodon.social",
+            "https://user:secret@mastodon.social",
+            "ftp://mastodon.social",
+            "wss://mastodon.social",
+            "https://mastodon.social/public",
+            "mastodon.social?local=true",
+            "mastodon.social#x",
+            "a b",
+            "https://",
+            "host:99999",
+        ] {
+            let error = parse(typed).unwrap_err().to_string();
+            assert!(error.contains("hint: "), "{typed}: {error}");
+        }
+    }
+}

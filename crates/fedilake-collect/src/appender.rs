@@ -1,0 +1,105 @@
+//! Admitted events of all servers → log, many in one append.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedilake_log::{LogError, LogWriter};
+use fedilake_model::PostEvent;
+use fedilake_model::avro::Encoder;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::bookmarks::Keeper;
+use crate::counts::ServerCounts;
+use crate::cursor::Cursor;
+use crate::records::records;
+
+/// What a server's collector hands over, in the order in which it came.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// Admitted.
+    Event { server: usize, event: PostEvent },
+    /// Once everything before this is durable, the server's bookmark may stand here.
+    Mark { server: usize, place: Cursor },
+}
+
+pub(crate) struct Appender {
+    pub(crate) deliveries: mpsc::Receiver<Delivery>,
+    pub(crate) writer: Arc<dyn LogWriter>,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) counts: Vec<Arc<ServerCounts>>,
+    pub(crate) events_max: usize,
+    pub(crate) time_max: Duration,
+}
+
+/// Events that wait for others.
+#[derive(Default)]
+struct Gathered {
+    events: Vec<PostEvent>,
+    /// Whose they are.
+    servers: Vec<usize>,
+    places: HashMap<usize, Cursor>,
+}
+
+impl Appender {
+    /// Appends until every collector is gone and all that they handed over is durable.
+    pub(crate) async fn run(mut self) -> Result<(), LogError> {
+        let mut encoder = Encoder::new();
+        let mut gathered = Gathered::default();
+        let mut arrived = Vec::new();
+        let mut due = Instant::now();
+        loop {
+            let is_waiting = !gathered.is_empty();
+            let room = self.events_max - gathered.events.len();
+            let count = tokio::select! {
+                count = self.deliveries.recv_many(&mut arrived, room) => Some(count),
+                () = sleep_until(due), if is_waiting => None,
+            };
+            if !is_waiting {
+                due = Instant::now() + self.time_max;
+            }
+            gathered.take(&mut arrived);
+            if count.is_none_or(|count| count == 0) || gathered.events.len() >= self.events_max {
+                self.append(mem::take(&mut gathered), &mut encoder).await?;
+            }
+            if count == Some(0) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn append(&self, gathered: Gathered, encoder: &mut Encoder) -> Result<(), LogError> {
+        if !gathered.events.is_empty() {
+            self.writer.append(records(encoder, &gathered.events)).await?;
+        }
+        for server in gathered.servers {
+            self.counts[server].tally(|tally| tally.accepted += 1);
+        }
+        for (server, place) in gathered.places {
+            self.keeper.note(server, place);
+        }
+        Ok(())
+    }
+}
+
+impl Gathered {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.places.is_empty()
+    }
+
+    fn take(&mut self, arrived: &mut Vec<Delivery>) {
+        for delivery in arrived.drain(..) {
+            match delivery {
+                Delivery::Event { server, event } => {
+                    self.events.push(event);
+                    self.servers.push(server);
+                }
+                Delivery::Mark { server, place } => {
+                    self.places.insert(server, place);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Servers side by side → log.
+//!
+//! A task a server reads it by the best way that it allows and tries again, for ever, when that fails; it disturbs no other.
+//! What is admitted goes through one bounded channel to the appender, so that a slow log holds the sockets back. A server's
+//! bookmark follows its marks after the appends that they stand for.
+//!
+//! On shutdown the collectors stop, what they handed over is appended, and the bookmarks are saved, in this order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use fedilake_log::{Bookmarks, LogError, LogWriter};
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::admit::admit;
+use crate::appender::{Appender, Delivery};
+use crate::arrival::{Arrival, EventStream};
+use crate::backoff::{Backoff, jittered};
+use crate::bookmarks::{self, Keeper};
+use crate::counts::{Counts, ServerCounts, ServerState};
+use crate::cursor::Cursor;
+use crate::error::SourceError;
+use crate::http::{Http, HttpError};
+use crate::settings::CollectorSettings;
+use crate::source::{ServerConfig, Source};
+use crate::{live, poll};
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The log failed. What it acknowledged is in it, and no bookmark is beyond that.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The client could not be made.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// One timeline was given twice: the two would move one bookmark.
+    #[error("{0} is given twice")]
+    Twice(String),
+}
+
+/// Deliveries on their way to the appender.
+const DELIVERIES_MAX: usize = 1024;
+/// Failures in a row of a stream that we may read, after which its timeline is polled for a while.
+const LIVE_FAILURES_MAX: u32 = 3;
+
+/// Reads `servers` until `shutdown`, then returns when all that was accepted is durable. Only a failing log ends it early.
+pub async fn run(
+    servers: Vec<ServerConfig>,
+    settings: CollectorSettings,
+    writer: Arc<dyn LogWriter>,
+    bookmarks: Arc<dyn Bookmarks>,
+    counts: Arc<Counts>,
+    shutdown: CancellationToken,
+) -> Result<(), CollectError> {
+    let names: Vec<String> = servers.iter().map(bookmarks::name).collect();
+    if let Some(twice) = names.iter().enumerate().find_map(|(i, name)| names[..i].contains(name).then_some(name)) {
+        return Err(CollectError::Twice(twice.trim_start_matches("timeline/").to_owned()));
+    }
+    let settings = Arc::new(settings);
+    let http = Http::new(settings.http.clone())?;
+    let keeper = Arc::new(Keeper::new(bookmarks, names));
+    let (sender, deliveries) = mpsc::channel(DELIVERIES_MAX);
+    let stop = shutdown.child_token();
+    let mut collectors = JoinSet::new();
+    let mut server_counts = Vec::new();
+    for (number, config) in servers.into_iter().enumerate() {
+        let place = keeper.load(number).await?;
+        let counts = counts.register(config.address.server.clone(), config.timeline);
+        server_counts.push(counts.clone());
+        let source = Arc::new(Source::new(config, http.clone(), settings.clone()));
+        let collector = Collector {
+            number,
+            source,
+            place,
+            counts,
+            sender: sender.clone(),
+            stop: stop.clone(),
+            backoff: Backoff::default(),
+            live_at: Instant::now(),
+        };
+        collectors.spawn(collector.run());
+    }
+    drop(sender);
+    let appender = Appender {
+        deliveries,
+        writer,
+        keeper: keeper.clone(),
+        counts: server_counts,
+        events_max: settings.gather_events_max,
+        time_max: settings.gather_time_max,
+    };
+    let outcome = tokio::select! {
+        appended = appender.run() => appended,
+        error = keeper.save_at_times(settings.bookmark_interval) => Err(error),
+    };
+    stop.cancel();
+    while collectors.join_next().await.is_some() {}
+    outcome?;
+    Ok(keeper.save().await?)
+}
+
+/// The task that reads one server.
+struct Collector {
+    number: usize,
+    source: Arc<Source>,
+    /// Up to where the timeline was handed over.
+    place: Option<Cursor>,
+    counts: Arc<ServerCounts>,
+    sender: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+    backoff: Backoff,
+    /// Its stream is not asked for before this.
+    live_at: Instant,
+}
+
+/// How a way in ended.
+enum End {
+    Stopped,
+    /// It is time to ask for the stream again.
+    LiveIsDue,
+    Failed(SourceError),
+}
+
+impl Collector {
+    async fn run(mut self) {
+        let stop = self.stop.clone();
+        loop {
+            let started = Instant::now();
+            let is_live = started >= self.live_at;
+            let end = if is_live { self.live().await } else { self.poll().await };
+            let error = match end {
+                End::Stopped => break,
+                End::LiveIsDue => continue,
+                End::Failed(error) => error,
+            };
+            if started.elapsed() >= self.source.settings().backoff_max {
+                self.backoff.reset();
+            }
+            self.tell(&error);
+            let wait = self.after(is_live, &error);
+            self.counts.state(ServerState::BackingOff { until: Utc::now() + wait });
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = sleep(wait) => {}
+            }
+        }
+        self.counts.state(ServerState::Stopped);
+    }
+
+    async fn live(&mut self) -> End {
+        self.counts.state(ServerState::Connecting);
+        let opened = tokio::select! {
+            () = self.stop.cancelled() => return End::Stopped,
+            opened = live::open(self.source.clone(), self.place.clone()) => opened,
+        };
+        match opened {
+            Ok(arrivals) => {
+                self.counts.state(ServerState::Live);
+                self.pass_on(arrivals, None).await
+            }
+            Err(error) => End::Failed(error),
+        }
+    }
+
+    async fn poll(&mut self) -> End {
+        self.counts.state(ServerState::Polling);
+        let arrivals = poll::open(self.source.clone(), self.place.clone());
+        self.pass_on(arrivals, Some(self.live_at)).await
+    }
+
+    async fn pass_on(&mut self, mut arrivals: EventStream, until: Option<Instant>) -> End {
+        let stop = self.stop.clone();
+        loop {
+            let arrival = tokio::select! {
+                biased;
+                () = stop.cancelled() => return End::Stopped,
+                arrival = arrivals.next() => arrival,
+                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => return End::LiveIsDue,
+            };
+            match arrival {
+                Some(Ok(arrival)) => {
+                    if self.take(arrival).await.is_err() {
+                        return End::Stopped;
+                    }
+                }
+                Some(Err(error)) => return End::Failed(error),
+                None => return End::Failed(SourceError::Ended),
+            }
+        }
+    }
+
+    /// Fails when the appender is gone.
+    async fn take(&mut self, arrival: Arrival) -> Result<(), mpsc::error::SendError<Delivery>> {
+        let server = self.number;
+        match arrival {
+            Arrival::Event(event) => {
+                self.counts.arrived(Utc::now());
+                match admit(&event) {
+                    Ok(()) => self.sender.send(Delivery::Event { server, event }).await?,
+                    Err(skipped) => self.counts.tally(|tally| tally.skip(skipped)),
+                }
+            }
+            Arrival::Mark(place) => {
+                self.place = Some(place.clone());
+                self.sender.send(Delivery::Mark { server, place }).await?;
+            }
+            Arrival::Duplicate => self.counts.tally(|tally| tally.duplicates += 1),
+            Arrival::Unknown => self.counts.tally(|tally| tally.unknown += 1),
+            Arrival::Rejected(rejected) => {
+                tracing::debug!(server = %self.source.config().address.server, %rejected, "status not translated");
+                self.counts.tally(|tally| tally.reject(rejected.reason.as_str()));
+            }
+            Arrival::Trouble(error) => self.tell(&error),
+        }
+        Ok(())
+    }
+
+    /// How long to wait, and whether to stream or to poll then.
+    fn after(&mut self, is_live: bool, error: &SourceError) -> Duration {
+        let settings = self.source.settings();
+        match error {
+            SourceError::Refused { .. } | SourceError::NoStreaming | SourceError::Malformed { .. } if is_live => {
+                self.live_at = Instant::now() + jittered(settings.live_retry_after);
+                self.backoff.reset();
+                Duration::ZERO
+            }
+            _ if is_live && self.backoff.failures() >= LIVE_FAILURES_MAX => {
+                self.live_at = Instant::now() + jittered(settings.backoff_max);
+                jittered(settings.backoff_min)
+            }
+            _ => self.backoff.next(error, settings),
+        }
+    }
+
+    /// Counts a failure. The first of a server is a warning; whoever wants to know more looks at the counts.
+    fn tell(&self, error: &SourceError) {
+        let server = &self.source.config().address.server;
+        if self.counts.failed(error) {
+            tracing::warn!(%server, %error, "server failed; it is tried again");
+        } else {
+            tracing::debug!(%server, %error, "server failed again");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The one HTTP client: every request to a server goes through here.
+//!
+//! It names itself with a contact, has time-outs for connecting, for whole answers and for silence, caps on what it holds in
+//! memory, and follows few redirects, none of them from https to http. A token goes to the host that it was given for, and to
+//! no other: redirects to another host lose it. Tokens and their URLs are never logged.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, HeaderMap};
+use reqwest::{Client, Response, StatusCode, Url, redirect};
+use tokio::time::timeout;
+
+use crate::error::SourceError;
+use crate::limits;
+
+/// A server's access token, as its owner got it there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// Takes the token without the white space around it. None if it is empty or cannot stand in a header.
+    pub fn new(token: &str) -> Option<Token> {
+        let token = token.trim();
+        let fits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| Token(token.to_owned()))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// How the client behaves towards every server.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Where a server's admin learns who this is and asks it to stop: a URL or an address. Part of the User-Agent.
+    pub contact: String,
+    /// For a connection to stand, TLS included.
+    pub connect_timeout: Duration,
+    /// For a whole answer to a request that ends.
+    pub answer_timeout: Duration,
+    /// For silence on a stream, in which heartbeats come every 15 s.
+    pub silence_timeout: Duration,
+    /// A longer answer is cut off.
+    pub answer_bytes_max: usize,
+    /// A longer frame of a stream is cut off.
+    pub frame_bytes_max: usize,
+}
+
+impl HttpSettings {
+    /// What suits real servers, with `contact` in the User-Agent.
+    pub fn new(contact: impl Into<String>) -> HttpSettings {
+        HttpSettings {
+            contact: contact.into(),
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(30),
+            silence_timeout: Duration::from_secs(60),
+            answer_bytes_max: 16 << 20,
+            frame_bytes_max: 4 << 20,
+        }
+    }
+
+    fn user_agent(&self) -> String {
+        format!("fedilake/{} (+{})", env!("CARGO_PKG_VERSION"), self.contact)
+    }
+}
+
+/// The client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("set up the HTTP client: {0}")]
+pub struct HttpError(#[from] reqwest::Error);
+
+/// The client; cheap to clone, connections are shared.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: Client,
+    settings: HttpSettings,
+}
+
+/// A whole answer with a good status.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, decompressed.
+    pub body: Bytes,
+}
+
+const REDIRECTS_MAX: usize = 3;
+/// Of a refusal, no more than this is read.
+const REFUSAL_BYTES_MAX: usize = 64 * 1024;
+
+impl Http {
+    /// A client that behaves as `settings` say. Fails if the contact cannot stand in a header or TLS cannot be set up.
+    pub fn new(settings: HttpSettings) -> Result<Http, HttpError> {
+        let client = Client::builder()
+            .user_agent(settings.user_agent())
+            .connect_timeout(settings.connect_timeout)
+            .redirect(redirect::Policy::custom(follow))
+            .referer(false)
+            .pool_max_idle_per_host(1)
+            .build()?;
+        Ok(Http { client, settings })
+    }
+
+    /// Gets a document. The headers of a refusal are given to `each_headers` as well as those of an answer.
+    pub async fn get(
+        &self,
+        url: Url,
+        token: Option<&Token>,
+        mut each_headers: impl FnMut(&HeaderMap),
+    ) -> Result<Answer, SourceError> {
+        let path = url.path().to_owned();
+        let answer = async {
+            let response = self.send(url, token, "application/json", &mut each_headers).await?;
+            let headers = response.headers().clone();
+            let body = read(response, self.settings.answer_bytes_max, &path).await?;
+            Ok(Answer { headers, body })
+        };
+        timeout(self.settings.answer_timeout, answer).await.unwrap_or_else(|_| {
+            Err(SourceError::Unreachable { doing: "wait for an answer", why: "timed out".to_owned() })
+        })
+    }
+
+    /// Opens a stream of server-sent events.
+    pub async fn stream(&self, url: Url, token: Option<&Token>) -> Result<Stream, SourceError> {
+        let path = url.path().to_owned();
+        let response = timeout(self.settings.answer_timeout, self.send(url, token, EVENT_STREAM, |_| {}));
+        let response = response.await.map_err(|_| SourceError::Unreachable {
+            doing: "wait for the stream to open",
+            why: "timed out".to_owned(),
+        })??;
+        let kind = response.headers().get(reqwest::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if !kind.is_some_and(|kind| kind.starts_with(EVENT_STREAM)) {
+            return Err(SourceError::Malformed { path, why: "no event stream" });
+        }
+        Ok(Stream { response, silence_timeout: self.settings.silence_timeout })
+    }
+
+    /// The cap on a frame of a stream.
+    pub fn frame_bytes_max(&self) -> usize {
+        self.settings.frame_bytes_max
+    }
+
+    async fn send(
+        &self,
+        url: Url,
+        token: Option<&Token>,
+        accept: &'static str,
+        mut each_headers: impl FnMut(&HeaderMap),
+    ) -> Result<Response, SourceError> {
+        let path = url.path().to_owned();
+        let mut request = self.client.get(url).header(ACCEPT, accept);
+        if let Some(Token(token)) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.map_err(|error| unreachable("connect", error))?;
+        each_headers(response.headers());
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let wait = limits::wait_told(response.headers(), chrono::Utc::now());
+                Err(SourceError::RateLimited { wait })
+            }
+            status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+                Err(SourceError::Failed { status, path })
+            }
+            status => {
+                let said = read(response, REFUSAL_BYTES_MAX, &path).await.ok();
+                Err(SourceError::Refused { status, path, message: said.and_then(|body| message(&body)) })
+            }
+        }
+    }
+}
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// A stream of bytes that is open.
+#[derive(Debug)]
+pub struct Stream {
+    response: Response,
+    silence_timeout: Duration,
+}
+
+impl Stream {
+    /// The next bytes; an error when the stream ends, breaks, or is silent for too long. Cancel-safe.
+    pub async fn next(&mut self) -> Result<Bytes, SourceError> {
+        match timeout(self.silence_timeout, self.response.chunk()).await {
+            Ok(Ok(Some(bytes))) => Ok(bytes),
+            Ok(Ok(None)) => Err(SourceError::Ended),
+            Ok(Err(error)) => Err(unreachable("read the stream", error)),
+            Err(_) => {
+                let why = format!("not even a heartbeat for {} s", self.silence_timeout.as_secs());
+                Err(SourceError::Unreachable { doing: "read the stream", why })
+            }
+        }
+    }
+}
+
+async fn read(mut response: Response, bytes_max: usize, path: &str) -> Result<Bytes, SourceError> {
+    let too_long = SourceError::TooLong { what: "an answer", bytes_max };
+    if response.content_length().is_some_and(|length| length > bytes_max as u64) {
+        return Err(too_long);
+    }
+    let mut body = BytesMut::new();
+    while let Some(bytes) = response.chunk().await.map_err(|error| unreachable("read an answer", error))? {
+        if body.len() + bytes.len() > bytes_max {
+            return Err(too_long);
+        }
+        body.extend_from_slice(&bytes);
+    }
+    tracing::trace!(path, bytes = body.len(), "answer");
+    Ok(body.freeze())
+}
+
+/// What a refusal says: Mastodon's `{"error": "…"}`, cut to what fits a line.
+fn message(body: &Bytes) -> Option<String> {
+    use sonic_rs::JsonValueTrait;
+    let error = sonic_rs::get(body, ["error"]).ok()?;
+    let text: String = error.as_str()?.chars().filter(|c| !c.is_control()).take(200).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let was_https = attempt.previous().iter().any(|url| url.scheme() == "https");
+    if attempt.previous().len() > REDIRECTS_MAX {
+        attempt.error("too many redirects")
+    } else if was_https && attempt.url().scheme() != "https" {
+        attempt.error("a redirect from https to http")
+    } else {
+        attempt.follow()
+    }
+}
+
+/// The innermost cause: reqwest's own words repeat the URL.
+fn unreachable(doing: &'static str, error: reqwest::Error) -> SourceError {
+    if error.is_timeout() {
+        return SourceError::Unreachable { doing, why: "timed out".to_owned() };
+    }
+    let error = error.without_url();
+    let mut cause: &dyn Error = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    SourceError::Unreachable { doing, why: cause.to_string() }
+}

@@ -1,0 +1,108 @@
+//! What a server says of itself (`/api/v2/instance`): whether and where it streams.
+
+use bytes::Bytes;
+use reqwest::Url;
+use sonic_rs::{JsonValueTrait, Value};
+
+use crate::source::Timeline;
+
+/// Where a server's streams are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Streaming {
+    /// At the API's own address, as the document does not say otherwise.
+    Here,
+    /// At this address, which may be another host's.
+    At(Url),
+    /// It has none, or has switched the one that we want off: then a stream connects and stays silent.
+    Nowhere,
+}
+
+/// Reads the document of the server at `base`. One that cannot be read says nothing.
+pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: Timeline) -> Streaming {
+    let Ok(document) = sonic_rs::from_slice::<Value>(document) else {
+        return Streaming::Here;
+    };
+    let configuration = document.get("configuration");
+    let feeds = configuration.pointer(["timelines_access", "live_feeds"]);
+    let is_off = |feed: &str| feeds.get(feed).as_str() == Some("disabled");
+    let is_off = match timeline {
+        Timeline::Local => is_off("local"),
+        Timeline::Public => is_off("local") && is_off("remote"),
+    };
+    let urls = configuration.get("urls");
+    match urls.get("streaming") {
+        _ if is_off => Streaming::Nowhere,
+        Some(url) if url.is_null() => Streaming::Nowhere,
+        Some(url) => url.as_str().and_then(|url| address(url, base)).map_or(Streaming::Here, Streaming::At),
+        None => Streaming::Here,
+    }
+}
+
+/// `wss://host` as the https address where the same streams are read over SSE. A server that is read over https is not left for
+/// http: a token would travel in the open.
+fn address(url: &str, base: &Url) -> Option<Url> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = match scheme {
+        "wss" | "https" => "https",
+        "ws" | "http" if base.scheme() == "http" => "http",
+        _ => return None,
+    };
+    let url = Url::parse(&format!("{scheme}://{rest}")).ok()?;
+    let is_plain = url.has_host() && url.username().is_empty() && url.password().is_none();
+    (is_plain && url.query().is_none() && url.fragment().is_none()).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(base: &str, document: &str) -> Streaming {
+        streaming(&Bytes::copy_from_slice(document.as_bytes()), &Url::parse(base).unwrap(), Timeline::Public)
+    }
+
+    fn with_url(url: &str) -> String {
+        format!(r#"{{"configuration":{{"urls":{{"streaming":{url}}}}}}}"#)
+    }
+
+    #[test]
+    fn streams_are_where_the_document_says() {
+        let at = |url: &str| Streaming::At(Url::parse(url).unwrap());
+        for (base, url, expected) in [
+            ("https://a.example", r#""wss://streaming.a.example""#, at("https://streaming.a.example")),
+            ("https://a.example", r#""https://a.example""#, at("https://a.example")),
+            ("http://127.0.0.1:1", r#""ws://127.0.0.1:2""#, at("http://127.0.0.1:2")),
+            ("https://a.example", r#""ws://a.example""#, Streaming::Here),
+            ("https://a.example", r#""file:///etc/passwd""#, Streaming::Here),
+            ("https://a.example", r#""wss://user:pw@a.example""#, Streaming::Here),
+            ("https://a.example", r#""""#, Streaming::Here),
+            ("https://a.example", "17", Streaming::Here),
+            ("https://a.example", "null", Streaming::Nowhere),
+        ] {
+            assert_eq!(read(base, &with_url(url)), expected, "{base} {url}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_says_nothing_leaves_the_streams_where_the_api_is() {
+        for document in ["", "<html>", "[]", "{}", r#"{"configuration":null}"#, r#"{"configuration":{"urls":[]}}"#] {
+            assert_eq!(read("https://a.example", document), Streaming::Here, "{document}");
+        }
+    }
+
+    #[test]
+    fn a_feed_that_is_switched_off_is_not_streamed() {
+        for (local, remote, timeline, expected) in [
+            ("disabled", "disabled", Timeline::Public, Streaming::Nowhere),
+            ("public", "disabled", Timeline::Public, Streaming::Here),
+            ("disabled", "public", Timeline::Local, Streaming::Nowhere),
+            ("authenticated", "disabled", Timeline::Local, Streaming::Here),
+        ] {
+            let document = format!(
+                r#"{{"configuration":{{"timelines_access":{{"live_feeds":{{"local":"{local}","remote":"{remote}"}}}}}}}}"#
+            );
+            let base = Url::parse("https://a.example").unwrap();
+            assert_eq!(streaming(&Bytes::from(document), &base, timeline), expected);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Which posts were seen just now, so that overlaps and re-deliveries are dropped cheaply.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+
+use chrono::{DateTime, Utc};
+
+/// The last so many (id, edited_at) of one server. Forgetting one costs a second record in the log, nothing more.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    hashes: HashSet<u64>,
+    order: VecDeque<u64>,
+    hasher: RandomState,
+    count_max: usize,
+}
+
+impl Seen {
+    /// Remembers at most `count_max`; memory grows with use.
+    pub(crate) fn new(count_max: usize) -> Seen {
+        Seen { hashes: HashSet::new(), order: VecDeque::new(), hasher: RandomState::new(), count_max }
+    }
+
+    /// Whether this version of the post is new; from now on it is not.
+    pub(crate) fn is_first(&mut self, id: &str, edited_at: Option<DateTime<Utc>>) -> bool {
+        let hash = self.hasher.hash_one((id, edited_at));
+        if !self.hashes.insert(hash) {
+            return false;
+        }
+        if self.order.len() >= self.count_max
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.hashes.remove(&oldest);
+        }
+        self.order.push_back(hash);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_is_new_and_a_repetition_is_not() {
+        let mut seen = Seen::new(10);
+        let edit = DateTime::from_timestamp(1_700_000_000, 0);
+        assert!(seen.is_first("1", None));
+        assert!(!seen.is_first("1", None));
+        assert!(seen.is_first("1", edit));
+        assert!(!seen.is_first("1", edit));
+        assert!(seen.is_first("2", None));
+    }
+
+    #[test]
+    fn only_the_last_ones_are_remembered() {
+        let mut seen = Seen::new(3);
+        for id in ["1", "2", "3", "4"] {
+            assert!(seen.is_first(id, None));
+        }
+        assert!(!seen.is_first("2", None));
+        assert!(seen.is_first("1", None));
+        assert_eq!((seen.hashes.len(), seen.order.len()), (3, 3));
+    }
+}

@@ -1,0 +1,66 @@
+//! How servers are read.
+
+use std::time::Duration;
+
+use crate::http::HttpSettings;
+
+/// What all servers have in common. The defaults suit real servers; tests shorten the times.
+#[derive(Clone, Debug)]
+pub struct CollectorSettings {
+    /// The client.
+    pub http: HttpSettings,
+    /// Events of one append, at most.
+    pub gather_events_max: usize,
+    /// How long an event waits for others.
+    pub gather_time_max: Duration,
+    /// How often bookmarks are saved.
+    pub bookmark_interval: Duration,
+    /// How far before its place a gap fill begins: ids are not in the order in which posts become visible.
+    pub overlap: Duration,
+    /// The same for the timeline polled all the time.
+    pub overlap_poll: Duration,
+    /// When a filled gap is looked at once more. Longer than a cache keeps a page (15 s).
+    pub second_look_after: Duration,
+    /// The least time between two polls.
+    pub poll_interval_min: Duration,
+    /// The most time between two polls.
+    pub poll_interval_max: Duration,
+    /// A live stream that is silent for much longer than usual is compared with the timeline: not before this.
+    pub silence_min: Duration,
+    /// And no later than this.
+    pub silence_max: Duration,
+    /// The wait after a first failure; doubled from failure to failure.
+    pub backoff_min: Duration,
+    /// The longest of these waits.
+    pub backoff_max: Duration,
+    /// The wait after a server refused to be read.
+    pub backoff_refused: Duration,
+    /// After this long, a server that did not let us stream is asked again.
+    pub live_retry_after: Duration,
+    /// Posts of a server that are remembered, to drop what comes twice.
+    pub seen_max: usize,
+}
+
+impl CollectorSettings {
+    /// The defaults, with `contact` in the User-Agent.
+    pub fn new(contact: impl Into<String>) -> CollectorSettings {
+        CollectorSettings {
+            http: HttpSettings::new(contact),
+            gather_events_max: 1_000,
+            gather_time_max: Duration::from_millis(50),
+            bookmark_interval: Duration::from_secs(1),
+            overlap: Duration::from_secs(60),
+            overlap_poll: Duration::from_secs(5),
+            second_look_after: Duration::from_secs(20),
+            poll_interval_min: Duration::from_secs(2),
+            poll_interval_max: Duration::from_secs(60),
+            silence_min: Duration::from_secs(2),
+            silence_max: Duration::from_secs(600),
+            backoff_min: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(300),
+            backoff_refused: Duration::from_secs(900),
+            live_retry_after: Duration::from_secs(3600),
+            seen_max: 2_000,
+        }
+    }
+}

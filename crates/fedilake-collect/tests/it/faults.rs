@@ -1,0 +1,199 @@
+//! Servers and logs that fail: no harm to others, nothing lost, and the bookmark never beyond what is durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use fedilake_collect::collector::CollectError;
+use fedilake_collect::{CollectorSettings, ServerState};
+use tokio::time::timeout;
+
+use crate::fake::{Answer, Fake};
+use crate::memory::MemoryLog;
+use crate::run::{Run, settings};
+
+const FAULTS: [Answer; 6] =
+    [Answer::Status(500), Answer::Html, Answer::Hang, Answer::Reset, Answer::EndlessLine, Answer::HugeStatus];
+
+#[tokio::test]
+async fn a_server_that_fails_disturbs_no_other_and_is_collected_when_it_is_well_again() {
+    for fault in FAULTS {
+        let (bad, good) = (Fake::start().await, Fake::start().await);
+        let first = bad.publish_unstreamed();
+        let run = Run::start(vec![bad.config(), good.config()]);
+        run.log.wait_for(1).await;
+        bad.streams_opened(1).await;
+        bad.answer_streams_with(fault);
+        bad.answer_pages_with(fault);
+        bad.end_streams();
+        let mut keys = vec![first];
+        keys.extend((0..90).map(|_| bad.publish_unstreamed()));
+        good.streams_opened(1).await;
+        for _ in 0..10 {
+            keys.extend(good.publish_many(10));
+            run.log.wait_for(keys.len() - 90).await;
+        }
+        bad.streams_opened(2).await;
+        loop {
+            let failures = &run.counts.snapshot()[0].failures;
+            if failures.keys().any(|failure| *failure != "ended") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(run.counts.snapshot()[1].failures.is_empty(), "{fault:?} disturbed the other server");
+        bad.answer_streams_with(Answer::Good);
+        bad.answer_pages_with(Answer::Good);
+        timeout(Duration::from_secs(10), run.log.wait_for(keys.len())).await.expect("all is collected");
+        let mut found = run.log.keys();
+        found.sort();
+        keys.sort();
+        assert_eq!(found, keys, "{fault:?}");
+        run.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_frame_without_end_is_cut_off_and_the_stream_left() {
+    for fault in [Answer::EndlessLine, Answer::HugeStatus] {
+        let fake = Fake::start().await;
+        fake.answer_streams_with(fault);
+        let run = Run::start(vec![fake.config()]);
+        let server = run.server_where(|server| server.failures.contains_key("too_long")).await;
+        assert!(server.last_error.unwrap().contains("262144"));
+        run.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn too_many_requests_stop_all_requests_until_the_reset() {
+    let fake = Fake::start().await;
+    fake.answer_streams_with(Answer::Status(401));
+    let key = fake.publish_unstreamed();
+    let wait = Duration::from_millis(700);
+    fake.answer_pages_with(Answer::Limited(Utc::now() + wait));
+    let run = Run::start(vec![fake.config()]);
+    run.server_where(|server| matches!(server.state, ServerState::BackingOff { .. })).await;
+    run.log.wait_for(1).await;
+    let pages = fake.pages();
+    // The Date header has whole seconds: the wait may be one longer, never shorter.
+    assert!(pages[1].at - pages[0].at > wait / 2, "{:?} after", pages[1].at - pages[0].at);
+    assert_eq!(run.log.keys(), [key]);
+    assert_eq!(run.server_where(|_| true).await.failures["rate_limited"], 1);
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn posts_pass_while_a_gap_cannot_be_filled_but_the_bookmark_stays() {
+    let fake = Fake::start().await;
+    let run = Run::start(vec![fake.config()]);
+    fake.streams_opened(1).await;
+    let before = fake.publish();
+    let before = before.split_once('/').unwrap().1.to_owned();
+    run.bookmark_where(|bookmark| bookmark == before).await;
+    fake.answer_pages_with(Answer::Status(500));
+    fake.end_streams();
+    let missed = fake.publish_unstreamed();
+    fake.streams_opened(2).await;
+    let mut streamed = Vec::new();
+    while run.server_where(|_| true).await.failures.get("failed").is_none_or(|failed| *failed < 3) {
+        streamed.push(fake.publish());
+        run.log.wait_for(1 + streamed.len()).await;
+        assert_eq!(run.bookmark_where(|_| true).await, before);
+    }
+    assert!(!run.log.keys().contains(&missed));
+    fake.answer_pages_with(Answer::Good);
+    run.log.wait_for(2 + streamed.len()).await;
+    assert!(run.log.keys().contains(&missed));
+    let last = fake.publish();
+    run.bookmark_where(|bookmark| last.ends_with(bookmark)).await;
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_only_thumps_is_found_out_by_its_timeline() {
+    let fake = Fake::start().await;
+    let settings = CollectorSettings { silence_max: Duration::from_millis(300), ..settings() };
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    fake.streams_opened(1).await;
+    fake.publish_many(10);
+    run.log.wait_for(10).await;
+    // What a restarted Redis does: the connection stands, and what is published is lost.
+    let lost: Vec<String> = (0..50).map(|_| fake.publish_unstreamed()).collect();
+    let reopened = async {
+        loop {
+            fake.send(":thump\n\n");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = reopened => {}
+        () = fake.streams_opened(2) => {}
+    }
+    let server = run.server_where(|server| server.failures.contains_key("stalled")).await;
+    assert_eq!(server.tally.accepted, 60);
+    assert!(lost.iter().all(|key| run.log.keys().contains(key)));
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_silence_of_the_timeline_itself_is_no_failure() {
+    let fake = Fake::start().await;
+    let run = Run::start(vec![fake.config()]);
+    fake.streams_opened(1).await;
+    fake.publish();
+    run.log.wait_for(1).await;
+    let looked = fake.pages().len();
+    while fake.pages().len() < looked + 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        fake.send(":thump\n\n");
+    }
+    assert!(run.server_where(|_| true).await.failures.is_empty());
+    let key = fake.publish();
+    run.log.wait_for(2).await;
+    run.bookmark_where(|bookmark| key.ends_with(bookmark)).await;
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_fails_ends_the_run_and_no_bookmark_is_beyond_it() {
+    let fake = Fake::start().await;
+    let log = Arc::new(MemoryLog::full_after(100));
+    let bookmarks = Arc::default();
+    let run = Run::start_with(vec![fake.config()], settings(), log.clone(), Arc::clone(&bookmarks));
+    fake.streams_opened(1).await;
+    let keys = async {
+        let mut keys = Vec::new();
+        loop {
+            keys.push(fake.publish());
+            tokio::task::yield_now().await;
+            if run.counts.snapshot()[0].state == ServerState::Stopped {
+                return keys;
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), keys).await.expect("the run ends");
+    let error = run.ended().await.unwrap_err();
+    assert!(matches!(error, CollectError::Log(_)), "{error}");
+    assert!(error.to_string().contains("no space left"), "{error}");
+    let durable = log.keys();
+    for bookmark in bookmarks.all().into_values().filter(|bookmark| bookmark != "0") {
+        assert!(durable.iter().any(|key| key.ends_with(&bookmark)), "{bookmark} is not in the log");
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_before_a_shutdown_is_in_the_log_and_the_bookmark_says_so() {
+    let fake = Fake::start().await;
+    let run = Run::start(vec![fake.config()]);
+    fake.streams_opened(1).await;
+    fake.publish_many(1_000);
+    run.log.wait_for(200).await;
+    let (log, counts, bookmarks) = (run.log.clone(), run.counts.clone(), run.bookmarks.clone());
+    run.stop().await.unwrap();
+    assert_eq!(log.keys().len() as u64, counts.tally().accepted);
+    assert_eq!(counts.snapshot()[0].state, ServerState::Stopped);
+    for bookmark in bookmarks.all().into_values().filter(|bookmark| bookmark != "0") {
+        assert!(log.keys().iter().any(|key| key.ends_with(&bookmark)));
+    }
+}

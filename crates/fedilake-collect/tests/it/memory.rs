@@ -1,0 +1,84 @@
+//! A log and bookmarks in memory.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fedilake_log::{Bookmarks, Key, LogError, LogWriter};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+type Append = (Instant, Vec<(Key, Bytes)>);
+
+/// Keeps every append; fails from a given one on.
+pub(crate) struct MemoryLog {
+    appends: Mutex<Vec<Append>>,
+    records: watch::Sender<usize>,
+    records_max: usize,
+}
+
+impl MemoryLog {
+    pub(crate) fn new() -> MemoryLog {
+        MemoryLog::full_after(usize::MAX)
+    }
+
+    /// Refuses appends that would make it hold more than `records_max` records.
+    pub(crate) fn full_after(records_max: usize) -> MemoryLog {
+        MemoryLog { appends: Mutex::default(), records: watch::Sender::new(0), records_max }
+    }
+
+    pub(crate) fn records(&self) -> Vec<(Key, Bytes)> {
+        self.appends.lock().unwrap().iter().flat_map(|(_, records)| records.clone()).collect()
+    }
+
+    /// `server/id` of every record, in order.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.records().into_iter().map(|(key, _)| String::from_utf8(key.0.to_vec()).unwrap()).collect()
+    }
+
+    /// When each append came, and how many records it had.
+    pub(crate) fn appends(&self) -> Vec<(Instant, usize)> {
+        self.appends.lock().unwrap().iter().map(|(at, records)| (*at, records.len())).collect()
+    }
+
+    /// Waits until it holds `count` records.
+    pub(crate) async fn wait_for(&self, count: usize) {
+        self.records.subscribe().wait_for(|records| *records >= count).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl LogWriter for MemoryLog {
+    async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError> {
+        let count = *self.records.borrow() + records.len();
+        if count > self.records_max {
+            let at = "memory".to_owned();
+            return Err(LogError::Storage { doing: "append to", at, why: "no space left on device".to_owned() });
+        }
+        self.appends.lock().unwrap().push((Instant::now(), records));
+        self.records.send_replace(count);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct MemoryBookmarks(Mutex<HashMap<String, String>>);
+
+impl MemoryBookmarks {
+    pub(crate) fn all(&self) -> HashMap<String, String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Bookmarks for MemoryBookmarks {
+    async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
+        Ok(self.0.lock().unwrap().get(name).cloned())
+    }
+
+    async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {
+        self.0.lock().unwrap().insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
+}

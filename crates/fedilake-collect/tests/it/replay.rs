@@ -1,0 +1,374 @@
+//! Files of recorded lines → log.
+
+use std::fs;
+use std::io::{self, Cursor, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use fedilake_collect::replay::{self, BadLine, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
+use fedilake_model::avro::Encoder;
+use fedilake_model::{Frame, FrameKind, PostEvent, Server};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::memory::{MemoryBookmarks, MemoryLog};
+use crate::status::{status, with};
+
+fn observed_at() -> DateTime<Utc> {
+    "2026-02-03T12:00:00Z".parse().unwrap()
+}
+
+fn lines(lines: &[Value]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn file(path: &Path) -> Vec<Input> {
+    vec![Input::File(path.to_owned())]
+}
+
+fn stream(bytes: impl Into<Vec<u8>>) -> Vec<Input> {
+    vec![Input::Stream { name: "-".to_owned(), reader: Box::new(Cursor::new(bytes.into())) }]
+}
+
+async fn replay_with(
+    inputs: Vec<Input>,
+    settings: ReplaySettings,
+    log: &Arc<MemoryLog>,
+    bookmarks: &Arc<MemoryBookmarks>,
+) -> Result<ReplaySummary, ReplayError> {
+    let progress = Arc::new(Progress::default());
+    replay::run(inputs, settings, log.clone(), bookmarks.clone(), progress, CancellationToken::new()).await
+}
+
+async fn replay(inputs: Vec<Input>) -> (Arc<MemoryLog>, ReplaySummary) {
+    let log = Arc::new(MemoryLog::new());
+    let settings = ReplaySettings::new(observed_at());
+    let summary = replay_with(inputs, settings, &log, &Arc::default()).await.unwrap();
+    (log, summary)
+}
+
+fn expected(kind: FrameKind, payload: &str, server: &str, observed_at: DateTime<Utc>) -> PostEvent {
+    let frame = Frame { kind, data: Bytes::copy_from_slice(payload.as_bytes()) };
+    PostEvent::from_api(&frame, &Server::new(server), observed_at).unwrap()
+}
+
+#[tokio::test]
+async fn a_bare_status_and_each_form_of_a_frame_become_the_event_they_hold() {
+    let post = status("a.example", "1");
+    let edited = with(post.clone(), "/edited_at", json!("2026-02-03T11:00:00.000Z"));
+    let at = "2026-02-03T10:00:05.250Z";
+    let frame = |event: &str, payload: Value| json!({"server": "b.example", "observed_at": at, "event": event, "payload": payload});
+    let (log, summary) = replay(stream(lines(&[
+        post.clone(),
+        frame("update", post.clone()),
+        frame("update", json!(post.to_string())),
+        frame("status.update", edited.clone()),
+        frame("delete", json!("1")),
+        frame("delete", json!(115500000000000000_u64)),
+        with(frame("delete", json!("2")), "/observed_at", json!("yesterday")),
+    ])))
+    .await;
+    let at = at.parse().unwrap();
+    let events = [
+        expected(FrameKind::Update, &post.to_string(), "a.example", observed_at()),
+        expected(FrameKind::Update, &post.to_string(), "b.example", at),
+        expected(FrameKind::Update, &post.to_string(), "b.example", at),
+        expected(FrameKind::StatusUpdate, &edited.to_string(), "b.example", at),
+        expected(FrameKind::Delete, "1", "b.example", at),
+        expected(FrameKind::Delete, "115500000000000000", "b.example", at),
+        expected(FrameKind::Delete, "2", "b.example", observed_at()),
+    ];
+    let records: Vec<Bytes> = log.records().into_iter().map(|(_, value)| value).collect();
+    assert_eq!(records, Encoder::new().encode(&events));
+    assert_eq!(log.keys(), events.iter().map(PostEvent::key).collect::<Vec<_>>());
+    assert_eq!((summary.lines, summary.tally.accepted, summary.complete), (7, 7, true));
+}
+
+#[tokio::test]
+async fn what_may_not_be_kept_is_counted_by_reason_and_not_stored() {
+    let post = |pointer: &str, value: Value| with(status("a.example", "1"), pointer, value);
+    let (log, summary) = replay(stream(lines(&[
+        post("/visibility", json!("unlisted")),
+        post("/visibility", json!("private")),
+        post("/visibility", json!("Public")),
+        post("/reblog", status("b.example", "2")),
+        post("/account/note", json!("<p>please #NoBot</p>")),
+        post("/account/note", json!("<p>please #noindex</p>")),
+        with(
+            post("/url", json!(null)),
+            "/account",
+            with(status("a.example", "1")["account"].clone(), "/noindex", json!(true)),
+        ),
+        json!({"server": "a.example", "event": "announcement", "payload": {}}),
+        status("a.example", "3"),
+    ])))
+    .await;
+    assert_eq!(log.keys(), ["a.example/3"]);
+    let skipped: Vec<_> = summary.tally.skipped.into_iter().collect();
+    assert_eq!(skipped, [("boost", 1), ("nobot", 1), ("noindex", 2), ("not_public", 3)]);
+    assert_eq!((summary.tally.unknown, summary.tally.accepted, summary.lines), (1, 1, 9));
+}
+
+#[tokio::test]
+async fn compressed_inputs_are_told_by_their_first_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = lines(&(0..50).map(|i| status("a.example", &i.to_string())).collect::<Vec<_>>());
+    let (half, rest) = plain.split_at(plain.len() / 3);
+    let zstd = [zstd::encode_all(half.as_bytes(), 3).unwrap(), zstd::encode_all(rest.as_bytes(), 3).unwrap()].concat();
+    let gzip: Vec<u8> = [half, rest].iter().flat_map(|part| gzip(part.as_bytes())).collect();
+    let (expected, _) = replay(stream(plain.clone())).await;
+    for (name, bytes) in [("plain", plain.into_bytes()), ("zstd", zstd), ("gzip", gzip)] {
+        let path = dir.path().join(name);
+        fs::write(&path, &bytes).unwrap();
+        for inputs in [file(&path), stream(bytes)] {
+            let (log, summary) = replay(inputs).await;
+            assert_eq!(log.records(), expected.records(), "{name}");
+            assert_eq!(summary.lines, 50);
+        }
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn bad_lines_are_named_and_cost_no_other_line() {
+    let good = |id: &str| format!("{}\n", status("a.example", id)).into_bytes();
+    let parts: &[(&[u8], Option<&'static str>)] = &[
+        (&good("1"), None),
+        (b"{\"id\": \"2\", \"uri\": \n", Some("not_json")),
+        (b"<html>\n", Some("not_an_object")),
+        (b"[1]\n", Some("not_an_object")),
+        (b"\n", None),
+        (b"  \r\n", None),
+        (b"{\"id\":\"\xff\xfe\"}\n", Some("not_utf8")),
+        (b"{}\n", Some("no_server")),
+        (b"{\"event\":\"update\",\"payload\":{}}\n", Some("no_server")),
+        (b"{\"server\":\"a.example\",\"event\":\"update\",\"payload\":{}}\n", Some("no_id")),
+        (b"{\"server\":\"a.example\",\"event\":\"update\",\"payload\":\"nonsense\"}\n", Some("not_json")),
+        (b"{\"server\":\"a.example\",\"event\":\"delete\",\"payload\":{}}\n", Some("no_id")),
+        (&good("3"), None),
+        (&[&[b'x'; 10_000][..], b"\n"].concat(), Some("too_long")),
+        (&good("4"), None),
+        (b"{\"server\":\"a.example\",\"event\":\"upd", Some("cut_off")),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("odd.jsonl");
+    fs::write(&path, parts.iter().flat_map(|(line, _)| line.to_vec()).collect::<Vec<_>>()).unwrap();
+    let log = Arc::new(MemoryLog::new());
+    let settings = ReplaySettings { line_bytes_max: 5_000, ..ReplaySettings::new(observed_at()) };
+    let summary = replay_with(file(&path), settings, &log, &Arc::default()).await.unwrap();
+    assert_eq!(log.keys(), ["a.example/1", "a.example/3", "a.example/4"]);
+    let input = path.display().to_string();
+    let bad =
+        (1..).zip(parts).filter_map(|(line, (_, why))| Some(BadLine { input: input.clone(), line, why: (*why)? }));
+    assert_eq!(summary.bad_lines, bad.collect::<Vec<_>>());
+    assert_eq!(summary.tally.rejected_total(), 11);
+    assert_eq!(summary.lines, parts.len() as u64);
+}
+
+#[tokio::test]
+async fn all_bad_lines_are_counted_and_the_first_are_kept() {
+    let (_, summary) = replay(stream("x\n".repeat(1_000))).await;
+    assert_eq!(summary.tally.rejected_total(), 1_000);
+    let kept: Vec<u64> = summary.bad_lines.iter().map(|bad| bad.line).collect();
+    assert_eq!(kept, (1..=replay::BAD_LINES_KEPT as u64).collect::<Vec<_>>());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn the_order_of_the_input_is_the_order_of_the_log_and_every_line_is_counted(
+        kinds in proptest::collection::vec(0u8..5, 0..400), threads in 1usize..5, records_max in 1usize..50, long in 0usize..3,
+    ) {
+        let line = |(i, kind): (usize, &u8)| match kind {
+            0 => "oops\n".to_owned(),
+            1 => format!("{}\n", with(status("a.example", &i.to_string()), "/visibility", json!("unlisted"))),
+            // Long texts make several chunks.
+            _ => format!("{}\n", with(status("a.example", &i.to_string()), "/content", json!("y".repeat(long * 20_000)))),
+        };
+        let input: String = kinds.iter().enumerate().map(line).collect();
+        let log = Arc::new(MemoryLog::new());
+        let settings = ReplaySettings { threads: threads.try_into().ok(), append_records_max: records_max, ..ReplaySettings::new(observed_at()) };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+        let summary = runtime.block_on(replay_with(stream(input), settings, &log, &Arc::default())).unwrap();
+        let good = kinds.iter().enumerate().filter(|(_, kind)| **kind > 1).map(|(i, _)| format!("a.example/{i}"));
+        prop_assert_eq!(log.keys(), good.collect::<Vec<_>>());
+        let tally = summary.tally;
+        prop_assert_eq!(tally.accepted + tally.skipped_total() + tally.rejected_total(), kinds.len() as u64);
+        prop_assert_eq!(summary.lines, kinds.len() as u64);
+    }
+}
+
+fn posts(count: usize) -> String {
+    let post = |i: usize| with(status("a.example", &i.to_string()), "/content", json!("z".repeat(3_000)));
+    lines(&(0..count).map(post).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn a_replay_stopped_anywhere_goes_on_where_the_log_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = posts(1_000);
+    for (name, bytes) in
+        [("plain", plain.clone().into_bytes()), ("zstd", zstd::encode_all(plain.as_bytes(), 1).unwrap())]
+    {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let bookmarks = Arc::new(MemoryBookmarks::default());
+        let settings = ReplaySettings {
+            append_records_max: 10,
+            bookmark_interval: Duration::ZERO,
+            ..ReplaySettings::new(observed_at())
+        };
+        let mut keys = Vec::new();
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let log = Arc::new(MemoryLog::full_after(300));
+            let outcome = replay_with(file(&path), settings.clone(), &log, &bookmarks).await;
+            keys.extend(log.keys());
+            match outcome {
+                Ok(summary) => {
+                    assert_eq!(summary.lines + summary.lines_resumed, 1_000);
+                    break;
+                }
+                Err(error) => assert!(error.to_string().contains("no space left"), "{error}"),
+            }
+            assert!(runs < 20, "no progress");
+        }
+        assert!(runs > 1, "it was never stopped");
+        assert_eq!(keys, (0..1_000).map(|i| format!("a.example/{i}")).collect::<Vec<_>>(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_replayed_to_its_end_is_not_replayed_again_wherever_it_lies() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, moved) = (dir.path().join("one"), dir.path().join("other"));
+    fs::write(&path, posts(100)).unwrap();
+    let bookmarks = Arc::new(MemoryBookmarks::default());
+    let settings = ReplaySettings::new(observed_at());
+    let log = Arc::new(MemoryLog::new());
+    replay_with(file(&path), settings.clone(), &log, &bookmarks).await.unwrap();
+    fs::rename(&path, &moved).unwrap();
+    let again = replay_with(file(&moved), settings.clone(), &log, &bookmarks).await.unwrap();
+    assert_eq!((again.lines, again.lines_resumed, log.keys().len()), (0, 100, 100));
+    fs::write(&path, posts(100).replace("a.example/@alice/99", "a.example/@alice/98")).unwrap();
+    let other = replay_with(file(&path), settings, &log, &bookmarks).await.unwrap();
+    assert_eq!((other.lines, other.lines_resumed, log.keys().len()), (100, 0, 200));
+}
+
+#[tokio::test]
+async fn a_cut_archive_is_named_after_all_that_can_be_read_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cut.jsonl.zst");
+    // Every line is a frame of the archive: what is cut is the last one.
+    let whole: Vec<u8> =
+        posts(20).lines().flat_map(|line| zstd::encode_all(format!("{line}\n").as_bytes(), 1).unwrap()).collect();
+    fs::write(&path, &whole[..whole.len() - 10]).unwrap();
+    let log = Arc::new(MemoryLog::new());
+    let outcome = replay_with(file(&path), ReplaySettings::new(observed_at()), &log, &Arc::default()).await;
+    let error = outcome.unwrap_err();
+    assert!(matches!(&error, ReplayError::Read { line: 19, .. }), "{error}");
+    assert!(error.to_string().contains("cut.jsonl.zst"), "{error}");
+    assert_eq!(log.keys().len(), 19);
+}
+
+#[tokio::test]
+async fn an_input_that_does_not_exist_is_named() {
+    let outcome = replay_with(
+        file(Path::new("no/such.jsonl")),
+        ReplaySettings::new(observed_at()),
+        &Arc::new(MemoryLog::new()),
+        &Arc::default(),
+    )
+    .await;
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, ReplayError::Open { .. }));
+    assert!(error.to_string().contains("no/such.jsonl"), "{error}");
+}
+
+/// Gives its bytes, then waits for ever.
+struct Endless(Cursor<Vec<u8>>, std::sync::mpsc::Receiver<()>);
+
+impl io::Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => {
+                let _ = self.1.recv();
+                Ok(0)
+            }
+            count => Ok(count),
+        }
+    }
+}
+
+#[tokio::test]
+async fn lines_of_a_pipe_are_appended_as_they_come_and_a_shutdown_ends_it() {
+    let (_held, gate) = std::sync::mpsc::channel();
+    let reader = Endless(Cursor::new(posts(3).into_bytes()), gate);
+    let log = Arc::new(MemoryLog::new());
+    let shutdown = CancellationToken::new();
+    let run = tokio::spawn(replay::run(
+        vec![Input::Stream { name: "-".to_owned(), reader: Box::new(reader) }],
+        ReplaySettings::new(observed_at()),
+        log.clone(),
+        Arc::new(MemoryBookmarks::default()),
+        Arc::new(Progress::default()),
+        shutdown.clone(),
+    ));
+    log.wait_for(3).await;
+    shutdown.cancel();
+    let summary = run.await.unwrap().unwrap();
+    assert_eq!((summary.tally.accepted, summary.complete), (3, false));
+}
+
+#[tokio::test]
+async fn a_pace_holds_events_back_by_when_they_were_observed() {
+    let frame = |second: u32, id: &str| json!({"server": "a.example", "observed_at": format!("2026-02-03T10:00:{second:02}.000Z"), "event": "delete", "payload": id});
+    let input = lines(&[frame(0, "1"), frame(0, "2"), frame(20, "3"), frame(10, "4"), frame(50, "5")]);
+    let log = Arc::new(MemoryLog::new());
+    let settings = ReplaySettings { pace: Pace::Times(100.0), ..ReplaySettings::new(observed_at()) };
+    replay_with(stream(input), settings, &log, &Arc::default()).await.unwrap();
+    let keys: Vec<String> = (1..=5).map(|id| format!("a.example/{id}")).collect();
+    assert_eq!(log.keys(), keys);
+    let appends = log.appends();
+    let start = appends[0].0;
+    let due = [(0, 2), (200, 2), (500, 1)];
+    assert_eq!(appends.iter().map(|(_, count)| *count).collect::<Vec<_>>(), due.map(|(_, count)| count));
+    for ((at, _), (ms, _)) in appends.iter().zip(due) {
+        // The first append comes up to 50 ms after its events.
+        assert!(
+            *at - start + Duration::from_millis(60) >= Duration::from_millis(ms),
+            "{:?} is before {ms} ms",
+            *at - start
+        );
+    }
+}
+
+#[tokio::test]
+async fn progress_reaches_the_length_of_the_inputs_also_when_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("posts.jsonl");
+    fs::write(&path, posts(500)).unwrap();
+    let bookmarks = Arc::new(MemoryBookmarks::default());
+    for appended in [500, 0] {
+        let progress = Arc::new(Progress::default());
+        let settings = ReplaySettings::new(observed_at());
+        let log = Arc::new(MemoryLog::new());
+        replay::run(file(&path), settings, log, bookmarks.clone(), progress.clone(), CancellationToken::new())
+            .await
+            .unwrap();
+        assert_eq!(progress.bytes_read(), progress.bytes_total());
+        assert_eq!(progress.bytes_total(), fs::metadata(&path).unwrap().len());
+        assert_eq!(progress.events_appended(), appended);
+    }
+    assert_eq!(bookmarks.all().len(), 1);
+}

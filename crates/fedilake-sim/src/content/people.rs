@@ -37,10 +37,10 @@ fn draw_language(dice: &mut Dice) -> usize {
 pub(crate) fn draw_characters(language: usize, dice: &mut Dice) -> u32 {
     use super::language::Script;
     let (median, spread) = match LANGUAGES[language].script {
-        Script::Han => (42.0, 0.95),
-        Script::Japanese => (34.0, 0.95),
-        Script::Hangul => (48.0, 0.95),
-        _ => (112.0, 0.95),
+        Script::Han => (44.0, 0.95),
+        Script::Japanese => (36.0, 0.95),
+        Script::Hangul => (50.0, 0.95),
+        _ => (118.0, 0.95),
     };
     if dice.chance(0.012) {
         return 0;

@@ -145,14 +145,15 @@ fn cover(seed: u64, targets: &Targets, origin_days: &[u16], sizes: &[u64], membe
         if total == 0 {
             continue;
         }
-        let mut at = dice.below(total);
-        for day in 0..targets.days.len() {
-            if at < room(day) {
-                member.days = 1 << day;
-                active[day] += 1;
-                break;
-            }
-            at -= room(day);
+        let at = dice.below(total);
+        let mut sum = 0;
+        let day = (0..targets.days.len()).find(|day| {
+            sum += room(*day);
+            at < sum
+        });
+        if let Some(day) = day {
+            member.days = 1 << day;
+            active[day] += 1;
         }
     }
     active

@@ -11,6 +11,7 @@ pub(super) const LAYOUT: &[u8] = b"1";
 pub(super) const LAYOUT_KEY: &[u8] = b"layout";
 pub(super) const ID_KEY: &[u8] = b"id";
 pub(super) const START_KEY: &[u8] = b"start";
+pub(super) const TRIMMED_KEY: &[u8] = b"trimmed";
 
 /// Key of the bookmark `name` among the state's keys.
 pub(super) fn bookmark_key(name: &str) -> Vec<u8> {

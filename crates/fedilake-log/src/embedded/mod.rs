@@ -23,6 +23,7 @@
 //!          "id"             → the log's identity, a UUID
 //!          "start"          → the log's first offset (u64), and from when it was set: the time of the last record (i64),
 //!                             the number of the next block (u64)
+//!          "trimmed"        → below which offset blocks were last removed (u64); nothing reads it
 //!          "bookmark/NAME"  → a bookmark
 //! ```
 //!
@@ -59,9 +60,11 @@
 mod block;
 mod bookmarks;
 mod end_mark;
+mod fault;
 mod layout;
 mod reader;
 mod recovery;
+mod setup;
 mod store;
 #[cfg(test)]
 mod tests;

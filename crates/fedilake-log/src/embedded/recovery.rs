@@ -2,8 +2,9 @@
 
 use super::block::BlockKey;
 use super::end_mark::EndMark;
+use super::fault::storage;
 use super::layout::{ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
-use super::store::{Store, storage};
+use super::store::Store;
 use crate::{Bounds, LogError, LogId, Offset};
 
 /// A log that was found whole.

@@ -1,36 +1,29 @@
-//! The store under the embedded log: a fjall database, how it is set up, read, trimmed, and what its errors mean.
+//! The store under the embedded log: blocks and state in a fjall database.
 //!
-//! Two keyspaces: `blocks` only ever gets keys above all it has, so its tables never overlap and fjall moves them
-//! between levels without rewriting them: a record is written twice, to the journal and to one table. `state` holds the
-//! log's identity, its start and the bookmarks.
+//! The blocks' keyspace only ever gets keys above all it has, so its tables never overlap and fjall moves them between
+//! levels without rewriting them: a record is written twice, to the journal and to one table.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
-use fjall::config::{BlockSizePolicy, CompressionPolicy, FilterPolicy};
-use fjall::{AbstractTree, CompressionType, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode};
-use uuid::Uuid;
+use fjall::{AbstractTree, Database, Keyspace, OwnedWriteBatch, PersistMode};
 
 use super::block::{Block, BlockKey};
-use super::layout::{ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
+use super::fault::{from_fjall, journals};
+use super::layout::TRIMMED_KEY;
+use super::setup::{self, END_MARK_FILE, STORE_FOLDER, Setup};
 use crate::{LogError, Offset, Record};
 
-const LOCK_FILE: &str = "lock";
-const END_MARK_FILE: &str = "end";
-const STORE_FOLDER: &str = "store";
-const NEW_STORE_FOLDER: &str = "store.new";
 const PROBE_FILE: &str = "probe";
 const PROBE_BYTES: usize = 64 << 10;
 
-const STATE_MEMTABLE_BYTES_MAX: u64 = 4 << 20;
-/// Sealed journals beyond this make fjall write out what they still hold, so that they can go.
-const JOURNAL_BYTES_MAX: u64 = 64 << 20;
-/// Scans are sequential and rarely repeated.
-const CACHE_BYTES: u64 = 8 << 20;
-/// Of fjall's tables. Blocks of the log that are smaller share one.
-const TABLE_BLOCK_BYTES: u32 = 32 << 10;
+const STATE_MEMTABLE_BYTES: u64 = 4 << 20;
+/// How often to look whether a table is written by now. fjall has nothing to wait on.
+const TABLE_WAIT: Duration = Duration::from_millis(2);
 
 /// A read ends with the block that brings it to this many records or this many bytes.
 const RECORDS_PER_READ: usize = 4_000;
@@ -40,11 +33,12 @@ const BYTES_PER_READ: usize = 1 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     /// Blocks held in memory until they become a table; the journal holds them too, and is read again at the next start.
-    pub(super) memtable_bytes_max: u64,
+    /// Up to three times as much while tables are written more slowly than the journal.
+    pub(super) memtable_bytes: u64,
 }
 
 impl Sizes {
-    pub(super) const NORMAL: Sizes = Sizes { memtable_bytes_max: 32 << 20 };
+    pub(super) const NORMAL: Sizes = Sizes { memtable_bytes: 32 << 20 };
 }
 
 /// The open store of one log. Blocking: not for async workers.
@@ -53,6 +47,7 @@ pub(super) struct Store {
     blocks: Keyspace,
     state: Keyspace,
     folder: PathBuf,
+    sizes: Sizes,
     // Last, so that the lock outlives the database.
     _lock: File,
 }
@@ -60,14 +55,8 @@ pub(super) struct Store {
 impl Store {
     /// Locks `folder`, creates the log in it if there is none, and opens it.
     pub(super) fn open(folder: &Path, sizes: Sizes) -> Result<Store, LogError> {
-        fs::create_dir_all(folder).map_err(|error| storage("create", folder, error))?;
-        let lock = lock(folder)?;
-        let store = folder.join(STORE_FOLDER);
-        if !store.try_exists().map_err(|error| storage("open", folder, error))? {
-            create(folder, sizes)?;
-        }
-        let (database, blocks, state) = open_database(&store, sizes)?;
-        Ok(Store { database, blocks, state, folder: folder.to_owned(), _lock: lock })
+        let Setup { lock, database, blocks, state } = setup::open(folder)?;
+        Ok(Store { database, blocks, state, folder: folder.to_owned(), sizes, _lock: lock })
     }
 
     /// The log's folder.
@@ -153,6 +142,24 @@ impl Store {
         Batch { batch: self.database.batch().durability(Some(PersistMode::SyncData)), store: self }
     }
 
+    /// Has memtables that are large enough written as tables, and waits while the blocks' grows faster than that.
+    /// Called before each write.
+    ///
+    /// fjall would do this after each write, but without a bound on the memtable, and with a request to its thread for
+    /// each write until the thread comes to it: enough of them, and it waits for room in the queue that it alone empties.
+    pub(super) fn make_room(&self) -> Result<(), LogError> {
+        let sealing = |error| self.refused(error);
+        seal(&self.state, STATE_MEMTABLE_BYTES).map_err(sealing)?;
+        seal(&self.blocks, self.sizes.memtable_bytes).map_err(sealing)?;
+        while self.blocks.tree.active_memtable().size() >= 2 * self.sizes.memtable_bytes {
+            // An error here is that of the thread that writes tables: waiting for it would never end.
+            self.database.persist(PersistMode::Buffer).map_err(sealing)?;
+            thread::sleep(TABLE_WAIT);
+            seal(&self.blocks, self.sizes.memtable_bytes).map_err(sealing)?;
+        }
+        Ok(())
+    }
+
     /// Gives back the disk space of tables that lie wholly below `start`. What is still in memory and in the journal
     /// follows when it has become a table.
     pub(super) fn trim(&self, start: Offset) -> Result<(), LogError> {
@@ -160,13 +167,20 @@ impl Store {
             return Ok(());
         };
         let kept = if block.next > start { block.key } else { BlockKey { first: start, number: 0 } };
+        if self.first_key()?.is_none_or(|first| first.first >= kept.first) {
+            return Ok(());
+        }
         let trimming = |error: fjall::Error| from_fjall("trim", self.blocks.path(), error);
         let before = self.blocks.disk_space();
         // fjall offers no range delete of its own; its tree does, without a tombstone an entry.
         self.blocks.tree.drop_range(..kept.encode()).map_err(|error| trimming(error.into()))?;
         if self.blocks.disk_space() < before {
-            // fjall lets go of tables that no version refers to when a memtable is sealed.
-            self.blocks.rotate_memtable().map_err(trimming)?;
+            // fjall forgets the versions of its tree that still refer to the dropped tables, and with them the files, when
+            // it seals a memtable that was written after the drop. The state's is small.
+            let mut batch = self.database.batch();
+            batch.insert(&self.state, TRIMMED_KEY, kept.first.0.to_be_bytes());
+            batch.commit().map_err(trimming)?;
+            seal(&self.state, 0).map_err(trimming)?;
         }
         Ok(())
     }
@@ -195,7 +209,8 @@ impl Store {
             file.write_all(&[0; PROBE_BYTES])?;
             file.sync_all()
         });
-        fs::remove_file(&path)?;
+        // It may not have come to be.
+        let _ = fs::remove_file(&path);
         written
     }
 
@@ -223,6 +238,15 @@ impl Store {
     }
 }
 
+/// Has the memtable written as a table if it holds at least `bytes` and not more than one waits for that already:
+/// fjall stops all writes when four wait.
+fn seal(keyspace: &Keyspace, bytes: u64) -> fjall::Result<()> {
+    if keyspace.sealed_memtable_count() <= 1 && keyspace.tree.active_memtable().size() >= bytes {
+        keyspace.rotate_memtable()?;
+    }
+    Ok(())
+}
+
 /// What is written in one go.
 pub(super) struct Batch<'a> {
     batch: OwnedWriteBatch,
@@ -243,111 +267,4 @@ impl Batch<'_> {
     pub(super) fn commit(self) -> Result<(), LogError> {
         self.batch.commit().map_err(|error| self.store.refused(error))
     }
-}
-
-/// Takes the operating system's lock on the log; it goes with the process.
-fn lock(folder: &Path) -> Result<File, LogError> {
-    let path = folder.join(LOCK_FILE);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(|error| storage("lock", &path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LogError::InUse { at: folder.display().to_string() }),
-        Err(TryLockError::Error(error)) => Err(storage("lock", &path, error)),
-    }
-}
-
-/// Makes an empty log with a new identity. It is built aside and renamed, so that a store is there whole or not at all.
-fn create(folder: &Path, sizes: Sizes) -> Result<(), LogError> {
-    let creating = |error: io::Error| storage("create", folder, error);
-    remove_if_there(fs::remove_file(folder.join(END_MARK_FILE))).map_err(creating)?;
-    let new = folder.join(NEW_STORE_FOLDER);
-    remove_if_there(fs::remove_dir_all(&new)).map_err(creating)?;
-    {
-        let (database, _, state) = open_database(&new, sizes)?;
-        let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
-        batch.insert(&state, LAYOUT_KEY, LAYOUT);
-        batch.insert(&state, ID_KEY, Uuid::new_v4().to_string());
-        batch.insert(&state, START_KEY, Start::NEW.encode());
-        batch.commit().map_err(|error| from_fjall("create", &new, error))?;
-    }
-    fs::rename(&new, folder.join(STORE_FOLDER)).map_err(creating)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(creating)
-}
-
-fn remove_if_there(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-fn open_database(path: &Path, sizes: Sizes) -> Result<(Database, Keyspace, Keyspace), LogError> {
-    let opening = |error| from_fjall("open", path, error);
-    let database = Database::builder(path)
-        .cache_size(CACHE_BYTES)
-        .max_journaling_size(JOURNAL_BYTES_MAX)
-        .journal_compression(CompressionType::None)
-        .worker_threads(1)
-        .open()
-        .map_err(opening)?;
-    let blocks = database.keyspace("blocks", || blocks_options(sizes)).map_err(opening)?;
-    let state = database
-        .keyspace("state", || KeyspaceCreateOptions::default().max_memtable_size(STATE_MEMTABLE_BYTES_MAX))
-        .map_err(opening)?;
-    Ok((database, blocks, state))
-}
-
-fn blocks_options(sizes: Sizes) -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default()
-        .max_memtable_size(sizes.memtable_bytes_max)
-        .data_block_size_policy(BlockSizePolicy::all(TABLE_BLOCK_BYTES))
-        .data_block_compression_policy(CompressionPolicy::all(CompressionType::None))
-        // Blocks are scanned, never looked up by their whole key.
-        .filter_policy(FilterPolicy::disabled())
-}
-
-/// An error of the file system, said about the log at `path`.
-pub(super) fn storage(doing: &'static str, path: &Path, error: io::Error) -> LogError {
-    LogError::Storage { doing, at: path.display().to_string(), why: error.to_string() }
-}
-
-/// What an error of fjall means: the storage refused, or what is stored makes no sense.
-pub(super) fn from_fjall(doing: &'static str, path: &Path, error: fjall::Error) -> LogError {
-    use fjall::{Error, LsmError};
-
-    let at = path.display().to_string();
-    match error {
-        Error::Io(error) | Error::Storage(LsmError::Io(error)) => match error.kind() {
-            // fjall makes new files and reads old ones: what it finds otherwise was changed by someone else.
-            io::ErrorKind::NotFound
-            | io::ErrorKind::AlreadyExists
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::InvalidData => LogError::Damaged { at, why: error.to_string() },
-            _ => LogError::Storage { doing, at, why: error.to_string() },
-        },
-        Error::Locked => LogError::InUse { at },
-        Error::Poisoned => LogError::Storage { doing, at, why: "an earlier write in the background failed".to_owned() },
-        Error::JournalRecovery(error) => LogError::Damaged { at: journals(path), why: error.to_string() },
-        Error::Storage(error) => LogError::Damaged { at, why: error.to_string() },
-        error => LogError::Damaged { at, why: error.to_string() },
-    }
-}
-
-/// The journal's files in the store at `path`.
-fn journals(path: &Path) -> String {
-    let mut files: Vec<_> = fs::read_dir(path)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jnl"))
-        .map(|path| path.display().to_string())
-        .collect();
-    files.sort();
-    if files.is_empty() { path.display().to_string() } else { files.join(" or ") }
 }

@@ -13,9 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::Shared;
 use super::block::{BlockBuilder, BlockKey};
 use super::end_mark::EndMark;
+use super::fault::storage;
 use super::layout::{self, PARTITION, START_KEY, Start};
 use super::recovery::Recovered;
-use super::store::{Batch, storage};
+use super::store::{Batch, Store};
 use crate::{Bounds, Key, LogError, Offset};
 
 /// Requests that wait. Each is one caller's, so the bytes that wait are bounded by what the callers hold anyway.
@@ -166,7 +167,7 @@ impl<Clock: Fn() -> i64> Batches<Clock> {
 
         let written = match &self.failure {
             Some(failure) => Err(failure.clone()),
-            None => batch.commit().and_then(|()| self.move_end_mark(end)),
+            None => commit(&self.shared.store, batch, &mut self.end_mark, end),
         };
         match &written {
             Ok(()) => {
@@ -179,10 +180,13 @@ impl<Clock: Fn() -> i64> Batches<Clock> {
             let _ = answer.send(written.clone());
         }
     }
+}
 
-    fn move_end_mark(&mut self, end: Offset) -> Result<(), LogError> {
-        self.end_mark.write(end).map_err(|error| storage("append to", &self.shared.store.end_mark_path(), error))
-    }
+/// The order that everything else relies on: durable, then counted as acknowledged, then published and answered.
+fn commit(store: &Store, batch: Batch<'_>, end_mark: &mut EndMark, end: Offset) -> Result<(), LogError> {
+    store.make_room()?;
+    batch.commit()?;
+    end_mark.write(end).map_err(|error| storage("append to", &store.end_mark_path(), error))
 }
 
 /// Packs the records of one batch into blocks.

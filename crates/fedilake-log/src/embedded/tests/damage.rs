@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use tempfile::{TempDir, tempdir};
 
+use super::super::block::{BlockBuilder, BlockKey};
+use super::super::recovery::recover;
+use super::super::store::Store;
 use super::*;
 use crate::Bounds;
 
@@ -103,17 +106,28 @@ async fn missing_files_are_noticed_or_do_not_matter() {
     }
 }
 
+/// A closed log that has its last records only in its journal.
+async fn closed_log_without_tables() -> TempDir {
+    let folder = tempdir().unwrap();
+    for first in [0, 100] {
+        let log = EmbeddedLog::open_with(folder.path(), Sizes::NORMAL, system_time_ms).unwrap();
+        append(&log, (first..first + 100).map(example)).await;
+    }
+    drop(open(folder.path()).unwrap());
+    folder
+}
+
 #[tokio::test]
 async fn a_journal_that_lost_its_end_is_named() {
-    let log = closed_log().await;
+    let log = closed_log_without_tables().await;
     let journal = journal(log.path());
     let length = log.path().join(&journal).metadata().unwrap().len();
     for lost in [1, 2, 100, 5_000] {
-        let said = whole_or_damaged(log.path(), "journal cut", |copy| {
-            OpenOptions::new().write(true).open(copy.join(&journal)).unwrap().set_len(length - lost).unwrap();
-        });
-        let said = said.await.expect("acknowledged records are lost").to_string();
-        assert!(said.contains(journal.to_str().unwrap()), "{said}");
+        let copy = tempdir().unwrap();
+        copy_folder(log.path(), copy.path());
+        OpenOptions::new().write(true).open(copy.path().join(&journal)).unwrap().set_len(length - lost).unwrap();
+        let said = open(copy.path()).map(|_| ()).unwrap_err();
+        assert!(matches!(&said, LogError::Damaged { at, .. } if at.ends_with(journal.to_str().unwrap())), "{said}");
     }
 }
 
@@ -155,7 +169,7 @@ async fn an_unfinished_write_is_forgotten_and_nothing_else() {
 
 #[tokio::test]
 async fn a_damaged_log_stays_damaged() {
-    let log = closed_log().await;
+    let log = closed_log_without_tables().await;
     let journal = log.path().join(journal(log.path()));
     let length = journal.metadata().unwrap().len();
     OpenOptions::new().write(true).open(&journal).unwrap().set_len(length - 10).unwrap();
@@ -163,6 +177,27 @@ async fn a_damaged_log_stays_damaged() {
     let second = open(log.path()).map(|_| ()).unwrap_err();
     assert!(matches!(first, LogError::Damaged { .. }));
     assert_eq!(first, second);
+}
+
+#[test]
+fn a_block_that_is_gone_is_noticed() {
+    let folder = tempdir().unwrap();
+    let store = Store::open(folder.path(), SMALL).unwrap();
+    let mut batch = store.batch();
+    // Three blocks of two records each, without the second.
+    for number in [0, 2] {
+        let mut block = BlockBuilder::new(0);
+        (0..2).map(example).for_each(|(key, value)| block.push(&key, &value));
+        batch.put_block(BlockKey { first: Offset(number * 2), number }, block.finish());
+    }
+    batch.commit().unwrap();
+    let missing = store.missing(Offset(2));
+    assert_eq!(store.read(Offset(0), Offset(2)).unwrap().len(), 2);
+    assert_eq!(store.read(Offset(0), Offset(6)).unwrap_err(), missing);
+    assert_eq!(store.read(Offset(2), Offset(6)).unwrap_err(), missing);
+    assert_eq!(store.read(Offset(3), Offset(6)).unwrap_err(), store.missing(Offset(3)));
+    assert_eq!(store.read(Offset(5), Offset(6)).unwrap().len(), 1);
+    assert_eq!(recover(&store).unwrap_err(), missing);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use super::{EmbeddedLog, system_time_ms};
 use crate::{Key, LogError, LogEvent, LogReader, LogWriter, Offset, Record};
 
 /// Tables of about 64 KB, so that a small log has many.
-const SMALL: Sizes = Sizes { memtable_bytes_max: 64 << 10 };
+const SMALL: Sizes = Sizes { memtable_bytes: 64 << 10 };
 
 fn open(folder: &Path) -> Result<EmbeddedLog, LogError> {
     EmbeddedLog::open_with(folder, SMALL, system_time_ms)

@@ -1,0 +1,48 @@
+//! What an error of the file system or of fjall means for the log: the storage refused, or what is stored makes no sense.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::LogError;
+
+/// An error of the file system, said about the log at `path`.
+pub(super) fn storage(doing: &'static str, path: &Path, error: io::Error) -> LogError {
+    LogError::Storage { doing, at: path.display().to_string(), why: error.to_string() }
+}
+
+/// What an error of fjall means: the storage refused, or what is stored makes no sense.
+pub(super) fn from_fjall(doing: &'static str, path: &Path, error: fjall::Error) -> LogError {
+    use fjall::{Error, LsmError};
+
+    let at = path.display().to_string();
+    match error {
+        Error::Io(error) | Error::Storage(LsmError::Io(error)) => match error.kind() {
+            // fjall makes new files and reads old ones: what it finds otherwise was changed by someone else.
+            io::ErrorKind::NotFound
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData => LogError::Damaged { at, why: error.to_string() },
+            _ => LogError::Storage { doing, at, why: error.to_string() },
+        },
+        Error::Locked => LogError::InUse { at },
+        Error::Poisoned => LogError::Storage { doing, at, why: "an earlier write in the background failed".to_owned() },
+        Error::JournalRecovery(error) => LogError::Damaged { at: journals(path), why: error.to_string() },
+        Error::Storage(error) => LogError::Damaged { at, why: error.to_string() },
+        error => LogError::Damaged { at, why: error.to_string() },
+    }
+}
+
+/// The journal's files in the store at `path`.
+pub(super) fn journals(path: &Path) -> String {
+    let mut files: Vec<_> = fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jnl"))
+        .map(|path| path.display().to_string())
+        .collect();
+    files.sort();
+    if files.is_empty() { path.display().to_string() } else { files.join(" or ") }
+}

@@ -13,6 +13,7 @@
 mod decode;
 mod encode;
 mod header;
+mod shape;
 
 #[cfg(test)]
 mod evolution;

@@ -19,7 +19,7 @@ fn names(text: &str, tag: &str) -> bool {
     })
 }
 
-/// A cheap look that never misses: a tag spelt with character references still needs an `&`.
+/// Most notes have neither word: a look at the bytes saves reading them as HTML.
 fn may_name_either(note: &[u8]) -> bool {
     let names_it = |at: usize| {
         let ends = |tail: &[u8]| note[at..].get(..tail.len()).is_some_and(|rest| rest.eq_ignore_ascii_case(tail));

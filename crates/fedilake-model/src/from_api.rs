@@ -1,19 +1,18 @@
 //! The one translation: what a server sends → what happened to a post.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Utc};
 
-use crate::status::{Account, Mention, NoStatus, Status};
+use crate::status::{Account, Json, Mention};
+use crate::text::{self, Text};
 use crate::{
     Consent, Deletion, Frame, FrameKind, InReplyTo, Post, PostEvent, Rejected, RejectedReason, Server, consent, domain,
-    text,
 };
 
 impl PostEvent {
     /// What `frame`, which `server` showed at `observed_at`, says.
     ///
     /// A field that is missing or of the wrong type costs only itself; what has no id, uri or account is rejected.
+    /// Reading takes about ten times the payload's bytes of memory: whoever reads from a server caps them.
     pub fn from_api(frame: &Frame, server: &Server, observed_at: DateTime<Utc>) -> Result<PostEvent, Rejected> {
         let event = match frame.kind {
             FrameKind::Update => post(&frame.data, server, observed_at).map(PostEvent::Created),
@@ -36,59 +35,55 @@ fn deletion(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Resu
 }
 
 fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<Box<Post>, RejectedReason> {
-    let status = Status::from_json(payload).map_err(|reason| match reason {
-        NoStatus::NotJson => RejectedReason::NotJson,
-        NoStatus::TooDeep => RejectedReason::TooDeep,
-    })?;
-    let id = status.id.0.ok_or(RejectedReason::NoId)?;
-    let uri = status.uri.0.ok_or(RejectedReason::NoUri)?;
-    let account = status.account;
-    let (author, author_domain) = author(&account, &uri, server).ok_or(RejectedReason::NoAccount)?;
+    let json = Json::parse(payload)?;
+    let status = json.status();
+    let id = status.id.ok_or(RejectedReason::NoId)?;
+    let uri = status.uri.ok_or(RejectedReason::NoUri)?;
+    let account = status.account.ok_or(RejectedReason::NoAccount)?;
+    let (author, author_domain) = author(&account, uri, server).ok_or(RejectedReason::NoAccount)?;
 
-    let in_reply_to = match (&status.in_reply_to_id.0, &status.in_reply_to_account_id.0) {
+    let in_reply_to = match (&status.in_reply_to_id, &status.in_reply_to_account_id) {
         (None, None) => InReplyTo::None,
-        (_, Some(answered)) if account.id.0.as_ref() == Some(answered) => InReplyTo::SelfPost,
+        (_, Some(answered)) if account.id.as_ref() == Some(answered) => InReplyTo::SelfPost,
         _ => InReplyTo::Other,
     };
-    let html = status.content.0.unwrap_or_default();
-    let text::Text { text, links } = text::from_html(&html, status.quote.is_there);
-    let (nobot, noindex) = consent::of_note(account.note.0.as_deref().unwrap_or_default());
-    let described = status.media.0.iter().filter(|media| media.description.0).count();
+    let Text { text, links } = text::from_html(status.content.unwrap_or_default(), status.quote.is_some());
+    let (nobot, noindex) = consent::of_note(account.note.unwrap_or_default());
 
     Ok(Box::new(Post {
         server: server.clone(),
         id: id.into_owned(),
-        uri: uri.into_owned(),
-        url: status.url.0.map(Cow::into_owned),
-        created_at: status.created_at.0,
-        edited_at: status.edited_at.0,
+        uri: uri.to_owned(),
+        url: status.url.map(str::to_owned),
+        created_at: status.created_at,
+        edited_at: status.edited_at,
         observed_at,
         author,
         author_domain,
-        author_created_at: account.created_at.0,
-        author_bot: account.bot.0.unwrap_or(false),
-        author_followers: account.followers.0,
-        author_indexable: account.indexable.0.unwrap_or(false),
-        language: status.language.0.map(Cow::into_owned),
-        characters: count(text.chars().count()),
-        words: count(text.split_whitespace().count()),
+        author_created_at: account.created_at,
+        author_bot: account.bot.unwrap_or(false),
+        author_followers: account.followers,
+        author_indexable: account.indexable.unwrap_or(false),
+        language: status.language.map(str::to_owned),
+        characters: column_count(text.chars().count()),
+        words: column_count(text.split_whitespace().count()),
         text,
-        spoiler_text: status.spoiler_text.0.map(Cow::into_owned).unwrap_or_default(),
-        tags: tags(status.tags.0.into_iter().filter_map(|tag| tag.name.0)),
-        mentions: status.mentions.0.iter().filter_map(|mention| mentioned_domain(mention, server)).collect(),
+        spoiler_text: status.spoiler_text.unwrap_or_default().to_owned(),
+        tags: tags(&status.tags),
+        mentions: status.mentions.iter().filter_map(|mention| mentioned_domain(mention, server)).collect(),
         links,
-        media: count(status.media.0.len()),
-        media_described: count(described),
-        poll: status.poll.0,
+        media: column_count(status.media.len()),
+        media_described: column_count(status.media.iter().filter(|media| media.is_described).count()),
+        poll: status.has_poll,
         in_reply_to,
-        quote_uri: status.quote.quoted_uri().map(Cow::into_owned),
-        app: status.application.name.0.map(Cow::into_owned),
-        visibility: status.visibility.0.map(Cow::into_owned).unwrap_or_default(),
-        sensitive: status.sensitive.0.unwrap_or(false),
-        favourites: count(status.favourites.0.unwrap_or(0)),
-        reblogs: count(status.reblogs.0.unwrap_or(0)),
-        replies: count(status.replies.0.unwrap_or(0)),
-        consent: Consent { boost: status.reblog.0, nobot, noindex: noindex || account.noindex.0 == Some(true) },
+        quote_uri: status.quote.and_then(|quote| quote.uri).map(str::to_owned),
+        app: status.application_name.map(str::to_owned),
+        visibility: status.visibility.unwrap_or_default().to_owned(),
+        sensitive: status.sensitive.unwrap_or(false),
+        favourites: column_count(status.favourites.unwrap_or(0)),
+        reblogs: column_count(status.reblogs.unwrap_or(0)),
+        replies: column_count(status.replies.unwrap_or(0)),
+        consent: Consent { boost: status.is_boost, nobot, noindex: noindex || account.noindex == Some(true) },
     }))
 }
 
@@ -97,30 +92,25 @@ fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<B
 /// A server names its own members without a domain. Theirs is that of their profile, which is right also where the server
 /// is read under another address; failing that, that of the post; failing that, the server.
 fn author(account: &Account<'_>, post_uri: &str, server: &Server) -> Option<(String, String)> {
-    if !account.is_there {
-        return None;
-    }
-    let acct = account.acct.0.as_deref().or(account.username.0.as_deref())?;
-    let (user, domain) = domain::split_acct(acct);
-    let of_url = |url: &Option<Cow<'_, str>>| url.as_deref().and_then(domain::of_url).map(str::to_lowercase);
+    let (user, domain) = domain::split_acct(account.acct.or(account.username)?);
     let domain = domain
-        .map(str::to_lowercase)
-        .or_else(|| of_url(&account.url.0))
-        .or_else(|| of_url(&account.uri.0))
-        .or_else(|| domain::of_url(post_uri).map(str::to_lowercase))
-        .unwrap_or_else(|| server.as_str().to_owned());
+        .or_else(|| account.url.and_then(domain::of_url))
+        .or_else(|| account.uri.and_then(domain::of_url))
+        .or_else(|| domain::of_url(post_uri))
+        .unwrap_or(server.as_str())
+        .to_lowercase();
     (!user.is_empty()).then(|| (format!("{user}@{domain}"), domain))
 }
 
 fn mentioned_domain(mention: &Mention<'_>, server: &Server) -> Option<String> {
-    let (_, domain) = domain::split_acct(mention.acct.0.as_deref()?);
-    let domain = domain.or_else(|| domain::of_url(mention.url.0.as_deref()?));
-    Some(domain.map_or_else(|| server.as_str().to_owned(), str::to_lowercase))
+    let (_, domain) = domain::split_acct(mention.acct?);
+    let domain = domain.or_else(|| mention.url.and_then(domain::of_url)).unwrap_or(server.as_str());
+    Some(domain.to_lowercase())
 }
 
 /// Hashtags without `#`, lower case, each once.
-fn tags<'a>(names: impl Iterator<Item = Cow<'a, str>>) -> Vec<String> {
-    let mut tags: Vec<String> = Vec::new();
+fn tags(names: &[&str]) -> Vec<String> {
+    let mut tags: Vec<String> = Vec::with_capacity(names.len().min(64));
     for name in names {
         let tag = name.trim_start_matches('#').to_lowercase();
         if !tag.is_empty() && !tags.contains(&tag) {
@@ -131,6 +121,6 @@ fn tags<'a>(names: impl Iterator<Item = Cow<'a, str>>) -> Vec<String> {
 }
 
 /// A count as its column holds it; one that does not fit is the greatest that does.
-fn count(n: impl TryInto<i32>) -> i32 {
+fn column_count(n: impl TryInto<i32>) -> i32 {
     n.try_into().unwrap_or(i32::MAX)
 }

@@ -5,153 +5,202 @@
 //! last counts, broken UTF-8 and lone surrogates become U+FFFD. Only what is not a JSON object at all is an error.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value, ValueRef};
 
-use crate::time;
+use crate::{RejectedReason, time};
 
-/// Objects and lists within each other; beyond it is no status, and reading it would eat the stack.
+/// Objects and lists within each other. No status comes near it, and reading deeper ones would eat the stack.
 const DEPTH_MAX: usize = 256;
 
-/// Why bytes are no status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoStatus {
-    NotJson,
-    TooDeep,
-}
+/// A JSON object.
+pub(crate) struct Json(Value);
 
-/// The fields that a post is made of.
+/// The fields that a post is made of. Texts are not empty.
 #[derive(Default)]
 pub(crate) struct Status<'a> {
-    pub(crate) id: Id<'a>,
-    pub(crate) uri: Text<'a>,
-    pub(crate) url: Text<'a>,
-    pub(crate) created_at: Time,
-    pub(crate) edited_at: Time,
-    pub(crate) account: Account<'a>,
-    pub(crate) content: Text<'a>,
-    pub(crate) spoiler_text: Text<'a>,
-    pub(crate) language: Text<'a>,
-    pub(crate) visibility: Text<'a>,
-    pub(crate) sensitive: Flag,
-    pub(crate) favourites: Count,
-    pub(crate) reblogs: Count,
-    pub(crate) replies: Count,
-    pub(crate) in_reply_to_id: Id<'a>,
-    pub(crate) in_reply_to_account_id: Id<'a>,
-    pub(crate) reblog: Presence,
-    pub(crate) poll: Presence,
-    pub(crate) quote: Quote<'a>,
-    pub(crate) application: Application<'a>,
-    pub(crate) media: Many<Media>,
-    pub(crate) mentions: Many<Mention<'a>>,
-    pub(crate) tags: Many<Tag<'a>>,
+    pub(crate) id: Option<Cow<'a, str>>,
+    pub(crate) uri: Option<&'a str>,
+    pub(crate) url: Option<&'a str>,
+    pub(crate) created_at: Option<DateTime<Utc>>,
+    pub(crate) edited_at: Option<DateTime<Utc>>,
+    pub(crate) account: Option<Account<'a>>,
+    pub(crate) content: Option<&'a str>,
+    pub(crate) spoiler_text: Option<&'a str>,
+    pub(crate) language: Option<&'a str>,
+    pub(crate) visibility: Option<&'a str>,
+    pub(crate) sensitive: Option<bool>,
+    pub(crate) favourites: Option<i64>,
+    pub(crate) reblogs: Option<i64>,
+    pub(crate) replies: Option<i64>,
+    pub(crate) in_reply_to_id: Option<Cow<'a, str>>,
+    pub(crate) in_reply_to_account_id: Option<Cow<'a, str>>,
+    pub(crate) is_boost: bool,
+    pub(crate) has_poll: bool,
+    pub(crate) quote: Option<Quote<'a>>,
+    pub(crate) application_name: Option<&'a str>,
+    pub(crate) media: Vec<Media>,
+    pub(crate) mentions: Vec<Mention<'a>>,
+    pub(crate) tags: Vec<&'a str>,
 }
 
-/// The author. `is_there` tells an empty object from none.
+/// The author.
 #[derive(Default)]
 pub(crate) struct Account<'a> {
-    pub(crate) is_there: bool,
-    pub(crate) id: Id<'a>,
-    pub(crate) acct: Text<'a>,
-    pub(crate) username: Text<'a>,
-    pub(crate) url: Text<'a>,
-    pub(crate) uri: Text<'a>,
-    pub(crate) note: Text<'a>,
-    pub(crate) created_at: Time,
-    pub(crate) bot: Flag,
-    pub(crate) followers: Count,
-    pub(crate) indexable: Flag,
-    pub(crate) noindex: Flag,
+    pub(crate) id: Option<Cow<'a, str>>,
+    pub(crate) acct: Option<&'a str>,
+    pub(crate) username: Option<&'a str>,
+    pub(crate) url: Option<&'a str>,
+    pub(crate) uri: Option<&'a str>,
+    pub(crate) note: Option<&'a str>,
+    pub(crate) created_at: Option<DateTime<Utc>>,
+    pub(crate) bot: Option<bool>,
+    pub(crate) followers: Option<i64>,
+    pub(crate) indexable: Option<bool>,
+    pub(crate) noindex: Option<bool>,
 }
 
-/// Mastodon's `{state, quoted_status}` or Akkoma's bare status.
-#[derive(Default)]
+/// A quoted post, with its uri where the server shows it.
 pub(crate) struct Quote<'a> {
-    pub(crate) is_there: bool,
-    pub(crate) uri: Text<'a>,
-    quoted_status: Quoted<'a>,
+    pub(crate) uri: Option<&'a str>,
 }
 
-impl<'a> Quote<'a> {
-    /// The quoted post's uri, where the server shows it.
-    pub(crate) fn quoted_uri(self) -> Option<Cow<'a, str>> {
-        self.quoted_status.uri.0.or(self.uri.0)
+/// An attachment.
+pub(crate) struct Media {
+    pub(crate) is_described: bool,
+}
+
+/// A mentioned account.
+pub(crate) struct Mention<'a> {
+    pub(crate) acct: Option<&'a str>,
+    pub(crate) url: Option<&'a str>,
+}
+
+impl Json {
+    /// Reads a JSON object.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Json, RejectedReason> {
+        if is_deeper(bytes, DEPTH_MAX) {
+            return Err(RejectedReason::TooDeep);
+        }
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        };
+        // Numbers stay as they are written until they are asked for: one beyond f64 costs only its field.
+        let mut json = sonic_rs::Deserializer::from_str(&text).utf8_lossy().use_rawnumber();
+        let value: Value = json.deserialize().map_err(|_| RejectedReason::NotJson)?;
+        json.end().map_err(|_| RejectedReason::NotJson)?;
+        value.is_object().then_some(Json(value)).ok_or(RejectedReason::NotJson)
+    }
+
+    /// The object as a status.
+    pub(crate) fn status(&self) -> Status<'_> {
+        let mut status = Status::default();
+        let Some(fields) = self.0.as_object() else { return status };
+        for (key, value) in fields {
+            match key {
+                "id" => status.id = id(value),
+                "uri" => status.uri = text(value),
+                "url" => status.url = text(value),
+                "created_at" => status.created_at = moment(value),
+                "edited_at" => status.edited_at = moment(value),
+                "account" => status.account = account(value),
+                "content" => status.content = text(value),
+                "spoiler_text" => status.spoiler_text = text(value),
+                "language" => status.language = text(value),
+                "visibility" => status.visibility = text(value),
+                "sensitive" => status.sensitive = value.as_bool(),
+                "favourites_count" => status.favourites = count(value),
+                "reblogs_count" => status.reblogs = count(value),
+                "replies_count" => status.replies = count(value),
+                "in_reply_to_id" => status.in_reply_to_id = id(value),
+                "in_reply_to_account_id" => status.in_reply_to_account_id = id(value),
+                // Whatever stands there, it is not the author's own post.
+                "reblog" => status.is_boost = !value.is_null() && value.as_bool() != Some(false),
+                "poll" => status.has_poll = value.is_object(),
+                "quote" => status.quote = quote(value),
+                "application" => status.application_name = text_field(value, "name"),
+                "media_attachments" => status.media = elements(value).map(media).collect(),
+                "mentions" => status.mentions = elements(value).map(mention).collect(),
+                "tags" => status.tags = elements(value).filter_map(|tag| text_field(tag, "name")).collect(),
+                _ => {}
+            }
+        }
+        status
     }
 }
 
-#[derive(Default)]
-struct Quoted<'a> {
-    uri: Text<'a>,
+fn account(value: &Value) -> Option<Account<'_>> {
+    let mut account = Account::default();
+    for (key, value) in value.as_object()? {
+        match key {
+            "id" => account.id = id(value),
+            "acct" => account.acct = text(value),
+            "username" => account.username = text(value),
+            "url" => account.url = text(value),
+            "uri" => account.uri = text(value),
+            "note" => account.note = text(value),
+            "created_at" => account.created_at = moment(value),
+            "bot" => account.bot = value.as_bool(),
+            "followers_count" => account.followers = count(value),
+            "indexable" => account.indexable = value.as_bool(),
+            "noindex" => account.noindex = value.as_bool(),
+            _ => {}
+        }
+    }
+    Some(account)
 }
 
-#[derive(Default)]
-pub(crate) struct Application<'a> {
-    pub(crate) name: Text<'a>,
+/// Mastodon's `{state, quoted_status}`, or Akkoma's bare status.
+fn quote(value: &Value) -> Option<Quote<'_>> {
+    let status = value.get("quoted_status").filter(|status| status.is_object()).unwrap_or(value);
+    value.is_object().then(|| Quote { uri: text_field(status, "uri") })
 }
 
-#[derive(Default)]
-pub(crate) struct Media {
-    pub(crate) description: Presence,
+fn media(value: &Value) -> Media {
+    Media { is_described: text_field(value, "description").is_some_and(|text| !text.trim().is_empty()) }
 }
 
-#[derive(Default)]
-pub(crate) struct Mention<'a> {
-    pub(crate) acct: Text<'a>,
-    pub(crate) url: Text<'a>,
+fn mention(value: &Value) -> Mention<'_> {
+    Mention { acct: text_field(value, "acct"), url: text_field(value, "url") }
 }
 
-#[derive(Default)]
-pub(crate) struct Tag<'a> {
-    pub(crate) name: Text<'a>,
+fn elements(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flat_map(|list| list.iter())
 }
 
-/// Text that is not empty.
-#[derive(Default)]
-pub(crate) struct Text<'a>(pub(crate) Option<Cow<'a, str>>);
+fn text_field<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    let (_, value) = value.as_object()?.iter().filter(|(name, _)| *name == key).last()?;
+    text(value)
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
 
 /// An opaque id: text, or a number as some servers have it.
-#[derive(Default)]
-pub(crate) struct Id<'a>(pub(crate) Option<Cow<'a, str>>);
-
-/// A moment as RFC 3339.
-#[derive(Default)]
-pub(crate) struct Time(pub(crate) Option<DateTime<Utc>>);
-
-#[derive(Default)]
-pub(crate) struct Flag(pub(crate) Option<bool>);
-
-/// A number that is not negative.
-#[derive(Default)]
-pub(crate) struct Count(pub(crate) Option<i64>);
-
-/// Whether anything is there: not null, not false, not the empty text.
-#[derive(Default)]
-pub(crate) struct Presence(pub(crate) bool);
-
-/// The elements of a list; one of the wrong type is an empty one.
-pub(crate) struct Many<T>(pub(crate) Vec<T>);
-
-impl<'a> Status<'a> {
-    /// Reads `json`.
-    pub(crate) fn from_json(json: &'a [u8]) -> Result<Status<'a>, NoStatus> {
-        if is_deeper(json, DEPTH_MAX) {
-            return Err(NoStatus::TooDeep);
-        }
-        let mut deserializer = sonic_rs::Deserializer::from_slice(json).utf8_lossy();
-        let Object(status) = deserializer.deserialize().map_err(|_| NoStatus::NotJson)?;
-        deserializer.end().map_err(|_| NoStatus::NotJson)?;
-        Ok(status)
+fn id(value: &Value) -> Option<Cow<'_, str>> {
+    match value.as_ref() {
+        ValueRef::String(id) if !id.is_empty() => Some(Cow::Borrowed(id)),
+        ValueRef::Number(id) => Some(Cow::Owned(id.to_string())),
+        _ => None,
     }
 }
 
-/// Whether lists and objects may lie deeper than `depth_max` within each other.
+fn moment(value: &Value) -> Option<DateTime<Utc>> {
+    value.as_str().and_then(time::from_rfc3339)
+}
+
+fn count(value: &Value) -> Option<i64> {
+    value.as_i64().filter(|count| *count >= 0)
+}
+
+/// Whether lists and objects lie deeper than `depth_max` within each other.
 fn is_deeper(json: &[u8], depth_max: usize) -> bool {
-    let opening = json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    // Few brackets cannot be deep. Sums of 8 bits within 255 bytes let the compiler count many bytes at once.
+    let brackets = |part: &[u8]| part.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{'))).sum::<u8>();
+    let opening: usize = json.chunks(255).map(|part| usize::from(brackets(part))).sum();
     opening > depth_max && depth(json) > depth_max
 }
 
@@ -172,254 +221,4 @@ fn depth(json: &[u8]) -> usize {
         }
     }
     deepest
-}
-
-/// What a JSON value of each type means to a field; nothing, if the field does not say.
-trait Lenient<'de>: Default {
-    fn from_text(_: Cow<'de, str>) -> Self {
-        Self::default()
-    }
-    fn from_integer(_: i128) -> Self {
-        Self::default()
-    }
-    fn from_float(_: f64) -> Self {
-        Self::default()
-    }
-    fn from_bool(_: bool) -> Self {
-        Self::default()
-    }
-    fn from_object<A: MapAccess<'de>>(mut fields: A) -> Result<Self, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Self::default())
-    }
-    fn from_list<A: SeqAccess<'de>>(mut elements: A) -> Result<Self, A::Error> {
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Self::default())
-    }
-}
-
-impl<'de> Lenient<'de> for Text<'de> {
-    fn from_text(text: Cow<'de, str>) -> Self {
-        Text(Some(text).filter(|text| !text.is_empty()))
-    }
-}
-
-impl<'de> Lenient<'de> for Id<'de> {
-    fn from_text(text: Cow<'de, str>) -> Self {
-        Id(Some(text).filter(|text| !text.is_empty()))
-    }
-    fn from_integer(number: i128) -> Self {
-        Id(Some(Cow::Owned(number.to_string())))
-    }
-}
-
-impl<'de> Lenient<'de> for Time {
-    fn from_text(text: Cow<'de, str>) -> Self {
-        Time(time::from_rfc3339(&text))
-    }
-}
-
-impl<'de> Lenient<'de> for Flag {
-    fn from_bool(flag: bool) -> Self {
-        Flag(Some(flag))
-    }
-}
-
-impl<'de> Lenient<'de> for Count {
-    fn from_integer(number: i128) -> Self {
-        Count(i64::try_from(number).ok().filter(|number| *number >= 0))
-    }
-}
-
-impl<'de> Lenient<'de> for Presence {
-    fn from_text(text: Cow<'de, str>) -> Self {
-        Presence(!text.trim().is_empty())
-    }
-    fn from_integer(_: i128) -> Self {
-        Presence(true)
-    }
-    fn from_float(_: f64) -> Self {
-        Presence(true)
-    }
-    fn from_bool(flag: bool) -> Self {
-        Presence(flag)
-    }
-    fn from_object<A: MapAccess<'de>>(mut fields: A) -> Result<Self, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Presence(true))
-    }
-    fn from_list<A: SeqAccess<'de>>(mut elements: A) -> Result<Self, A::Error> {
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Presence(true))
-    }
-}
-
-impl<T> Default for Many<T> {
-    fn default() -> Many<T> {
-        Many(Vec::new())
-    }
-}
-
-impl<'de, T: Lenient<'de>> Lenient<'de> for Many<T> {
-    fn from_list<A: SeqAccess<'de>>(mut elements: A) -> Result<Self, A::Error> {
-        let mut many = Vec::new();
-        while let Some(Field(element)) = elements.next_element()? {
-            many.push(element);
-        }
-        Ok(Many(many))
-    }
-}
-
-/// Gives a struct its `from_object`: JSON names beside the fields that take their values.
-macro_rules! object {
-    ($name:ident$(<$life:lifetime>)? { $($key:literal => $($field:ident).+,)* } $(is_there $is_there:ident)?) => {
-        impl<'de> Lenient<'de> for object!(@type $name $($life)?) {
-            fn from_object<A: MapAccess<'de>>(mut fields: A) -> Result<Self, A::Error> {
-                let mut object = Self::default();
-                $(object.$is_there = true;)?
-                while let Some(Key(key)) = fields.next_key()? {
-                    match &*key {
-                        $($key => {
-                            let Field(value) = fields.next_value()?;
-                            object.$($field).+ = value;
-                        })*
-                        _ => {
-                            let IgnoredAny = fields.next_value()?;
-                        }
-                    }
-                }
-                Ok(object)
-            }
-        }
-    };
-    (@type $name:ident $life:lifetime) => { $name<'de> };
-    (@type $name:ident) => { $name };
-}
-
-object!(Status<'a> {
-    "id" => id,
-    "uri" => uri,
-    "url" => url,
-    "created_at" => created_at,
-    "edited_at" => edited_at,
-    "account" => account,
-    "content" => content,
-    "spoiler_text" => spoiler_text,
-    "language" => language,
-    "visibility" => visibility,
-    "sensitive" => sensitive,
-    "favourites_count" => favourites,
-    "reblogs_count" => reblogs,
-    "replies_count" => replies,
-    "in_reply_to_id" => in_reply_to_id,
-    "in_reply_to_account_id" => in_reply_to_account_id,
-    "reblog" => reblog,
-    "poll" => poll,
-    "quote" => quote,
-    "application" => application,
-    "media_attachments" => media,
-    "mentions" => mentions,
-    "tags" => tags,
-});
-
-object!(Account<'a> {
-    "id" => id,
-    "acct" => acct,
-    "username" => username,
-    "url" => url,
-    "uri" => uri,
-    "note" => note,
-    "created_at" => created_at,
-    "bot" => bot,
-    "followers_count" => followers,
-    "indexable" => indexable,
-    "noindex" => noindex,
-} is_there is_there);
-
-object!(Quote<'a> {
-    "uri" => uri,
-    "quoted_status" => quoted_status,
-} is_there is_there);
-
-object!(Quoted<'a> { "uri" => uri, });
-object!(Application<'a> { "name" => name, });
-object!(Media { "description" => description, });
-object!(Mention<'a> { "acct" => acct, "url" => url, });
-object!(Tag<'a> { "name" => name, });
-
-/// A value of any type, as its field takes it.
-struct Field<T>(T);
-
-impl<'de, T: Lenient<'de>> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyType(PhantomData)).map(Field)
-    }
-}
-
-/// A value that must be an object.
-struct Object<T>(T);
-
-impl<'de, T: Lenient<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(AnyType(PhantomData)).map(Object)
-    }
-}
-
-struct AnyType<T>(PhantomData<T>);
-
-impl<'de, T: Lenient<'de>> Visitor<'de> for AnyType<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<T, E> {
-        Ok(T::from_text(Cow::Borrowed(text)))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<T, E> {
-        Ok(T::from_text(Cow::Owned(text.to_owned())))
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<T, E> {
-        Ok(T::from_integer(number.into()))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
-        Ok(T::from_integer(number.into()))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<T, E> {
-        Ok(T::from_float(number))
-    }
-    fn visit_bool<E>(self, flag: bool) -> Result<T, E> {
-        Ok(T::from_bool(flag))
-    }
-    fn visit_unit<E>(self) -> Result<T, E> {
-        Ok(T::default())
-    }
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
-        T::from_object(fields)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<T, A::Error> {
-        T::from_list(elements)
-    }
-}
-
-/// An object's key.
-struct Key<'de>(Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(key)))
-            }
-            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(key.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
-    }
 }

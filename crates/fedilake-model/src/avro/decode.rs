@@ -13,6 +13,7 @@ use arrow_avro::reader::{DecoderMode, ReaderBuilder};
 use arrow_avro::schema::{AvroSchema, Fingerprint, SchemaStore};
 use bytes::Bytes;
 
+use super::shape::Shape;
 use super::{KNOWN_SCHEMAS, header};
 use crate::schema;
 
@@ -52,7 +53,7 @@ pub enum DecodeError {
         /// Bytes of all the records.
         bytes: usize,
     },
-    /// Good records did not become a batch: a defect of this program.
+    /// Good records did not become a batch: a defect of this program. The decoder is of no more use.
     #[error("decode records: {0}")]
     Arrow(#[from] ArrowError),
 }
@@ -101,46 +102,22 @@ impl Decoder {
         if bytes >= BYTES_MAX {
             return Err(DecodeError::TooMany { bytes });
         }
-        let mut bodies = self.bodies(records)?;
-        let decoded = match self.decode_bodies(&bodies) {
-            Ok(decoded) => decoded,
-            Err(_) => {
-                self.reject_malformed(&mut bodies);
-                self.decode_bodies(&bodies)?
-            }
-        };
-        let rejected: Vec<Option<&'static str>> = bodies
-            .iter()
-            .map(|body| match body {
-                Body::Of { .. } => None,
-                Body::Rejected { reason } => Some(*reason),
-            })
-            .collect();
-        Ok(self.rows(records, decoded, &rejected)?)
+        let bodies = records.iter().map(|record| self.body(record)).collect::<Result<Vec<_>, _>>()?;
+        let decoded = self.decode_bodies(&bodies)?;
+        Ok(self.rows(records, &bodies, &decoded)?)
     }
 
-    fn bodies<'a>(&self, records: &'a [Encoded]) -> Result<Vec<Body<'a>>, DecodeError> {
-        let body = |record: &'a Encoded| {
-            let Some((fingerprint, bytes)) = header::split(&record.value) else {
-                return Ok(Body::Rejected { reason: "no_header" });
-            };
-            let Encoded { partition, offset, .. } = *record;
-            let unknown = DecodeError::UnknownSchema { fingerprint, partition, offset };
-            let writer = self.writers.iter().position(|writer| writer.fingerprint == fingerprint).ok_or(unknown)?;
-            Ok(Body::Of { writer, bytes })
+    fn body<'a>(&self, record: &'a Encoded) -> Result<Body<'a>, DecodeError> {
+        let Some((fingerprint, bytes)) = header::split(&record.value) else {
+            return Ok(Body::Rejected { reason: "no_header" });
         };
-        records.iter().map(body).collect()
-    }
-
-    /// Marks the bodies that do not decode on their own.
-    fn reject_malformed(&mut self, bodies: &mut [Body<'_>]) {
-        for body in bodies {
-            if let Body::Of { writer, bytes } = *body
-                && self.writers[writer].decode([bytes]).is_err()
-            {
-                *body = Body::Rejected { reason: "malformed" };
-            }
+        let Encoded { partition, offset, .. } = *record;
+        let writer = self.writers.iter().position(|writer| writer.fingerprint == fingerprint);
+        let writer = writer.ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })?;
+        if !self.writers[writer].shape.fits(bytes) {
+            return Ok(Body::Rejected { reason: "malformed" });
         }
+        Ok(Body::Of { writer, bytes })
     }
 
     /// A row for each body, in order.
@@ -175,12 +152,7 @@ impl Decoder {
     }
 
     /// The decoded columns and those that the log adds.
-    fn rows(
-        &self,
-        records: &[Encoded],
-        decoded: RecordBatch,
-        rejected: &[Option<&'static str>],
-    ) -> Result<RecordBatch, ArrowError> {
+    fn rows(&self, records: &[Encoded], bodies: &[Body<'_>], decoded: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let columns = self.table.fields().iter().map(|field| -> Result<ArrayRef, ArrowError> {
             Ok(match field.name().as_str() {
                 "appended_at" => {
@@ -195,10 +167,10 @@ impl Decoder {
                 "log_offset" => Arc::new(Int64Array::from_iter_values(
                     records.iter().map(|record| i64::try_from(record.offset).expect("an offset is below 2^63")),
                 )),
-                "rejected_reason" => Arc::new(rejected.iter().collect::<StringArray>()),
+                "rejected_reason" => Arc::new(bodies.iter().map(Body::rejected).collect::<StringArray>()),
                 "rejected_bytes" => {
-                    let bytes = records.iter().zip(rejected);
-                    let bytes = bytes.map(|(record, reason)| reason.map(|_| record.value.as_ref()));
+                    let records = records.iter().zip(bodies);
+                    let bytes = records.map(|(record, body)| body.rejected().map(|_| record.value.as_ref()));
                     Arc::new(bytes.collect::<BinaryArray>())
                 }
                 name => decoded
@@ -218,30 +190,37 @@ enum Body<'a> {
     Rejected { reason: &'static str },
 }
 
+impl Body<'_> {
+    fn rejected(&self) -> Option<&'static str> {
+        match self {
+            Body::Of { .. } => None,
+            Body::Rejected { reason } => Some(reason),
+        }
+    }
+}
+
 /// A known schema and the decoder of its records into the current one.
 #[derive(Debug)]
 struct Writer {
     fingerprint: u64,
-    schema: String,
-    reader: String,
+    shape: Shape,
     decoder: arrow_avro::reader::Decoder,
 }
 
 impl Writer {
     fn new(schema: &str, reader: &str) -> Writer {
         let fingerprint = header::fingerprint(schema);
+        let shape = Shape::of(schema).expect("a known schema has the types of our columns");
         let decoder = decoder(fingerprint, schema, reader).expect("every known schema resolves to the current one");
-        Writer { fingerprint, schema: schema.to_owned(), reader: reader.to_owned(), decoder }
+        Writer { fingerprint, shape, decoder }
     }
 
-    /// A row for each of `bodies`; an error if any of them is not exactly one record.
+    /// A row for each of `bodies`, which all fit the shape.
     fn decode<'a>(&mut self, bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<RecordBatch, ArrowError> {
-        let batch = decode(&mut self.decoder, bodies);
-        if batch.is_err() {
-            // A failed decoder keeps half of a row in some columns.
-            self.decoder = decoder(self.fingerprint, &self.schema, &self.reader)?;
+        for body in bodies {
+            self.decoder.decode(body)?;
         }
-        batch
+        Ok(self.decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(self.decoder.schema())))
     }
 }
 
@@ -256,17 +235,4 @@ fn decoder(fingerprint: u64, schema: &str, reader: &str) -> Result<arrow_avro::r
         .with_tz(Tz::Utc)
         .with_batch_size(usize::MAX)
         .build_decoder()
-}
-
-fn decode<'a>(
-    decoder: &mut arrow_avro::reader::Decoder,
-    bodies: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<RecordBatch, ArrowError> {
-    for body in bodies {
-        let length = decoder.decode(body)?;
-        if length != body.len() {
-            return Err(ArrowError::ParseError("bytes behind the record".to_owned()));
-        }
-    }
-    Ok(decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(decoder.schema())))
 }

@@ -1,12 +1,14 @@
 //! Events → records → rows.
 
-use std::sync::LazyLock;
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
-use fedilake_model::avro::{DecodeError, Decoder, Encoded, Encoder};
+use fedilake_model::avro::{DecodeError, Decoder, Encoded, Encoder, KNOWN_SCHEMAS};
 use fedilake_model::{FrameKind, PostEvent, rows, schema};
 use proptest::prelude::*;
 
@@ -100,6 +102,48 @@ fn rows_carry_where_the_log_has_them() {
     assert_eq!(rows.column_by_name("log_offset").unwrap().as_primitive::<Int64Type>().values(), &[100, 101, 102]);
     let appended = rows.column_by_name("appended_at").unwrap().as_primitive::<TimestampMillisecondType>();
     assert_eq!(appended.values(), &[1000, 1001, 1002]);
+}
+
+/// Every value that is not null, a line each.
+fn text(rows: &RecordBatch) -> String {
+    let mut text = String::new();
+    for row in 0..rows.num_rows() {
+        for (field, column) in rows.schema().fields().iter().zip(rows.columns()).filter(|(_, c)| c.is_valid(row)) {
+            // Arrow writes a time of a named zone only with a library of zones.
+            let column = match column.as_primitive_opt::<TimestampMillisecondType>() {
+                Some(times) => Arc::new(times.clone().with_timezone_opt(None::<&str>)),
+                None => column.clone(),
+            };
+            let value = array_value_to_string(&column, row).unwrap();
+            writeln!(text, "{} {}: {value:?}", row + 1, field.name()).unwrap();
+        }
+    }
+    text
+}
+
+/// `fixtures/records/N.hex` holds what version N of the schema wrote, a record a line. It is written once and then kept:
+/// with `FEDILAKE_BLESS` for a version that has none yet.
+#[test]
+fn records_of_every_version_are_still_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/records");
+    for version in 1..=KNOWN_SCHEMAS.len() {
+        let path = format!("{folder}/{version}.hex");
+        if std::env::var_os("FEDILAKE_BLESS").is_some() && !std::fs::exists(&path).unwrap() {
+            let json = api::whole_status().to_string();
+            let frames =
+                [(FrameKind::Update, json.clone()), (FrameKind::StatusUpdate, json), (FrameKind::Delete, "1".into())];
+            let events = frames.map(|(kind, data)| api::translate(kind, data).unwrap());
+            let records = Encoder::new().encode(&events);
+            let hex = |record: Bytes| record.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(&path, records.into_iter().map(hex).collect::<String>()).unwrap();
+        }
+        let fixture = std::fs::read_to_string(&path).unwrap();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        let rows = decode(fixture.lines().map(|line| line.as_bytes().chunks(2).map(byte).collect::<Vec<_>>().into()));
+        assert!(reasons(&rows).iter().all(Option::is_none), "version {version}");
+        insta::assert_snapshot!(format!("records_of_version_{version}"), text(&rows));
+    }
 }
 
 #[test]

@@ -62,7 +62,6 @@ where
     positions::a_partition_that_is_not_there_is_refused(make().await).await;
     positions::releasing_forgets_nothing_above(make().await).await;
     positions::what_is_released_is_refused_or_still_there(make().await).await;
-    positions::releasing_beyond_the_end_is_refused(make().await).await;
 
     bookmarks::a_bookmark_is_what_was_saved_last(make().await).await;
     bookmarks::bookmarks_do_not_disturb_each_other(make().await).await;

@@ -11,7 +11,7 @@ pub(super) async fn bounds_enclose_what_is_there(subject: impl Subject) {
         assert_eq!(bounds.start, bounds.end, "an empty partition ends where it starts");
     }
     append(&*subject.writer(), records(0, 200)).await;
-    witness.read_from_start(200).await;
+    witness.read(200).await;
     for record in witness.seen.clone() {
         let bounds = witness.bounds(record.partition).await;
         assert!(bounds.start <= record.offset && record.offset < bounds.end);
@@ -21,7 +21,7 @@ pub(super) async fn bounds_enclose_what_is_there(subject: impl Subject) {
 pub(super) async fn a_seek_decides_what_comes_next(subject: impl Subject) {
     append(&*subject.writer(), records(0, 400)).await;
     let mut witness = Witness::assigned(subject.reader().await).await;
-    let all = witness.read_from_start(400).await.to_vec();
+    let all = witness.read(400).await.to_vec();
     let partition = all[0].partition;
     let of_partition = only(&all, partition);
     let last = of_partition.len() - 1;
@@ -43,7 +43,7 @@ pub(super) async fn a_seek_decides_what_comes_next(subject: impl Subject) {
 pub(super) async fn a_seek_beyond_the_end_is_refused(subject: impl Subject) {
     append(&*subject.writer(), records(0, 10)).await;
     let mut witness = Witness::assigned(subject.reader().await).await;
-    let all = witness.read_from_start(10).await.to_vec();
+    let all = witness.read(10).await.to_vec();
     let partition = all[0].partition;
     let of_partition = only(&all, partition);
     let end = witness.bounds(partition).await.end;
@@ -88,7 +88,7 @@ pub(super) async fn a_partition_that_is_not_there_is_refused(subject: impl Subje
 pub(super) async fn releasing_forgets_nothing_above(subject: impl Subject) {
     append(&*subject.writer(), records(0, 1_000)).await;
     let mut witness = Witness::assigned(subject.reader().await).await;
-    let all = witness.read_from_start(1_000).await.to_vec();
+    let all = witness.read(1_000).await.to_vec();
     let partition = all[0].partition;
     let of_partition = only(&all, partition);
     let mut released = Offset(0);
@@ -110,7 +110,7 @@ pub(super) async fn releasing_forgets_nothing_above(subject: impl Subject) {
 pub(super) async fn what_is_released_is_refused_or_still_there(subject: impl Subject) {
     append(&*subject.writer(), records(0, 1_000)).await;
     let mut witness = Witness::assigned(subject.reader().await).await;
-    let all = witness.read_from_start(1_000).await.to_vec();
+    let all = witness.read(1_000).await.to_vec();
     let partition = all[0].partition;
     let of_partition = only(&all, partition);
     let first = of_partition[0].offset;
@@ -131,16 +131,6 @@ pub(super) async fn what_is_released_is_refused_or_still_there(subject: impl Sub
     }
     let kept: Vec<_> = of_partition.iter().filter(|record| record.offset >= start).cloned().collect();
     assert_eq!(witness.read(kept.len()).await, kept);
-}
-
-pub(super) async fn releasing_beyond_the_end_is_refused(subject: impl Subject) {
-    append(&*subject.writer(), records(0, 10)).await;
-    let mut witness = Witness::assigned(subject.reader().await).await;
-    let partition = *witness.assigned.first().expect("one is assigned");
-    let end = witness.bounds(partition).await.end;
-    let refused = witness.release(partition, end.next()).await.expect_err("beyond the end");
-    assert!(matches!(refused, LogError::BeyondEnd { wanted, .. } if wanted == end.next()));
-    witness.read_from_start(10).await;
 }
 
 fn only(records: &[Record], partition: Partition) -> Vec<Record> {

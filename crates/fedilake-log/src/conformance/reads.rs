@@ -13,18 +13,13 @@ pub(super) async fn nothing_comes_before_the_first_seek(subject: impl Subject) {
     witness.hears_nothing().await;
     append(&*subject.writer(), records(50, 50)).await;
     witness.hears_nothing().await;
-    witness.read_from_start(100).await;
+    witness.read(100).await;
 }
 
 pub(super) async fn next_waits_for_records(subject: impl Subject) {
     let mut witness = Witness::assigned(subject.reader().await).await;
-    witness.read_from_start(0).await;
+    witness.take_positions().await;
     witness.hears_nothing().await;
-    let partitions = witness.assigned.clone();
-    for partition in partitions {
-        let end = witness.bounds(partition).await.end;
-        witness.seek(partition, end).await.expect("seek to the end");
-    }
     let writer = subject.writer();
     tokio::join!(append(&*writer, vec![record("a", 0)]), witness.read(1));
     tokio::join!(append(&*writer, vec![record("a", 1)]), witness.read(2));
@@ -34,7 +29,6 @@ pub(super) async fn next_waits_for_records(subject: impl Subject) {
 pub(super) async fn a_dropped_next_loses_nothing(subject: impl Subject) {
     const COUNT: usize = 3_000;
     let mut witness = Witness::assigned(subject.reader().await).await;
-    witness.read_from_start(0).await;
     let writer = subject.writer();
     let appends = async {
         for first in (0..COUNT).step_by(100) {
@@ -44,6 +38,7 @@ pub(super) async fn a_dropped_next_loses_nothing(subject: impl Subject) {
     let impatient = async {
         let mut wait = (0..).map(|nth| Duration::from_micros(nth * 37 % 400));
         while witness.seen.len() < COUNT {
+            witness.take_positions().await;
             let wait = wait.next().expect("endless");
             if let Ok(event) = timeout(wait, witness.reader.next()).await {
                 witness.note(event.expect("next"));
@@ -58,10 +53,10 @@ pub(super) async fn readers_are_independent(subject: impl Subject) {
     append(&*subject.writer(), records(0, 500)).await;
     let mut first = Witness::assigned(subject.reader().await).await;
     let mut second = Witness::assigned(subject.reader().await).await;
-    first.read_from_start(500).await;
+    first.read(500).await;
     append(&*subject.writer(), records(500, 500)).await;
     let third = read_all(subject.reader().await, 1_000).await;
-    second.read_from_start(1_000).await;
+    second.read(1_000).await;
     first.read(1_000).await;
     let expected = appended_by_key(&records(0, 1_000));
     for seen in [&first.seen, &second.seen, &third] {
@@ -78,6 +73,6 @@ pub(super) async fn a_reader_follows_a_writer(subject: impl Subject) {
             append(&*writer, records(first, 10)).await;
         }
     };
-    tokio::join!(appends, witness.read_from_start(COUNT));
+    tokio::join!(appends, witness.read(COUNT));
     assert_eq!(by_key(&witness.seen), appended_by_key(&records(0, COUNT)));
 }

@@ -34,12 +34,14 @@ pub(super) struct Witness {
     pub(super) assigned: BTreeSet<Partition>,
     /// Records in the order in which they came.
     pub(super) seen: Vec<Record>,
+    /// Those of the assigned partitions that have a position.
+    sought: BTreeSet<Partition>,
 }
 
 impl Witness {
     /// A reader that has been assigned at least one partition, and has no position anywhere.
     pub(super) async fn assigned(reader: Box<dyn LogReader>) -> Witness {
-        let mut witness = Witness { reader, assigned: BTreeSet::new(), seen: Vec::new() };
+        let mut witness = Witness { reader, assigned: BTreeSet::new(), seen: Vec::new(), sought: BTreeSet::new() };
         while witness.assigned.is_empty() {
             witness.step().await;
         }
@@ -52,6 +54,31 @@ impl Witness {
         self.note(event);
     }
 
+    /// Gives every assigned partition without a position one: after the last record seen of it, or its start.
+    pub(super) async fn take_positions(&mut self) {
+        for partition in self.assigned.clone() {
+            if !self.sought.contains(&partition) {
+                let last = self.seen.iter().rev().find(|record| record.partition == partition);
+                let from = match last.map(|record| record.offset.next()) {
+                    Some(next) => next,
+                    None => self.bounds(partition).await.start,
+                };
+                self.seek(partition, from).await.expect("seek");
+            }
+        }
+    }
+
+    /// Reads every partition, those that are assigned later too, until `count` records have been seen.
+    pub(super) async fn read(&mut self, count: usize) -> &[Record] {
+        self.take_positions().await;
+        while self.seen.len() < count {
+            self.step().await;
+            self.take_positions().await;
+        }
+        assert_eq!(self.seen.len(), count, "more records were read than appended");
+        &self.seen
+    }
+
     pub(super) fn note(&mut self, event: LogEvent) {
         match event {
             LogEvent::Assigned(partition) => {
@@ -59,6 +86,7 @@ impl Witness {
             }
             LogEvent::Revoked(partition) => {
                 assert!(self.assigned.remove(&partition), "partition {partition} was revoked without being assigned");
+                self.sought.remove(&partition);
             }
             LogEvent::Records(records) => {
                 assert!(!records.is_empty(), "records are never empty");
@@ -68,33 +96,6 @@ impl Witness {
                 self.seen.extend(records);
             }
         }
-    }
-
-    /// Seeks every partition to its start, those that come later too, until `count` records have been seen.
-    pub(super) async fn read_from_start(&mut self, count: usize) -> &[Record] {
-        let mut sought = BTreeSet::new();
-        loop {
-            for partition in self.assigned.clone() {
-                if sought.insert(partition) {
-                    let start = self.bounds(partition).await.start;
-                    self.seek(partition, start).await.expect("seek to the start");
-                }
-            }
-            if self.seen.len() >= count {
-                assert_eq!(self.seen.len(), count, "more records were read than appended");
-                return &self.seen;
-            }
-            self.step().await;
-        }
-    }
-
-    /// Steps until `count` records have been seen.
-    pub(super) async fn read(&mut self, count: usize) -> &[Record] {
-        while self.seen.len() < count {
-            self.step().await;
-        }
-        assert_eq!(self.seen.len(), count, "more records were read than appended");
-        &self.seen
     }
 
     /// Asserts that no records come.
@@ -107,7 +108,9 @@ impl Witness {
     }
 
     pub(super) async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
-        timeout(PATIENCE, self.reader.seek(partition, offset)).await.expect("a seek returns")
+        timeout(PATIENCE, self.reader.seek(partition, offset)).await.expect("a seek returns")?;
+        self.sought.insert(partition);
+        Ok(())
     }
 
     pub(super) async fn bounds(&mut self, partition: Partition) -> Bounds {
@@ -124,7 +127,7 @@ impl Witness {
 /// All records of a fresh reader, from the start on.
 pub(super) async fn read_all(reader: Box<dyn LogReader>, count: usize) -> Vec<Record> {
     let mut witness = Witness::assigned(reader).await;
-    witness.read_from_start(count).await;
+    witness.read(count).await;
     witness.seen
 }
 

@@ -28,10 +28,21 @@ const TABLE_BLOCK_BYTES: u32 = 32 << 10;
 
 /// A log's folder, locked, with an open store in it.
 pub(super) struct Setup {
-    pub(super) lock: File,
+    pub(super) lock: Lock,
     pub(super) database: Database,
     pub(super) blocks: Keyspace,
     pub(super) state: Keyspace,
+}
+
+/// The operating system's lock on a log. Given back on drop, and not only by closing the file: a process that was just
+/// forked holds the same open file until it executes its own program.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is what remains to be done if this fails.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Locks `folder`, creates the log in it if there is none, and opens it.
@@ -46,8 +57,8 @@ pub(super) fn open(folder: &Path) -> Result<Setup, LogError> {
     Ok(Setup { lock, database, blocks, state })
 }
 
-/// Takes the operating system's lock on the log; it goes with the process.
-fn lock(folder: &Path) -> Result<File, LogError> {
+/// Takes the lock; it goes with the process at the latest.
+fn lock(folder: &Path) -> Result<Lock, LogError> {
     let path = folder.join(LOCK_FILE);
     let file = OpenOptions::new()
         .write(true)
@@ -56,7 +67,7 @@ fn lock(folder: &Path) -> Result<File, LogError> {
         .open(&path)
         .map_err(|error| storage("lock", &path, error))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(LogError::InUse { at: folder.display().to_string() }),
         Err(TryLockError::Error(error)) => Err(storage("lock", &path, error)),
     }

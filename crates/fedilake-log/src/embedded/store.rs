@@ -15,7 +15,7 @@ use fjall::{AbstractTree, Database, Keyspace, OwnedWriteBatch, PersistMode};
 use super::block::{Block, BlockKey};
 use super::fault::{from_fjall, journals};
 use super::layout::TRIMMED_KEY;
-use super::setup::{self, END_MARK_FILE, STORE_FOLDER, Setup};
+use super::setup::{self, END_MARK_FILE, Lock, STORE_FOLDER, Setup};
 use crate::{LogError, Offset, Record};
 
 const PROBE_FILE: &str = "probe";
@@ -49,7 +49,7 @@ pub(super) struct Store {
     folder: PathBuf,
     sizes: Sizes,
     // Last, so that the lock outlives the database.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Store {

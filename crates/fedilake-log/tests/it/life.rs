@@ -41,3 +41,32 @@ async fn a_folder_holds_one_open_log() {
     drop(log);
     EmbeddedLog::open(folder.path()).unwrap();
 }
+
+#[tokio::test]
+async fn what_is_not_there_cannot_be_released() {
+    let folder = tempdir().unwrap();
+    let log = EmbeddedLog::open(folder.path()).unwrap();
+    log.append(records(&["a", "b"])).await.unwrap();
+    let refused = log.reader().release(Partition(0), Offset(3)).await.unwrap_err();
+    assert_eq!(refused, LogError::BeyondEnd { partition: Partition(0), wanted: Offset(3), end: Offset(2) });
+    assert_eq!(log.bounds(), Bounds { start: Offset(0), end: Offset(2) });
+}
+
+#[tokio::test]
+async fn a_reader_outlives_its_log() {
+    let folder = tempdir().unwrap();
+    let log = EmbeddedLog::open(folder.path()).unwrap();
+    log.append(records(&["a"])).await.unwrap();
+    let mut reader = log.reader();
+    drop(log);
+    reader.next().await.unwrap();
+    reader.seek(Partition(0), Offset(0)).await.unwrap();
+    let LogEvent::Records(read) = reader.next().await.unwrap() else { panic!("records were expected") };
+    assert_eq!(read.len(), 1);
+    assert_eq!(reader.release(Partition(0), Offset(1)).await, Err(LogError::Closed));
+
+    let folder_is_held = EmbeddedLog::open(folder.path()).map(|_| ());
+    assert!(matches!(folder_is_held, Err(LogError::InUse { .. })));
+    drop(reader);
+    EmbeddedLog::open(folder.path()).unwrap();
+}

@@ -38,6 +38,7 @@ pub struct Lake {
     rebuilt: bool,
     pub(crate) writer: Mutex<Connection>,
     outside: Mutex<Option<Connection>>,
+    counter: Mutex<Connection>,
     readers: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
 }
@@ -60,7 +61,10 @@ impl Lake {
             Err(error) if existed && is_unreadable(&message(&error)) => (recreate(path, &options)?, true),
             Err(error) => return Err(refused(path, &error)),
         };
-        writer.execute_batch("set lock_configuration = true")?;
+        let counter = writer.try_clone()?;
+        // Authors are numbered without holes, so they can be counted by a table instead of a hash: five times as fast.
+        // Other queries, which group by several columns, would pay for large tables.
+        counter.execute_batch("set perfect_ht_threshold = 24; set lock_configuration = true")?;
         let readers = Mutex::new(writer.try_clone()?);
         Ok(Lake {
             path: path.to_owned(),
@@ -68,6 +72,7 @@ impl Lake {
             rebuilt,
             writer: Mutex::new(writer),
             outside: Mutex::default(),
+            counter: Mutex::new(counter),
             readers,
             idle: Mutex::default(),
         })
@@ -120,6 +125,11 @@ impl Lake {
         let answer = ask(&connection);
         lock(&self.idle).push(connection);
         answer
+    }
+
+    /// Lends the one connection that counts distinct authors fast.
+    pub(crate) fn count<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, LakeError>) -> Result<T, LakeError> {
+        ask(&lock(&self.counter))
     }
 
     /// The files' side: an in-memory DuckDB that may open them, made when first needed.

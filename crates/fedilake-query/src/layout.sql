@@ -35,37 +35,32 @@ create table post (
     first_offset bigint,
     -- the winning version
     edited_at timestamptz,
-    seen_at timestamptz,
+    seen_at timestamptz,          -- null: observed_at
     stream integer,
     log_offset bigint,
-    content_hash ubigint,         -- of the columns below `counts`: an equal one saves rewriting them
-    -- counts, as the winning version's server knows them
+    content_hash ubigint,         -- of what is content, not a count: an equal one saves rewriting the row
     favourites integer,
     reblogs integer,
     replies integer,
     author_followers bigint,
-    appended_at timestamptz,
-    -- content
     uri varchar using compression zstd,
     url varchar using compression zstd,         -- null: made from uri as Mastodon does; empty: not given
     text varchar using compression zstd,
     spoiler_text varchar,
     words integer,
-    tags varchar[],
-    mentions varchar[],
-    links varchar[],
+    tags varchar,                 -- lists are joined by the unit separator, chr(31)
+    mentions varchar,
+    links varchar,
     media integer,
     media_described integer,
     poll boolean,
     in_reply_to varchar,
     quote_uri varchar,
-    visibility varchar,
     sensitive boolean,
-    author_created_at timestamptz,
     author_indexable boolean
 );
 
--- One row for each (server, id, post) that was seen.
+-- Further sightings of visible posts, one row for each (server, id, post): the first one is in `post`.
 create table sighting (server integer, native bigint, native_text varchar, post bigint, observed_at timestamptz);
 
 -- Every delete, also of posts that never came, and what they hide.

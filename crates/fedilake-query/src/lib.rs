@@ -24,6 +24,7 @@ mod seal;
 mod source;
 pub mod sql;
 pub mod take;
+mod topic;
 pub mod views;
 
 pub use error::LakeError;

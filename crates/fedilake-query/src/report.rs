@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::scope::Scope;
 use crate::views::literal;
-use crate::{Filter, Lake, LakeError, Rows, layout, rows};
+use crate::{Filter, Lake, LakeError, Rows, layout, rows, topic};
 
 /// A question of the talk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,11 @@ impl Report {
 impl Lake {
     /// Answers a report over the posts of `filter`, from one snapshot of the lake.
     pub fn report(&self, report: &Report, filter: &Filter) -> Result<Rows, LakeError> {
-        self.read(|connection| {
+        let lend = |ask: &mut dyn FnMut(&duckdb::Connection) -> Result<Rows, LakeError>| match report {
+            Report::Statistics => self.count(ask),
+            _ => self.read(ask),
+        };
+        lend(&mut |connection| {
             connection.execute_batch("begin transaction read only")?;
             let answer = Scope::new(connection, filter).and_then(|scope| answer(connection, report, &scope));
             connection.execute_batch("rollback")?;
@@ -95,18 +99,22 @@ fn answer(connection: &duckdb::Connection, report: &Report, scope: &Scope) -> Re
         Report::Hours => query(include_str!("reports/hours.sql")),
         Report::Languages => query(include_str!("reports/languages.sql")),
         Report::Lengths => query(include_str!("reports/lengths.sql")),
-        Report::Topics { words } => query(&topics(words)),
+        Report::Topics { words } => rows::query(connection, &topics(words, scope)),
     }
 }
 
-fn topics(words: &[String]) -> String {
+fn topics(words: &[String], scope: &Scope) -> String {
     let followed = layout::FOLLOWED.map(str::to_owned);
     let words = if words.is_empty() { &followed[..] } else { words };
     let hits: Vec<_> = words
         .iter()
         .map(|word| {
-            let word = literal(word);
-            format!("select day, {word} as word from {{posts}} where contains(lower(text), lower({word}))")
+            let label = literal(word);
+            let followed = layout::FOLLOWED.iter().position(|followed| followed.eq_ignore_ascii_case(word));
+            match followed {
+                Some(topic) => format!("select day, {label} as word from {}", scope.hits(topic as i32)),
+                None => format!("select day, {label} as word from {} where {}", scope.posts(), topic::mentions(word)),
+            }
         })
         .collect();
     include_str!("reports/topics.sql").replace("{hits}", &hits.join(" union all "))

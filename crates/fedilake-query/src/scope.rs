@@ -83,11 +83,17 @@ impl Scope {
         self.post_where(&self.times)
     }
 
-    /// day, author, origin, bot, posts, characters, characters_min, characters_max; a (day, author) may come more than
-    /// once.
+    /// day, author, origin, bot, posts, characters, characters_min, characters_max; one row a (day, author, bot).
     pub(crate) fn authors(&self) -> String {
-        let relation = if self.language.is_some() { AUTHORS_OF_LANGUAGE } else { AUTHORS };
-        self.relation(&relation, self.server.is_none())
+        if self.language.is_none() {
+            return self.relation(&AUTHORS, self.server.is_none());
+        }
+        format!(
+            "(select day, author, origin, bot, sum(posts) as posts, sum(characters) as characters, \
+            min(characters_min) as characters_min, max(characters_max) as characters_max \
+            from {} group by day, author, origin, bot)",
+            self.relation(&AUTHORS_OF_LANGUAGE, self.server.is_none())
+        )
     }
 
     /// day, hour, language, app, bot, posts.
@@ -98,6 +104,17 @@ impl Scope {
     /// day, language, bot, characters, posts.
     pub(crate) fn lengths(&self) -> String {
         self.relation(&LENGTHS, self.server.is_none() && self.origin.is_none())
+    }
+
+    /// The posts that mention a followed word: `topic_hit`'s rows.
+    pub(crate) fn hits(&self, topic: i32) -> String {
+        let mut all = vec![format!("topic = {topic}")];
+        all.extend(self.times.iter().cloned());
+        all.extend([&self.bot, &self.origin, &self.language].into_iter().flatten().cloned());
+        if self.server.is_some() {
+            all.push(format!("post in (select id from {})", self.posts()));
+        }
+        format!("(select * from topic_hit where {})", all.join(" and "))
     }
 
     /// Which days the filter takes whole and sealed, and which in part or open.

@@ -41,6 +41,6 @@ fn ripe(writer: &Connection, days_max: usize) -> Result<Vec<i32>, LakeError> {
         where not sealed and day < (select floor(epoch_ms(max(observed_at)) / 86400000) from post) \
         order by day limit ?";
     let mut statement = writer.prepare(sql)?;
-    let days = statement.query_map([days_max as i64], |row| row.get(0))?;
+    let days = statement.query_map([days_max.min(i64::MAX as usize) as i64], |row| row.get(0))?;
     Ok(days.collect::<Result<_, _>>()?)
 }

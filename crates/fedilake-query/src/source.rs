@@ -8,7 +8,7 @@ use duckdb::arrow::array::RecordBatch;
 
 use crate::error::message;
 use crate::take::Reading;
-use crate::{LakeError, layout, views};
+use crate::{LakeError, layout, topic, views};
 
 /// Sends the rows of one reading, in batches as DuckDB makes them and as merge/stage.sql expects them. Stops early
 /// when nobody listens.
@@ -29,12 +29,13 @@ fn stream(outside: &Connection, sql: &str, rows: &SyncSender<RecordBatch>) -> du
 }
 
 fn sql(reading: &Reading) -> String {
-    let topics = layout::FOLLOWED
+    let bits = layout::FOLLOWED
         .iter()
         .enumerate()
-        .map(|(id, word)| format!("(contains(lower_text, {})::uinteger << {id})", views::literal(word)))
+        .map(|(id, word)| format!("(({})::uinteger << {id})", topic::mentions(word)))
         .collect::<Vec<_>>()
         .join(" | ");
+    let topics = format!("case when {} then {bits} else 0 end", topic::mentions_any(&layout::FOLLOWED));
     include_str!("source.sql")
         .replace("{stream}", &reading.stream.to_string())
         .replace("{from}", &reading.from.to_string())

@@ -29,13 +29,12 @@ select
     edited_at,
     hash(
         created_at, author, author_domain, author_bot, language, url, text, spoiler_text, characters, words, tags, mentions,
-        links, media, media_described, poll, in_reply_to, quote_uri, visibility, sensitive, author_created_at, author_indexable
+        links, media, media_described, poll, in_reply_to, quote_uri, sensitive, author_indexable
     ) as content_hash,
     favourites,
     reblogs,
     replies,
     author_followers,
-    appended_at,
     uri,
     case
         when url is null then ''
@@ -45,20 +44,18 @@ select
     {topics}::uinteger as topics,
     spoiler_text,
     words,
-    tags,
-    mentions,
-    links,
+    array_to_string(tags, chr(31)) as tags,
+    array_to_string(mentions, chr(31)) as mentions,
+    array_to_string(links, chr(31)) as links,
     media,
     media_described,
     poll,
     in_reply_to,
     quote_uri,
-    visibility,
     sensitive,
-    author_created_at,
     author_indexable
 from (
-    select *, try_cast(id as bigint) as id_number, lower(text) as lower_text
+    select *, try_cast(id as bigint) as id_number
     from (
         {columns}
         union all by name

@@ -227,7 +227,7 @@ fn merge(writer: &Connection) -> Result<(), LakeError> {
         writer.execute_batch(include_str!("merge/rewrite.sql"))?;
     }
     writer.execute_batch(include_str!("merge/insert.sql"))?;
-    if any("from seen where not new")? {
+    if any("from repeated")? || any("from known")? {
         writer.execute_batch(include_str!("merge/sight.sql"))?;
     }
     Ok(())

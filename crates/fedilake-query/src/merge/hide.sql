@@ -12,6 +12,12 @@ from (
     select post.uri_hash
     from stage
     join server on server.name = stage.server
+    join post on post.server = server.id and post.native = stage.native
+    where stage.kind = 1
+    union all
+    select post.uri_hash
+    from stage
+    join server on server.name = stage.server
     join sighting on sighting.server = server.id and sighting.native = stage.native
     join post on post.id = sighting.post
     where stage.kind = 1

@@ -3,11 +3,10 @@ select
     change.id, stage.uri_hash, stage.created_at, stage.day, stage.hour, author.id, author.origin, language.id, app.id,
     stage.bot, stage.characters,
     change.server, change.native, change.native_text, change.observed_at, change.first_stream, change.first_offset,
-    stage.edited_at, stage.observed_at, stage.stream, stage.log_offset, stage.content_hash,
-    stage.favourites, stage.reblogs, stage.replies, stage.author_followers, stage.appended_at,
+    stage.edited_at, nullif(stage.observed_at, change.observed_at), stage.stream, stage.log_offset, stage.content_hash,
+    stage.favourites, stage.reblogs, stage.replies, stage.author_followers,
     stage.uri, stage.url, stage.text, stage.spoiler_text, stage.words, stage.tags, stage.mentions, stage.links, stage.media,
-    stage.media_described, stage.poll, stage.in_reply_to, stage.quote_uri, stage.visibility, stage.sensitive,
-    stage.author_created_at, stage.author_indexable
+    stage.media_described, stage.poll, stage.in_reply_to, stage.quote_uri, stage.sensitive, stage.author_indexable
 from stage
 join change on change.r = stage.rowid
 join author on author.hash = stage.author_hash
@@ -25,13 +24,3 @@ join topic on (stage.topics >> topic.id) & 1 = 1
 join author on author.hash = stage.author_hash
 left join language on language.name = stage.language
 where stage.topics <> 0 and change.what in ('insert', 'rewrite');
-
--- Who showed which post under which id.
-create or replace temp table seen as
-select live.server, live.native, any_value(live.native_text) as native_text, change.id as post, change.what = 'insert' as new, min(live.observed_at) as observed_at
-from live
-join change using (uri_hash)
-group by all;
-
-insert into sighting
-select server, native, native_text, post, observed_at from seen where new;

@@ -4,9 +4,9 @@ create or replace temp table stage (
     uri_hash ubigint, created_at timestamptz, day integer, hour integer,
     author varchar, author_domain varchar, author_hash ubigint, language varchar, app varchar, bot boolean,
     characters integer, observed_at timestamptz, edited_at timestamptz, content_hash ubigint,
-    favourites integer, reblogs integer, replies integer, author_followers bigint, appended_at timestamptz,
+    favourites integer, reblogs integer, replies integer, author_followers bigint,
     uri varchar, url varchar, text varchar, topics uinteger, spoiler_text varchar, words integer,
-    tags varchar[], mentions varchar[], links varchar[], media integer, media_described integer, poll boolean,
-    in_reply_to varchar, quote_uri varchar, visibility varchar, sensitive boolean,
-    author_created_at timestamptz, author_indexable boolean
+    tags varchar, mentions varchar, links varchar, media integer, media_described integer, poll boolean,
+    in_reply_to varchar, quote_uri varchar, sensitive boolean,
+    author_indexable boolean
 );

@@ -7,10 +7,8 @@ select
     p.created_at,
     p.edited_at,
     p.observed_at,
-    p.appended_at,
     a.name as author,
     o.name as author_domain,
-    p.author_created_at,
     p.bot as author_bot,
     p.author_followers,
     p.author_indexable,
@@ -19,16 +17,15 @@ select
     p.spoiler_text,
     p.characters,
     p.words,
-    p.tags,
-    p.mentions,
-    p.links,
+    case when p.tags = '' then [] else string_split(p.tags, chr(31)) end as tags,
+    case when p.mentions = '' then [] else string_split(p.mentions, chr(31)) end as mentions,
+    case when p.links = '' then [] else string_split(p.links, chr(31)) end as links,
     p.media,
     p.media_described,
     p.poll,
     p.in_reply_to,
     p.quote_uri,
     y.name as app,
-    p.visibility,
     p.sensitive,
     p.favourites,
     p.reblogs,
@@ -44,7 +41,10 @@ left join language l on l.id = p.language
 left join app y on y.id = p.app;
 
 create view sightings as
-select s.name as server, coalesce(g.native_text, g.native::varchar) as id, p.uri, g.observed_at
-from sighting g
-join server s on s.id = g.server
-join post p on p.id = g.post;
+select s.name as server, coalesce(g.native_text, g.native::varchar) as id, g.uri, g.observed_at
+from (
+    select server, native, native_text, uri, observed_at from post
+    union all
+    select g.server, g.native, g.native_text, p.uri, g.observed_at from sighting g join post p on p.id = g.post
+) g
+join server s on s.id = g.server;

@@ -41,10 +41,10 @@ with post as (
 )
 select
     first[1] as server, first[2] as id, r.uri, nullif(r.url, '') as url, r.created_at, r.edited_at,
-    first[3] as observed_at, r.appended_at, r.author, r.author_domain, r.author_created_at,
+    first[3] as observed_at, r.author, r.author_domain,
     coalesce(r.author_bot, false) as author_bot, r.author_followers, r.author_indexable, r.language, r.text,
     r.spoiler_text, coalesce(r.characters, 0) as characters, r.words, r.tags, r.mentions, r.links, r.media, r.media_described, r.poll,
-    r.in_reply_to, r.quote_uri, post.app, r.visibility, r.sensitive, r.favourites, r.reblogs, r.replies,
+    r.in_reply_to, r.quote_uri, post.app, r.sensitive, r.favourites, r.reblogs, r.replies,
     r.log_partition, r.log_offset
 from visible_rows r
 join post on row(r.log, r.log_partition, r.log_offset) = post.version;

@@ -56,7 +56,7 @@ fn rows(of: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn the_lake_shows_what_the_plain_files_show(files in files()) {
         let mut bench = Bench::new();

@@ -4,6 +4,7 @@
 
 mod equivalence;
 mod opening;
+mod reports;
 mod statements;
 mod support;
 mod taking;

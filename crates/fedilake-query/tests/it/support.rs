@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use duckdb::Connection;
+use duckdb::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use duckdb::arrow::datatypes::TimestampMicrosecondType;
 use duckdb::arrow::util::display::array_value_to_string;
 use fedilake_query::{Chunk, Lake, LakeOptions, SqlError, SqlLimits, views};
 
@@ -184,21 +186,24 @@ pub(crate) fn options() -> LakeOptions {
     LakeOptions { threads: 1, memory_bytes_max: 512 << 20, ..LakeOptions::default() }
 }
 
-/// Rows of a statement, each value as text; null is empty.
+/// Rows of a statement, each value as text: null is empty, an instant its milliseconds.
 pub(crate) fn ask(lake: &Lake, sql: &str) -> Result<Vec<Vec<String>>, SqlError> {
     let mut ipc = Vec::new();
     lake.sql(sql, &SqlLimits::default(), &mut ipc)?;
     Ok(decode(&ipc))
 }
 
-/// Rows of an Arrow IPC stream, each value as text; null is empty.
+/// Rows of an Arrow IPC stream, each value as text: null is empty, an instant its milliseconds.
 pub(crate) fn decode(ipc: &[u8]) -> Vec<Vec<String>> {
     let reader = arrow_ipc::reader::StreamReader::try_new(ipc, None).unwrap();
     reader.flat_map(|batch| text(&batch.unwrap())).collect()
 }
 
-fn text(batch: &duckdb::arrow::array::RecordBatch) -> Vec<Vec<String>> {
-    (0..batch.num_rows())
-        .map(|row| batch.columns().iter().map(|column| array_value_to_string(column, row).unwrap()).collect())
-        .collect()
+fn text(batch: &RecordBatch) -> Vec<Vec<String>> {
+    let value = |column: &ArrayRef, row: usize| match column.as_primitive_opt::<TimestampMicrosecondType>() {
+        Some(instants) if instants.is_valid(row) => (instants.value(row) / 1000).to_string(),
+        Some(_) => String::new(),
+        None => array_value_to_string(column, row).unwrap(),
+    };
+    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| value(column, row)).collect()).collect()
 }

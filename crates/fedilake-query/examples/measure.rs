@@ -1,0 +1,87 @@
+//! Takes a folder of table files into a fresh lake and prints what the takes and the answers cost.
+//!
+//!     cargo run --release -p fedilake-query --example measure -- FOLDER LAKE [--keep]
+//!
+//! FOLDER holds Parquet files of one log partition whose offsets begin at 0 and join in the order of their names.
+//! `--keep` measures the lake as it is.
+
+#![allow(clippy::print_stdout)]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use duckdb::Connection;
+use fedilake_query::{Chunk, Filter, Lake, LakeOptions, Report};
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Times each answer is asked; the first is not counted.
+const ROUNDS: usize = 21;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, lake_path, rest @ ..] = arguments.as_slice() else {
+        return Err("usage: measure FOLDER LAKE [--keep]".into());
+    };
+    let lake_path = Path::new(lake_path);
+    if !rest.iter().any(|flag| flag == "--keep") {
+        take(Path::new(folder), lake_path)?;
+    }
+    answer(lake_path)
+}
+
+fn take(folder: &Path, lake_path: &Path) -> Outcome<()> {
+    let _ = std::fs::remove_file(lake_path);
+    let _ = std::fs::remove_file(lake_path.with_extension("duckdb.wal"));
+    let chunks = chunks(folder)?;
+    let rows = chunks.last().map_or(0, |chunk| chunk.next);
+    let lake = Lake::open(lake_path, LakeOptions::default())?;
+    let started = Instant::now();
+    lake.take(&chunks, &mut |progress| println!("  {} rows after {:?}", progress.rows, started.elapsed()))?;
+    let took = started.elapsed();
+    println!(
+        "take: {rows} rows in {took:?}, {:.0} rows/s; DuckDB {} MB",
+        rows as f64 / took.as_secs_f64(),
+        lake.memory_bytes()? >> 20
+    );
+    drop(lake);
+    println!("lake file: {} MB", std::fs::metadata(lake_path)?.len() / 1_000_000);
+    Ok(())
+}
+
+fn chunks(folder: &Path) -> Outcome<Vec<Chunk>> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    files.sort();
+    let engine = Connection::open_in_memory()?;
+    files
+        .into_iter()
+        .map(|parquet| {
+            let sql = format!("select min(log_offset), max(log_offset) + 1 from read_parquet('{}')", parquet.display());
+            let (first, next) = engine.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(Chunk { log: "measured".to_owned(), partition: 0, first, next, parquet })
+        })
+        .collect()
+}
+
+fn answer(lake_path: &Path) -> Outcome<()> {
+    let started = Instant::now();
+    let lake = Lake::open(lake_path, LakeOptions::default())?;
+    let opened = started.elapsed();
+    lake.report(&Report::Statistics, &Filter::default())?;
+    println!("open: {opened:?}; open and first answer: {:?}", started.elapsed());
+    let new_word = Report::Topics { words: vec!["zeppelin".to_owned()] };
+    for report in Report::all().into_iter().chain([new_word]) {
+        let mut times: Vec<Duration> = (0..ROUNDS)
+            .map(|_| {
+                let started = Instant::now();
+                lake.report(&report, &Filter::default()).map(|_| started.elapsed())
+            })
+            .skip(1)
+            .collect::<Result<_, _>>()?;
+        times.sort();
+        println!("{:11} median {:?}, worst {:?}", report.name(), times[times.len() / 2], times[times.len() - 1]);
+    }
+    println!("DuckDB memory after the answers: {} MB", lake.memory_bytes()? >> 20);
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Every report, under every filter, is what the same question gives when it is asked naively of the view `posts`,
+//! whether days are sealed, open or opened again.
+
+use fedilake_query::{Filter, Report};
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+
+use crate::support::{Bench, Event, decode};
+
+const START_MS: i64 = 1_675_382_400_000;
+const DAY: i64 = 86_400;
+
+/// Posts over five days by authors of whom some are bots now and then, with words, apps and languages.
+fn posts() -> impl Strategy<Value = Vec<Event>> {
+    let post = (0..5 * DAY, 0..8i64, 0..3usize, (0..5u8, 0..4u8, 0..12u8, 0..8u8), any::<bool>());
+    proptest::collection::vec(post, 1..60).prop_map(|posts| {
+        let of = |n: usize,
+                  (created, author, server, (language, app, text, bot), copied): (
+            i64,
+            i64,
+            usize,
+            (u8, u8, u8, u8),
+            bool,
+        )| {
+            let author = format!("user{author}@{}", ["one.test", "two.test", "three.test"][author as usize % 3]);
+            let mut event =
+                Event::created(["alpha.test", "beta.test", "gamma.test"][server], n as i64, &author, created);
+            event.language =
+                [None, Some("en"), Some("en-GB"), Some("de"), Some("xx")][language as usize].map(str::to_owned);
+            event.app = [None, Some("Tusky"), Some("Web"), Some("Ivory")][app as usize].map(str::to_owned);
+            event.text = ["", "a Balloon", "earthQUAKEs and balloons", "a.b%c_d", "ä", "some words", "x"]
+                [text as usize % 7]
+                .to_owned();
+            // Some authors are never bots, some always, some change.
+            event.bot = Some(match bot {
+                0 => author.contains('2') || author.contains('3'),
+                _ => author.contains('3'),
+            });
+            // Some are seen only when their day is sealed already.
+            event.observed = if copied { 6 * DAY } else { created + 1 };
+            event
+        };
+        posts.into_iter().enumerate().map(|(n, post)| of(n, post)).collect()
+    })
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let instant = || proptest::option::of(prop_oneof![(0..6i64).prop_map(|day| day * DAY), 0..6 * DAY]);
+    let names = |all: &'static [&'static str]| {
+        prop_oneof![2 => Just(Vec::new()), 1 => subsequence(all, 1..=all.len())]
+            .prop_map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let places = (names(&["one.test", "two.test", "nowhere.test"]), names(&["alpha.test", "beta.test", "it's.test"]));
+    (instant(), instant(), places, names(&["en", "unknown", "de", "zz"]), proptest::option::of(any::<bool>())).prop_map(
+        |(from, to, (origins, servers), languages, bot)| Filter {
+            from: from.map(|seconds| START_MS + seconds * 1000),
+            to: to.map(|seconds| START_MS + seconds * 1000),
+            origins,
+            servers,
+            languages,
+            bot,
+        },
+    )
+}
+
+fn condition(filter: &Filter) -> String {
+    let list = |names: &[String]| {
+        names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect::<Vec<_>>().join(", ")
+    };
+    let mut all = vec!["true".to_owned()];
+    all.extend(filter.from.map(|ms| format!("epoch_ms(created_at) >= {ms}")));
+    all.extend(filter.to.map(|ms| format!("epoch_ms(created_at) < {ms}")));
+    all.extend(filter.bot.map(|bot| format!("author_bot = {bot}")));
+    for (column, names) in [
+        ("author_domain", &filter.origins),
+        ("server", &filter.servers),
+        ("coalesce(language, 'unknown')", &filter.languages),
+    ] {
+        if !names.is_empty() {
+            all.push(format!("{column} in ({})", list(names)));
+        }
+    }
+    all.join(" and ")
+}
+
+/// The question asked of `p`, the filtered posts.
+fn naive(report: &Report) -> String {
+    const DAY: &str = "strftime(created_at at time zone 'UTC', '%Y/%m/%d %a')";
+    // The most frequent, and of equally frequent ones the first by name.
+    let most = |value: &str, condition: &str| {
+        format!(
+            "(select v from (select {value} as v, count(*) as n from p q where {condition} and {} = d group by 1 order by n desc, v limit 1))",
+            DAY.replace("created_at", "q.created_at")
+        )
+    };
+    match report {
+        Report::Statistics => "select count(*), count(distinct author), count(distinct author_domain), \
+            count(distinct coalesce(language, 'unknown')), min(characters), avg(characters), max(characters), \
+            coalesce(sum(characters), 0)::bigint, epoch_ms(min(created_at)), epoch_ms(max(created_at)) from p"
+            .to_owned(),
+        Report::Daily => format!(
+            "select d, n, users, origins, {}, {}, {} from (select {DAY} as d, count(*) as n, count(distinct author) as users, \
+            count(distinct author_domain) as origins from p group by 1) order by d",
+            most("author", "not author_bot"),
+            most("author", "author_bot"),
+            most("'https://' || author_domain", "true"),
+        ),
+        Report::Apps => "select app, count(*) from p where not author_bot and app is not null group by app order by 2 desc, 1 limit 10".to_owned(),
+        Report::Hours => format!(
+            "select d, h, (select count(*) from p where {DAY} = d and hour(created_at at time zone 'UTC') = h) \
+            from (select distinct {DAY} as d from p), range(24) r(h) order by d, h"
+        ),
+        Report::Languages => "select case language when 'en' then 'English' when 'en-GB' then 'English' when 'de' then 'German' \
+            else coalesce(language, 'unknown') end as l, count(*) from p group by 1 order by 2 desc, 1 limit 20"
+            .to_owned(),
+        Report::Lengths => "select case language when 'en' then 'English' when 'en-GB' then 'English' when 'de' then 'German' \
+            else language end as l, count(*), min(characters), quantile_disc(characters, 0.25), quantile_disc(characters, 0.5), \
+            quantile_disc(characters, 0.75), max(characters) from p where language is not null group by 1 order by 2 desc, 1"
+            .to_owned(),
+        Report::Topics { words } => format!(
+            "select {DAY} as d, w, count(*) from p, (select unnest([{}]) as w) where contains(lower(text), lower(w)) group by 1, 2 order by 1, 2",
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #[test]
+    fn a_report_is_what_the_view_gives(posts in posts(), split in any::<prop::sample::Index>(), filters in proptest::collection::vec(filter(), 3)) {
+        let mut bench = Bench::new();
+        let (early, late): (Vec<Event>, Vec<Event>) = posts.into_iter().partition(|post| post.observed < 6 * DAY);
+        bench.take(&early);
+        // Takes that are small seal a day each.
+        let (late, later) = late.split_at(split.index(late.len() + 1));
+        bench.take(late);
+        bench.take(later);
+        for filter in &filters {
+            for mut report in Report::all() {
+                if let Report::Topics { words } = &mut report {
+                    *words = ["Balloon", "earthquake", "a.b%c_d", "Ä", "nothing"].map(str::to_owned).to_vec();
+                }
+                let sql = format!("with p as materialized (select * from posts where {}) {}", condition(filter), naive(&report));
+                prop_assert_eq!(decode(&bench.lake.report(&report, filter).unwrap().ipc), bench.ask(&sql), "{:?} {:?}", report, filter);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_day_is_sealed_when_a_later_one_has_begun_and_opened_by_what_comes_late() {
+    let mut bench = Bench::new();
+    let post = |n: i64, day: i64| Event::created("alpha.test", n, "ann@one.test", day * DAY);
+    bench.take(&[post(1, 0), post(2, 0), post(3, 1)]);
+    let days = "select day - 19391, sealed from day order by day";
+    assert_eq!(bench.ask(days), [["0", "true"], ["1", "false"]]);
+    assert_eq!(bench.ask("select sum(posts) from author_day"), [["2"]]);
+    // The take that opens a day may seal it again at once: the figures show that it was opened.
+    bench.take(&[post(4, 0), Event::deleted("alpha.test", 1, 2 * DAY)]);
+    assert_eq!(bench.ask("select sum(posts), count(*) from author_day"), [["2", "1"]]);
+    bench.take(&[Event::deleted("alpha.test", 2, 2 * DAY), Event::deleted("alpha.test", 4, 2 * DAY)]);
+    let statistics = bench.lake.report(&Report::Statistics, &Filter::default()).unwrap();
+    assert_eq!(decode(&statistics.ipc)[0][..2], ["1", "1"]);
+}
+
+#[test]
+fn apps_come_with_their_denominator() {
+    let mut bench = Bench::new();
+    let post = |n: i64, app: Option<&str>| Event {
+        app: app.map(str::to_owned),
+        ..Event::created("alpha.test", n, "ann@one.test", n)
+    };
+    let bot = Event { bot: Some(true), ..post(9, Some("Bridge")) };
+    bench.take(&[post(1, Some("Tusky")), post(2, None), post(3, None), bot]);
+    let apps = bench.lake.report(&Report::Apps, &Filter::default()).unwrap();
+    assert_eq!(decode(&apps.ipc), [["Tusky", "1"]]);
+    assert_eq!(apps.note.as_deref(), Some("the app is known for 1 of 3 posts by people: apps do not federate"));
+}
+
+#[test]
+fn an_empty_lake_answers() {
+    let bench = Bench::new();
+    for report in Report::all() {
+        let rows = bench.lake.report(&report, &Filter::default()).unwrap();
+        assert_eq!(decode(&rows.ipc).len(), usize::from(report == Report::Statistics), "{}", report.name());
+    }
+}

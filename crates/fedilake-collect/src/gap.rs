@@ -18,7 +18,7 @@ use crate::source::{Page, Source};
 pub type Pages = BoxStream<'static, Result<Page, SourceError>>;
 
 /// An overlap costs no more than about this many pages, however busy the server is.
-const OVERLAP_PAGES_MAX: u32 = 25;
+const OVERLAP_PAGES_MAX: u32 = 75;
 
 /// The pages from `place`, less `overlap`, up to now, each joining the one before; without a place only the newest.
 pub fn fill(source: Arc<Source>, place: Option<Cursor>, overlap: Duration) -> Pages {

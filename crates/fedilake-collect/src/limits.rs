@@ -9,8 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// Paged requests in a window, somewhat below the server's own limit of 300.
-const PAGED_MAX: u32 = 280;
+/// The time in which a number of paged requests is allowed.
+pub const PAGED_WINDOW: Duration = Duration::from_secs(PAGED_WINDOW_SECONDS as u64);
 const PAGED_WINDOW_SECONDS: i64 = 900;
 /// Requests left to others who use the same token or address.
 const REMAINING_MIN: u64 = 5;
@@ -20,20 +20,26 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 const WAIT_UNTOLD: Duration = Duration::from_secs(60);
 
 /// What may still be asked of one server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// No request before this.
     closed_until: Option<DateTime<Utc>>,
     /// The number of the window since 1970, and paged requests made in it.
     paged: (i64, u32),
+    paged_max: u32,
 }
 
 impl Limits {
+    /// Nothing asked yet; at most `paged_max` paged requests in 15 minutes.
+    pub fn new(paged_max: u32) -> Limits {
+        Limits { closed_until: None, paged: (0, 0), paged_max }
+    }
+
     /// How long to wait before a request at `now`; paged ones have a budget of their own.
     pub fn wait(&self, is_paged: bool, now: DateTime<Utc>) -> Option<Duration> {
         let mut until = self.closed_until;
         let (window, used) = self.paged;
-        if is_paged && used >= PAGED_MAX && window == window_of(now) {
+        if is_paged && used >= self.paged_max && window == window_of(now) {
             until = until.max(DateTime::from_timestamp((window + 1) * PAGED_WINDOW_SECONDS, 0));
         }
         (until? - now).to_std().ok().filter(|wait| !wait.is_zero())
@@ -99,7 +105,7 @@ mod tests {
     fn nothing_is_asked_when_the_budget_is_used_up_until_the_reset() {
         let now = at("2026-01-01T00:00:00Z");
         for (remaining, wait) in [("290", None), ("5", None), ("0", Some(120)), ("4", Some(120)), ("x", None)] {
-            let mut limits = Limits::default();
+            let mut limits = Limits::new(280);
             let told =
                 headers(&[("x-ratelimit-remaining", remaining), ("x-ratelimit-reset", "2026-01-01T00:02:00.000000Z")]);
             limits.take(&told, now);
@@ -126,9 +132,9 @@ mod tests {
 
     #[test]
     fn paged_requests_have_a_budget_of_their_own_in_the_servers_windows() {
-        let mut limits = Limits::default();
+        let mut limits = Limits::new(280);
         let now = at("2026-01-01T00:10:00Z");
-        for _ in 0..PAGED_MAX {
+        for _ in 0..280 {
             assert_eq!(limits.wait(true, now), None);
             limits.count_paged(now);
         }

@@ -1,11 +1,13 @@
 //! A server's live stream, with the gap before it filled and its silences looked into.
 //!
-//! The stream is opened first, then the timeline is paged from the bookmark, less an overlap, up to now, and once more a
-//! little later; posts of the stream are passed on meanwhile, but only pages move the mark until the gap is closed.
+//! The stream is opened first, then the timeline is paged from the bookmark, less an overlap, up to now, and again a little
+//! later, until the stream has proved to bring posts; those are passed on meanwhile, but only pages move the mark until the
+//! gap is closed.
 //!
 //! Heartbeats are no sign of life: when a server's Redis restarts, the connection stands and thumps on, and posts are lost.
-//! A stream silent for much longer than usual is compared with the timeline; posts that it did not bring are taken from
-//! there, and if it stays silent it is given up. Deletes do not count as life: they pass where posts are filtered out.
+//! A stream that is, or was, silent for much longer than usual is compared with the timeline; posts that it did not bring are
+//! taken from there, and if it stays silent it is given up. Deletes do not count as life: they pass where posts are
+//! filtered out. A loss too short to be told from chance is not seen.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,9 +34,9 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
     let stream = source.stream().await?;
     let live = Live {
         stream,
-        overlap: source.settings().overlap,
+        overlap: source.settings().overlap_short,
         framer: Framer::new(source.frame_bytes_max()),
-        rhythm: Rhythm::new(source.settings().silence_min, source.settings().silence_max),
+        rhythm: Rhythm::new(Instant::now(), source.settings().silence_min, source.settings().silence_max),
         source,
         broken: None,
         mark: from.clone(),
@@ -43,7 +45,10 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
         pages: None,
         found: 0,
         due: Instant::now(),
-        is_doubtful: false,
+        may_be_lost: false,
+        is_alive: false,
+        was_alive: false,
+        wait: Duration::ZERO,
         backoff: Backoff::default(),
         ready: VecDeque::new(),
     };
@@ -55,15 +60,15 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
 }
 
 /// What the fill under way, or the next one, is for. Only while the gap is closed, posts of the stream move the mark.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gap {
     /// Posts from before the stream was opened may be missing.
     Open,
-    /// They were read up to this place; those that became visible late may be missing.
-    Settling(Cursor),
+    /// They were read; those that became visible late, or before the stream began to bring posts, may be missing.
+    Settling,
     /// Nothing is missing while the stream works: the next look is due when it has been silent for too long.
     Closed,
-    /// The stream is silent: is the timeline too?
+    /// The stream is, or was, silent: was the timeline too?
     Silent,
     /// It was not. Does the stream bring posts again?
     Doubtful,
@@ -86,9 +91,15 @@ struct Live {
     found: usize,
     /// When the next one begins.
     due: Instant,
-    /// A look into a silence found posts, and the stream has brought none since.
-    is_doubtful: bool,
-    /// How far back a second look begins.
+    /// The stream brought a post after a silence longer than normal, and the timeline was not looked at since.
+    may_be_lost: bool,
+    /// The stream has brought a post, since it was opened or since a look into a silence found some.
+    is_alive: bool,
+    /// It had when the fill began.
+    was_alive: bool,
+    /// How long a stream that has brought nothing is left to itself.
+    wait: Duration,
+    /// How far before the mark a second look begins.
     overlap: Duration,
     rhythm: Rhythm,
     backoff: Backoff,
@@ -141,13 +152,25 @@ impl Live {
             raise(&mut self.highest, Cursor::new(&post.id));
         }
         if kind != FrameKind::Delete {
-            self.is_doubtful = false;
-            self.rhythm.beat(Instant::now());
-            if self.gap == Gap::Closed {
-                self.due = self.rhythm.patience();
-            }
+            self.beat(Instant::now());
         }
         self.ready.push_back(arrival);
+    }
+
+    /// The stream brought a post.
+    fn beat(&mut self, now: Instant) {
+        self.may_be_lost |= self.rhythm.beat(now);
+        let was_alive = std::mem::replace(&mut self.is_alive, true);
+        self.wait = Duration::ZERO;
+        match self.gap {
+            Gap::Closed if self.may_be_lost => {
+                self.gap = Gap::Silent;
+                self.due = now;
+            }
+            Gap::Closed => self.due = self.rhythm.patience(),
+            Gap::Settling if !was_alive => self.due = now + self.source.settings().second_look_after,
+            _ => {}
+        }
     }
 
     fn start_fill(&mut self) {
@@ -156,16 +179,24 @@ impl Live {
             self.gap = Gap::Silent;
         }
         self.found = 0;
-        self.pages = Some(match &self.gap {
-            Gap::Settling(until) => gap::walk(source, until.back(self.overlap), until.clone()),
-            Gap::Open => gap::fill(source, self.mark.clone(), settings.overlap),
-            Gap::Closed | Gap::Silent | Gap::Doubtful => gap::fill(source, self.mark.clone(), settings.overlap_poll),
+        self.was_alive = self.is_alive;
+        self.may_be_lost = false;
+        self.pages = Some(match (self.gap, &self.mark, &self.highest) {
+            (Gap::Open, ..) => gap::fill(source, self.mark.clone(), settings.overlap),
+            // A cache does not know these pages yet, unlike the newest one.
+            (Gap::Settling, Some(mark), Some(highest)) if self.is_alive => {
+                gap::walk(source, mark.back(self.overlap), highest.clone())
+            }
+            _ => gap::fill(source, self.mark.clone(), settings.overlap_short),
         });
     }
 
     fn take_page(&mut self, page: Page) {
         self.backoff.reset();
-        self.overlap = gap::overlap_within(self.source.settings().overlap, &page);
+        self.overlap = gap::overlap_within(self.source.settings().overlap_short, &page);
+        if let Some(usual) = page.usual_interval() {
+            self.rhythm.guess(usual);
+        }
         // A timeline seen empty is known whole: what comes next is new.
         let highest = page.highest().cloned().unwrap_or_else(Cursor::start);
         let (frames, observed_at) = page.into_frames();
@@ -180,25 +211,33 @@ impl Live {
 
     fn finish_fill(&mut self) -> Result<(), SourceError> {
         self.pages = None;
-        match (&self.gap, &self.highest) {
-            (Gap::Open, Some(highest)) => self.look_later(Gap::Settling(highest.clone())),
-            (Gap::Silent, _) if self.found > 0 => {
-                self.is_doubtful = true;
+        let is_behind = self.found > 0 && !self.is_alive;
+        match self.gap {
+            Gap::Open => self.look_later(Gap::Settling),
+            Gap::Doubtful if !self.is_alive => return Err(SourceError::Stalled),
+            Gap::Settling if is_behind => self.look_later(Gap::Doubtful),
+            Gap::Silent if self.found > 0 => {
+                self.is_alive = false;
                 self.look_later(Gap::Doubtful);
             }
-            (Gap::Silent, _) => {
+            _ if !self.was_alive || self.may_be_lost => self.look_later(Gap::Settling),
+            Gap::Silent => {
                 self.rhythm.wait_longer(Instant::now());
                 self.close();
             }
-            (Gap::Doubtful, _) if self.is_doubtful => return Err(SourceError::Stalled),
-            _ => self.close(),
+            Gap::Settling | Gap::Doubtful | Gap::Closed => self.close(),
         }
         Ok(())
     }
 
+    /// Soon; while the stream has brought nothing, later each time.
     fn look_later(&mut self, gap: Gap) {
+        let settings = self.source.settings();
+        self.due = Instant::now() + settings.second_look_after.max(self.wait.min(settings.silence_max));
+        if gap == Gap::Settling && self.gap == gap && !self.is_alive {
+            self.wait = (settings.second_look_after + self.wait) * 2;
+        }
         self.gap = gap;
-        self.due = Instant::now() + self.source.settings().second_look_after;
     }
 
     fn close(&mut self) {

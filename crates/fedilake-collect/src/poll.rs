@@ -1,7 +1,9 @@
 //! A timeline read page by page, for servers that let us read but not stream.
 //!
 //! Polls come as often as new posts need it, within limits: an interval is halved when a poll brought more than half a page
-//! and grows when it brought next to nothing. What deletes and edits did to older posts, polling does not see.
+//! and grows when it brought next to nothing. Ids are not in the order in which posts become visible: a poll begins a little
+//! before its place, and now and then, as far as half of the budget of pages allows, much before it. What deletes and edits
+//! did to older posts, polling does not see.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use crate::arrival::{Arrival, EventStream};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
+use crate::limits::PAGED_WINDOW;
 use crate::source::{Page, Source};
 
 /// Everything of the timeline from `from` on; without a place from the newest page on. Ends with the first failed request.
@@ -27,6 +30,9 @@ pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
         mark: from,
         ready: VecDeque::new(),
         found: 0,
+        pages_read: 0,
+        is_deep: true,
+        deep_due: Instant::now(),
         due: Instant::now(),
     };
     stream::try_unfold(Box::new(poll), |mut poll| async move {
@@ -43,6 +49,11 @@ struct Poll {
     pages: Option<Pages>,
     /// Posts that it brought.
     found: usize,
+    pages_read: u32,
+    /// It begins much before its place.
+    is_deep: bool,
+    /// When the next one does.
+    deep_due: Instant,
     interval: Duration,
     /// When the next one begins.
     due: Instant,
@@ -57,7 +68,9 @@ impl Poll {
             }
             let Some(pages) = &mut self.pages else {
                 sleep_until(self.due).await;
-                let overlap = self.source.settings().overlap_poll;
+                let settings = self.source.settings();
+                self.is_deep = Instant::now() >= self.deep_due;
+                let overlap = if self.is_deep { settings.overlap } else { settings.overlap_short };
                 self.pages = Some(gap::fill(self.source.clone(), self.mark.clone(), overlap));
                 continue;
             };
@@ -69,6 +82,7 @@ impl Poll {
     }
 
     fn take(&mut self, page: Page) {
+        self.pages_read += 1;
         // A timeline seen empty is known whole: what comes next is new.
         let highest = page.highest().cloned().unwrap_or_else(Cursor::start);
         let (frames, observed_at) = page.into_frames();
@@ -91,8 +105,14 @@ impl Poll {
             _ => self.interval,
         };
         self.interval = next.clamp(settings.poll_interval_min, settings.poll_interval_max);
-        self.due = Instant::now() + self.interval;
+        let now = Instant::now();
+        self.due = now + self.interval;
+        if self.is_deep {
+            let pace = PAGED_WINDOW * self.pages_read / (settings.paged_requests_max / 2).max(1);
+            self.deep_due = now + pace.max(settings.overlap / 2);
+        }
         self.pages = None;
         self.found = 0;
+        self.pages_read = 0;
     }
 }

@@ -15,11 +15,12 @@ pub struct CollectorSettings {
     pub gather_time_max: Duration,
     /// How often bookmarks are saved.
     pub bookmark_interval: Duration,
-    /// How far before its place a gap fill begins: ids are not in the order in which posts become visible.
+    /// How far before its place a gap fill begins: ids are not in the order in which posts become visible. A post that takes
+    /// longer is missed where no stream brings it.
     pub overlap: Duration,
-    /// The same for the timeline polled all the time.
-    pub overlap_poll: Duration,
-    /// When a filled gap is looked at once more. Longer than a cache keeps a page (15 s).
+    /// The same for what is read again all the time.
+    pub overlap_short: Duration,
+    /// When a filled gap is looked at once more.
     pub second_look_after: Duration,
     /// The least time between two polls.
     pub poll_interval_min: Duration,
@@ -29,6 +30,8 @@ pub struct CollectorSettings {
     pub silence_min: Duration,
     /// And no later than this.
     pub silence_max: Duration,
+    /// Requests of pages by id in 15 minutes, a server; somewhat below Mastodon's limit of 300.
+    pub paged_requests_max: u32,
     /// The wait after a first failure; doubled from failure to failure.
     pub backoff_min: Duration,
     /// The longest of these waits.
@@ -49,13 +52,14 @@ impl CollectorSettings {
             gather_events_max: 1_000,
             gather_time_max: Duration::from_millis(50),
             bookmark_interval: Duration::from_secs(1),
-            overlap: Duration::from_secs(60),
-            overlap_poll: Duration::from_secs(5),
-            second_look_after: Duration::from_secs(20),
+            overlap: Duration::from_secs(20),
+            overlap_short: Duration::from_secs(5),
+            second_look_after: Duration::from_secs(5),
             poll_interval_min: Duration::from_secs(2),
             poll_interval_max: Duration::from_secs(60),
             silence_min: Duration::from_secs(2),
             silence_max: Duration::from_secs(600),
+            paged_requests_max: 280,
             backoff_min: Duration::from_secs(1),
             backoff_max: Duration::from_secs(300),
             backoff_refused: Duration::from_secs(900),

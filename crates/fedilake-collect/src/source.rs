@@ -77,7 +77,8 @@ impl Source {
     /// A server of which nothing is known yet.
     pub fn new(config: ServerConfig, http: Http, settings: Arc<CollectorSettings>) -> Source {
         let seen = Mutex::new(Seen::new(settings.seen_max));
-        Source { config, http, settings, limits: Mutex::default(), seen }
+        let limits = Mutex::new(Limits::new(settings.paged_requests_max));
+        Source { config, http, settings, limits, seen }
     }
 
     /// What is read.
@@ -191,6 +192,11 @@ impl Page {
     pub fn span(&self) -> Option<Duration> {
         let is_enough = self.statuses.len() >= SPAN_POSTS_MIN;
         self.highest().filter(|_| is_enough)?.since(self.lowest()?)
+    }
+
+    /// How far apart its posts came; none where that cannot be told.
+    pub fn usual_interval(&self) -> Option<Duration> {
+        Some(self.span()? / u32::try_from(self.statuses.len()).ok()?)
     }
 
     /// The least id.

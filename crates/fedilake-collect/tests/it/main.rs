@@ -8,4 +8,5 @@ mod faults;
 mod memory;
 mod replay;
 mod run;
+mod simulation;
 mod status;

@@ -1,0 +1,153 @@
+//! Simulated servers, which know what they published: is all of it in the log?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedilake_collect::{CollectorSettings, ServerConfig, Timeline, address};
+use fedilake_sim::serve::RateLimits;
+use fedilake_sim::{Config, Fault, Simulation, serve};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::memory::{MemoryBookmarks, MemoryLog};
+use crate::run::{Run, settings};
+
+async fn simulate(config: Config) -> Simulation {
+    let unlimited = 1_000_000;
+    let limits = RateLimits { requests: unlimited, paged: unlimited, ..RateLimits::default() };
+    let config = Config { limits, backdated: 0.0, delay: Duration::from_millis(30), ..config };
+    serve(config, CancellationToken::new()).await.unwrap()
+}
+
+fn configs(simulation: &Simulation) -> Vec<ServerConfig> {
+    let config = |address: std::net::SocketAddr| ServerConfig {
+        address: address::parse(&format!("http://{address}")).unwrap(),
+        timeline: Timeline::Public,
+        token: None,
+    };
+    simulation.addresses().into_iter().map(config).collect()
+}
+
+/// For times of a real server's size, in fast motion.
+fn fast() -> CollectorSettings {
+    CollectorSettings {
+        overlap: Duration::from_secs(5),
+        overlap_short: Duration::from_secs(1),
+        seen_max: 100_000,
+        ..settings()
+    }
+}
+
+/// Posts that a server still shows; those that are gone may have gone before anyone could see them.
+fn shown(simulation: &Simulation) -> BTreeSet<String> {
+    let truth = simulation.truth().into_iter().filter(|post| post.deleted_at_ms.is_none());
+    truth.map(|post| format!("{}/{}", post.server, post.id)).collect()
+}
+
+/// Waits until everything that the servers show is in the log.
+async fn wait_for_all(simulation: &Simulation, log: &MemoryLog) {
+    let wait = async {
+        loop {
+            let keys: BTreeSet<String> = log.keys().into_iter().collect();
+            if simulation.is_quiet() && shown(simulation).is_subset(&keys) {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if timeout(Duration::from_secs(20), wait).await.is_err() {
+        let keys: BTreeSet<String> = log.keys().into_iter().collect();
+        let shown = shown(simulation);
+        let missing: Vec<&String> = shown.difference(&keys).collect();
+        let mut servers = BTreeMap::new();
+        for key in &missing {
+            let server = simulation.addresses().iter().position(|at| key.starts_with(&at.to_string()));
+            *servers.entry(server.unwrap()).or_insert(0) += 1;
+        }
+        panic!("{} of {} are missing, by server: {servers:?}", missing.len(), shown.len());
+    }
+}
+
+#[tokio::test]
+async fn what_federating_servers_stream_is_collected() {
+    let config = Config { servers: 3, rate: 1_000.0, posts_max: Some(1_500), edits: 0.0, ..Config::default() };
+    let simulation = simulate(config).await;
+    let run = Run::start_with(configs(&simulation), fast(), Arc::new(MemoryLog::new()), Arc::default());
+    wait_for_all(&simulation, &run.log).await;
+    let known: BTreeSet<String> =
+        simulation.truth().into_iter().map(|post| format!("{}/{}", post.server, post.id)).collect();
+    let (log, counts) = (run.log.clone(), run.counts.clone());
+    run.stop().await.unwrap();
+    assert!(log.keys().into_iter().all(|key| known.contains(&key)), "no id is made up");
+    assert!(counts.snapshot().iter().all(|server| server.failures.is_empty()), "{:?}", counts.snapshot());
+    assert_eq!(counts.tally().accepted, log.keys().len() as u64);
+}
+
+#[tokio::test]
+async fn what_federating_servers_show_is_polled() {
+    let config = Config {
+        servers: 2,
+        rate: 300.0,
+        posts_max: Some(600),
+        edits: 0.0,
+        stream_needs_token: true,
+        ..Config::default()
+    };
+    let simulation = simulate(config).await;
+    let run = Run::start_with(configs(&simulation), fast(), Arc::new(MemoryLog::new()), Arc::default());
+    wait_for_all(&simulation, &run.log).await;
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_fault_of_a_server_loses_a_post_or_disturbs_another_server() {
+    // 429 has a test of its own: its reset is minutes away.
+    let faults = Fault::ALL.into_iter().filter(|fault| *fault != Fault::TooManyRequests).enumerate();
+    let well = faults.clone().count();
+    let config =
+        Config { servers: well + 1, reach: 3, rate: 500.0, posts_max: Some(2_000), edits: 0.0, ..Config::default() };
+    let simulation = simulate(config).await;
+    let run = Run::start_with(configs(&simulation), fast(), Arc::new(MemoryLog::new()), Arc::default());
+    run.log.wait_for(200).await;
+    for (server, fault) in faults.clone() {
+        simulation.set_fault(server, Some(fault), None);
+    }
+    sleep(Duration::from_millis(700)).await;
+    for (server, _) in faults.clone() {
+        simulation.set_fault(server, None, None);
+    }
+    wait_for_all(&simulation, &run.log).await;
+    let servers = run.counts.snapshot();
+    let failures = &servers[well].failures;
+    assert!(failures.is_empty(), "the server that was well: {failures:?}");
+    for (server, fault) in faults {
+        // Others act on requests only, which an open stream has no need of, or were over before they were found out.
+        let breaks_streams = matches!(
+            fault,
+            Fault::Reset | Fault::EndlessLine | Fault::HugeStatus | Fault::Disconnect | Fault::Unauthorized
+        );
+        assert!(!breaks_streams || !servers[server].failures.is_empty(), "{fault} was not felt");
+    }
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn runs_that_are_stopped_and_started_again_lose_nothing() {
+    let config = Config { servers: 2, rate: 400.0, posts_max: Some(1_200), edits: 0.0, ..Config::default() };
+    let simulation = simulate(config).await;
+    let (log, bookmarks) = (Arc::new(MemoryLog::new()), Arc::new(MemoryBookmarks::default()));
+    let start = || Run::start_with(configs(&simulation), fast(), log.clone(), bookmarks.clone());
+    let mut count = 0;
+    while !simulation.is_quiet() {
+        let run = start();
+        count += 100;
+        log.wait_for(count).await;
+        run.stop().await.unwrap();
+        count = log.keys().len();
+        sleep(Duration::from_millis(100)).await;
+    }
+    let run = start();
+    wait_for_all(&simulation, &log).await;
+    run.stop().await.unwrap();
+}

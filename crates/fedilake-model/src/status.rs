@@ -83,15 +83,10 @@ impl Json {
         if is_deeper(bytes, DEPTH_MAX) {
             return Err(RejectedReason::TooDeep);
         }
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(bytes),
-        };
-        // Numbers stay as they are written until they are asked for: one beyond f64 costs only its field.
-        let mut json = sonic_rs::Deserializer::from_str(&text).utf8_lossy().use_rawnumber();
-        let value: Value = json.deserialize().map_err(|_| RejectedReason::NotJson)?;
-        json.end().map_err(|_| RejectedReason::NotJson)?;
-        value.is_object().then_some(Json(value)).ok_or(RejectedReason::NotJson)
+        let valid = sonic_rs::Deserializer::from_slice(bytes);
+        object(valid)
+            .or_else(|| object(sonic_rs::Deserializer::from_str(&mended(bytes)?)))
+            .ok_or(RejectedReason::NotJson)
     }
 
     /// The object as a status.
@@ -128,6 +123,22 @@ impl Json {
             }
         }
         status
+    }
+}
+
+fn object<'a>(json: sonic_rs::Deserializer<sonic_rs::Read<'a>>) -> Option<Json> {
+    // Numbers stay as they are written until they are asked for: one beyond f64 costs only its field.
+    let mut json = json.utf8_lossy().use_rawnumber();
+    let value: Value = json.deserialize().ok()?;
+    json.end().ok()?;
+    value.is_object().then_some(Json(value))
+}
+
+/// `bytes` with U+FFFD for what is no UTF-8; `None` where all of it is.
+fn mended(bytes: &[u8]) -> Option<String> {
+    match String::from_utf8_lossy(bytes) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(text),
     }
 }
 

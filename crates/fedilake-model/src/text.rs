@@ -13,6 +13,7 @@
 //! that of a browser's tree. Beyond it are tables, `select`, `svg`, `math`, `template`, headings within headings and blocks
 //! within `ruby`: servers strip these; their text is kept in document order.
 
+mod block;
 mod flow;
 mod scan;
 mod tokens;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::Text;
+use super::block::Block;
 use crate::domain;
 
 /// Blocks nested deeper are text without structure, so that no input costs more than its length.
@@ -38,84 +39,8 @@ pub(super) struct Flow {
 }
 
 struct Open {
-    name: Name,
+    block: Block,
     dropped: bool,
-}
-
-/// A block's name, and what the tree construction of HTML needs to know of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Name {
-    P,
-    Li,
-    Term,
-    Definition,
-    Heading(u8),
-    Pre,
-    Listing,
-    Xmp,
-    Plaintext,
-    Div,
-    Address,
-    Ul,
-    Ol,
-    Other(&'static str),
-}
-
-impl Name {
-    fn of(tag: &[u8]) -> Option<Name> {
-        const OTHERS: [&str; 20] = [
-            "article",
-            "aside",
-            "blockquote",
-            "center",
-            "details",
-            "dialog",
-            "dir",
-            "dl",
-            "fieldset",
-            "figcaption",
-            "figure",
-            "footer",
-            "header",
-            "hgroup",
-            "main",
-            "menu",
-            "nav",
-            "search",
-            "section",
-            "summary",
-        ];
-        Some(match tag {
-            b"p" => Name::P,
-            b"li" => Name::Li,
-            b"dt" => Name::Term,
-            b"dd" => Name::Definition,
-            [b'h', level @ b'1'..=b'6'] => Name::Heading(level - b'0'),
-            b"pre" => Name::Pre,
-            b"listing" => Name::Listing,
-            b"xmp" => Name::Xmp,
-            b"plaintext" => Name::Plaintext,
-            b"div" => Name::Div,
-            b"address" => Name::Address,
-            b"ul" => Name::Ul,
-            b"ol" => Name::Ol,
-            _ => Name::Other(OTHERS.iter().find(|name| name.as_bytes() == tag)?),
-        })
-    }
-
-    /// Line feeds between this block and its neighbours.
-    fn gap(self) -> usize {
-        match self {
-            Name::Li | Name::Term | Name::Definition | Name::Div | Name::Address => 1,
-            Name::Other("blockquote" | "dl" | "dir" | "menu" | "figure") => 2,
-            Name::Other(_) => 1,
-            _ => 2,
-        }
-    }
-
-    fn is_preformatted(self) -> bool {
-        matches!(self, Name::Pre | Name::Listing | Name::Xmp | Name::Plaintext)
-    }
 }
 
 impl Flow {
@@ -148,8 +73,8 @@ impl Flow {
             _ if is_hidden(tag) => self.hidden = true,
             _ if is_table_part(tag) => self.break_block(1),
             _ => {
-                if let Some(name) = Name::of(tag) {
-                    self.open_block(name, attributes);
+                if let Some(block) = Block::of(tag) {
+                    self.open_block(block, attributes);
                 }
             }
         }
@@ -168,8 +93,8 @@ impl Flow {
             _ if is_hidden(tag) => self.hidden = false,
             _ if is_table_part(tag) => self.break_block(1),
             _ => {
-                if let Some(name) = Name::of(tag) {
-                    self.close_block(name);
+                if let Some(block) = Block::of(tag) {
+                    self.close_block(block);
                 }
             }
         }
@@ -237,40 +162,40 @@ impl Flow {
         }
     }
 
-    fn open_block(&mut self, name: Name, attributes: &Attributes<'_>) {
-        match name {
-            Name::Li => self.close_sibling(|open| open == Name::Li),
-            Name::Term | Name::Definition => {
-                self.close_sibling(|open| matches!(open, Name::Term | Name::Definition));
+    fn open_block(&mut self, block: Block, attributes: &Attributes<'_>) {
+        match block {
+            Block::Li => self.close_sibling(|open| open == Block::Li),
+            Block::Term | Block::Definition => {
+                self.close_sibling(|open| matches!(open, Block::Term | Block::Definition));
             }
             _ => {}
         }
         self.close_paragraph();
-        if let (Name::Heading(_), Some(Open { name: Name::Heading(_), .. })) = (name, self.open.last()) {
+        if let (Block::Heading(_), Some(Open { block: Block::Heading(_), .. })) = (block, self.open.last()) {
             self.close_last();
         }
-        self.break_block(name.gap());
-        self.ignore_line_feed = matches!(name, Name::Pre | Name::Listing);
+        self.break_block(block.gap());
+        self.ignore_line_feed = matches!(block, Block::Pre | Block::Listing);
         if self.open.len() == DEPTH_MAX {
             return;
         }
         let dropped = self.quote_is_set
-            && name == Name::P
+            && block == Block::P
             && attributes.class.split_ascii_whitespace().any(|class| class == "quote-inline");
-        self.preformatted += usize::from(name.is_preformatted());
+        self.preformatted += usize::from(block.is_preformatted());
         self.dropped += usize::from(dropped);
-        self.open.push(Open { name, dropped });
+        self.open.push(Open { block, dropped });
     }
 
     /// An end tag closes its block and all within it, if the block is open where the tag can see it.
-    fn close_block(&mut self, name: Name) {
-        let is_match = |open: Name| match (name, open) {
-            (Name::Heading(_), Name::Heading(_)) => true,
-            _ => name == open,
+    fn close_block(&mut self, block: Block) {
+        let is_match = |open: Block| match (block, open) {
+            (Block::Heading(_), Block::Heading(_)) => true,
+            _ => block == open,
         };
-        let hides = |open: Name| name == Name::Li && matches!(open, Name::Ul | Name::Ol);
-        let Some(at) = self.open.iter().rposition(|o| is_match(o.name) || hides(o.name)) else { return };
-        if hides(self.open[at].name) {
+        let hides = |open: Block| block == Block::Li && matches!(open, Block::Ul | Block::Ol);
+        let Some(at) = self.open.iter().rposition(|o| is_match(o.block) || hides(o.block)) else { return };
+        if hides(self.open[at].block) {
             return;
         }
         while self.open.len() > at {
@@ -279,10 +204,10 @@ impl Flow {
     }
 
     /// A new item ends the one before it, unless another block stands between.
-    fn close_sibling(&mut self, is_sibling: impl Fn(Name) -> bool) {
-        let passes = |open: Name| matches!(open, Name::Div | Name::Address | Name::P);
-        let Some(at) = self.open.iter().rposition(|o| is_sibling(o.name) || !passes(o.name)) else { return };
-        if !is_sibling(self.open[at].name) {
+    fn close_sibling(&mut self, is_sibling: impl Fn(Block) -> bool) {
+        let passes = |open: Block| matches!(open, Block::Div | Block::Address | Block::P);
+        let Some(at) = self.open.iter().rposition(|o| is_sibling(o.block) || !passes(o.block)) else { return };
+        if !is_sibling(self.open[at].block) {
             return;
         }
         while self.open.len() > at {
@@ -292,7 +217,7 @@ impl Flow {
 
     /// Every block ends an open paragraph, so a paragraph is the last of `open` or is not there.
     fn close_paragraph(&mut self) -> bool {
-        let is_open = matches!(self.open.last(), Some(Open { name: Name::P, .. }));
+        let is_open = matches!(self.open.last(), Some(Open { block: Block::P, .. }));
         if is_open {
             self.close_last();
         }
@@ -301,9 +226,9 @@ impl Flow {
 
     fn close_last(&mut self) {
         let Some(open) = self.open.pop() else { return };
-        self.preformatted -= usize::from(open.name.is_preformatted());
+        self.preformatted -= usize::from(open.block.is_preformatted());
         self.dropped -= usize::from(open.dropped);
-        self.break_block(open.name.gap());
+        self.break_block(open.block.gap());
     }
 
     fn break_block(&mut self, gap: usize) {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fedilake_model::{Frame, FrameKind, InReplyTo, Post, PostEvent, Rejected, RejectedReason, Server};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// When every frame of the tests was seen.
@@ -279,4 +280,13 @@ fn characters_are_scalar_values_and_words_stand_between_white_space() {
     let post = post(json!({"content": "<p>👩‍👩‍👧 na\u{308}ive\u{3000}x</p><p>y</p>"}));
     assert_eq!(post.characters, 5 + 1 + 6 + 1 + 1 + 2 + 1);
     assert_eq!(post.words, 4);
+}
+
+proptest! {
+    #[test]
+    fn words_are_what_white_space_splits(text in "[ab \\n\\t\u{85}\u{a0}\u{3000}\u{200b}é]{0,30}") {
+        let post = post(json!({"content": text}));
+        prop_assert_eq!(post.words as usize, post.text.split_whitespace().count());
+        prop_assert_eq!(post.characters as usize, post.text.chars().count());
+    }
 }

@@ -116,22 +116,28 @@ impl Faults {
 
     /// A view that can wait for changes.
     pub(crate) fn watch(&self) -> Watch {
-        Watch(self.0.subscribe())
+        Watch { spells: self.0.subscribe(), until: None }
     }
 }
 
 /// Sees a server's faults come and go.
-pub(crate) struct Watch(watch::Receiver<Spell>);
+pub(crate) struct Watch {
+    spells: watch::Receiver<Spell>,
+    /// The end of the fault that was seen last.
+    until: Option<Instant>,
+}
 
 impl Watch {
     pub(crate) fn now(&mut self) -> Option<Fault> {
-        let spell = *self.0.borrow_and_update();
-        if spell.until.is_some_and(|until| until <= Instant::now()) { None } else { spell.fault }
+        let spell = *self.spells.borrow_and_update();
+        let over = spell.until.is_some_and(|until| until <= Instant::now());
+        self.until = spell.until.filter(|_| !over);
+        if over { None } else { spell.fault }
     }
 
-    /// Completes when the present fault may have ended or another begun. Cancel-safe.
+    /// Completes when the fault that [`Watch::now`] gave may have ended or another begun. Cancel-safe.
     pub(crate) async fn changed(&mut self) {
-        let until = self.0.borrow().until.filter(|until| *until > Instant::now());
+        let until = self.until;
         let end = async {
             match until {
                 Some(until) => tokio::time::sleep_until(until).await,
@@ -139,7 +145,7 @@ impl Watch {
             }
         };
         tokio::select! {
-            changed = self.0.changed() => if changed.is_err() { std::future::pending().await },
+            changed = self.spells.changed() => if changed.is_err() { std::future::pending().await },
             () = end => {}
         }
     }

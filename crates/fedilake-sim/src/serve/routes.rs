@@ -10,6 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -97,7 +98,8 @@ async fn faulty(State(server): Here, ConnectInfo(peer): ConnectInfo<Peer>, reque
         Some(Fault::Html) => html(StatusCode::OK),
         Some(Fault::Unauthorized) => refusal(StatusCode::UNAUTHORIZED, "The access token was revoked"),
         Some(Fault::EndlessLine) if !streaming => {
-            json_body(Body::from_stream(fault::endless_line("[{\"id\":\"1\",\"content\":\"")))
+            let line = fault::endless_line("[{\"id\":\"1\",\"content\":\"");
+            json_body(Body::from_stream(line.take_until(Box::pin(server.fault_over()))))
         }
         Some(Fault::HugeStatus) if paging => {
             let (before, after) = (stream::HUGE_STATUS_START, stream::HUGE_STATUS_END);

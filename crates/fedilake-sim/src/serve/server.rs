@@ -101,6 +101,16 @@ impl Server {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Completes when the present fault may have ended, another begun, or the server stops.
+    pub(crate) async fn fault_over(self: Arc<Server>) {
+        let mut faults = self.faults.watch();
+        faults.now();
+        tokio::select! {
+            () = faults.changed() => {}
+            () = self.stopping.cancelled() => {}
+        }
+    }
+
     /// What happens from now on.
     pub(crate) fn listen(&self) -> broadcast::Receiver<Message> {
         self.messages.subscribe()

@@ -113,6 +113,9 @@ const BACKLOG_TOTAL: usize = 131_072;
 /// How often the world moves on.
 const TICK: Duration = Duration::from_millis(5);
 
+/// How long stopping waits for connections to close.
+const STOP_MAX: Duration = Duration::from_secs(1);
+
 /// Starts the servers; they run until `shutdown` is cancelled or the simulation is stopped or dropped.
 pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simulation, ServeError> {
     let mut listeners = Vec::with_capacity(config.servers);
@@ -149,9 +152,19 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simula
         let app = routes::router(server.clone(), fleet.clone()).into_make_service_with_connect_info::<Peer>();
         let stop = stopping.clone().cancelled_owned();
         let name = server.name().to_owned();
+        let serving = axum::serve(Resettable(listener), app).with_graceful_shutdown(stop);
+        let stopped = stopping.clone();
         tasks.spawn(async move {
-            if let Err(error) = axum::serve(Resettable(listener), app).with_graceful_shutdown(stop).await {
-                tracing::error!(%error, server = name, "serve");
+            let late = async {
+                stopped.cancelled().await;
+                tokio::time::sleep(STOP_MAX).await;
+            };
+            tokio::select! {
+                served = serving => if let Err(error) = served {
+                    tracing::error!(%error, server = name, "serve");
+                },
+                // A client that does not read keeps its connection; the server goes without it.
+                () = late => {}
             }
         });
     }
@@ -261,7 +274,7 @@ impl Simulation {
         lock(&self.world).is_quiet()
     }
 
-    /// Stops the servers and waits until their connections are closed.
+    /// Stops the servers and waits until their connections are closed, or for a second.
     pub async fn stop(self) {
         self.stopping.cancel();
         self.tasks.wait().await;

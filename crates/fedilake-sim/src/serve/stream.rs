@@ -76,8 +76,7 @@ impl Opened {
                 Some(Fault::Disconnect | Fault::Unauthorized) => return None,
                 Some(Fault::EndlessLine) => {
                     self.over = true;
-                    let mut watch = self.server.faults.watch();
-                    let ended = Box::pin(async move { watch.changed().await });
+                    let ended = Box::pin(self.server.clone().fault_over());
                     return Some(fault::endless_line("event: update\ndata: ").take_until(ended).boxed());
                 }
                 Some(Fault::HugeStatus) if !self.huge_sent => {

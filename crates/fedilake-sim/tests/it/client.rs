@@ -15,7 +15,11 @@ pub(crate) async fn start(config: Config) -> Simulation {
 }
 
 pub(crate) async fn get(simulation: &Simulation, server: usize, path: &str) -> reqwest::Response {
-    reqwest::get(format!("http://{}{path}", simulation.addresses()[server])).await.unwrap()
+    try_get(simulation, server, path).await.unwrap()
+}
+
+pub(crate) async fn try_get(simulation: &Simulation, server: usize, path: &str) -> reqwest::Result<reqwest::Response> {
+    reqwest::get(format!("http://{}{path}", simulation.addresses()[server])).await
 }
 
 pub(crate) async fn json(simulation: &Simulation, server: usize, path: &str) -> serde_json::Value {
@@ -28,7 +32,7 @@ pub(crate) fn ids(page: &serde_json::Value) -> Vec<String> {
 
 /// An open stream, read by blank lines.
 pub(crate) struct Events {
-    response: reqwest::Response,
+    pub(crate) response: reqwest::Response,
     pub(crate) text: String,
 }
 

@@ -1,5 +1,9 @@
 //! The simulator over real HTTP.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod access;
 mod client;
+mod control;
+mod faults;
+mod federation;
 mod timelines;

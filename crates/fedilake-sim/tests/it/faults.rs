@@ -176,9 +176,12 @@ async fn a_fault_is_set_over_http_and_ends_by_itself() {
     let simulation = start(quiet()).await;
     let client = reqwest::Client::new();
     let post = |query: &str| client.post(format!("http://{}/_sim/fault?{query}", simulation.addresses()[0])).send();
-    assert_eq!(post("kind=500&for=80ms&all=true").await.unwrap().status(), 204);
+    assert_eq!(post("kind=500&all=true").await.unwrap().status(), 204);
     assert_eq!(get(&simulation, 1, PAGE).await.status(), 500);
-    while get(&simulation, 0, PAGE).await.status() != 200 {}
+    assert_eq!(post("kind=500&for=80ms&all=true").await.unwrap().status(), 204);
+    for server in [0, 1] {
+        while get(&simulation, server, PAGE).await.status() != 200 {}
+    }
     assert_eq!(post("kind=hang").await.unwrap().status(), 204);
     assert_eq!(post("kind=none").await.unwrap().status(), 204);
     assert_eq!(get(&simulation, 0, PAGE).await.status(), 200);

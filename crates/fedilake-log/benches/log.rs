@@ -1,6 +1,7 @@
 //! Rates of the embedded log beside the machine's own: the same bytes written bare, with as many syncs.
 //!
-//! `cargo bench -p fedilake-log` prints one line a measurement. CPU is that of the whole process: callers, the log's
+//! `cargo bench -p fedilake-log` prints one line a measurement, on the disk of the folder that `BENCH_FOLDER` names
+//! (otherwise this crate's). CPU is that of the whole process: callers, the log's
 //! thread, and fjall's.
 
 #![allow(clippy::unwrap_used)]

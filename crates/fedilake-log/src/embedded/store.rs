@@ -22,6 +22,8 @@ const PROBE_FILE: &str = "probe";
 const PROBE_BYTES: usize = 64 << 10;
 
 const STATE_MEMTABLE_BYTES: u64 = 4 << 20;
+/// fjall stops all writes when four sealed memtables wait to become tables.
+const SEALED_MEMTABLES_MAX: usize = 3;
 /// How often to look whether a table is written by now. fjall has nothing to wait on.
 const TABLE_WAIT: Duration = Duration::from_millis(2);
 
@@ -33,7 +35,7 @@ const BYTES_PER_READ: usize = 1 << 20;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     /// Blocks held in memory until they become a table; the journal holds them too, and is read again at the next start.
-    /// Up to three times as much while tables are written more slowly than the journal.
+    /// Up to four times as much while tables are written more slowly than the journal.
     pub(super) memtable_bytes: u64,
 }
 
@@ -151,13 +153,18 @@ impl Store {
         let sealing = |error| self.refused(error);
         seal(&self.state, STATE_MEMTABLE_BYTES).map_err(sealing)?;
         seal(&self.blocks, self.sizes.memtable_bytes).map_err(sealing)?;
-        while self.blocks.tree.active_memtable().size() >= 2 * self.sizes.memtable_bytes {
+        while self.memtable_bytes() >= 2 * self.sizes.memtable_bytes {
             // An error here is that of the thread that writes tables: waiting for it would never end.
             self.database.persist(PersistMode::Buffer).map_err(sealing)?;
             thread::sleep(TABLE_WAIT);
             seal(&self.blocks, self.sizes.memtable_bytes).map_err(sealing)?;
         }
         Ok(())
+    }
+
+    /// Bytes of the blocks that are in memory and that no thread writes as a table yet.
+    pub(super) fn memtable_bytes(&self) -> u64 {
+        self.blocks.tree.active_memtable().size()
     }
 
     /// Gives back the disk space of tables that lie wholly below `start`. What is still in memory and in the journal
@@ -180,7 +187,9 @@ impl Store {
             let mut batch = self.database.batch();
             batch.insert(&self.state, TRIMMED_KEY, kept.first.0.to_be_bytes());
             batch.commit().map_err(trimming)?;
-            seal(&self.state, 0).map_err(trimming)?;
+            if self.state.sealed_memtable_count() < SEALED_MEMTABLES_MAX {
+                self.state.rotate_memtable().map_err(trimming)?;
+            }
         }
         Ok(())
     }
@@ -238,10 +247,9 @@ impl Store {
     }
 }
 
-/// Has the memtable written as a table if it holds at least `bytes` and not more than one waits for that already:
-/// fjall stops all writes when four wait.
+/// Has the memtable written as a table if it holds at least `bytes` and none waits for that already.
 fn seal(keyspace: &Keyspace, bytes: u64) -> fjall::Result<()> {
-    if keyspace.sealed_memtable_count() <= 1 && keyspace.tree.active_memtable().size() >= bytes {
+    if keyspace.sealed_memtable_count() == 0 && keyspace.tree.active_memtable().size() >= bytes {
         keyspace.rotate_memtable()?;
     }
     Ok(())

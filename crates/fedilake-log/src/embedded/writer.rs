@@ -1,4 +1,4 @@
-//! The writer's thread: the only one that writes to the store.
+//! The writer's thread: the only one that writes records, bookmarks and the start.
 //!
 //! It takes all that waits in the queue, writes it as one batch with one sync, and answers everyone. While it syncs, the
 //! next batch gathers in the queue: the more callers, the fewer syncs a record. The queue is bounded, and callers wait

@@ -31,14 +31,26 @@ async fn released_tables_leave_the_disk() {
     }
     release(&log, Offset(appended)).await;
     // What was in memory becomes a last, small table.
-    while tables(folder.path()) > full / 10 {
+    while tables(folder.path()) > full / 4 {
         assert!(Instant::now() < deadline, "{} bytes of {full} are left", tables(folder.path()));
         tokio::task::yield_now().await;
     }
     drop(log);
     let log = open(folder.path()).unwrap();
     assert_eq!(log.bounds().start, log.bounds().end);
-    assert!(tables(folder.path()) <= full / 10);
+    assert!(tables(folder.path()) <= full / 4);
+}
+
+#[tokio::test]
+async fn memory_does_not_grow_with_what_is_appended() {
+    let folder = tempdir().unwrap();
+    let log = open(folder.path()).unwrap();
+    let batch: Vec<_> = (0..50).map(|nth| record(nth, 1_000)).collect();
+    for _ in 0..80 {
+        append(&log, batch.clone()).await;
+        let held = log.shared.store.memtable_bytes();
+        assert!(held < 3 * SMALL.memtable_bytes, "{held} bytes are in memory");
+    }
 }
 
 #[tokio::test]

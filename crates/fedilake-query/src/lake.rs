@@ -136,7 +136,7 @@ impl Lake {
     pub(crate) fn outside(&self) -> Result<Outside<'_>, LakeError> {
         let mut outside = lock(&self.outside);
         if outside.is_none() {
-            *outside = Some(outside_of(&self.options)?);
+            *outside = Some(outside_of(&self.path, &self.options)?);
         }
         Ok(Outside(outside))
     }
@@ -169,9 +169,12 @@ impl DerefMut for Outside<'_> {
     }
 }
 
-fn outside_of(options: &LakeOptions) -> Result<Connection, LakeError> {
+fn outside_of(path: &Path, options: &LakeOptions) -> Result<Connection, LakeError> {
     let config = Config::default()
-        .threads(options.threads as i64)?
+        // The lake's own threads merge meanwhile.
+        .threads((options.threads / 2).max(1) as i64)?
+        .with("temp_directory", beside(path, ".files.spill").to_string_lossy())?
+        .with("max_temp_directory_size", format!("{}B", options.spill_bytes_max))?
         .max_memory(&format!("{}B", options.memory_bytes_max))?
         .enable_autoload_extension(false)?;
     let connection = Connection::open_in_memory_with_flags(config)?;

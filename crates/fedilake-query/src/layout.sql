@@ -43,7 +43,8 @@ create table post (
     reblogs integer,
     replies integer,
     author_followers bigint,
-    uri varchar using compression zstd,
+    uri varchar using compression zstd,         -- null: https://ORIGIN/users/NAME/statuses/NUMBER with the author's name
+    uri_number bigint,
     url varchar using compression zstd,         -- null: made from uri as Mastodon does; empty: not given
     text varchar using compression zstd,
     spoiler_text varchar,

@@ -7,12 +7,14 @@
 //! - [`take`](mod@take) reads files through a second, in-memory DuckDB ([`source`]) and merges their rows.
 //! - [`report`] holds the talk's analyses, one .sql file each, under a [`filter`].
 //! - [`sql`] runs a person's own statement, read-only and within limits.
+//! - [`check`] compares files with each other and the lake with them.
 //! - [`views`] defines the same views over plain Parquet files, for any DuckDB.
 //!
 //! Everything here blocks; async callers use `spawn_blocking`. Every timestamp is UTC.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod check;
 pub mod error;
 pub mod filter;
 pub mod lake;

@@ -1,6 +1,6 @@
 //! Reads Parquet files for the lake, through an in-memory DuckDB that may open files and holds nothing else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 
 use duckdb::Connection;
@@ -53,15 +53,16 @@ pub(crate) fn files(paths: &[PathBuf]) -> String {
 
 /// Finds the file that a reading failed on: DuckDB does not always name it.
 fn blame(outside: &Connection, paths: &[PathBuf], error: &duckdb::Error) -> LakeError {
-    let reads = |path: &PathBuf| {
-        let sql = format!("select count(hash(columns(*))) from read_parquet({})", files(std::slice::from_ref(path)));
-        let mut statement = outside.prepare(&sql)?;
-        statement.execute([]).map(|_| ())
-    };
     for path in paths {
-        if let Err(error) = reads(path) {
+        if let Err(error) = read_whole(outside, path) {
             return LakeError::DamagedFile { path: path.clone(), reason: message(&error) };
         }
     }
     LakeError::Engine(message(error))
+}
+
+/// Reads every value of a file.
+pub(crate) fn read_whole(outside: &Connection, path: &Path) -> duckdb::Result<()> {
+    let sql = format!("select count(hash(columns(*))) from read_parquet({})", files(&[path.to_owned()]));
+    outside.prepare(&sql)?.execute([]).map(|_| ())
 }

@@ -35,7 +35,8 @@ select
     reblogs,
     replies,
     author_followers,
-    uri,
+    case when uri = uri_stem || uri_number then null else uri end as uri,
+    case when uri = uri_stem || uri_number then uri_number end as uri_number,
     case
         when url is null then ''
         when url <> replace(replace(uri, '/users/', '/@'), '/statuses/', '/') then url
@@ -55,7 +56,11 @@ select
     sensitive,
     author_indexable
 from (
-    select *, try_cast(id as bigint) as id_number
+    select
+        *,
+        try_cast(id as bigint) as id_number,
+        'https://' || author_domain || '/users/' || split_part(author, '@', 1) || '/statuses/' as uri_stem,
+        case when starts_with(uri, uri_stem) then try_cast(substr(uri, length(uri_stem) + 1) as bigint) end as uri_number
     from (
         {columns}
         union all by name

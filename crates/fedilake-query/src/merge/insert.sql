@@ -5,7 +5,7 @@ select
     change.server, change.native, change.native_text, change.observed_at, change.first_stream, change.first_offset,
     stage.edited_at, nullif(stage.observed_at, change.observed_at), stage.stream, stage.log_offset, stage.content_hash,
     stage.favourites, stage.reblogs, stage.replies, stage.author_followers,
-    stage.uri, stage.url, stage.text, stage.spoiler_text, stage.words, stage.tags, stage.mentions, stage.links, stage.media,
+    stage.uri, stage.uri_number, stage.url, stage.text, stage.spoiler_text, stage.words, stage.tags, stage.mentions, stage.links, stage.media,
     stage.media_described, stage.poll, stage.in_reply_to, stage.quote_uri, stage.sensitive, stage.author_indexable
 from stage
 join change on change.r = stage.rowid

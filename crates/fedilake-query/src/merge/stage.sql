@@ -5,7 +5,7 @@ create or replace temp table stage (
     author varchar, author_domain varchar, author_hash ubigint, language varchar, app varchar, bot boolean,
     characters integer, observed_at timestamptz, edited_at timestamptz, content_hash ubigint,
     favourites integer, reblogs integer, replies integer, author_followers bigint,
-    uri varchar, url varchar, text varchar, topics uinteger, spoiler_text varchar, words integer,
+    uri varchar, uri_number bigint, url varchar, text varchar, topics uinteger, spoiler_text varchar, words integer,
     tags varchar, mentions varchar, links varchar, media integer, media_described integer, poll boolean,
     in_reply_to varchar, quote_uri varchar, sensitive boolean,
     author_indexable boolean

@@ -2,8 +2,8 @@ create view posts as
 select
     s.name as server,
     coalesce(p.native_text, p.native::varchar) as id,
-    p.uri,
-    case when p.url is null then replace(replace(p.uri, '/users/', '/@'), '/statuses/', '/') else nullif(p.url, '') end as url,
+    coalesce(p.uri, 'https://' || o.name || '/users/' || split_part(a.name, '@', 1) || '/statuses/' || p.uri_number) as uri,
+    case when p.url is null then replace(replace(coalesce(p.uri, 'https://' || o.name || '/users/' || split_part(a.name, '@', 1) || '/statuses/' || p.uri_number), '/users/', '/@'), '/statuses/', '/') else nullif(p.url, '') end as url,
     p.created_at,
     p.edited_at,
     p.observed_at,
@@ -41,10 +41,13 @@ left join language l on l.id = p.language
 left join app y on y.id = p.app;
 
 create view sightings as
-select s.name as server, coalesce(g.native_text, g.native::varchar) as id, g.uri, g.observed_at
+select s.name as server, coalesce(g.native_text, g.native::varchar) as id, coalesce(p.uri, 'https://' || o.name || '/users/' || split_part(a.name, '@', 1) || '/statuses/' || p.uri_number) as uri, g.observed_at
 from (
-    select server, native, native_text, uri, observed_at from post
+    select id as post, server, native, native_text, observed_at from post
     union all
-    select g.server, g.native, g.native_text, p.uri, g.observed_at from sighting g join post p on p.id = g.post
+    select post, server, native, native_text, observed_at from sighting
 ) g
+join post p on p.id = g.post
+join author a on a.id = p.author
+join origin o on o.id = p.origin
 join server s on s.id = g.server;

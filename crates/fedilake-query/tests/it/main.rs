@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod checking;
 mod equivalence;
 mod opening;
 mod reports;
 mod statements;
 mod support;
 mod taking;
+mod talk;

@@ -79,6 +79,8 @@ impl Lake {
 fn answer(connection: &duckdb::Connection, report: &Report, scope: &Scope) -> Result<Rows, LakeError> {
     let over = |sql: &str| {
         sql.replace("{authors}", &scope.authors())
+            .replace("{distinct_authors}", &scope.distinct_authors())
+            .replace("{origins}", &scope.origins())
             .replace("{hours}", &scope.hours())
             .replace("{lengths}", &scope.lengths())
             .replace("{posts}", &scope.posts())

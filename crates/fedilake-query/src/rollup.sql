@@ -3,13 +3,8 @@
 -- authors and the lengths themselves.
 create table day (day integer, sealed boolean);
 
-create table author_day (
-    day integer, author integer, origin integer, bot boolean,
-    posts integer, characters bigint, characters_min integer, characters_max integer
-);
-create table author_language_day (
-    day integer, author integer, origin integer, bot boolean, language integer,
-    posts integer, characters bigint, characters_min integer, characters_max integer
-);
+create table author_day (day integer, author integer, origin integer, bot boolean, posts integer);
+create table author_language_day (day integer, author integer, origin integer, bot boolean, language integer, posts integer);
+create table origin_day (day integer, origin integer, bot boolean, posts integer);
 create table hour_cell (day integer, hour integer, language integer, app integer, bot boolean, posts integer);
 create table length_cell (day integer, language integer, bot boolean, characters integer, posts integer);

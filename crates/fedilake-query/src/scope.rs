@@ -31,31 +31,27 @@ struct Relation {
     table: &'static str,
     keys: &'static str,
     sealed: &'static str,
-    counted: &'static str,
+    /// The same of one post.
+    single: &'static str,
+    /// The same of a group of posts.
+    grouped: &'static str,
 }
 
 const AUTHORS: Relation = Relation {
     table: "author_day",
     keys: "day, author, origin, bot",
-    sealed: "posts, characters, characters_min, characters_max",
-    counted: "count(*) as posts, sum(characters) as characters, min(characters) as characters_min, max(characters) as characters_max",
+    sealed: "posts",
+    single: "1 as posts",
+    grouped: "count(*) as posts",
 };
 
 const AUTHORS_OF_LANGUAGE: Relation = Relation { table: "author_language_day", ..AUTHORS };
 
-const HOURS: Relation = Relation {
-    table: "hour_cell",
-    keys: "day, hour, language, app, bot",
-    sealed: "posts",
-    counted: "count(*) as posts",
-};
+const ORIGINS: Relation = Relation { table: "origin_day", keys: "day, origin, bot", ..AUTHORS };
 
-const LENGTHS: Relation = Relation {
-    table: "length_cell",
-    keys: "day, language, bot, characters",
-    sealed: "posts",
-    counted: "count(*) as posts",
-};
+const HOURS: Relation = Relation { table: "hour_cell", keys: "day, hour, language, app, bot", ..AUTHORS };
+
+const LENGTHS: Relation = Relation { table: "length_cell", keys: "day, language, bot, characters", ..AUTHORS };
 
 impl Scope {
     pub(crate) fn new(connection: &Connection, filter: &Filter) -> Result<Scope, LakeError> {
@@ -83,27 +79,39 @@ impl Scope {
         self.post_where(&self.times)
     }
 
-    /// day, author, origin, bot, posts, characters, characters_min, characters_max; one row a (day, author, bot).
+    /// day, author, origin, bot, posts; any number of rows for the same.
     pub(crate) fn authors(&self) -> String {
+        let relation = if self.language.is_none() { AUTHORS } else { AUTHORS_OF_LANGUAGE };
+        self.relation(&relation, self.server.is_none(), relation.single)
+    }
+
+    /// The same, one row a (day, author, bot).
+    pub(crate) fn distinct_authors(&self) -> String {
         if self.language.is_none() {
-            return self.relation(&AUTHORS, self.server.is_none());
+            return self.relation(&AUTHORS, self.server.is_none(), AUTHORS.grouped);
         }
         format!(
-            "(select day, author, origin, bot, sum(posts) as posts, sum(characters) as characters, \
-            min(characters_min) as characters_min, max(characters_max) as characters_max \
-            from {} group by day, author, origin, bot)",
-            self.relation(&AUTHORS_OF_LANGUAGE, self.server.is_none())
+            "(select day, author, origin, bot, sum(posts) as posts from {} group by day, author, origin, bot)",
+            self.authors()
         )
     }
 
-    /// day, hour, language, app, bot, posts.
-    pub(crate) fn hours(&self) -> String {
-        self.relation(&HOURS, self.server.is_none() && self.origin.is_none())
+    /// day, origin, bot, posts; any number of rows for the same.
+    pub(crate) fn origins(&self) -> String {
+        if self.language.is_some() {
+            return self.authors();
+        }
+        self.relation(&ORIGINS, self.server.is_none(), ORIGINS.single)
     }
 
-    /// day, language, bot, characters, posts.
+    /// day, hour, language, app, bot, posts; any number of rows for the same.
+    pub(crate) fn hours(&self) -> String {
+        self.relation(&HOURS, self.server.is_none() && self.origin.is_none(), HOURS.single)
+    }
+
+    /// day, language, bot, characters, posts; any number of rows for the same.
     pub(crate) fn lengths(&self) -> String {
-        self.relation(&LENGTHS, self.server.is_none() && self.origin.is_none())
+        self.relation(&LENGTHS, self.server.is_none() && self.origin.is_none(), LENGTHS.single)
     }
 
     /// The posts that mention a followed word: `topic_hit`'s rows.
@@ -136,10 +144,11 @@ impl Scope {
         Ok(())
     }
 
-    fn relation(&self, relation: &Relation, sealed_days_do: bool) -> String {
-        let Relation { table, keys, sealed, counted } = relation;
+    fn relation(&self, relation: &Relation, sealed_days_do: bool, counted: &str) -> String {
+        let Relation { table, keys, sealed, grouped, .. } = relation;
         let from_posts = |conditions: &[String]| {
-            format!("select {keys}, {counted} from {} group by {keys}", self.post_where(conditions))
+            let groups = if counted == *grouped { format!(" group by {keys}") } else { String::new() };
+            format!("select {keys}, {counted} from {}{groups}", self.post_where(conditions))
         };
         if !sealed_days_do {
             return format!("({})", from_posts(&self.times));

@@ -1,6 +1,6 @@
 -- A row a day. Among equally frequent ones the first by name is named.
 with
-    cell as (from {authors}),
+    cell as (from {distinct_authors}),
     total as (
         select day, sum(posts)::bigint as posts, count(*) as cells,
             max(posts) filter (where not bot) as nonbot_most, max(posts) filter (where bot) as bot_most
@@ -28,7 +28,7 @@ with
         group by total.day
     ),
     by_origin as (
-        select day, origin, sum(posts) as posts from cell group by day, origin
+        select day, origin, sum(posts) as posts from {origins} group by day, origin
     ),
     origins as (
         select day, count(*) as origins, max(posts) as most from by_origin group by day

@@ -2,12 +2,12 @@
 select
     coalesce(sum(posts), 0)::bigint as posts,
     (select count(*) from (select author from {authors} group by author)) as users,
-    (select count(*) from (select origin from {authors} group by origin)) as origins,
+    (select count(*) from (select origin from {origins} group by origin)) as origins,
     (select count(*) from (select language from {hours} group by language)) as languages,
-    min(characters_min) as characters_min,
-    sum(characters)::double / sum(posts) as characters_mean,
-    max(characters_max) as characters_max,
-    coalesce(sum(characters), 0)::bigint as characters_sum,
+    min(characters) as characters_min,
+    sum(posts * characters::bigint)::double / sum(posts) as characters_mean,
+    max(characters) as characters_max,
+    coalesce(sum(posts * characters::bigint), 0)::bigint as characters_sum,
     (select min(created_at) from {posts}) as first_created_at,
     (select max(created_at) from {posts}) as last_created_at
-from {authors}
+from {lengths}

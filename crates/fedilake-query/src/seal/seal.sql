@@ -1,11 +1,15 @@
 -- Writes the figures of one open day. Rows are ordered, so that a range of days is a range of rows.
 insert into author_day
-select day, author, origin, bot, count(*), sum(characters), min(characters), max(characters)
+select day, author, origin, bot, count(*)
 from post where day = {day} group by day, author, origin, bot order by author;
 
 insert into author_language_day
-select day, author, origin, bot, language, count(*), sum(characters), min(characters), max(characters)
+select day, author, origin, bot, language, count(*)
 from post where day = {day} group by day, author, origin, bot, language order by author;
+
+insert into origin_day
+select day, origin, bot, count(*)
+from post where day = {day} group by day, origin, bot order by origin;
 
 insert into hour_cell
 select day, hour, language, app, bot, count(*)

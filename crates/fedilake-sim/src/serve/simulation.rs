@@ -24,7 +24,7 @@ use super::world::World;
 pub struct Config {
     /// Address of the first server; the others take the ports after it. Port 0: each takes a free one.
     pub listen: SocketAddr,
-    /// How many servers.
+    /// How many servers; at least one is started.
     pub servers: usize,
     /// Posts a second over all servers, each counted once however many servers show it. 0: only those by hand.
     pub rate: f64,
@@ -118,6 +118,7 @@ const STOP_MAX: Duration = Duration::from_secs(1);
 
 /// Starts the servers; they run until `shutdown` is cancelled or the simulation is stopped or dropped.
 pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simulation, ServeError> {
+    let config = Config { servers: config.servers.max(1), ..config };
     let mut listeners = Vec::with_capacity(config.servers);
     for index in 0..config.servers {
         listeners.push(bind(&config, index).await?);
@@ -125,7 +126,6 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simula
     let addresses: Vec<SocketAddr> = listeners.iter().map(|(_, address)| *address).collect();
     let map = Arc::new(Map { seed: config.seed, names: addresses.iter().map(SocketAddr::to_string).collect() });
     let stopping = shutdown.child_token();
-    let servers = config.servers.max(1);
     let fleet: Fleet = Arc::new(
         addresses
             .iter()
@@ -140,8 +140,8 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simula
                     tokens: config.tokens.clone(),
                     heartbeat: config.heartbeat,
                     limits: config.limits,
-                    recent_max: config.recent_max.min(RECENT_TOTAL_MAX / servers),
-                    backlog_max: (BACKLOG_TOTAL / servers).clamp(256, 8_192),
+                    recent_max: config.recent_max.min(RECENT_TOTAL_MAX / config.servers),
+                    backlog_max: (BACKLOG_TOTAL / config.servers).clamp(256, 8_192),
                     stopping: stopping.clone(),
                 }))
             })

@@ -2,6 +2,7 @@
 
 use super::plan::{DayPlan, Fate, Plan, Post, Reason, second_server};
 use super::targets::{DAY_MS, FIRST_DAY_MS};
+use super::totals::FrameCounts;
 use crate::content::account::{Author, Viewpoint, Wish};
 use crate::content::hosts::{self, Software};
 use crate::content::language::LANGUAGES;
@@ -64,6 +65,23 @@ impl<'a> DayFrames<'a> {
     /// Milliseconds since 1970.
     pub(crate) fn observed_at_ms(&self, frame: &Planned) -> i64 {
         self.midnight_ms + i64::from(frame.observed_ms)
+    }
+
+    /// How many frames of each event the day has.
+    pub(crate) fn count(&self, counts: &mut FrameCounts) {
+        let mut frames = Vec::new();
+        for at in 0..self.day.counted.len() + self.day.extra.len() {
+            frames.clear();
+            self.plan_post(at as u32, &mut frames);
+            for frame in &frames {
+                match frame.what {
+                    What::First => counts.updates += 1,
+                    What::Second => counts.edits += 1,
+                    What::Delete | What::DeleteOfUnseen => counts.deletes += 1,
+                }
+            }
+        }
+        counts.deletes += self.day.deletes_of_unseen.len() as u64;
     }
 
     /// All frames of the day, in the order of `observed_at`.

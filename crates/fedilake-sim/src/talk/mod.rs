@@ -26,7 +26,7 @@ use crate::content::json::Push;
 use frames::{DayFrames, Planned, View};
 use plan::{Plan, SERVERS};
 pub use targets::POSTS;
-pub use totals::{DayTotals, Refused, Totals};
+pub use totals::{DayTotals, FrameCounts, Refused, Totals};
 
 /// What a server's stream said, and when it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,10 @@ pub struct Talk {
 impl Talk {
     /// Plans `posts` posts; the same seed gives the same frames, byte for byte.
     pub fn new(seed: u64, posts: u64) -> Talk {
-        let plan = Plan::new(seed, posts);
+        let mut plan = Plan::new(seed, posts);
+        let mut counts = FrameCounts::default();
+        (0..plan.days.len()).for_each(|day| DayFrames::of(&plan, day).count(&mut counts));
+        plan.totals.frames = counts;
         let views = plan.hosts[..SERVERS].iter().map(|host| View::of(host)).collect();
         Talk { plan, views, day: 0, frames: Vec::new().into_iter() }
     }
@@ -64,7 +67,7 @@ impl Talk {
 
     /// Writes the frames that are left as JSON lines:
     /// `{"server":…,"observed_at":…,"event":…,"payload":{…} or "id"}`. `progress` is called now and then, and at the end,
-    /// with the frames written so far.
+    /// with the frames written so far, of `totals().frames.all()`.
     pub fn write_jsonl(mut self, out: &mut dyn Write, progress: &mut dyn FnMut(u64)) -> io::Result<()> {
         let mut lines = Vec::with_capacity(LINES_BYTES + 256 * 1024);
         let mut written = 0;

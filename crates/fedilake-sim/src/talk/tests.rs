@@ -28,7 +28,7 @@ struct Reader {
     posts: HashMap<String, Kept>,
     deleted: HashSet<(String, String)>,
     refused: Refused,
-    edits: u64,
+    frames: FrameCounts,
 }
 
 impl Reader {
@@ -46,6 +46,11 @@ impl Reader {
     }
 
     fn take(&mut self, frame: RecordedFrame) {
+        match frame.event {
+            "update" => self.frames.updates += 1,
+            "status.update" => self.frames.edits += 1,
+            _ => self.frames.deletes += 1,
+        }
         if frame.event == "delete" {
             assert!(frame.payload.parse::<u64>().is_ok(), "a delete is a bare id");
             self.deleted.insert((frame.server, frame.payload));
@@ -85,7 +90,6 @@ impl Reader {
             edited_at: status["edited_at"].as_str().map(str::to_owned),
             sightings: vec![sighting.clone()],
         };
-        self.edits += u64::from(frame.event == "status.update");
         let kept = self.posts.entry(text(&status["uri"])).or_insert(new.clone_without_sightings());
         assert_eq!(kept.created_at, new.created_at);
         if new.edited_at > kept.edited_at {
@@ -170,6 +174,7 @@ fn what_a_reader_finds_in_the_frames_are_the_totals() {
             characters_min: *lengths.iter().min().unwrap(),
             characters_max: *lengths.iter().max().unwrap(),
             characters_sum: lengths.iter().sum(),
+            frames: reader.frames,
             edited: posts.iter().filter(|post| post.edited_at.is_some()).count() as u64,
             refused: reader.refused,
             days: days.collect(),
@@ -179,7 +184,7 @@ fn what_a_reader_finds_in_the_frames_are_the_totals() {
         };
         assert_eq!(found, totals);
         assert_eq!(distinct(|post| &post.username), totals.authors, "usernames are unique");
-        assert!(reader.edits >= totals.edited && totals.edited > 0 && totals.deleted > 0);
+        assert!(totals.frames.edits >= totals.edited && totals.edited > 0 && totals.deleted > 0);
     }
 }
 

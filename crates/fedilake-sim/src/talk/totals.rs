@@ -29,6 +29,8 @@ pub struct Totals {
     pub characters_max: u64,
     /// Those of all texts.
     pub characters_sum: u64,
+    /// Frames that say so.
+    pub frames: FrameCounts,
     /// Posts of `posts` that are edited once.
     pub edited: u64,
     /// Posts beside `posts` that are shown and deleted.
@@ -39,6 +41,24 @@ pub struct Totals {
     pub refused: Refused,
     /// By day, from 3 to 12 February 2023, of `created_at` and of `observed_at` alike.
     pub days: Vec<DayTotals>,
+}
+
+/// Frames by event, copies and what must not be kept among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameCounts {
+    /// `update`.
+    pub updates: u64,
+    /// `status.update`.
+    pub edits: u64,
+    /// `delete`.
+    pub deletes: u64,
+}
+
+impl FrameCounts {
+    /// All of them: the lines of the file.
+    pub fn all(&self) -> u64 {
+        self.updates + self.edits + self.deletes
+    }
 }
 
 /// Figures of the posts that remain of one day.

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value, ValueRef};
+use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
 use crate::{RejectedReason, time};
 
@@ -192,11 +192,8 @@ fn text(value: &Value) -> Option<&str> {
 
 /// An opaque id: text, or a number as some servers have it.
 fn id(value: &Value) -> Option<Cow<'_, str>> {
-    match value.as_ref() {
-        ValueRef::String(id) if !id.is_empty() => Some(Cow::Borrowed(id)),
-        ValueRef::Number(id) => Some(Cow::Owned(id.to_string())),
-        _ => None,
-    }
+    let number = || value.as_raw_number().map(|number| Cow::Owned(number.as_str().to_owned()));
+    text(value).map(Cow::Borrowed).or_else(number)
 }
 
 fn moment(value: &Value) -> Option<DateTime<Utc>> {

@@ -223,6 +223,16 @@ fn what_is_no_status_object_is_rejected() {
 }
 
 #[test]
+fn a_number_beyond_every_type_costs_only_its_field() {
+    let json = r#"{"id":123456789012345678901234567890,"uri":"u","account":{"acct":"a","followers_count":1e999},
+        "favourites_count":-1e999,"reblogs_count":7,"language":1e999,"unknown":1e999}"#;
+    let event = translate(FrameKind::Update, json).unwrap();
+    let post = event.post().unwrap();
+    assert_eq!((post.id.as_str(), post.reblogs, post.favourites), ("123456789012345678901234567890", 7, 0));
+    assert_eq!((post.author_followers, post.language.as_deref()), (None, None));
+}
+
+#[test]
 fn brackets_in_text_are_not_depth() {
     let text = "[{\\\"[".repeat(2000);
     let json = format!(r#"{{"id":"1","uri":"u","account":{{"acct":"a"}},"content":"{text}"}}"#);

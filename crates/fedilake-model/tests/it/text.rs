@@ -18,6 +18,7 @@ fn a_line_feed_for_each_br_and_a_blank_line_between_paragraphs() {
     check("a</br>b</p>c", "a\nb\n\nc");
     check("<p></p><p>a</p><p> </p>\n<p>b</p>\n", "a\n\nb");
     check("<ul><li>a</li><li>b<ul><li>c</ul></ul>d", "a\nb\n\nc\n\nd");
+    check("<ul><li>a<li>b<pre> c</ul> d", "a\nb\n\n c\n\nd");
     check("<div>a</div><div>b</div>", "a\nb");
     check("<blockquote><p>said</p></blockquote>so", "said\n\nso");
     check("", "");

@@ -71,7 +71,8 @@ async fn reset_breaks_open_streams_and_each_request() {
     let simulation = start(quiet()).await;
     let mut events = Events::open(&simulation, 0, STREAM).await;
     simulation.set_fault(0, Some(Fault::Reset), None);
-    assert!(events.try_more().await.is_err());
+    let error = format!("{:?}", events.try_more().await.unwrap_err());
+    assert!(error.contains("ConnectionReset"), "{error}");
     for path in [PAGE, STREAM, "/api/v2/instance"] {
         let error = format!("{:?}", try_get(&simulation, 0, path).await.unwrap_err());
         assert!(error.contains("ConnectionReset"), "{error}");

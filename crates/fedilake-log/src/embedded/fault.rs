@@ -11,20 +11,27 @@ pub(super) fn storage(doing: &'static str, path: &Path, error: io::Error) -> Log
     LogError::Storage { doing, at: path.display().to_string(), why: error.to_string() }
 }
 
-/// What an error of fjall means: the storage refused, or what is stored makes no sense.
+/// What an error of the file system means where files are expected to be as fjall left them.
+pub(super) fn from_io(doing: &'static str, path: &Path, error: io::Error) -> LogError {
+    match error.kind() {
+        // fjall makes new files and reads old ones: what it finds otherwise was changed by someone else. In a file that is
+        // too short it seeks to before the beginning.
+        io::ErrorKind::NotFound
+        | io::ErrorKind::AlreadyExists
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::InvalidData => LogError::Damaged { at: path.display().to_string(), why: error.to_string() },
+        _ => storage(doing, path, error),
+    }
+}
+
+/// What an error of fjall means.
 pub(super) fn from_fjall(doing: &'static str, path: &Path, error: fjall::Error) -> LogError {
     use fjall::{Error, LsmError};
 
     let at = path.display().to_string();
     match error {
-        Error::Io(error) | Error::Storage(LsmError::Io(error)) => match error.kind() {
-            // fjall makes new files and reads old ones: what it finds otherwise was changed by someone else.
-            io::ErrorKind::NotFound
-            | io::ErrorKind::AlreadyExists
-            | io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::InvalidData => LogError::Damaged { at, why: error.to_string() },
-            _ => LogError::Storage { doing, at, why: error.to_string() },
-        },
+        Error::Io(error) | Error::Storage(LsmError::Io(error)) => from_io(doing, path, error),
         Error::Locked => LogError::InUse { at },
         Error::Poisoned => LogError::Storage { doing, at, why: "an earlier write in the background failed".to_owned() },
         Error::JournalRecovery(error) => LogError::Damaged { at: journals(path), why: error.to_string() },

@@ -62,6 +62,7 @@ mod bookmarks;
 mod end_mark;
 mod fault;
 mod layout;
+mod manifest;
 mod reader;
 mod recovery;
 mod setup;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::fault::{from_fjall, storage};
 use super::layout::{ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
+use super::manifest;
 use crate::LogError;
 
 pub(super) const END_MARK_FILE: &str = "end";
@@ -53,6 +54,7 @@ pub(super) fn open(folder: &Path) -> Result<Setup, LogError> {
     if !store.try_exists().map_err(|error| storage("open", folder, error))? {
         create(folder)?;
     }
+    manifest::check(&store)?;
     let (database, blocks, state) = open_database(&store)?;
     Ok(Setup { lock, database, blocks, state })
 }

@@ -167,6 +167,28 @@ async fn an_unfinished_write_is_forgotten_and_nothing_else() {
     }
 }
 
+/// A flipped bit in the number of tables made fjall ask for 64 GiB, which ends the process.
+#[tokio::test]
+async fn a_flipped_bit_in_a_manifest_is_named() {
+    let folder = tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    for keyspace in fs::read_dir(folder.path().join("store").join("keyspaces")).unwrap() {
+        let keyspace = keyspace.unwrap().path();
+        let number = u64::from_le_bytes(fs::read(keyspace.join("current")).unwrap()[..8].try_into().unwrap());
+        let manifest = keyspace.join(format!("v{number}"));
+        let whole = fs::read(&manifest).unwrap();
+        for position in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[position] ^= 0x80;
+            fs::write(&manifest, flipped).unwrap();
+            let said = open(folder.path()).map(|_| ()).unwrap_err();
+            assert!(matches!(&said, LogError::Damaged { at, .. } if at == manifest.to_str().unwrap()), "{said}");
+        }
+        fs::write(&manifest, whole).unwrap();
+    }
+    open(folder.path()).unwrap();
+}
+
 #[tokio::test]
 async fn a_damaged_log_stays_damaged() {
     let log = closed_log_without_tables().await;

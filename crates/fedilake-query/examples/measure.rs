@@ -18,6 +18,9 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 /// Times each answer is asked; the first is not counted.
 const ROUNDS: usize = 11;
 
+/// Small takes.
+const TAKES: usize = 100;
+
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, lake_path, rest @ ..] = arguments.as_slice() else {
@@ -27,7 +30,8 @@ fn main() -> Outcome<()> {
     if !rest.iter().any(|flag| flag == "--keep") {
         take(Path::new(folder), lake_path)?;
     }
-    answer(lake_path)
+    answer(lake_path)?;
+    follow(Path::new(folder), lake_path)
 }
 
 fn take(folder: &Path, lake_path: &Path) -> Outcome<()> {
@@ -58,6 +62,54 @@ fn cpu_ns() -> Outcome<u64> {
         sum += text.split(' ').next().ok_or("no schedstat")?.parse::<u64>()?;
     }
     Ok(sum)
+}
+
+/// Small takes beside a reader: each 260 new posts and 740 copies of recent ones from another server.
+fn follow(folder: &Path, lake_path: &Path) -> Outcome<()> {
+    let lake = Lake::open(lake_path, LakeOptions::default())?;
+    let Some(newest) = chunks(folder)?.pop() else { return Ok(()) };
+    let parquet = std::env::temp_dir().join(format!("fedilake-measure-{}.parquet", std::process::id()));
+    let engine = Connection::open_in_memory()?;
+    engine.execute_batch(&format!(
+        "set timezone = 'UTC';
+        create table recent as select * from read_parquet('{}') order by log_offset desc limit 60000",
+        newest.parquet.display()
+    ))?;
+    let (mut times, started_cpu) = (Vec::new(), cpu_ns()?);
+    for round in 0..TAKES {
+        let first = (round * 1000) as i64;
+        engine.execute_batch(&format!(
+            "copy (
+                select * exclude (n) replace (
+                    case when n < 740 then 'mirror.example' else server end as server,
+                    case when n < 740 then id else (id::bigint + {first} + 7)::varchar end as id,
+                    case when n < 740 then uri else uri || '{first}' end as uri,
+                    observed_at + interval 1 hour + interval {round} second as observed_at,
+                    {first} + n as log_offset
+                )
+                from (select *, row_number() over () - 1 as n from (select * from recent limit 1000 offset {}))
+            ) to '{}' (format parquet)",
+            first % 59_000,
+            parquet.display()
+        ))?;
+        let chunk =
+            Chunk { log: "followed".to_owned(), partition: 0, first, next: first + 1000, parquet: parquet.clone() };
+        let started = Instant::now();
+        lake.take(&[chunk], &mut |_| ())?;
+        times.push(started.elapsed());
+        lake.report(&Report::Statistics, &Filter::default())?;
+    }
+    let cpu = Duration::from_nanos((cpu_ns()? - started_cpu) / TAKES as u64);
+    times.sort();
+    println!(
+        "take of 1,000: best {:?}, median {:?}, p99 {:?}, worst {:?}; {cpu:?} of CPU each with a report",
+        times[0],
+        times[TAKES / 2],
+        times[TAKES * 99 / 100],
+        times[TAKES - 1]
+    );
+    std::fs::remove_file(parquet)?;
+    Ok(())
 }
 
 fn chunks(folder: &Path) -> Outcome<Vec<Chunk>> {

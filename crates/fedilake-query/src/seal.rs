@@ -1,30 +1,39 @@
 //! Sealed days: figures of whole days, kept exactly, so that a report need not read their posts.
 //!
-//! A day is sealed once posts of a later day have been taken: most of its own have come by then. A late post, an edit or
+//! A day is sealed once posts of a later day have been seen: most of its own have come by then. A late post, an edit or
 //! a delete opens its day again in the same transaction, so a report is right at every moment; sealing it anew is only
-//! a matter of speed. A small take seals at most one day, so that it stays short; a large one seals all it can.
+//! a matter of speed. A large take seals all it can. A small one seals at most one day, so that it stays short, and only
+//! a day that rested for [`REST_MINUTES`], so that one which changes again and again is not sealed in vain.
 
 use duckdb::Connection;
 
 use crate::LakeError;
 
+/// Minutes without a change, by the posts' observed_at, after which a small take seals a day.
+const REST_MINUTES: u32 = 10;
+
+/// How much sealing a take may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// One day that rested.
+    Small,
+    /// Every day that is over.
+    Large,
+}
+
 /// Opens the days that the running transaction touched.
 pub(crate) fn reopen(writer: &Connection) -> Result<(), LakeError> {
     let sealed_ones = "select exists (from day semi join touched using (day) where sealed)";
-    let sql = include_str!("seal/reopen.sql");
     if writer.query_row(sealed_ones, [], |row| row.get(0))? {
-        writer.execute_batch(sql)?;
-    } else {
-        writer.execute_batch(
-            "insert into day select day, false from (select distinct day from touched) anti join day using (day)",
-        )?;
+        writer.execute_batch(include_str!("seal/reopen.sql"))?;
     }
+    writer.execute_batch(include_str!("seal/touch.sql"))?;
     Ok(())
 }
 
-/// Seals open days, the oldest first, at most `days_max`.
-pub(crate) fn seal(writer: &Connection, days_max: usize) -> Result<(), LakeError> {
-    for day in ripe(writer, days_max)? {
+/// Seals open days that are over, the oldest first.
+pub(crate) fn seal(writer: &Connection, effort: Effort) -> Result<(), LakeError> {
+    for day in ripe(writer, effort)? {
         let sql = include_str!("seal/seal.sql").replace("{day}", &day.to_string());
         if let Err(error) = writer.execute_batch(&format!("begin;\n{sql}\ncommit")) {
             // The first error says more than a failing rollback would.
@@ -35,12 +44,16 @@ pub(crate) fn seal(writer: &Connection, days_max: usize) -> Result<(), LakeError
     Ok(())
 }
 
-/// Open days before the newest day on which a post was seen.
-fn ripe(writer: &Connection, days_max: usize) -> Result<Vec<i32>, LakeError> {
-    let sql = "select day from day \
-        where not sealed and day < (select floor(epoch_ms(max(observed_at)) / 86400000) from post) \
-        order by day limit ?";
-    let mut statement = writer.prepare(sql)?;
-    let days = statement.query_map([days_max.min(i64::MAX as usize) as i64], |row| row.get(0))?;
+fn ripe(writer: &Connection, effort: Effort) -> Result<Vec<i32>, LakeError> {
+    let condition = match effort {
+        Effort::Small => format!("touched_at <= newest - interval {REST_MINUTES} minute order by day limit 1"),
+        Effort::Large => "true order by day".to_owned(),
+    };
+    let sql = format!(
+        "select day from day, (select max(observed_at) as newest from post) \
+        where not sealed and day < floor(epoch_ms(newest) / 86400000) and {condition}"
+    );
+    let mut statement = writer.prepare(&sql)?;
+    let days = statement.query_map([], |row| row.get(0))?;
     Ok(days.collect::<Result<_, _>>()?)
 }

@@ -18,7 +18,8 @@ use duckdb::arrow::array::RecordBatch;
 use duckdb::{Connection, params};
 
 use crate::lake::lock;
-use crate::{Lake, LakeError, seal, source};
+use crate::seal::{self, Effort};
+use crate::{Lake, LakeError, source};
 
 /// Rows merged at a time: a row group, so that a long take writes full ones and holds no more in memory.
 const STAGE_ROWS: usize = 122_880;
@@ -84,8 +85,7 @@ impl Lake {
         match take(&writer, chunks, progress, &mut outside) {
             Ok(rows) => {
                 writer.execute_batch("commit")?;
-                let days_max = if rows >= STAGE_ROWS as u64 { usize::MAX } else { 1 };
-                seal::seal(&writer, days_max)
+                seal::seal(&writer, if rows >= STAGE_ROWS as u64 { Effort::Large } else { Effort::Small })
             }
             Err(error) => {
                 // The first error says more than a failing rollback would.

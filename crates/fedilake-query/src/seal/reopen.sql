@@ -7,5 +7,3 @@ delete from origin_day where day in (select day from opened semi join (from day 
 delete from hour_cell where day in (select day from opened semi join (from day where sealed) using (day));
 delete from length_cell where day in (select day from opened semi join (from day where sealed) using (day));
 
-update day set sealed = false from opened where day.day = opened.day and day.sealed;
-insert into day select day, false from opened anti join day using (day);

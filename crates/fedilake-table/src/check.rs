@@ -113,12 +113,12 @@ impl Table {
         };
 
         let mut before: Option<&Listed> = None;
-        let mut read = futures::stream::iter(files.iter().map(|(first, listed)| {
-            let chain = &chain;
-            async move { (*first, listed, self.objects.verified_footer(chain, *first).await) }
-        }))
-        .buffered(READS_AT_ONCE);
-        while let Some((first, listed, footer)) = read.next().await {
+        // Collected first: a stream of lazily made futures that borrow is not Send for every lifetime.
+        let reads: Vec<_> = files.keys().map(|first| self.objects.verified_footer(&chain, *first)).collect();
+        let mut reads = futures::stream::iter(reads).buffered(READS_AT_ONCE);
+        for (first, listed) in &files {
+            let first = *first;
+            let footer = reads.next().await.expect("there is a read a file");
             check.files += 1;
             check.bytes += listed.bytes;
             if let Some(expected) = expected {

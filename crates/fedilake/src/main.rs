@@ -1,1 +1,45 @@
-fn main() {}
+//! fedilake: public Mastodon posts, collected without loss, kept exactly once, answered in milliseconds.
+
+mod answers;
+mod check;
+mod cli;
+mod command;
+mod filters;
+mod follow;
+mod owner;
+mod pipeline;
+mod render;
+mod serve;
+mod settings;
+mod shutdown;
+mod telemetry;
+mod wire;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) if reader_went_away(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            telemetry::say_error(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    telemetry::init(&cli.common)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(command::run(cli))
+}
+
+/// `fedilake sql … | head` is a normal thing to do.
+fn reader_went_away(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
+}

@@ -1,0 +1,46 @@
+# Two commands are enough: `make demo` and `make test`. They set up what they need.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+FEDILAKE := $(TARGET)/release/fedilake
+DEMO_FLAGS ?=
+BENCH_FLAGS ?=
+
+.PHONY: help demo test build bench chaos lint fmt setup tools clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: build ## Ten simulated days and live simulated servers, with reports (DEMO_FLAGS="--full --exit-after 10s")
+	@$(FEDILAKE) demo $(DEMO_FLAGS)
+
+test: setup ## Every test, and how many ran
+	@scripts/test
+
+build: setup ## The program, as target/release/fedilake (or the same below CARGO_TARGET_DIR)
+	@cargo build --release --locked --package fedilake
+
+bench: setup ## The speed of each stage beside this machine's own limits (BENCH_FLAGS="--quick")
+	@cargo bench --profile release --locked --package fedilake --bench stages -- $(BENCH_FLAGS)
+
+chaos: setup ## The kill and fault tests, long
+	@FEDILAKE_CHAOS_ROUNDS=500 cargo test --release --locked --package fedilake --test it -- chaos --nocapture
+
+lint: setup ## Formatting and clippy, warnings are errors
+	@cargo fmt --all --check
+	@cargo clippy --release --locked --workspace --all-targets -- --deny warnings
+
+fmt: ## Format the code
+	@cargo fmt --all
+
+setup: tools duckdb/node_modules/.package-lock.json ## Fetch the DuckDB library through npm (done by the others)
+
+tools:
+	@scripts/check-tools
+
+# npm writes this file last, when all that the lock file names is in place.
+duckdb/node_modules/.package-lock.json: duckdb/package-lock.json
+	@npm ci --prefix duckdb --no-progress --foreground-scripts --silent
+
+clean: ## Remove what was built and fetched
+	@cargo clean
+	@rm -rf duckdb/node_modules duckdb/lib

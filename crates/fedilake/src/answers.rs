@@ -1,0 +1,138 @@
+//! Who answers a question: the lake opened here, or the process that owns the folder. Nobody who asks has to know.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use fedilake_query::{Filter, Report, Rows, SqlLimits};
+use reqwest::Response;
+use serde::{Deserialize, Serialize};
+
+use crate::check;
+use crate::owner::{self, Access, Contact};
+use crate::pipeline::{Loops, Pipeline};
+use crate::serve::{NOTE_HEADER, SECRET_HEADER};
+use crate::settings::Settings;
+use crate::wire::Stores;
+
+pub use crate::check::CheckReport;
+
+/// A report to be made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReportRequest {
+    pub report: Report,
+    pub filter: Filter,
+}
+
+/// A question in SQL.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SqlRequest {
+    pub query: String,
+}
+
+/// Whoever answers for a data folder.
+pub enum Answers {
+    /// The folder was free: its lake, caught up with the log, and ours until this is dropped.
+    Here { pipeline: Box<Pipeline>, sql_time_max: Duration },
+    /// The process that owns it.
+    There { contact: Contact, client: reqwest::Client },
+}
+
+impl Answers {
+    /// Finds who answers for `folder`; without an owner takes it and catches the lake up.
+    pub async fn of(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
+        match owner::access(folder).await? {
+            Access::Owner(ownership) => {
+                let stores = Stores::open(ownership, settings).await?;
+                let mut pipeline = Pipeline::start(stores, settings, Loops { sink: false, listen: None }).await?;
+                pipeline.lake_catches_up().await?;
+                Ok(Answers::Here { pipeline: Box::new(pipeline), sql_time_max: settings.seconds("sql.seconds_max")? })
+            }
+            Access::Guest(contact) => {
+                // The owner is on this machine: no proxy is asked.
+                let client = reqwest::Client::builder().no_proxy().build().context("make an HTTP client")?;
+                Ok(Answers::There { contact, client })
+            }
+        }
+    }
+
+    /// Makes a report.
+    pub async fn report(&self, request: &ReportRequest) -> anyhow::Result<Rows> {
+        match self {
+            Answers::Here { pipeline, .. } => {
+                let (lake, request) = (pipeline.lake.clone(), request.clone());
+                tokio::task::spawn_blocking(move || lake.report(&request.report, &request.filter)).await?.context("make the report")
+            }
+            Answers::There { contact, client } => {
+                let response = ask(client, contact, "report", request).await?;
+                let note = response.headers().get(NOTE_HEADER).and_then(|note| String::from_utf8(note.as_bytes().to_vec()).ok());
+                let ipc = response.bytes().await.context("read the owner's answer")?.to_vec();
+                Ok(Rows { ipc, note })
+            }
+        }
+    }
+
+    /// Asks in SQL and hands the answer, an Arrow IPC stream, to `read` on a blocking thread as it comes.
+    pub async fn sql<T: Send + 'static>(
+        &self,
+        query: String,
+        read: impl FnOnce(&mut dyn Read) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        match self {
+            Answers::Here { pipeline, sql_time_max } => {
+                let (lake, limits) = (pipeline.lake.clone(), SqlLimits { time: *sql_time_max, ..SqlLimits::default() });
+                let (mut answer, mut out) = std::io::pipe().context("make a pipe")?;
+                let asked = tokio::task::spawn_blocking(move || lake.sql(&query, &limits, &mut out));
+                let read = tokio::task::spawn_blocking(move || read(&mut answer));
+                let (asked, read) = tokio::join!(asked, read);
+                // A question that failed explains more than an answer that broke off.
+                asked??;
+                read?
+            }
+            Answers::There { contact, client } => {
+                let response = ask(client, contact, "sql", &SqlRequest { query }).await?;
+                let blocks = futures::TryStreamExt::map_err(response.bytes_stream(), std::io::Error::other);
+                let mut answer = tokio_util::io::SyncIoBridge::new(tokio_util::io::StreamReader::new(blocks));
+                tokio::task::spawn_blocking(move || read(&mut answer)).await?
+            }
+        }
+    }
+
+    /// Checks the table, and the lake against it.
+    pub async fn check(&self) -> anyhow::Result<CheckReport> {
+        match self {
+            Answers::Here { pipeline, .. } => check::check(&pipeline.stores.table, &pipeline.stores.table_folder, &pipeline.lake).await,
+            Answers::There { contact, client } => {
+                let answer = ask(client, contact, "check", &()).await?.bytes().await.context("read the owner's answer")?;
+                serde_json::from_slice(&answer).context("read the owner's answer")
+            }
+        }
+    }
+
+    /// Lets go of the folder.
+    pub async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Answers::Here { pipeline, .. } => pipeline.stop().await,
+            Answers::There { .. } => Ok(()),
+        }
+    }
+}
+
+async fn ask(client: &reqwest::Client, contact: &Contact, what: &str, request: &impl Serialize) -> anyhow::Result<Response> {
+    let url = format!("http://{}/api/{what}", contact.address);
+    let who = || format!("ask the process that owns the data folder (pid {}, {})", contact.pid, contact.address);
+    let response = client
+        .post(url)
+        .header(SECRET_HEADER, &contact.secret)
+        .header("content-type", "application/json")
+        .body(serde_json::to_vec(request).context("write the question")?)
+        .send()
+        .await
+        .with_context(who)?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let why = response.text().await.with_context(who)?;
+    bail!("{}", why.trim_end())
+}

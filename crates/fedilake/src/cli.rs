@@ -1,0 +1,343 @@
+//! The command line: verbs, flags, and the help that people read.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Collects public Mastodon posts without loss, keeps them exactly once, answers questions in milliseconds.
+#[derive(Debug, Parser)]
+#[command(name = "fedilake", version, arg_required_else_help = true, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags that every verb understands.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Folder that holds the log, the table and the lake [default: the platform's data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Settings file [default: ./fedilake.toml, then fedilake/fedilake.toml in the platform's configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Say less: warnings and errors only, no progress bar
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more (-vv: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show everything: ten simulated days replayed, live simulated servers, the reports
+    #[command(after_help = DEMO_EXAMPLES)]
+    Demo(Demo),
+    /// Collect, store and explore in one process, with no services
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Collect only: servers to the log
+    #[command(after_help = COLLECT_EXAMPLES)]
+    Collect(Collect),
+    /// Store only: the log to the table
+    #[command(after_help = SINK_EXAMPLES)]
+    Sink(Sink),
+    /// Explore only: follow the log and the table, answer on the local address
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Serve),
+    /// Print a report, or all seven
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(Report),
+    /// Ask a question in SQL, read-only
+    #[command(after_help = SQL_EXAMPLES)]
+    Sql(Sql),
+    /// Check that nothing is missing and nothing is doubled; exits 1 with the range if not
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
+    /// Collect from files: JSON lines of statuses or recorded frames, plain, .zst or .gz
+    #[command(after_help = REPLAY_EXAMPLES)]
+    Replay(Replay),
+    /// Serve simulated Mastodon servers, or write their frames to a file
+    #[command(after_help = SIMULATE_EXAMPLES)]
+    Simulate(Simulate),
+    /// Print every setting, its value and where it came from
+    #[command(after_help = "Examples:\n  fedilake settings\n  FEDILAKE_LISTEN=127.0.0.1:0 fedilake settings --config my.toml")]
+    Settings,
+    /// Print the SQL that defines the views over the plain Parquet files
+    #[command(after_help = VIEWS_EXAMPLES)]
+    Views,
+    /// Print completions for a shell
+    #[command(after_help = "Examples:\n  fedilake completions bash > /etc/bash_completion.d/fedilake")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which servers to read and how.
+#[derive(Debug, Clone, Args)]
+pub struct Servers {
+    /// A server to collect from, as a host or a URL; repeatable
+    #[arg(long = "server", value_name = "HOST_OR_URL")]
+    pub servers: Vec<String>,
+    /// An access token for a host, read from a file; repeatable
+    #[arg(long = "token-file", value_name = "HOST=FILE")]
+    pub token_files: Vec<String>,
+    /// Collect what the server sees of the whole fediverse (the default)
+    #[arg(long, conflicts_with = "local")]
+    pub public: bool,
+    /// Collect only the posts of the server's own members
+    #[arg(long)]
+    pub local: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Replay all 1,622,149 posts of the ten days, not an eighth of them
+    #[arg(long)]
+    pub full: bool,
+    /// End after this long of live posts, e.g. 10s [default: until Ctrl-C]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub exit_after: Option<Duration>,
+    /// Address that answers `report`, `sql`, /healthz and /metrics; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub servers: Servers,
+    /// Address that answers `report`, `sql`, /healthz and /metrics; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Stop cleanly after this long, e.g. 30s
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct Collect {
+    #[command(flatten)]
+    pub servers: Servers,
+    /// Stop cleanly after this long, e.g. 30s
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct Sink {
+    /// Stop cleanly after this long, e.g. 30s [default: when the log's end is reached on a `file:` log, which has one owner]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// Commit an empty file over offsets that the log no longer has; `check` lists it for ever
+    #[arg(long, value_name = "PARTITION:FIRST..NEXT")]
+    pub accept_gap: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address that answers `report`, `sql`, /healthz and /metrics; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Stop cleanly after this long, e.g. 30s
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+}
+
+/// How rows are written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// With a header line
+    Csv,
+    /// One array of objects
+    Json,
+    /// One file, to be redirected
+    Parquet,
+}
+
+/// The talk's seven reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportName {
+    /// Posts, authors, origins, languages, characters
+    Statistics,
+    /// A row a day: posts, authors, origins, the most frequent author, bot and host
+    Daily,
+    /// The ten most used apps
+    Apps,
+    /// Posts per hour of the day, a line a day
+    Hours,
+    /// The twenty most frequent languages
+    Languages,
+    /// Post length by language: a box plot
+    Lengths,
+    /// Posts a day that mention a word
+    Topics,
+}
+
+/// Which posts a report counts.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Filters {
+    /// From this day or instant on (UTC), e.g. 2023-02-04 or 2023-02-04T12:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub from: Option<String>,
+    /// Up to and without this instant, or up to the end of this day (UTC)
+    #[arg(long, value_name = "WHEN")]
+    pub to: Option<String>,
+    /// Authors' home server; repeatable
+    #[arg(long = "origin", value_name = "DOMAIN")]
+    pub origins: Vec<String>,
+    /// Server that the posts were collected from; repeatable
+    #[arg(long = "server", value_name = "HOST")]
+    pub servers: Vec<String>,
+    /// Language code such as en, or unknown; repeatable
+    #[arg(long = "language", value_name = "CODE")]
+    pub languages: Vec<String>,
+    /// Only bots
+    #[arg(long, conflicts_with = "no_bot")]
+    pub bot: bool,
+    /// Only people
+    #[arg(long)]
+    pub no_bot: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Which report [default: all seven]
+    pub name: Option<ReportName>,
+    /// A word for the topics report; repeatable [default: the followed words]
+    #[arg(long = "topic", value_name = "WORD")]
+    pub topics: Vec<String>,
+    #[command(flatten)]
+    pub filters: Filters,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Sql {
+    /// One statement, a file that holds one, or - for standard input
+    #[arg(value_name = "QUERY|FILE|-")]
+    pub query: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Files of JSON lines, or - for standard input
+    #[arg(required = true, value_name = "FILE|-")]
+    pub files: Vec<PathBuf>,
+    /// As fast as it goes (max), as it was recorded (real), or so many times faster (10x)
+    #[arg(long, default_value = "max", value_name = "max|real|Nx")]
+    pub pace: String,
+}
+
+/// Presets of simulated posts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// The talk's ten days, 3 to 12 February 2023: 1,622,149 posts with its figures
+    Talk,
+}
+
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Serve on this address and the ports after it; port 0 picks free ones
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "out", conflicts_with = "out")]
+    pub serve: Option<SocketAddr>,
+    /// How many servers
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub servers: usize,
+    /// Posts per second over all servers
+    #[arg(long, default_value_t = 50.0, value_name = "POSTS_PER_SECOND")]
+    pub rate: f64,
+    /// The same seed gives the same people and posts
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Stop after this long, e.g. 30s
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// What to write to the file
+    #[arg(long, value_enum, default_value_t = Preset::Talk)]
+    pub preset: Preset,
+    /// How many posts of the preset [default: all]
+    #[arg(long, value_name = "N")]
+    pub posts: Option<u64>,
+    /// Write recorded frames to this file (.zst and .gz compress), or - for standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub out: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h"))
+}
+
+const DEMO_EXAMPLES: &str = "Examples:
+  fedilake demo                         an eighth of the ten days, then live posts until Ctrl-C
+  fedilake demo --full --exit-after 10s";
+
+const RUN_EXAMPLES: &str = "Examples:
+  fedilake run --server mastodon.social --server hachyderm.io
+  fedilake run --server mastodon.social --token-file mastodon.social=token.txt --local
+  fedilake run --server http://127.0.0.1:4000 --data d --for 30s      against `fedilake simulate`";
+
+const COLLECT_EXAMPLES: &str = "Examples:
+  fedilake collect --server mastodon.social --for 1h
+On a `file:` log only one process works on a folder; use `fedilake run` to collect and store at once.";
+
+const SINK_EXAMPLES: &str = "Examples:
+  fedilake sink                                   store what `collect` left in the log
+  fedilake sink --accept-gap 0:1200..1500         go on over offsets that the log lost";
+
+const SERVE_EXAMPLES: &str = "Examples:
+  fedilake serve --data d --listen 127.0.0.1:0";
+
+const REPORT_EXAMPLES: &str = "Examples:
+  fedilake report
+  fedilake report daily --from 2023-02-04 --to 2023-02-06 --no-bot
+  fedilake report topics --topic eclipse --topic aurora
+  fedilake report statistics --format json
+Posts count once however many servers showed them; times are UTC and the author's (created_at).";
+
+const SQL_EXAMPLES: &str = "Examples:
+  fedilake sql \"select author, count(*) from posts group by 1 order by 2 desc limit 10\"
+  fedilake sql question.sql --format csv > answer.csv
+  echo 'from mastodon_toot limit 5' | fedilake sql -
+Views: posts (one row a post), sightings (one row a server that showed it), mastodon_toot (the talk's columns).";
+
+const CHECK_EXAMPLES: &str = "Examples:
+  fedilake check && echo whole";
+
+const REPLAY_EXAMPLES: &str = "Examples:
+  fedilake replay recorded.jsonl.zst --data d
+  zcat statuses.jsonl.gz | fedilake replay -
+  fedilake replay day.jsonl --pace 10x
+A line is a Status of the Mastodon API, or {\"server\",\"observed_at\",\"event\",\"payload\"}. Started again after a
+kill it goes on where it was.";
+
+const SIMULATE_EXAMPLES: &str = "Examples:
+  fedilake simulate --serve 127.0.0.1:4000 --servers 5 --rate 500
+  fedilake simulate --preset talk --out talk.jsonl.zst
+  fedilake simulate --preset talk --posts 60000 --seed 7 --out small.jsonl
+All people and posts are invented.";
+
+const VIEWS_EXAMPLES: &str = "Examples:
+  fedilake views > views.sql
+  fedilake views | duckdb -init /dev/stdin";

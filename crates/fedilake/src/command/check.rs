@@ -1,0 +1,29 @@
+//! `fedilake check`: nothing missing, nothing doubled.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use crate::answers::Answers;
+use crate::cli::{self, Format};
+use crate::settings::Settings;
+
+/// Exits 1 when something is missing or doubled, naming it.
+pub(super) async fn run(typed: &cli::Check, settings: &Settings) -> anyhow::Result<ExitCode> {
+    if matches!(typed.format, Format::Csv | Format::Parquet) {
+        bail!("check answers as a table or as json");
+    }
+    let answers = Answers::of(&settings.data()?, settings).await?;
+    let report = answers.check().await?;
+    answers.close().await?;
+    let mut out = std::io::stdout().lock();
+    match typed.format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &report)?;
+            writeln!(out)?;
+        }
+        _ => report.write(&mut out)?,
+    }
+    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

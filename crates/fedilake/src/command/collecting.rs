@@ -1,0 +1,138 @@
+//! What `run`, `collect` and `demo` share: the collectors of the servers that the settings name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use fedilake_collect::address::{self, ServerAddress};
+use fedilake_collect::collector::{self, CollectError};
+use fedilake_collect::{CollectorSettings, Counts, ServerConfig, ServerSnapshot, ServerState, Tally, Timeline, Token};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::Settings;
+use crate::telemetry;
+use crate::wire::Stores;
+
+/// Told to servers when the operator names no contact.
+const PROJECT: &str = "https://github.com/fedilake/fedilake";
+
+/// Collectors that run.
+pub(super) struct Collecting {
+    pub counts: Arc<Counts>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), CollectError>>,
+}
+
+impl Collecting {
+    /// Starts a collector for each server.
+    pub fn start(servers: Vec<ServerConfig>, stores: &Stores, settings: &Settings) -> anyhow::Result<Collecting> {
+        let contact = match settings.text("collect.contact") {
+            "" => PROJECT,
+            contact => contact,
+        };
+        let mut collector = CollectorSettings::new(contact);
+        collector.gather_events_max = settings.number("collect.batch_posts_max")?;
+        collector.gather_time_max = std::time::Duration::from_millis(settings.number("collect.batch_age_milliseconds_max")?);
+        let counts = Arc::new(Counts::default());
+        let stop = CancellationToken::new();
+        let run = collector::run(servers, collector, stores.log.clone(), stores.bookmarks.clone(), Arc::clone(&counts), stop.clone());
+        Ok(Collecting { counts, stop, task: tokio::spawn(run) })
+    }
+
+    /// Resolves when the collectors end by themselves, which they do only when the log fails. Cancel-safe.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        match (&mut self.task).await {
+            Ok(Ok(())) => anyhow::anyhow!("the collectors ended early"),
+            Ok(Err(error)) => anyhow::Error::new(error).context("collect posts"),
+            Err(error) => anyhow::Error::new(error).context("collect posts"),
+        }
+    }
+
+    /// Stops reading; returns when all that was accepted is durable.
+    pub async fn stop(self) -> anyhow::Result<Tally> {
+        self.stop.cancel();
+        self.task.await.context("collect posts")?.context("collect posts")?;
+        Ok(self.counts.tally())
+    }
+}
+
+/// The servers that the settings name, with their tokens.
+pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> {
+    let typed = settings.list("collect.servers");
+    if typed.is_empty() {
+        bail!("no server to collect from\nhint: --server mastodon.social, or `fedilake simulate --serve 127.0.0.1:4000` and --server http://127.0.0.1:4000");
+    }
+    let timeline = match settings.text("collect.timeline") {
+        "public" => Timeline::Public,
+        "local" => Timeline::Local,
+        other => bail!("setting collect.timeline = {other:?} is neither public nor local"),
+    };
+    let tokens = tokens(settings)?;
+    let addresses = typed.iter().map(|server| address::parse(server)).collect::<Result<Vec<ServerAddress>, _>>()?;
+    for (host, _) in &tokens {
+        if !addresses.iter().any(|address| address.server.as_str() == host) {
+            bail!("a token is given for {host}, which is not collected\nhint: --token-file HOST=FILE with the HOST of a --server");
+        }
+    }
+    let config = |address: ServerAddress| {
+        let token = tokens.iter().find(|(host, _)| host == address.server.as_str()).map(|(_, token)| token.clone());
+        ServerConfig { address, timeline, token }
+    };
+    Ok(addresses.into_iter().map(config).collect())
+}
+
+fn tokens(settings: &Settings) -> anyhow::Result<Vec<(String, Token)>> {
+    let read = |typed: &String| {
+        let (host, file) = typed.split_once('=').with_context(|| format!("{typed:?} is not HOST=FILE"))?;
+        let text = std::fs::read_to_string(Path::new(file)).with_context(|| format!("read the token for {host} from {file}"))?;
+        let token = Token::new(&text)
+            .with_context(|| format!("{file} holds no token\nhint: a file with one line, the access token of an app with scope read:statuses"))?;
+        Ok((host.to_lowercase(), token))
+    };
+    settings.list("collect.token_files").iter().map(read).collect()
+}
+
+/// One line on how the servers are: `3 live, 1 polling, 1 backing off (b.example: connect: refused)`.
+pub(super) fn servers_line(servers: &[ServerSnapshot]) -> String {
+    let count = |wanted: &str| servers.iter().filter(|server| server.state.as_str() == wanted).count();
+    let named = [("live", "live"), ("polling", "polling"), ("connecting", "connecting"), ("backing_off", "backing off")];
+    let mut parts: Vec<String> = named
+        .iter()
+        .filter_map(|(state, words)| match count(state) {
+            0 => None,
+            n => Some(format!("{n} {words}")),
+        })
+        .collect();
+    let failed = servers.iter().find(|server| matches!(server.state, ServerState::BackingOff { .. }));
+    if let (Some(server), Some(last)) = (failed, parts.last_mut()) {
+        last.push_str(&format!(" ({}: {})", server.server, server.last_error.as_deref().unwrap_or("no answer")));
+    }
+    parts.join(", ")
+}
+
+/// Says what came in and what became of it.
+pub(super) fn say_tally(tally: &Tally) {
+    telemetry::say(&format!("{} events appended{}", tally.accepted, reasons(tally)));
+}
+
+/// `, 12 skipped (boost 10, nobot 2), 3 not usable (no_uri 3)`; empty when there is nothing to say.
+fn reasons(tally: &Tally) -> String {
+    let listed = |counts: &std::collections::BTreeMap<&'static str, u64>| {
+        counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    let mut text = String::new();
+    if tally.skipped_total() > 0 {
+        text.push_str(&format!(", {} skipped ({})", tally.skipped_total(), listed(&tally.skipped)));
+    }
+    if tally.rejected_total() > 0 {
+        text.push_str(&format!(", {} not usable ({})", tally.rejected_total(), listed(&tally.rejected)));
+    }
+    if tally.duplicates > 0 {
+        text.push_str(&format!(", {} seen just before", tally.duplicates));
+    }
+    if tally.unknown > 0 {
+        text.push_str(&format!(", {} of unknown kinds", tally.unknown));
+    }
+    text
+}

@@ -1,0 +1,13 @@
+//! `fedilake completions`: completions for a shell.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::cli::Cli;
+
+/// Prints them.
+pub(super) fn run(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    clap_complete::generate(shell, &mut Cli::command(), "fedilake", &mut std::io::stdout());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,77 @@
+//! The verbs, a file each.
+
+mod check;
+mod collect;
+mod collecting;
+mod completions;
+mod demo;
+mod replay;
+mod report;
+mod run;
+mod serve;
+mod serving;
+mod settings;
+mod simulate;
+mod sink;
+mod sql;
+mod views;
+mod watching;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Servers, Verb};
+use crate::settings::Settings;
+
+/// Runs a verb to its end. An error means that it could not be done (exit code 2).
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let settings = load_settings(&cli)?;
+    match cli.verb {
+        Verb::Run(typed) => run::run(&typed, &settings).await,
+        Verb::Collect(typed) => collect::run(&typed, &settings).await,
+        Verb::Sink(typed) => sink::run(&typed, &settings).await,
+        Verb::Serve(typed) => serve::run(&typed, &settings).await,
+        Verb::Report(typed) => report::run(&typed, &settings).await,
+        Verb::Sql(typed) => sql::run(&typed, &settings).await,
+        Verb::Check(typed) => check::run(&typed, &settings).await,
+        Verb::Replay(typed) => replay::run(&typed, &settings).await,
+        Verb::Demo(typed) => demo::run(&typed, &cli.common, &settings).await,
+        Verb::Simulate(typed) => simulate::run(&typed).await,
+        Verb::Settings => settings::run(&settings),
+        Verb::Views => views::run(&settings),
+        Verb::Completions { shell } => completions::run(shell),
+    }
+}
+
+fn load_settings(cli: &Cli) -> anyhow::Result<Settings> {
+    let mut flags: Vec<(&'static str, String)> = Vec::new();
+    if let Some(data) = &cli.common.data {
+        flags.push(("data", data.display().to_string()));
+    }
+    let listen = match &cli.verb {
+        Verb::Run(typed) => typed.listen,
+        Verb::Serve(typed) => typed.listen,
+        Verb::Demo(typed) => typed.listen,
+        _ => None,
+    };
+    flags.extend(listen.map(|address| ("listen", address.to_string())));
+    match &cli.verb {
+        Verb::Run(typed) => flags.extend(server_flags(&typed.servers)),
+        Verb::Collect(typed) => flags.extend(server_flags(&typed.servers)),
+        _ => {}
+    }
+    Settings::load(cli.common.config.as_deref(), |name| std::env::var(name).ok(), &flags)
+}
+
+fn server_flags(typed: &Servers) -> Vec<(&'static str, String)> {
+    let mut flags = Vec::new();
+    if !typed.servers.is_empty() {
+        flags.push(("collect.servers", typed.servers.join(",")));
+    }
+    if !typed.token_files.is_empty() {
+        flags.push(("collect.token_files", typed.token_files.join(",")));
+    }
+    if typed.local || typed.public {
+        flags.push(("collect.timeline", if typed.local { "local" } else { "public" }.to_owned()));
+    }
+    flags
+}

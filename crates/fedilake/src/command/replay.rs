@@ -1,0 +1,98 @@
+//! `fedilake replay`: recorded posts into the log, the table and the lake.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use fedilake_collect::replay::{self, Input, Pace, Progress, ReplaySettings, ReplaySummary};
+use indicatif::ProgressBar;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli;
+use crate::command::collecting;
+use crate::owner::Ownership;
+use crate::pipeline::{Loops, Pipeline};
+use crate::settings::Settings;
+use crate::shutdown;
+use crate::telemetry::{self, Unit};
+use crate::wire::Stores;
+
+/// Replays until the files end; all of it is in the table and the lake then.
+pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let pace: Pace = typed.pace.parse()?;
+    let names: Vec<String> = typed.files.iter().map(|file| file.display().to_string()).collect();
+    for name in names.iter().filter(|name| *name != "-") {
+        std::fs::File::open(name).with_context(|| format!("open {name}"))?;
+    }
+    let shutdown = shutdown::on_signal()?;
+    let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
+    // A port of its own: another fedilake may have the usual one.
+    let listen = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+    let mut pipeline = Pipeline::start(stores, settings, Loops { sink: true, listen }).await?;
+    let inputs = names.iter().map(|name| Input::new(name)).collect();
+    let summary = append(inputs, pace, &mut pipeline, &shutdown).await;
+    // What was appended is stored also when the input broke off.
+    pipeline.stop().await?;
+    let summary = summary?;
+    say_summary(&summary);
+    if summary.lines > 0 && summary.tally.accepted == 0 && summary.tally.rejected_total() == summary.lines {
+        bail!("no line could be used\nhint: a line is a Status of the Mastodon API, or {{\"server\",\"observed_at\",\"event\",\"payload\"}}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Appends all inputs to the log of a running pipeline and waits until the lake has them, with a progress bar.
+pub(super) async fn append(
+    inputs: Vec<Input>,
+    pace: Pace,
+    pipeline: &mut Pipeline,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<ReplaySummary> {
+    let mut settings = ReplaySettings::new(chrono::Utc::now());
+    settings.pace = pace;
+    let progress = Arc::new(Progress::default());
+    let total = inputs.iter().map(Input::length).sum();
+    let bar = telemetry::progress_bar("replay", total, Unit::Bytes);
+    let log = (pipeline.stores.log.clone(), pipeline.stores.bookmarks.clone());
+    let replay = replay::run(inputs, settings, log.0, log.1, Arc::clone(&progress), shutdown.child_token());
+    let shown = show(&bar, &progress);
+    let summary = tokio::select! {
+        summary = replay => summary.context("replay")?,
+        never = shown => match never {},
+        error = pipeline.failure() => return Err(error),
+    };
+    bar.finish_and_clear();
+    let bar = telemetry::progress_bar("lake", 0, Unit::Posts);
+    bar.set_message("catching up");
+    pipeline.lake_catches_up().await?;
+    bar.finish_and_clear();
+    Ok(summary)
+}
+
+async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallible {
+    let mut looks = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        looks.tick().await;
+        bar.set_position(progress.bytes_read());
+        bar.set_message(format!("{} events", indicatif::HumanCount(progress.events_appended())));
+    }
+}
+
+/// Says what was replayed, and which lines could not be used.
+fn say_summary(summary: &ReplaySummary) {
+    for bad in &summary.bad_lines {
+        telemetry::say(&format!("{}:{}: {}", bad.input, bad.line, bad.why));
+    }
+    let unshown = summary.tally.rejected_total().saturating_sub(summary.bad_lines.len() as u64);
+    if unshown > 0 {
+        telemetry::say(&format!("… and {unshown} more lines that could not be used"));
+    }
+    if summary.lines_resumed > 0 {
+        telemetry::say(&format!("{} lines were appended by an earlier run", summary.lines_resumed));
+    }
+    collecting::say_tally(&summary.tally);
+    if !summary.complete {
+        telemetry::say("stopped before the end\nhint: the same command goes on from here");
+    }
+}

@@ -1,0 +1,91 @@
+//! `fedilake report`: one report, or all seven as a person likes to read them.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use fedilake_query::{Filter, Report};
+
+use crate::answers::{Answers, ReportRequest};
+use crate::cli::{self, Format, ReportName};
+use crate::filters;
+use crate::render::{self, Style};
+use crate::settings::Settings;
+
+/// In the order in which a person reads them.
+const ALL: [ReportName; 7] = [
+    ReportName::Statistics,
+    ReportName::Daily,
+    ReportName::Hours,
+    ReportName::Languages,
+    ReportName::Lengths,
+    ReportName::Apps,
+    ReportName::Topics,
+];
+
+/// Asks whoever answers for the data folder and prints.
+pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let filter = filters::filter(&typed.filters)?;
+    let names = match (typed.name, typed.format) {
+        (Some(name), _) => vec![name],
+        (None, Format::Table) => ALL.to_vec(),
+        (None, _) => bail!("the seven reports have seven shapes\nhint: name one, for example `fedilake report daily --format csv`"),
+    };
+    if !typed.topics.is_empty() && !names.contains(&ReportName::Topics) {
+        bail!("--topic is for the topics report\nhint: `fedilake report topics --topic WORD`");
+    }
+    let words = if typed.topics.is_empty() { settings.list("report.topics") } else { typed.topics.clone() };
+    let answers = Answers::of(&settings.data()?, settings).await?;
+    let printed = print(&answers, &names, &words, &filter, typed.format, &Style::of_stdout()).await;
+    answers.close().await?;
+    printed.map(|()| ExitCode::SUCCESS)
+}
+
+/// All seven, for the demo.
+pub(super) async fn print_all(answers: &Answers, words: &[String], style: &Style) -> anyhow::Result<()> {
+    print(answers, &ALL, words, &Filter::default(), Format::Table, style).await
+}
+
+/// What came in within the last minutes, for the demo.
+pub(super) async fn print_live(answers: &Answers, style: &Style) -> anyhow::Result<()> {
+    let from = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+    let filter = Filter { from: Some(from.timestamp_millis()), ..Filter::default() };
+    writeln!(std::io::stdout().lock(), "\nthe last hour")?;
+    print(answers, &[ReportName::Statistics], &[], &filter, Format::Table, style).await
+}
+
+async fn print(
+    answers: &Answers,
+    names: &[ReportName],
+    words: &[String],
+    filter: &Filter,
+    format: Format,
+    style: &Style,
+) -> anyhow::Result<()> {
+    for (index, name) in names.iter().enumerate() {
+        let request = ReportRequest { report: report(*name, words), filter: filter.clone() };
+        let rows = answers.report(&request).await?;
+        let mut out = std::io::stdout().lock();
+        if format == Format::Table {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            render::report::write(*name, &render::read_rows(&rows.ipc)?, rows.note.as_deref(), style, &mut out)?;
+        } else {
+            render::write_rows(rows.ipc.as_slice(), format, style, &mut out)?;
+        }
+    }
+    Ok(())
+}
+
+fn report(name: ReportName, words: &[String]) -> Report {
+    match name {
+        ReportName::Statistics => Report::Statistics,
+        ReportName::Daily => Report::Daily,
+        ReportName::Apps => Report::Apps,
+        ReportName::Hours => Report::Hours,
+        ReportName::Languages => Report::Languages,
+        ReportName::Lengths => Report::Lengths,
+        ReportName::Topics => Report::Topics { words: words.to_vec() },
+    }
+}

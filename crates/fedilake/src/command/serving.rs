@@ -1,0 +1,45 @@
+//! What the verbs that keep running share: saying where they answer, and waiting for their end.
+
+use std::future::pending;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::pipeline::Pipeline;
+use crate::telemetry;
+
+/// Why a verb that keeps running ends.
+pub(super) enum End {
+    /// A signal, or its time is over.
+    Asked,
+    /// A loop failed.
+    Failed(anyhow::Error),
+}
+
+/// Says where the process answers.
+pub(super) fn announce(pipeline: &Pipeline) {
+    if let Some(address) = pipeline.address {
+        telemetry::say(&format!(
+            "answering on http://{address} for {}\nhint: `fedilake report --data {}` in another terminal",
+            pipeline.stores.folder().display(),
+            pipeline.stores.folder().display()
+        ));
+    }
+}
+
+/// Returns when `shutdown` is asked for, `duration` is over or a loop fails.
+pub(super) async fn until_end(pipeline: &mut Pipeline, shutdown: &CancellationToken, duration: Option<Duration>) -> End {
+    tokio::select! {
+        () = shutdown.cancelled() => End::Asked,
+        () = elapsed(duration) => End::Asked,
+        error = pipeline.failure() => End::Failed(error),
+    }
+}
+
+/// Resolves after `duration`; never without one.
+pub(super) async fn elapsed(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,17 @@
+//! `fedilake settings`: every setting, its value and where it came from.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::settings::{Settings, environment_name};
+
+/// Prints them as lines of a settings file; nothing secret is among them.
+pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "# setting = value                     from, meaning; environment: {} and so on", environment_name("log.url"))?;
+    for (setting, value) in settings.all() {
+        let text = if setting.key == "data" && value.text.is_empty() { settings.data()?.display().to_string() } else { value.text.clone() };
+        writeln!(out, "{:<36}  # {}: {}", format!("{} = {text:?}", setting.key), value.origin, setting.meaning)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

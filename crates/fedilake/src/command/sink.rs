@@ -1,0 +1,101 @@
+//! `fedilake sink`: the log to the table, nothing else; and the word that a gap is accepted.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use fedilake_log::{LogEvent, LogReader, Offset, Partition};
+use fedilake_table::Chain;
+use fedilake_table::sink::{self, SinkProgress};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli;
+use crate::command::serving;
+use crate::owner::Ownership;
+use crate::pipeline::with_hint;
+use crate::settings::Settings;
+use crate::shutdown;
+use crate::telemetry;
+use crate::wire::{self, Stores};
+
+/// Stores what the log holds. Whoever owns a `file:` log writes to it alone, so without `--for` the sink ends with the log.
+pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let shutdown = shutdown::on_signal()?;
+    let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
+    if let Some(gap) = &typed.accept_gap {
+        accept_gap(gap, &stores).await?;
+    }
+    let progress = Arc::new(SinkProgress::default());
+    let stop = CancellationToken::new();
+    let sink = sink::run(stores.reader(), Arc::clone(&stores.table), wire::sink_limits(settings)?, Arc::clone(&progress), stop.clone());
+    let mut sink = tokio::spawn(sink);
+    let asked = async {
+        match typed.duration {
+            Some(_) => serving::elapsed(typed.duration).await,
+            None => all_read(&stores, &progress).await?,
+        }
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        done = asked => done?,
+        () = shutdown.cancelled() => {}
+        ended = &mut sink => { ended.context("store posts")?.map_err(with_hint)?; }
+    }
+    if !sink.is_finished() {
+        stop.cancel();
+        (&mut sink).await.context("store posts")?.map_err(with_hint)?;
+    }
+    let done = progress.summary();
+    telemetry::say(&format!("{} rows in {} files", done.rows, done.files));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns when the sink has read to the end that the log has now.
+async fn all_read(stores: &Stores, progress: &SinkProgress) -> anyhow::Result<()> {
+    let mut reader = stores.reader();
+    let partition = first_partition(reader.as_mut()).await?;
+    let end = reader.bounds(partition).await.context("read the log's end")?.end;
+    while progress.positions().get(&partition).is_none_or(|position| position.read < end) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+async fn first_partition(reader: &mut dyn LogReader) -> anyhow::Result<Partition> {
+    loop {
+        if let LogEvent::Assigned(partition) = reader.next().await.context("read the log")? {
+            return Ok(partition);
+        }
+    }
+}
+
+async fn accept_gap(typed: &str, stores: &Stores) -> anyhow::Result<()> {
+    let (partition, first, next) = parse_gap(typed)
+        .with_context(|| format!("--accept-gap {typed:?} is not PARTITION:FIRST..NEXT\nhint: the sink names the range when it stops at a gap"))?;
+    let mut reader = stores.reader();
+    let chain = Chain { log: reader.id().clone(), partition };
+    let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
+    stores.table.accept_gap(&chain, first, next, bounds).await.with_context(|| format!("accept gap {typed}"))?;
+    telemetry::say(&format!("accepted: offsets {first}..{next} of log partition {partition} are not in the table; `fedilake check` lists them"));
+    Ok(())
+}
+
+fn parse_gap(typed: &str) -> Option<(Partition, Offset, Offset)> {
+    let (partition, range) = typed.split_once(':')?;
+    let (first, next) = range.split_once("..")?;
+    let (first, next): (u64, u64) = (first.parse().ok()?, next.parse().ok()?);
+    (first < next).then_some((Partition(partition.parse().ok()?), Offset(first), Offset(next)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_a_partition_and_a_range() {
+        assert_eq!(parse_gap("0:12..15"), Some((Partition(0), Offset(12), Offset(15))));
+        for wrong in ["", "0", "0:12", "0:15..12", "0:12..12", "x:1..2", "0:a..b"] {
+            assert_eq!(parse_gap(wrong), None, "{wrong}");
+        }
+    }
+}

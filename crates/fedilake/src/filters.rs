@@ -1,0 +1,96 @@
+//! What the filter flags mean.
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use fedilake_query::Filter;
+
+use crate::cli::Filters;
+
+/// Times become a half-open range in UTC; hosts and codes become lower case.
+pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
+    let from = typed.from.as_deref().map(|text| instant(text, Edge::From)).transpose().context("--from")?;
+    let to = typed.to.as_deref().map(|text| instant(text, Edge::To)).transpose().context("--to")?;
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        bail!("--from {} is not before --to {}", typed.from.as_deref().unwrap_or_default(), typed.to.as_deref().unwrap_or_default());
+    }
+    let lower = |texts: &[String]| texts.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>();
+    Ok(Filter {
+        from: from.map(|at| at.timestamp_millis()),
+        to: to.map(|at| at.timestamp_millis()),
+        origins: lower(&typed.origins),
+        servers: lower(&typed.servers).iter().map(|server| host(server)).collect(),
+        languages: typed.languages.clone(),
+        bot: match (typed.bot, typed.no_bot) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        },
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Edge {
+    From,
+    /// A day is meant as a whole: up to its end.
+    To,
+}
+
+fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
+    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        let day = match edge {
+            Edge::From => Some(day),
+            Edge::To => day.checked_add_days(Days::new(1)),
+        };
+        return day.map(|day| day.and_time(NaiveTime::MIN).and_utc()).with_context(|| format!("{text} is too late"));
+    }
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.to_utc());
+    }
+    for layout in ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"] {
+        if let Ok(at) = NaiveDateTime::parse_from_str(text, layout) {
+            return Ok(at.and_utc());
+        }
+    }
+    bail!("{text:?} is no day and no instant\nhint: write 2023-02-04 or 2023-02-04T12:00:00Z (UTC)")
+}
+
+/// A server may be typed as a URL.
+fn host(typed: &str) -> String {
+    let rest = typed.split_once("://").map_or(typed, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(from: &str, to: &str) -> anyhow::Result<(Option<i64>, Option<i64>)> {
+        let typed = Filters { from: Some(from.to_owned()), to: Some(to.to_owned()), ..Filters::default() };
+        filter(&typed).map(|filter| (filter.from, filter.to))
+    }
+
+    #[test]
+    fn a_day_is_meant_whole() -> anyhow::Result<()> {
+        let day_ms = 24 * 3_600_000;
+        let (from, to) = range("2023-02-04", "2023-02-04")?;
+        assert_eq!(to.zip(from).map(|(to, from)| to - from), Some(day_ms));
+        assert_eq!(range("2023-02-04T00:00:00Z", "2023-02-05T01:00:00+01:00")?, (from, to));
+        assert_eq!(range("2023-02-04 00:00", "2023-02-05T00:00:00")?, (from, to));
+        Ok(())
+    }
+
+    #[test]
+    fn a_wrong_time_and_an_empty_range_are_refused() {
+        assert!(format!("{:#}", range("yesterday", "2023-02-04").unwrap_err()).contains("hint: write 2023-02-04"));
+        assert!(range("2023-02-05", "2023-02-04").unwrap_err().to_string().contains("is not before"));
+    }
+
+    #[test]
+    fn a_server_may_be_typed_as_a_url() -> anyhow::Result<()> {
+        let typed = Filters { servers: vec!["http://127.0.0.1:4000/".into(), "Mastodon.Social".into()], ..Filters::default() };
+        assert_eq!(filter(&typed)?.servers, ["127.0.0.1:4000", "mastodon.social"]);
+        Ok(())
+    }
+}

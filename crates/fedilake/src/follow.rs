@@ -1,0 +1,245 @@
+//! The follower: the table's files and the log's tail into the lake, at most a second behind.
+//!
+//! It reads the log without a group and takes what gathered for [`FOLLOW_INTERVAL`], or [`CHUNK_ROWS_MAX`] records when it
+//! is behind, as one small Parquet file into the lake, which moves its watermark in the same transaction. Where the lake's
+//! position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is rebuilt here.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
+use fedilake_model::avro::{Decoder, Encoded};
+use fedilake_query::{Chunk, Lake, LakePosition};
+use fedilake_table::{FileMeta, Table};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::{self, Unit};
+use crate::wire::Stores;
+
+/// How long records gather before the lake takes them.
+pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
+/// Records taken in one transaction at most: a follower that is behind takes few large bites, which the lake likes best.
+const CHUNK_ROWS_MAX: usize = 200_000;
+/// Table files taken in one transaction at most.
+const FILES_MAX: usize = 8;
+
+/// The follower's parts.
+pub struct Follower {
+    reader: Box<dyn LogReader>,
+    table: Arc<Table>,
+    table_folder: PathBuf,
+    lake: Arc<Lake>,
+    decoder: Decoder,
+    /// Folder for the chunks that are handed to the lake; emptied at the start.
+    chunks: PathBuf,
+    /// Next offset that the lake needs, by partition of the reader's log.
+    positions: HashMap<Partition, Offset>,
+    reached: watch::Sender<HashMap<Partition, Offset>>,
+}
+
+impl Follower {
+    /// A follower that keeps its chunks in a folder beside the lake.
+    pub fn new(stores: &Stores, lake: Arc<Lake>) -> anyhow::Result<Follower> {
+        let chunks = stores.folder().join("tmp");
+        if chunks.exists() {
+            std::fs::remove_dir_all(&chunks).with_context(|| format!("empty {}", chunks.display()))?;
+        }
+        std::fs::create_dir_all(&chunks).with_context(|| format!("make {}", chunks.display()))?;
+        Ok(Follower {
+            reader: stores.reader(),
+            table: Arc::clone(&stores.table),
+            table_folder: stores.table_folder.clone(),
+            lake,
+            decoder: Decoder::new(),
+            chunks,
+            positions: HashMap::new(),
+            reached: watch::Sender::new(HashMap::new()),
+        })
+    }
+
+    /// The next offset that the lake needs of each partition, as it moves.
+    pub fn reached(&self) -> watch::Receiver<HashMap<Partition, Offset>> {
+        self.reached.subscribe()
+    }
+
+    /// Follows until `shutdown`. Takes what the table has and the lake lacks first.
+    pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        self.take_from_table(&shutdown).await?;
+        let mut gathered: Vec<Record> = Vec::new();
+        let mut deadline = Instant::now();
+        loop {
+            tokio::select! {
+                event = self.reader.next() => match event {
+                    Ok(LogEvent::Assigned(partition)) => self.begin(partition, &shutdown).await?,
+                    Ok(LogEvent::Revoked(partition)) => gathered.retain(|record| record.partition != partition),
+                    Ok(LogEvent::Records(records)) => {
+                        if gathered.is_empty() {
+                            deadline = Instant::now() + FOLLOW_INTERVAL;
+                        }
+                        gathered.extend(records);
+                        if gathered.len() >= CHUNK_ROWS_MAX {
+                            self.take_records(std::mem::take(&mut gathered)).await?;
+                        }
+                    }
+                    Err(LogError::BelowStart { partition, .. }) => {
+                        // The log let go of records between our reads; the table has them.
+                        self.take_records(std::mem::take(&mut gathered)).await?;
+                        self.begin(partition, &shutdown).await?;
+                    }
+                    Err(error) => return Err(error).context("follow the log"),
+                },
+                () = sleep_until(deadline), if !gathered.is_empty() => self.take_records(std::mem::take(&mut gathered)).await?,
+                () = shutdown.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// Places the reader where the lake is, by way of the table when the log starts later.
+    async fn begin(&mut self, partition: Partition, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        for attempt in 0.. {
+            let bounds = self.reader.bounds(partition).await.context("follow the log")?;
+            let position = self.lake_position(partition)?.unwrap_or(bounds.start);
+            match self.reader.seek(partition, position).await {
+                Ok(()) => {
+                    self.positions.insert(partition, position);
+                    self.publish();
+                    return Ok(());
+                }
+                Err(LogError::BelowStart { start, .. }) if attempt == 0 => {
+                    tracing::debug!(%partition, %position, %start, "the log starts later than the lake ends; the table has what lies between");
+                    self.take_from_table(shutdown).await?;
+                }
+                Err(LogError::BelowStart { start, .. }) => bail!(
+                    "the lake needs offset {position} of log partition {partition}, the log starts at {start} and the table does not reach it\n\
+                     hint: `fedilake check` names what is missing"
+                ),
+                Err(LogError::BeyondEnd { end, .. }) => bail!(
+                    "the lake is at offset {position} of log partition {partition}, beyond the log's end {end}: it belongs to another state of the log\n\
+                     hint: delete lake.duckdb in the data folder; it is rebuilt"
+                ),
+                Err(error) => return Err(error).context("follow the log"),
+            }
+        }
+        unreachable!("the loop above ends by return")
+    }
+
+    /// Takes every table file that holds what the lake lacks: other logs' chains and what the log has let go of.
+    async fn take_from_table(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let snapshot = self.table.snapshot().await.context("read the table")?;
+        let positions = self.lake.positions().context("read the lake's position")?;
+        let lacks = |file: &&FileMeta| position_of(&positions, &file.chain.log, file.chain.partition).is_none_or(|next| file.next > next);
+        let wanted: Vec<Chunk> = snapshot
+            .chains
+            .iter()
+            .flat_map(|chain| &chain.files)
+            .filter(lacks)
+            .map(|file| chunk_of(&self.table_folder, file))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let bar = telemetry::progress_bar("lake", offsets(&wanted), Unit::Posts);
+        let mut done = 0;
+        for files in wanted.chunks(FILES_MAX) {
+            if shutdown.is_cancelled() {
+                break;
+            }
+            let (lake, files, shown) = (Arc::clone(&self.lake), files.to_vec(), bar.clone());
+            let covered = offsets(&files);
+            tokio::task::spawn_blocking(move || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
+                .await
+                .context("take table files")?
+                .context("take table files into the lake")?;
+            done += covered;
+            bar.set_position(done);
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    async fn take_records(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
+        let Some(last) = records.last() else { return Ok(()) };
+        let newest_appended_at_ms = last.appended_at_ms;
+        let mut by_partition: HashMap<Partition, Vec<Record>> = HashMap::new();
+        for record in records {
+            by_partition.entry(record.partition).or_default().push(record);
+        }
+        let mut chunks = Vec::new();
+        for (partition, records) in by_partition {
+            let next = records.last().expect("an entry is made with a record").offset.next();
+            chunks.push(self.write_chunk(partition, next, &records)?);
+            self.positions.insert(partition, next);
+        }
+        let lake = Arc::clone(&self.lake);
+        let began = Instant::now();
+        tokio::task::spawn_blocking(move || {
+            let taken = lake.take(&chunks, &mut |_| {});
+            for chunk in &chunks {
+                // A chunk that stays is removed at the next start.
+                let _ = std::fs::remove_file(&chunk.parquet);
+            }
+            taken
+        })
+        .await
+        .context("take records")?
+        .context("take records into the lake")?;
+        metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
+        let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
+        metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
+        self.publish();
+        Ok(())
+    }
+
+    /// The records as a file; it covers the offsets from where the lake is, holes before the first record included.
+    fn write_chunk(&mut self, partition: Partition, next: Offset, records: &[Record]) -> anyhow::Result<Chunk> {
+        let first = *self.positions.get(&partition).expect("a partition is begun before its records come");
+        let encoded: Vec<Encoded> = records
+            .iter()
+            .map(|record| Encoded {
+                partition: record.partition.0,
+                offset: record.offset.0,
+                appended_at_ms: record.appended_at_ms,
+                value: record.value.clone(),
+            })
+            .collect();
+        let rows = self.decoder.decode(&encoded).context("read the log's records")?;
+        let parquet = self.chunks.join(format!("{partition}.parquet"));
+        let bytes = fedilake_table::file::encode(&[rows]).context("write a chunk for the lake")?;
+        std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
+        Ok(chunk(self.reader.id(), partition, first, next, parquet))
+    }
+
+    fn lake_position(&self, partition: Partition) -> anyhow::Result<Option<Offset>> {
+        let positions = self.lake.positions().context("read the lake's position")?;
+        Ok(position_of(&positions, self.reader.id(), partition))
+    }
+
+    fn publish(&self) {
+        self.reached.send_replace(self.positions.clone());
+    }
+}
+
+fn chunk_of(table_folder: &Path, file: &FileMeta) -> Chunk {
+    chunk(&file.chain.log, file.chain.partition, file.first, file.next, table_folder.join(file.location.as_ref()))
+}
+
+/// The lake counts in its database's integers.
+fn chunk(log: &LogId, partition: Partition, first: Offset, next: Offset, parquet: PathBuf) -> Chunk {
+    let offset = |offset: Offset| i64::try_from(offset.0).expect("no log has 2^63 records");
+    let partition = i32::try_from(partition.0).expect("no log has 2^31 partitions");
+    Chunk { log: log.to_string(), partition, first: offset(first), next: offset(next), parquet }
+}
+
+fn position_of(positions: &[LakePosition], log: &LogId, partition: Partition) -> Option<Offset> {
+    let wanted = |p: &&LakePosition| p.log == log.as_str() && u32::try_from(p.partition) == Ok(partition.0);
+    positions.iter().find(wanted).and_then(|p| u64::try_from(p.next).ok()).map(Offset)
+}
+
+fn offsets(chunks: &[Chunk]) -> u64 {
+    chunks.iter().map(|chunk| u64::try_from(chunk.next - chunk.first).unwrap_or_default()).sum()
+}

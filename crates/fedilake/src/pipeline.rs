@@ -1,0 +1,182 @@
+//! The loops of one process: the sink (log → table), the follower (table and log → lake), the server that answers.
+//!
+//! They stop in the order of the data's way: whoever appends is done before [`Pipeline::stop`] is called; the sink flushes;
+//! the follower reaches the log's end; the server goes last.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use fedilake_log::{Offset, Partition};
+use fedilake_query::Lake;
+use fedilake_table::sink::{self, SinkProgress};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::follow::Follower;
+use crate::serve::Server;
+use crate::settings::Settings;
+use crate::wire::{self, Stores};
+
+/// How long the loops may take to finish what was accepted.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Loops that run, and what they work on.
+pub struct Pipeline {
+    pub stores: Stores,
+    pub lake: Arc<Lake>,
+    pub progress: Arc<SinkProgress>,
+    /// Where the server answers, if there is one.
+    pub address: Option<SocketAddr>,
+    sink: Option<Loop>,
+    follower: Loop,
+    server: Option<Loop>,
+    reached: watch::Receiver<HashMap<Partition, Offset>>,
+}
+
+/// Which loops run beside the follower.
+#[derive(Debug, Clone, Copy)]
+pub struct Loops {
+    /// Whether the sink runs.
+    pub sink: bool,
+    /// Where the server listens, if it runs.
+    pub listen: Option<SocketAddr>,
+}
+
+struct Loop {
+    name: &'static str,
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Loop {
+    fn spawn<F>(name: &'static str, run: impl FnOnce(CancellationToken) -> F) -> Loop
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        Loop { name, task: tokio::spawn(run(stop.clone())), stop }
+    }
+
+    /// Its end; a loop that ends before it was told to has failed.
+    async fn end(&mut self) -> anyhow::Result<()> {
+        (&mut self.task).await.with_context(|| format!("{} broke off", self.name))?
+    }
+
+    async fn stop(mut self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        match tokio::time::timeout(DRAIN_DEADLINE, self.end()).await {
+            Ok(end) => end,
+            Err(_) => bail!("{} did not finish within {} s; nothing is lost, the next start goes on", self.name, DRAIN_DEADLINE.as_secs()),
+        }
+    }
+}
+
+impl Pipeline {
+    /// Opens the lake and starts the loops.
+    pub async fn start(mut stores: Stores, settings: &Settings, loops: Loops) -> anyhow::Result<Pipeline> {
+        let lake = open_lake(&stores, settings).await?;
+        let progress = Arc::new(SinkProgress::default());
+        let sink = match loops.sink {
+            false => None,
+            true => {
+                let limits = wire::sink_limits(settings)?;
+                let (reader, table, progress) = (stores.reader(), Arc::clone(&stores.table), Arc::clone(&progress));
+                Some(Loop::spawn("the sink", |stop| async move {
+                    sink::run(reader, table, limits, progress, stop).await.map(|_| ()).map_err(with_hint)
+                }))
+            }
+        };
+        let follower = Follower::new(&stores, Arc::clone(&lake))?;
+        let reached = follower.reached();
+        let follower = Loop::spawn("the follower", |stop| follower.run(stop));
+        let (server, address) = match loops.listen {
+            None => (None, None),
+            Some(listen) => {
+                let server = Server::bind(listen, &stores, Arc::clone(&lake), settings.seconds("sql.seconds_max")?).await?;
+                let address = server.address();
+                stores.ownership().publish(address, server.secret())?;
+                (Some(Loop::spawn("the server", |stop| server.run(stop))), Some(address))
+            }
+        };
+        Ok(Pipeline { stores, lake, progress, address, sink, follower, server, reached })
+    }
+
+    /// Resolves when a loop fails; for ever pending while all run. Cancel-safe.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        let early = |name: &'static str, end: anyhow::Result<()>| match end {
+            Ok(()) => anyhow::anyhow!("{name} ended early"),
+            Err(error) => error,
+        };
+        let sink = async {
+            match &mut self.sink {
+                Some(sink) => sink.end().await,
+                None => std::future::pending().await,
+            }
+        };
+        let server = async {
+            match &mut self.server {
+                Some(server) => server.end().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            end = sink => early("the sink", end),
+            end = self.follower.end() => early("the follower", end),
+            end = server => early("the server", end),
+        }
+    }
+
+    /// Returns when the lake has everything that the log held at the call, or a loop fails.
+    pub async fn lake_catches_up(&mut self) -> anyhow::Result<()> {
+        let mut reader = self.stores.reader();
+        let mut reached = self.reached.clone();
+        let caught_up = async {
+            // The follower publishes a position as soon as it has a partition.
+            let partitions: Vec<Partition> =
+                reached.wait_for(|reached| !reached.is_empty()).await.context("follow the log")?.keys().copied().collect();
+            for partition in partitions {
+                let end = reader.bounds(partition).await.context("read the log's end")?.end;
+                reached
+                    .wait_for(|reached| reached.get(&partition).is_some_and(|position| *position >= end))
+                    .await
+                    .context("follow the log")?;
+            }
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            done = caught_up => done,
+            failure = self.failure() => Err(failure),
+        }
+    }
+
+    /// Flushes the sink, lets the lake catch up, ends the server. All that was appended is in the table afterwards.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        if let Some(sink) = self.sink.take() {
+            sink.stop().await?;
+        }
+        tokio::time::timeout(DRAIN_DEADLINE, self.lake_catches_up()).await.context("the lake did not catch up; the next start goes on")??;
+        self.follower.stop().await?;
+        match self.server {
+            Some(server) => server.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+async fn open_lake(stores: &Stores, settings: &Settings) -> anyhow::Result<Arc<Lake>> {
+    let (folder, settings) = (stores.folder().to_owned(), settings.clone());
+    Ok(Arc::new(tokio::task::spawn_blocking(move || wire::open_lake(&folder, &settings)).await??))
+}
+
+/// The sink's error with what a person can do about it.
+pub fn with_hint(error: sink::SinkError) -> anyhow::Error {
+    match error.hint() {
+        Some(hint) => anyhow::anyhow!("store posts: {error}\nhint: {hint}"),
+        None => anyhow::Error::new(error).context("store posts"),
+    }
+}

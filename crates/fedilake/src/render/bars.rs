@@ -1,0 +1,96 @@
+//! Bars, sparklines and box plots of block characters.
+
+const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
+const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// A bar for `value` where `most` fills `width` columns, to an eighth of a column; a value above zero is never invisible.
+pub(super) fn bar(value: f64, most: f64, width: usize) -> String {
+    if !(value > 0.0 && most > 0.0) {
+        return String::new();
+    }
+    let eighths = ((value / most).min(1.0) * width as f64 * 8.0).round().max(1.0) as usize;
+    let mut bar: String = std::iter::repeat_n(EIGHTHS[7], eighths / 8).collect();
+    if !eighths.is_multiple_of(8) {
+        bar.push(EIGHTHS[eighths % 8 - 1]);
+    }
+    bar
+}
+
+/// A character a value, its height against `most`; a gap where there is no value.
+pub(super) fn sparkline(values: &[f64], most: f64) -> String {
+    let height = |value: f64| match value {
+        v if v.is_nan() => ' ',
+        v if v <= 0.0 || most <= 0.0 => ' ',
+        v => HEIGHTS[((v / most).min(1.0) * 8.0).ceil() as usize - 1],
+    };
+    values.iter().map(|value| height(*value)).collect()
+}
+
+/// Five numbers of a box plot, ascending.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FiveNumbers {
+    pub min: f64,
+    pub lower: f64,
+    pub median: f64,
+    pub upper: f64,
+    pub max: f64,
+}
+
+/// A box plot on a logarithmic axis from 0 to `most` over `width` columns: `├──▒▒┃▒▒▒────┤`.
+pub(super) fn box_plot(five: FiveNumbers, most: f64, width: usize) -> String {
+    let at = |value: f64| log_position(value, most, width);
+    let (min, lower, median, upper, max) = (at(five.min), at(five.lower), at(five.median), at(five.upper), at(five.max));
+    (0..=max)
+        .map(|column| match column {
+            c if c == median => '┃',
+            c if c >= lower && c <= upper => '▒',
+            c if c == min => '├',
+            c if c == max => '┤',
+            c if c > min => '─',
+            _ => ' ',
+        })
+        .collect()
+}
+
+/// The axis of [`box_plot`]: tick labels at the given values, as far as they fit side by side.
+pub(super) fn log_axis(ticks: &[f64], most: f64, width: usize) -> String {
+    let mut axis = String::new();
+    for tick in ticks.iter().filter(|tick| **tick <= most) {
+        let (column, label) = (log_position(*tick, most, width), super::cells::with_separators(&format!("{tick}")));
+        if axis.len() <= column && (axis.is_empty() || axis.len() < column) && column + label.len() <= width + 6 {
+            axis.extend(std::iter::repeat_n(' ', column - axis.len()));
+            axis.push_str(&label);
+        }
+    }
+    axis
+}
+
+fn log_position(value: f64, most: f64, width: usize) -> usize {
+    let scaled = (value.max(0.0) + 1.0).ln() / (most.max(1.0) + 1.0).ln();
+    (scaled * (width.saturating_sub(1)) as f64).round() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_long_as_its_share_and_never_invisible() {
+        assert_eq!(bar(10.0, 10.0, 3), "███");
+        assert_eq!(bar(5.0, 10.0, 3), "█▌");
+        assert_eq!(bar(0.001, 10.0, 3), "▏");
+        assert_eq!(bar(0.0, 10.0, 3), "");
+        assert_eq!(bar(20.0, 10.0, 3), "███");
+    }
+
+    #[test]
+    fn a_sparkline_leaves_a_gap_where_there_is_no_value() {
+        assert_eq!(sparkline(&[0.1, f64::NAN, 8.0, 4.0], 8.0), "▁ █▄");
+    }
+
+    #[test]
+    fn a_box_plot_has_its_parts_in_order() {
+        let plot = box_plot(FiveNumbers { min: 0.0, lower: 20.0, median: 80.0, upper: 200.0, max: 5000.0 }, 5000.0, 30);
+        assert_eq!(plot, "├─────────▒▒▒▒▒┃▒▒▒──────────┤");
+    }
+}

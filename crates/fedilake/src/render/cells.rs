@@ -1,0 +1,62 @@
+//! Cells as text.
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+/// What stands where there is no value.
+pub(super) const NULL: &str = "-";
+
+/// Every value as text, nulls kept; lists and structs in brackets.
+pub(super) fn as_text(column: &ArrayRef) -> anyhow::Result<StringArray> {
+    let options = FormatOptions::default().with_timestamp_format(Some("%Y-%m-%d %H:%M:%S")).with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%SZ"));
+    let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
+    (0..column.len()).map(|row| Ok(column.is_valid(row).then_some(formatter.value(row).try_to_string()?))).collect()
+}
+
+/// Whether a column of this type is right-aligned.
+pub(super) fn is_number(kind: &DataType) -> bool {
+    kind.is_numeric()
+}
+
+/// `1,622,149`; what is not a plain number stays as it is.
+pub fn with_separators(number: &str) -> String {
+    let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(w, f)| (w, Some(f)));
+    if whole.is_empty() || !whole.bytes().all(|b| b.is_ascii_digit()) {
+        return number.to_owned();
+    }
+    let first = whole.len() % 3;
+    let mut grouped = whole[..first].to_owned();
+    for start in (first..whole.len()).step_by(3) {
+        if !grouped.is_empty() {
+            grouped.push(',');
+        }
+        grouped.push_str(&whole[start..start + 3]);
+    }
+    match fraction {
+        Some(fraction) => format!("{sign}{grouped}.{fraction}"),
+        None => format!("{sign}{grouped}"),
+    }
+}
+
+/// A numeric column as floats; nulls and other types are NaN.
+pub(super) fn as_floats(column: &ArrayRef) -> anyhow::Result<Vec<f64>> {
+    let floats = arrow::compute::cast(column, &DataType::Float64)?;
+    let floats = floats.as_primitive::<arrow::datatypes::Float64Type>();
+    Ok((0..floats.len()).map(|row| if floats.is_valid(row) { floats.value(row) } else { f64::NAN }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        for (number, text) in
+            [("0", "0"), ("999", "999"), ("1000", "1,000"), ("-1622149", "-1,622,149"), ("151.18", "151.18"), ("1e9", "1e9"), ("", "")]
+        {
+            assert_eq!(with_separators(number), text);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The talk's reports as a person likes to read them in a terminal of 80 columns.
+//!
+//! A title as the question it answers, in grey what is counted, then figures with bars. Everything shown is also in the
+//! other formats, under the same column names.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::Context;
+use arrow::array::{Array, RecordBatch, StringArray};
+
+use super::bars::{self, FiveNumbers};
+use super::table::{Column, write_columns};
+use super::{Style, cells};
+use crate::cli::ReportName;
+
+/// Where a report is drawn when the reader is no terminal.
+const WIDTH: usize = 80;
+/// Lengths that people know: the limits of short text, of an old and a new microblog, of Mastodon, and round ones beyond.
+const LENGTH_TICKS: [f64; 8] = [0.0, 10.0, 50.0, 140.0, 280.0, 500.0, 5_000.0, 50_000.0];
+
+/// Writes one report.
+pub fn write(name: ReportName, rows: &RecordBatch, note: Option<&str>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (title, unit) = match name {
+        ReportName::Statistics => ("What was collected", "posts count once, however many servers showed them"),
+        ReportName::Daily => ("How much is posted each day", "by the author's date, UTC; users are acct@domain, origins their servers"),
+        ReportName::Apps => ("Which apps do people use", "posts by people, bots left out"),
+        ReportName::Hours => ("When do people post", "posts an hour of the day, UTC, a line a day"),
+        ReportName::Languages => ("Which languages are used", "posts, by the language that the author's app gave"),
+        ReportName::Lengths => ("How long are posts", "characters of the text, by language: least, middle half, most; logarithmic"),
+        ReportName::Topics => ("What is mentioned", "posts whose text contains the word, in any case"),
+    };
+    writeln!(out, "{}", style.bold(title))?;
+    writeln!(out, "{}", style.grey(unit))?;
+    if let Some(note) = note {
+        writeln!(out, "{}", style.grey(note))?;
+    }
+    let report = Report::new(rows)?;
+    if rows.num_rows() == 0 {
+        return Ok(writeln!(out, "no posts: collect some, or widen the filter")?);
+    }
+    match name {
+        ReportName::Statistics => statistics(&report, style, out),
+        ReportName::Daily => daily(&report, style, out),
+        ReportName::Hours => hours(&report, out),
+        ReportName::Lengths => lengths(&report, style, out),
+        ReportName::Topics => topics(&report, style, out),
+        ReportName::Apps => counted(&report, "app", style, out),
+        ReportName::Languages => counted(&report, "language", style, out),
+    }
+}
+
+/// A report's columns by name.
+struct Report<'a> {
+    rows: &'a RecordBatch,
+    texts: BTreeMap<&'a str, StringArray>,
+}
+
+impl<'a> Report<'a> {
+    fn new(rows: &'a RecordBatch) -> anyhow::Result<Report<'a>> {
+        let texts = rows.schema_ref().fields().iter().zip(rows.columns());
+        let texts = texts.map(|(field, column)| Ok((field.name().as_str(), cells::as_text(column)?))).collect::<anyhow::Result<_>>()?;
+        Ok(Report { rows, texts })
+    }
+
+    fn column(&self, name: &str) -> anyhow::Result<&StringArray> {
+        self.texts.get(name).with_context(|| format!("the report has no column {name}"))
+    }
+
+    fn text(&self, name: &str, row: usize) -> anyhow::Result<&str> {
+        let column = self.column(name)?;
+        Ok(if column.is_valid(row) { column.value(row) } else { cells::NULL })
+    }
+
+    fn texts(&self, name: &str) -> anyhow::Result<Vec<String>> {
+        (0..self.rows.num_rows()).map(|row| self.text(name, row).map(str::to_owned)).collect()
+    }
+
+    fn counts(&self, name: &str) -> anyhow::Result<Vec<String>> {
+        Ok(self.texts(name)?.iter().map(|text| cells::with_separators(text)).collect())
+    }
+
+    fn floats(&self, name: &str) -> anyhow::Result<Vec<f64>> {
+        cells::as_floats(self.rows.column_by_name(name).with_context(|| format!("the report has no column {name}"))?)
+    }
+}
+
+fn statistics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let figure = |name: &str| report.text(name, 0).map(cells::with_separators);
+    let mean = report.floats("characters_mean")?[0];
+    writeln!(out, "{} posts", style.bold(&figure("posts")?))?;
+    writeln!(out, "by {} users of {} origins in {} languages", figure("users")?, figure("origins")?, figure("languages")?)?;
+    writeln!(
+        out,
+        "{} characters: {mean:.0} a post, {} at least, {} at most",
+        figure("characters_sum")?,
+        figure("characters_min")?,
+        figure("characters_max")?
+    )?;
+    writeln!(out, "from {} to {}", report.text("first_created_at", 0)?, report.text("last_created_at", 0)?)?;
+    Ok(())
+}
+
+fn daily(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let hosts = report.texts("most_frequent_host")?;
+    let text = |title: &str, cells: Vec<String>| Column { title: title.to_owned(), cells, right: false };
+    let count = |title: &str, cells: Vec<String>| Column { title: title.to_owned(), cells, right: true };
+    let mut columns = vec![
+        text("day", report.texts("day")?),
+        count("posts", report.counts("posts")?),
+        count("users", report.counts("users")?),
+        count("origins", report.counts("origins")?),
+        text("most by", report.texts("most_frequent_nonbot")?),
+        text("bot", report.texts("most_frequent_bot")?),
+        text("host", hosts.iter().map(|host| host.trim_start_matches("https://").to_owned()).collect()),
+    ];
+    write_columns(&mut columns, &within_report(style), out)?;
+    Ok(())
+}
+
+fn hours(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let posts = report.floats("posts")?;
+    let most = posts.iter().copied().fold(0.0, f64::max);
+    let mut days: BTreeMap<String, [f64; 24]> = BTreeMap::new();
+    for (row, posts) in posts.iter().enumerate() {
+        let hour: usize = report.text("hour", row)?.parse().context("an hour is a number")?;
+        days.entry(report.text("day", row)?.to_owned()).or_insert([f64::NAN; 24])[hour % 24] = *posts;
+    }
+    writeln!(out, "{:14}  0     3     6     9     12    15    18    21", "")?;
+    for (day, hours) in &days {
+        let wide: Vec<f64> = hours.iter().flat_map(|posts| [*posts, *posts]).collect();
+        let total: f64 = hours.iter().filter(|posts| !posts.is_nan()).sum();
+        writeln!(out, "{day:14}  {}  {:>9}", bars::sparkline(&wide, most), cells::with_separators(&format!("{total}")))?;
+    }
+    writeln!(out, "{:14}  the highest bar is {} posts an hour", "", cells::with_separators(&format!("{most}")))?;
+    Ok(())
+}
+
+fn lengths(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let columns = ["characters_min", "characters_p25", "characters_median", "characters_p75", "characters_max"];
+    let [min, lower, median, upper, max] = columns.map(|name| report.floats(name));
+    let (min, lower, median, upper, max) = (min?, lower?, median?, upper?, max?);
+    let most = max.iter().copied().fold(0.0, f64::max);
+    let names = report.texts("language")?;
+    let posts = report.counts("posts")?;
+    let width = style.width.unwrap_or(WIDTH).clamp(60, 120) - 34;
+    writeln!(out, "{}", style.grey(&format!("{:16}  {:>9}  {:>5}  {}", "language", "posts", "half", bars::log_axis(&LENGTH_TICKS, most, width))))?;
+    for row in 0..names.len() {
+        let five = FiveNumbers { min: min[row], lower: lower[row], median: median[row], upper: upper[row], max: max[row] };
+        let name: String = names[row].chars().take(16).collect();
+        let half = cells::with_separators(&format!("{}", median[row]));
+        writeln!(out, "{name:16}  {:>9}  {half:>5}  {}", posts[row], bars::box_plot(five, most, width))?;
+    }
+    Ok(())
+}
+
+fn topics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let posts = report.floats("posts")?;
+    let (days, words) = (report.texts("day")?, report.texts("topic")?);
+    let mut columns: Vec<Column> = Vec::new();
+    let mut shown_days = days.clone();
+    shown_days.dedup();
+    columns.push(Column { title: "day".to_owned(), cells: shown_days.clone(), right: false });
+    let mut shown_words = words.clone();
+    shown_words.sort();
+    shown_words.dedup();
+    for word in shown_words {
+        let count = |day: &String| {
+            let posts = (0..days.len()).find(|row| days[*row] == *day && words[*row] == word).map_or(0.0, |row| posts[row]);
+            cells::with_separators(&format!("{posts}"))
+        };
+        columns.push(Column { cells: shown_days.iter().map(count).collect(), title: word, right: true });
+    }
+    write_columns(&mut columns, &within_report(style), out)
+}
+
+/// Names with their posts, their share of what is shown first, and a bar.
+fn counted(report: &Report<'_>, name: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let posts = report.floats("posts")?;
+    let most = posts.iter().copied().fold(0.0, f64::max);
+    let width = style.width.unwrap_or(WIDTH).clamp(50, 120) - 40;
+    let mut columns = [
+        Column { title: name.to_owned(), cells: report.texts(name)?, right: false },
+        Column { title: "posts".to_owned(), cells: report.counts("posts")?, right: true },
+        Column { title: String::new(), cells: posts.iter().map(|posts| bars::bar(*posts, most, width)).collect(), right: false },
+    ];
+    write_columns(&mut columns, &within_report(style), out)
+}
+
+/// A report fits its width also when it is piped.
+fn within_report(style: &Style) -> Style {
+    Style { width: Some(style.width.unwrap_or(WIDTH)), ..*style }
+}

@@ -1,0 +1,80 @@
+//! What a running process answers on its local address: reports, SQL and the check for those who know the folder's secret,
+//! /healthz and /metrics for everyone on this machine.
+
+mod guard;
+mod routes;
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use fedilake_query::Lake;
+use fedilake_table::Table;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::telemetry;
+use crate::wire::Stores;
+
+/// The header that carries the folder's secret.
+pub const SECRET_HEADER: &str = "x-fedilake-secret";
+/// The header that carries a report's note, percent-encoded.
+pub const NOTE_HEADER: &str = "x-fedilake-note";
+
+/// A server that is bound but does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+/// What the routes work on.
+struct State {
+    lake: Arc<Lake>,
+    table: Arc<Table>,
+    table_folder: PathBuf,
+    sql_time_max: Duration,
+    secret: String,
+    metrics: PrometheusHandle,
+}
+
+impl Server {
+    /// Binds `listen`; port 0 picks a free one.
+    pub async fn bind(listen: SocketAddr, stores: &Stores, lake: Arc<Lake>, sql_time_max: Duration) -> anyhow::Result<Server> {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("listen on {listen}\nhint: --listen 127.0.0.1:0 picks a free port"))?;
+        let address = listener.local_addr().context("listen")?;
+        let secret = format!("{:032x}", rand::random::<u128>());
+        let (table, table_folder) = (Arc::clone(&stores.table), stores.table_folder.clone());
+        let state = State { lake, table, table_folder, sql_time_max, secret, metrics: telemetry::metrics() };
+        Ok(Server { listener, address, state: Arc::new(state) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What a guest must send.
+    pub fn secret(&self) -> &str {
+        &self.state.secret
+    }
+
+    /// Answers until `stop`; questions under way are ended with it.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let routes = routes::routes(self.state, self.address);
+        let server = axum::serve(self.listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+        tokio::select! {
+            end = server.into_future() => end.context("answer on the local address"),
+            () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => Ok(()),
+        }
+    }
+}
+
+/// How long answers under way may take once the server is told to stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);

@@ -1,0 +1,117 @@
+//! The routes.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{Router, get, post};
+use futures::StreamExt;
+use fedilake_query::{Lake, SqlError, SqlLimits};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{NOTE_HEADER, State, guard};
+use crate::answers::{CheckReport, ReportRequest, SqlRequest};
+use crate::check;
+
+/// Blocks of an SQL answer on their way to the socket.
+const ANSWER_BLOCKS_MAX: usize = 4;
+const ARROW_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.apache.arrow.stream");
+
+type Shared = extract::State<Arc<State>>;
+type Refused = (StatusCode, String);
+
+/// All routes, behind their guards.
+pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
+    let guarded = Router::new()
+        .route("/api/report", post(report))
+        .route("/api/sql", post(sql))
+        .route("/api/check", post(check))
+        .layer(from_fn_with_state(state.secret.clone(), guard::secret));
+    Router::new()
+        .route("/", get(front))
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .merge(guarded)
+        .layer(from_fn_with_state(address, guard::host))
+        .with_state(state)
+}
+
+async fn front() -> &'static str {
+    "fedilake answers here: /healthz, /metrics, and `fedilake report`, `sql` and `check` with the same --data.\n"
+}
+
+async fn healthz(extract::State(state): Shared) -> Result<&'static str, Refused> {
+    on_lake(&state.lake, |lake| lake.positions()).await?.map_err(internal)?;
+    Ok("ok\n")
+}
+
+async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], state.metrics.render())
+}
+
+async fn report(extract::State(state): Shared, Json(request): Json<ReportRequest>) -> Result<Response, Refused> {
+    let rows = on_lake(&state.lake, move |lake| lake.report(&request.report, &request.filter)).await?.map_err(internal)?;
+    let mut response = ([(header::CONTENT_TYPE, ARROW_STREAM)], rows.ipc).into_response();
+    if let Some(note) = rows.note.and_then(|note| HeaderValue::from_bytes(note.as_bytes()).ok()) {
+        response.headers_mut().insert(NOTE_HEADER, note);
+    }
+    Ok(response)
+}
+
+async fn sql(extract::State(state): Shared, Json(request): Json<SqlRequest>) -> Result<Response, Refused> {
+    let (sender, mut receiver) = mpsc::channel(ANSWER_BLOCKS_MAX);
+    let lake = Arc::clone(&state.lake);
+    let limits = SqlLimits { time: state.sql_time_max, ..SqlLimits::default() };
+    tokio::task::spawn_blocking(move || {
+        let mut out = ToChannel(&sender);
+        if let Err(error) = lake.sql(&request.query, &limits, &mut out) {
+            // Nobody listens any more: the guest went away.
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    // What is wrong with a question shows before its first row; later errors break the answer off.
+    let first = match receiver.recv().await {
+        Some(Err(error)) => return Err((StatusCode::BAD_REQUEST, error.to_string())),
+        Some(Ok(bytes)) => bytes,
+        None => Bytes::new(),
+    };
+    let rest = ReceiverStream::new(receiver);
+    let blocks = futures::stream::once(async { Ok::<_, SqlError>(first) }).chain(rest);
+    Ok(([(header::CONTENT_TYPE, ARROW_STREAM)], Body::from_stream(blocks)).into_response())
+}
+
+async fn check(extract::State(state): Shared) -> Result<Json<CheckReport>, Refused> {
+    check::check(&state.table, &state.table_folder, &state.lake).await.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
+}
+
+async fn on_lake<T: Send + 'static>(lake: &Arc<Lake>, ask: impl FnOnce(&Lake) -> T + Send + 'static) -> Result<T, Refused> {
+    let lake = Arc::clone(lake);
+    tokio::task::spawn_blocking(move || ask(&lake)).await.map_err(internal)
+}
+
+fn internal(error: impl std::fmt::Display) -> Refused {
+    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+}
+
+/// Blocks written go to the socket as fast as it takes them.
+struct ToChannel<'a>(&'a mpsc::Sender<Result<Bytes, SqlError>>);
+
+impl Write for ToChannel<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))) {
+            Ok(()) => Ok(bytes.len()),
+            Err(_) => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

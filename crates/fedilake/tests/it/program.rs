@@ -1,0 +1,222 @@
+//! The built program, run as its users run it.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a test waits for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A command of the program, away from the settings of whoever runs the tests.
+pub fn fedilake<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fedilake"));
+    clean(&mut command).args(arguments);
+    command
+}
+
+fn clean(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FEDILAKE_")) {
+        command.env_remove(name);
+    }
+    command.env("NO_COLOR", "1").env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null())
+}
+
+/// What a command that has ended said.
+#[derive(Debug)]
+pub struct Said {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Said {
+    /// The exit code; none when a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// Itself, if it ended with 0.
+    #[track_caller]
+    pub fn done(self) -> Said {
+        assert_eq!(self.code(), Some(0), "{self:#?}");
+        self
+    }
+
+    /// Its stdout as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Said {
+        Said {
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs a command to its end.
+#[track_caller]
+pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Said {
+    fedilake(arguments).output().expect("the program starts").into()
+}
+
+/// Runs a command to its end with `input` on its stdin.
+#[track_caller]
+pub fn run_with_input<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, input: &[u8]) -> Said {
+    let mut child =
+        fedilake(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    let input = input.to_owned();
+    // A program that does not read to the end closes the pipe.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().expect("the program ends");
+    writer.join().expect("the writer ends");
+    output.into()
+}
+
+/// A data folder that goes with the test, and the questions asked of it.
+pub struct Data {
+    folder: tempfile::TempDir,
+}
+
+impl Data {
+    pub fn new() -> Data {
+        Data { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A path beside the data folder.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A command on this data folder.
+    #[track_caller]
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Said {
+        fedilake(arguments).arg("--data").arg(self.path()).output().expect("the program starts").into()
+    }
+
+    /// A command on this data folder that keeps running.
+    pub fn start<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Running {
+        Running::start(fedilake(arguments).arg("--data").arg(self.path()))
+    }
+
+    /// One number that SQL gives.
+    #[track_caller]
+    pub fn number(&self, sql: &str) -> i64 {
+        let rows = self.run(["sql", sql, "--format", "json"]).done().json();
+        rows[0].as_object().and_then(|row| row.values().next()).and_then(Value::as_i64).unwrap_or_else(|| panic!("{sql}: {rows}"))
+    }
+}
+
+/// A command that keeps running until it is stopped or dropped.
+pub struct Running {
+    child: Child,
+    stderr: std::sync::mpsc::Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Running {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let (sender, stderr) = std::sync::mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Running { child, stderr, said: Vec::new() }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a line on stderr that contains `part` and returns it.
+    #[track_caller]
+    pub fn wait_for_line(&mut self, part: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.stderr.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.said.push(line.clone());
+                    if line.contains(part) {
+                        return line;
+                    }
+                }
+                Err(error) => panic!("{error}: no line with {part:?} in {:#?}", self.said),
+            }
+        }
+    }
+
+    /// Waits for the address that it answers on.
+    #[track_caller]
+    pub fn address(&mut self) -> SocketAddr {
+        let line = self.wait_for_line("http://");
+        let rest = &line[line.find("http://").expect("just found") + "http://".len()..];
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+        rest[..end].parse().unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// SIGKILL: nothing is told, nothing is flushed.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the process is ours");
+        self.child.wait().expect("the process ends");
+    }
+
+    /// SIGINT, as Ctrl-C sends it, and its end.
+    #[track_caller]
+    pub fn interrupt(self) -> Said {
+        signal(self.pid(), "INT");
+        self.end()
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn end(mut self) -> Said {
+        let mut stdout = String::new();
+        self.child.stdout.take().expect("piped").read_to_string(&mut stdout).expect("stdout is text");
+        let status = self.child.wait().expect("the process ends");
+        self.said.extend(self.stderr.iter());
+        Said { status, stdout, stderr: self.said.join("\n") }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already ended when the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process of ours.
+pub fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().expect("kill is there");
+    assert!(sent.success(), "kill -{name} {pid}");
+}
+
+/// Waits until `done` holds, asking again and again; each question takes its time, so this does not spin.
+#[track_caller]
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The corpus that the project carries.
+pub fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/corpus/statuses.jsonl")
+}

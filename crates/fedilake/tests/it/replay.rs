@@ -1,0 +1,163 @@
+//! Files in, answers out.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::program::{Data, corpus, run, run_with_input};
+
+/// A status that may be kept, `number` telling it from others.
+pub fn status(number: u64, content: &str) -> Value {
+    json!({
+        "id": number.to_string(),
+        "uri": format!("https://a.example/users/ada/statuses/{number}"),
+        "url": format!("https://a.example/@ada/{number}"),
+        "created_at": "2023-02-04T10:00:00.000Z",
+        "edited_at": null, "visibility": "public", "sensitive": false, "spoiler_text": "", "language": "en",
+        "content": format!("<p>{content}</p>"), "reblog": null,
+        "account": {"id": "1", "username": "ada", "acct": "ada", "url": "https://a.example/@ada", "note": "", "bot": false,
+                    "created_at": "2020-01-01T00:00:00.000Z", "followers_count": 3},
+        "media_attachments": [], "mentions": [], "tags": [], "emojis": [],
+        "favourites_count": 0, "reblogs_count": 0, "replies_count": 0
+    })
+}
+
+/// A recorded frame as a line.
+pub fn frame(event: &str, payload: &Value, observed_at: &str) -> String {
+    json!({"server": "a.example", "observed_at": observed_at, "event": event, "payload": payload}).to_string()
+}
+
+fn write_lines(path: &Path, lines: &[String]) {
+    let mut file = std::fs::File::create(path).unwrap();
+    for line in lines {
+        writeln!(file, "{line}").unwrap();
+    }
+}
+
+#[test]
+fn each_distinct_admitted_post_of_the_corpus_is_one_row_and_the_rest_is_counted_by_reason() {
+    let lines: Vec<Value> = std::fs::read_to_string(corpus()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let statuses: Vec<&Value> = lines.iter().map(|line| &line["status"]).collect();
+    let says_no = |status: &Value| {
+        let note = status["account"]["note"].as_str().unwrap_or_default().to_lowercase();
+        note.contains("nobot") || note.contains("noindex") || status["account"]["noindex"] == json!(true)
+    };
+    let admitted = |status: &&&Value| status["visibility"] == "public" && status["reblog"].is_null() && !says_no(status);
+    let uris: BTreeSet<&str> = statuses.iter().filter(admitted).map(|status| status["uri"].as_str().unwrap()).collect();
+    assert!(uris.len() > 200, "{}", uris.len());
+
+    let data = Data::new();
+    let file = data.beside("statuses.jsonl");
+    write_lines(&file, &statuses.iter().map(|status| status.to_string()).collect::<Vec<_>>());
+    let said = data.run(["replay", file.to_str().unwrap()]).done();
+    assert_eq!(data.number("select count(*) from posts"), uris.len() as i64);
+    assert_eq!(data.number("select count(distinct uri) from posts"), uris.len() as i64);
+    assert!(said.stderr.contains("not public") || said.stderr.contains("not_public"), "{}", said.stderr);
+    assert!(said.stderr.contains("boost"), "{}", said.stderr);
+    data.run(["check"]).done();
+}
+
+#[test]
+fn the_talks_figures_come_out_of_its_preset() {
+    let data = Data::new();
+    let file = data.beside("talk.jsonl.zst");
+    run(["simulate", "--preset", "talk", "--posts", "20000", "--seed", "7", "--out", file.to_str().unwrap()]).done();
+    data.run(["replay", file.to_str().unwrap()]).done();
+    let statistics = data.run(["report", "statistics", "--format", "json"]).done().json();
+    assert_eq!(statistics[0]["posts"], 20_000, "{statistics}");
+    let daily = data.run(["report", "daily", "--format", "json"]).done().json();
+    assert_eq!(daily.as_array().unwrap().len(), 10, "{daily}");
+    assert_eq!(daily[0]["day"], "2023/02/03 Fri");
+    // The talk's own SQL: the day of receipt, usernames without a domain.
+    let toots = data.number("select count(*) from mastodon_toot where strftime(created_tz, '%Y/%m/%d %a') = '2023/02/03 Fri'");
+    assert_eq!(Some(toots), daily[0]["posts"].as_i64());
+    let checked = data.run(["check"]).done();
+    assert!(checked.stdout.contains("20"), "{}", checked.stdout);
+}
+
+#[test]
+fn compressed_files_and_standard_input_give_the_same_posts() {
+    let lines: String = (1..=50).map(|n| status(n, "text").to_string() + "\n").collect();
+    for name in ["plain.jsonl", "gzip.jsonl.gz", "zstd.jsonl.zst"] {
+        let data = Data::new();
+        let file = data.beside(name);
+        let out = std::fs::File::create(&file).unwrap();
+        match file.extension().unwrap().to_str().unwrap() {
+            "gz" => {
+                let mut out = flate2::write::GzEncoder::new(out, flate2::Compression::fast());
+                out.write_all(lines.as_bytes()).unwrap();
+                out.finish().unwrap();
+            }
+            "zst" => zstd::stream::copy_encode(lines.as_bytes(), out, 1).unwrap(),
+            _ => std::fs::write(&file, &lines).unwrap(),
+        }
+        data.run(["replay", file.to_str().unwrap()]).done();
+        assert_eq!(data.number("select count(*) from posts"), 50, "{name}");
+    }
+    let data = Data::new();
+    let folder = data.path();
+    run_with_input(["replay", "-", "--data", folder.to_str().unwrap()], lines.as_bytes()).done();
+    assert_eq!(data.number("select count(*) from posts"), 50);
+}
+
+#[test]
+fn a_bad_line_is_counted_and_named_and_costs_no_other() {
+    let data = Data::new();
+    let file = data.beside("odd.jsonl");
+    let whole = status(3, "the last one").to_string();
+    let lines = [
+        status(1, "first").to_string(),
+        "{\"id\": \"9\", \"uri\": ".to_owned(),
+        "<html><body>502 Bad Gateway</body></html>".to_owned(),
+        String::new(),
+        status(2, "second").to_string(),
+        json!({"id": "4", "content": "no uri, no account"}).to_string(),
+        whole[..whole.len() / 2].to_owned(),
+    ];
+    write_lines(&file, &lines);
+    let said = data.run(["replay", file.to_str().unwrap()]).done();
+    assert_eq!(data.number("select count(*) from posts"), 2);
+    for line in [2, 3, 6, 7] {
+        assert!(said.stderr.contains(&format!("odd.jsonl:{line}")), "line {line}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn an_edit_replaces_and_a_delete_hides_even_when_it_comes_first() {
+    let data = Data::new();
+    let file = data.beside("frames.jsonl");
+    let mut edited = status(1, "better words");
+    edited["edited_at"] = json!("2023-02-04T11:00:00.000Z");
+    write_lines(
+        &file,
+        &[
+            frame("update", &status(1, "first words"), "2023-02-04T10:00:01Z"),
+            frame("delete", &json!("2"), "2023-02-04T10:00:02Z"),
+            frame("update", &status(2, "deleted before it came"), "2023-02-04T10:00:03Z"),
+            frame("status.update", &edited, "2023-02-04T11:00:01Z"),
+            frame("update", &status(3, "stays"), "2023-02-04T10:00:04Z"),
+        ],
+    );
+    data.run(["replay", file.to_str().unwrap()]).done();
+    let posts = data.run(["sql", "select id, text from posts order by id", "--format", "json"]).done().json();
+    assert_eq!(posts, json!([{"id": "1", "text": "better words"}, {"id": "3", "text": "stays"}]));
+}
+
+#[test]
+fn a_missing_file_and_a_cut_archive_are_named() {
+    let data = Data::new();
+    let said = data.run(["replay", "nowhere.jsonl"]);
+    assert_eq!(said.code(), Some(2));
+    assert!(said.stderr.contains("nowhere.jsonl"), "{}", said.stderr);
+
+    let file = data.beside("cut.jsonl.zst");
+    let lines: String = (1..=2_000).map(|n| status(n, &format!("text {n} {}", n * 7_919)).to_string() + "\n").collect();
+    let whole = zstd::encode_all(lines.as_bytes(), 1).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let said = data.run(["replay", file.to_str().unwrap()]);
+    assert_eq!(said.code(), Some(2), "{said:?}");
+    assert!(said.stderr.contains("cut.jsonl.zst"), "{}", said.stderr);
+    data.run(["check"]).done();
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use fedilake_collect::replay::{Input, Pace};
-use fedilake_sim::serve::Config;
+use fedilake_sim::Config;
 use fedilake_sim::talk::{self, Talk};
 
 use crate::answers::Answers;
@@ -79,7 +79,7 @@ fn recorded(posts: u64) -> anyhow::Result<Input> {
     let (reader, mut writer) = std::io::pipe().context("make a pipe")?;
     std::thread::spawn(move || {
         // A replay that was stopped closes the pipe: nothing is left to be written then.
-        let _ = Talk::new(SEED, posts).write_jsonl(&mut writer, |_| {});
+        let _ = Talk::new(SEED, posts).write_jsonl(&mut writer, &mut |_| {});
     });
     Ok(Input::Stream { name: "the talk's ten days".to_owned(), reader: Box::new(reader) })
 }

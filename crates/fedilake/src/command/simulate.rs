@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use fedilake_sim::serve::Config;
 use fedilake_sim::talk::{self, Talk};
+use fedilake_sim::{Config, Output};
 
 use crate::cli::{self, Preset};
 use crate::command::serving;
@@ -43,11 +43,17 @@ fn write(out: &Path, preset: Preset, posts: Option<u64>, seed: u64) -> anyhow::R
     let talk = match preset {
         Preset::Talk => Talk::new(seed, posts.unwrap_or(talk::POSTS)),
     };
-    let totals = talk.totals().clone();
-    let bar = telemetry::progress_bar("simulate", totals.frames, Unit::Posts);
-    let mut output = talk::Output::create(out).with_context(|| format!("create {}", out.display()))?;
-    talk.write_jsonl(&mut output, |frames| bar.set_position(frames)).and_then(|()| output.finish()).with_context(|| format!("write {}", out.display()))?;
+    let posts = talk.totals().posts;
+    let bar = telemetry::progress_bar("simulate", posts, Unit::Posts);
+    let mut output = Output::create(out).with_context(|| format!("create {}", out.display()))?;
+    let mut written = 0;
+    talk.write_jsonl(&mut output, &mut |frames| {
+        written = frames;
+        bar.set_position(frames);
+    })
+    .and_then(|()| output.finish())
+    .with_context(|| format!("write {}", out.display()))?;
     bar.finish_and_clear();
-    telemetry::say(&format!("{} frames of {} posts, all invented, in {}", totals.frames, totals.posts, out.display()));
+    telemetry::say(&format!("{posts} posts, all invented, as {written} frames in {}", out.display()));
     Ok(())
 }

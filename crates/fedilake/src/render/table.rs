@@ -8,8 +8,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Answer, Style, TABLE_ROWS_MAX, cells};
 
-/// A column narrower than this is not worth showing: wide tables are cut at the right of the terminal, not below this.
-const COLUMN_WIDTH_MIN: usize = 8;
+/// Columns give way down to this, then a wide table goes beyond the terminal's right edge.
+const TEXT_WIDTH_MIN: usize = 8;
+/// Numbers, and what a row is about, give way later.
+const NUMBER_WIDTH_MIN: usize = 24;
 
 /// A column laid out: its title, its cells, and on which side they stand.
 pub(super) struct Column {
@@ -82,8 +84,11 @@ fn fit(columns: &[Column], width: Option<usize>) -> Vec<usize> {
     let mut widths: Vec<usize> = columns.iter().map(natural).collect();
     let Some(width) = width else { return widths };
     let gaps = 2 * columns.len().saturating_sub(1);
+    let least = |(index, column): (usize, &Column)| if column.right || index == 0 { NUMBER_WIDTH_MIN } else { TEXT_WIDTH_MIN };
+    let least: Vec<usize> = columns.iter().enumerate().map(least).collect();
     while widths.iter().sum::<usize>() + gaps > width {
-        let Some(widest) = widths.iter_mut().filter(|w| **w > COLUMN_WIDTH_MIN).max_by_key(|w| **w) else { break };
+        let above = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
+        let Some((widest, _)) = above.max_by_key(|(width, _)| **width) else { break };
         *widest -= 1;
     }
     widths

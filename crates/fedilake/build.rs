@@ -9,6 +9,7 @@ fn main() {
         let folder = Path::new(&folder).canonicalize().unwrap_or_else(|_| folder.clone().into());
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", folder.display());
     }
-    let beside = if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("macos") { "@loader_path" } else { "$ORIGIN" };
+    let beside =
+        if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("macos") { "@loader_path" } else { "$ORIGIN" };
     println!("cargo:rustc-link-arg=-Wl,-rpath,{beside}");
 }

@@ -171,10 +171,7 @@ impl Table {
         let chains: Vec<_> = chains.into_iter().collect();
         // Collected first: a stream of lazily made futures that borrow is not Send for every lifetime.
         let joined: Vec<_> = chains.iter().map(|(chain, files)| self.join_up(chain, files)).collect();
-        let chains = futures::stream::iter(joined)
-            .buffered(READS_AT_ONCE)
-            .try_collect()
-            .await?;
+        let chains = futures::stream::iter(joined).buffered(READS_AT_ONCE).try_collect().await?;
         Ok(Snapshot { chains })
     }
 

@@ -9,14 +9,12 @@ use fedilake_query::{Filter, Report, Rows, SqlLimits};
 use reqwest::Response;
 use serde::{Deserialize, Serialize};
 
-use crate::check;
+use crate::check::CheckReport;
 use crate::owner::{self, Access, Contact};
 use crate::pipeline::{Loops, Pipeline};
 use crate::serve::{NOTE_HEADER, SECRET_HEADER};
 use crate::settings::Settings;
 use crate::wire::Stores;
-
-pub use crate::check::CheckReport;
 
 /// A report to be made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,11 +60,16 @@ impl Answers {
         match self {
             Answers::Here { pipeline, .. } => {
                 let (lake, request) = (pipeline.lake.clone(), request.clone());
-                tokio::task::spawn_blocking(move || lake.report(&request.report, &request.filter)).await?.context("make the report")
+                tokio::task::spawn_blocking(move || lake.report(&request.report, &request.filter))
+                    .await?
+                    .context("make the report")
             }
             Answers::There { contact, client } => {
                 let response = ask(client, contact, "report", request).await?;
-                let note = response.headers().get(NOTE_HEADER).and_then(|note| String::from_utf8(note.as_bytes().to_vec()).ok());
+                let note = response
+                    .headers()
+                    .get(NOTE_HEADER)
+                    .and_then(|note| String::from_utf8(note.as_bytes().to_vec()).ok());
                 let ipc = response.bytes().await.context("read the owner's answer")?.to_vec();
                 Ok(Rows { ipc, note })
             }
@@ -102,9 +105,10 @@ impl Answers {
     /// Checks the table, and the lake against it.
     pub async fn check(&self) -> anyhow::Result<CheckReport> {
         match self {
-            Answers::Here { pipeline, .. } => check::check(&pipeline.stores.table, &pipeline.stores.table_folder, &pipeline.lake).await,
+            Answers::Here { pipeline, .. } => pipeline.stores.checker(&pipeline.lake).check().await,
             Answers::There { contact, client } => {
-                let answer = ask(client, contact, "check", &()).await?.bytes().await.context("read the owner's answer")?;
+                let answer =
+                    ask(client, contact, "check", &()).await?.bytes().await.context("read the owner's answer")?;
                 serde_json::from_slice(&answer).context("read the owner's answer")
             }
         }
@@ -119,7 +123,12 @@ impl Answers {
     }
 }
 
-async fn ask(client: &reqwest::Client, contact: &Contact, what: &str, request: &impl Serialize) -> anyhow::Result<Response> {
+async fn ask(
+    client: &reqwest::Client,
+    contact: &Contact,
+    what: &str,
+    request: &impl Serialize,
+) -> anyhow::Result<Response> {
     let url = format!("http://{}/api/{what}", contact.address);
     let who = || format!("ask the process that owns the data folder (pid {}, {})", contact.pid, contact.address);
     let response = client

@@ -67,7 +67,9 @@ pub enum Verb {
     #[command(after_help = SIMULATE_EXAMPLES)]
     Simulate(Simulate),
     /// Print every setting, its value and where it came from
-    #[command(after_help = "Examples:\n  fedilake settings\n  FEDILAKE_LISTEN=127.0.0.1:0 fedilake settings --config my.toml")]
+    #[command(
+        after_help = "Examples:\n  fedilake settings\n  FEDILAKE_LISTEN=127.0.0.1:0 fedilake settings --config my.toml"
+    )]
     Settings,
     /// Print the SQL that defines the views over the plain Parquet files
     #[command(after_help = VIEWS_EXAMPLES)]

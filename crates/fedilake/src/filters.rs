@@ -13,7 +13,11 @@ pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
-        bail!("--from {} is not before --to {}", typed.from.as_deref().unwrap_or_default(), typed.to.as_deref().unwrap_or_default());
+        bail!(
+            "--from {} is not before --to {}",
+            typed.from.as_deref().unwrap_or_default(),
+            typed.to.as_deref().unwrap_or_default()
+        );
     }
     let lower = |texts: &[String]| texts.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>();
     Ok(Filter {
@@ -89,7 +93,8 @@ mod tests {
 
     #[test]
     fn a_server_may_be_typed_as_a_url() -> anyhow::Result<()> {
-        let typed = Filters { servers: vec!["http://127.0.0.1:4000/".into(), "Mastodon.Social".into()], ..Filters::default() };
+        let typed =
+            Filters { servers: vec!["http://127.0.0.1:4000/".into(), "Mastodon.Social".into()], ..Filters::default() };
         assert_eq!(filter(&typed)?.servers, ["127.0.0.1:4000", "mastodon.social"]);
         Ok(())
     }

@@ -5,21 +5,21 @@
 //! position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is rebuilt here.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
-use fedilake_model::avro::{Decoder, Encoded};
-use fedilake_query::{Chunk, Lake, LakePosition};
+use fedilake_log::{LogError, LogEvent, LogReader, Offset, Partition, Record};
+use fedilake_query::{Chunk, Lake};
 use fedilake_table::{FileMeta, Table};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::chunks::{ChunkWriter, chunk_of, offsets, position_of};
 use crate::telemetry::{self, Unit};
-use crate::wire::Stores;
+use crate::wire::{LakeGate, Stores};
 
 /// How long records gather before the lake takes them.
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
@@ -34,9 +34,9 @@ pub struct Follower {
     table: Arc<Table>,
     table_folder: PathBuf,
     lake: Arc<Lake>,
-    decoder: Decoder,
-    /// Folder for the chunks that are handed to the lake; emptied at the start.
-    chunks: PathBuf,
+    chunks: ChunkWriter,
+    /// Held while the lake takes, and by whoever wants it to stand still.
+    gate: LakeGate,
     /// Next offset that the lake needs, by partition of the reader's log.
     positions: HashMap<Partition, Offset>,
     reached: watch::Sender<HashMap<Partition, Offset>>,
@@ -45,18 +45,14 @@ pub struct Follower {
 impl Follower {
     /// A follower that keeps its chunks in a folder beside the lake.
     pub fn new(stores: &Stores, lake: Arc<Lake>) -> anyhow::Result<Follower> {
-        let chunks = stores.folder().join("tmp");
-        if chunks.exists() {
-            std::fs::remove_dir_all(&chunks).with_context(|| format!("empty {}", chunks.display()))?;
-        }
-        std::fs::create_dir_all(&chunks).with_context(|| format!("make {}", chunks.display()))?;
+        let chunks = ChunkWriter::in_empty_folder(&stores.folder().join("tmp"))?;
         Ok(Follower {
             reader: stores.reader(),
             table: Arc::clone(&stores.table),
             table_folder: stores.table_folder.clone(),
             lake,
-            decoder: Decoder::new(),
             chunks,
+            gate: Arc::clone(&stores.lake_gate),
             positions: HashMap::new(),
             reached: watch::Sender::new(HashMap::new()),
         })
@@ -132,7 +128,9 @@ impl Follower {
     async fn take_from_table(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let snapshot = self.table.snapshot().await.context("read the table")?;
         let positions = self.lake.positions().context("read the lake's position")?;
-        let lacks = |file: &&FileMeta| position_of(&positions, &file.chain.log, file.chain.partition).is_none_or(|next| file.next > next);
+        let lacks = |file: &&FileMeta| {
+            position_of(&positions, &file.chain.log, file.chain.partition).is_none_or(|next| file.next > next)
+        };
         let wanted: Vec<Chunk> = snapshot
             .chains
             .iter()
@@ -151,10 +149,12 @@ impl Follower {
             }
             let (lake, files, shown) = (Arc::clone(&self.lake), files.to_vec(), bar.clone());
             let covered = offsets(&files);
+            let gate = self.gate.lock().await;
             tokio::task::spawn_blocking(move || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
                 .await
                 .context("take table files")?
                 .context("take table files into the lake")?;
+            drop(gate);
             done += covered;
             bar.set_position(done);
         }
@@ -172,10 +172,13 @@ impl Follower {
         let mut chunks = Vec::new();
         for (partition, records) in by_partition {
             let next = records.last().expect("an entry is made with a record").offset.next();
-            chunks.push(self.write_chunk(partition, next, &records)?);
+            let first = *self.positions.get(&partition).expect("a partition is begun before its records come");
+            let name = format!("{partition}.parquet");
+            chunks.push(self.chunks.write(&name, self.reader.id(), partition, first..next, &records)?);
             self.positions.insert(partition, next);
         }
         let lake = Arc::clone(&self.lake);
+        let gate = self.gate.lock().await;
         let began = Instant::now();
         tokio::task::spawn_blocking(move || {
             let taken = lake.take(&chunks, &mut |_| {});
@@ -188,30 +191,12 @@ impl Follower {
         .await
         .context("take records")?
         .context("take records into the lake")?;
+        drop(gate);
         metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
         let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
         metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
         self.publish();
         Ok(())
-    }
-
-    /// The records as a file; it covers the offsets from where the lake is, holes before the first record included.
-    fn write_chunk(&mut self, partition: Partition, next: Offset, records: &[Record]) -> anyhow::Result<Chunk> {
-        let first = *self.positions.get(&partition).expect("a partition is begun before its records come");
-        let encoded: Vec<Encoded> = records
-            .iter()
-            .map(|record| Encoded {
-                partition: record.partition.0,
-                offset: record.offset.0,
-                appended_at_ms: record.appended_at_ms,
-                value: record.value.clone(),
-            })
-            .collect();
-        let rows = self.decoder.decode(&encoded).context("read the log's records")?;
-        let parquet = self.chunks.join(format!("{partition}.parquet"));
-        let bytes = fedilake_table::file::encode(&[rows]).context("write a chunk for the lake")?;
-        std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
-        Ok(chunk(self.reader.id(), partition, first, next, parquet))
     }
 
     fn lake_position(&self, partition: Partition) -> anyhow::Result<Option<Offset>> {
@@ -222,24 +207,4 @@ impl Follower {
     fn publish(&self) {
         self.reached.send_replace(self.positions.clone());
     }
-}
-
-fn chunk_of(table_folder: &Path, file: &FileMeta) -> Chunk {
-    chunk(&file.chain.log, file.chain.partition, file.first, file.next, table_folder.join(file.location.as_ref()))
-}
-
-/// The lake counts in its database's integers.
-fn chunk(log: &LogId, partition: Partition, first: Offset, next: Offset, parquet: PathBuf) -> Chunk {
-    let offset = |offset: Offset| i64::try_from(offset.0).expect("no log has 2^63 records");
-    let partition = i32::try_from(partition.0).expect("no log has 2^31 partitions");
-    Chunk { log: log.to_string(), partition, first: offset(first), next: offset(next), parquet }
-}
-
-fn position_of(positions: &[LakePosition], log: &LogId, partition: Partition) -> Option<Offset> {
-    let wanted = |p: &&LakePosition| p.log == log.as_str() && u32::try_from(p.partition) == Ok(partition.0);
-    positions.iter().find(wanted).and_then(|p| u64::try_from(p.next).ok()).map(Offset)
-}
-
-fn offsets(chunks: &[Chunk]) -> u64 {
-    chunks.iter().map(|chunk| u64::try_from(chunk.next - chunk.first).unwrap_or_default()).sum()
 }

@@ -1,7 +1,11 @@
 //! fedilake: public Mastodon posts, collected without loss, kept exactly once, answered in milliseconds.
 
+#![allow(unreachable_pub, reason = "a program has no outside: pub says what a module offers to the others")]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod answers;
 mod check;
+mod chunks;
 mod cli;
 mod command;
 mod filters;
@@ -41,5 +45,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// `fedilake sql … | head` is a normal thing to do.
 fn reader_went_away(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
 }

@@ -49,9 +49,9 @@ impl Ownership {
                 Ok(Some(Ownership { lock, folder: folder.to_owned() }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("lock {}\nhint: some network file systems have no locks", lock_path(folder).display()))
-            }
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| {
+                format!("lock {}\nhint: some network file systems have no locks", lock_path(folder).display())
+            }),
         }
     }
 
@@ -60,7 +60,8 @@ impl Ownership {
         if let Some(ownership) = Ownership::take(folder)? {
             return Ok(ownership);
         }
-        let who = read_contact(folder).map_or_else(String::new, |c| format!(" (pid {}, answering on {})", c.pid, c.address));
+        let who =
+            read_contact(folder).map_or_else(String::new, |c| format!(" (pid {}, answering on {})", c.pid, c.address));
         bail!(
             "data folder {} is in use by another fedilake{who}\n\
              hint: a `file:` log and table have one owner; stop it, or give this one a folder of its own with --data DIR",
@@ -79,7 +80,10 @@ impl Ownership {
         let path = lock_path(&self.folder);
         let text = serde_json::to_vec(&contact).context("write contact")?;
         // One write of few bytes; a reader that sees a part of it sees no JSON and looks again.
-        self.lock.rewind().and_then(|()| self.lock.write_all(&text)).with_context(|| format!("write {}", path.display()))
+        self.lock
+            .rewind()
+            .and_then(|()| self.lock.write_all(&text))
+            .with_context(|| format!("write {}", path.display()))
     }
 }
 
@@ -94,7 +98,10 @@ impl Drop for Ownership {
 /// makes none.
 pub async fn access(folder: &Path) -> anyhow::Result<Access> {
     if !folder.is_dir() {
-        bail!("there is no data folder {}\nhint: give one with --data DIR, or make one with `fedilake demo` or `fedilake run`", folder.display());
+        bail!(
+            "there is no data folder {}\nhint: give one with --data DIR, or make one with `fedilake demo` or `fedilake run`",
+            folder.display()
+        );
     }
     loop {
         if let Some(ownership) = Ownership::take(folder)? {

@@ -29,7 +29,6 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 pub struct Pipeline {
     pub stores: Stores,
     pub lake: Arc<Lake>,
-    pub progress: Arc<SinkProgress>,
     /// Where the server answers, if there is one.
     pub address: Option<SocketAddr>,
     sink: Option<Loop>,
@@ -71,7 +70,11 @@ impl Loop {
         self.stop.cancel();
         match tokio::time::timeout(DRAIN_DEADLINE, self.end()).await {
             Ok(end) => end,
-            Err(_) => bail!("{} did not finish within {} s; nothing is lost, the next start goes on", self.name, DRAIN_DEADLINE.as_secs()),
+            Err(_) => bail!(
+                "{} did not finish within {} s; nothing is lost, the next start goes on",
+                self.name,
+                DRAIN_DEADLINE.as_secs()
+            ),
         }
     }
 }
@@ -80,12 +83,12 @@ impl Pipeline {
     /// Opens the lake and starts the loops.
     pub async fn start(mut stores: Stores, settings: &Settings, loops: Loops) -> anyhow::Result<Pipeline> {
         let lake = open_lake(&stores, settings).await?;
-        let progress = Arc::new(SinkProgress::default());
         let sink = match loops.sink {
             false => None,
             true => {
                 let limits = wire::sink_limits(settings)?;
-                let (reader, table, progress) = (stores.reader(), Arc::clone(&stores.table), Arc::clone(&progress));
+                let (reader, table, progress) =
+                    (stores.reader(), Arc::clone(&stores.table), Arc::new(SinkProgress::default()));
                 Some(Loop::spawn("the sink", |stop| async move {
                     sink::run(reader, table, limits, progress, stop).await.map(|_| ()).map_err(with_hint)
                 }))
@@ -97,13 +100,14 @@ impl Pipeline {
         let (server, address) = match loops.listen {
             None => (None, None),
             Some(listen) => {
-                let server = Server::bind(listen, &stores, Arc::clone(&lake), settings.seconds("sql.seconds_max")?).await?;
+                let server =
+                    Server::bind(listen, &stores, Arc::clone(&lake), settings.seconds("sql.seconds_max")?).await?;
                 let address = server.address();
                 stores.ownership().publish(address, server.secret())?;
                 (Some(Loop::spawn("the server", |stop| server.run(stop))), Some(address))
             }
         };
-        Ok(Pipeline { stores, lake, progress, address, sink, follower, server, reached })
+        Ok(Pipeline { stores, lake, address, sink, follower, server, reached })
     }
 
     /// Resolves when a loop fails; for ever pending while all run. Cancel-safe.
@@ -137,8 +141,13 @@ impl Pipeline {
         let mut reached = self.reached.clone();
         let caught_up = async {
             // The follower publishes a position as soon as it has a partition.
-            let partitions: Vec<Partition> =
-                reached.wait_for(|reached| !reached.is_empty()).await.context("follow the log")?.keys().copied().collect();
+            let partitions: Vec<Partition> = reached
+                .wait_for(|reached| !reached.is_empty())
+                .await
+                .context("follow the log")?
+                .keys()
+                .copied()
+                .collect();
             for partition in partitions {
                 let end = reader.bounds(partition).await.context("read the log's end")?.end;
                 reached
@@ -159,7 +168,9 @@ impl Pipeline {
         if let Some(sink) = self.sink.take() {
             sink.stop().await?;
         }
-        tokio::time::timeout(DRAIN_DEADLINE, self.lake_catches_up()).await.context("the lake did not catch up; the next start goes on")??;
+        tokio::time::timeout(DRAIN_DEADLINE, self.lake_catches_up())
+            .await
+            .context("the lake did not catch up; the next start goes on")??;
         self.follower.stop().await?;
         match self.server {
             Some(server) => server.stop().await,

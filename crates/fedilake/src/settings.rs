@@ -21,12 +21,24 @@ pub struct Setting {
 
 /// Every setting, in the order in which `fedilake settings` prints them.
 pub const SETTINGS: &[Setting] = &[
-    Setting { key: "data", default: "", meaning: "folder of the log, the table and the lake; empty: the platform's data folder" },
-    Setting { key: "listen", default: "127.0.0.1:7878", meaning: "address that answers report, sql, /healthz and /metrics" },
+    Setting {
+        key: "data",
+        default: "",
+        meaning: "folder of the log, the table and the lake; empty: the platform's data folder",
+    },
+    Setting {
+        key: "listen",
+        default: "127.0.0.1:7878",
+        meaning: "address that answers report, sql, /healthz and /metrics",
+    },
     Setting { key: "log.url", default: "file:log", meaning: "where the log is, below the data folder" },
     Setting { key: "table.url", default: "file:table", meaning: "where the table is, below the data folder" },
     Setting { key: "collect.servers", default: "", meaning: "servers to collect from, hosts or URLs" },
-    Setting { key: "collect.timeline", default: "public", meaning: "public: what the servers see; local: their members' posts" },
+    Setting {
+        key: "collect.timeline",
+        default: "public",
+        meaning: "public: what the servers see; local: their members' posts",
+    },
     Setting { key: "collect.token_files", default: "", meaning: "access tokens, as HOST=FILE" },
     Setting {
         key: "collect.contact",
@@ -34,13 +46,33 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "your contact, a URL or an address, told to the servers in the User-Agent",
     },
     Setting { key: "collect.batch_posts_max", default: "1000", meaning: "posts appended in one go at most" },
-    Setting { key: "collect.batch_age_milliseconds_max", default: "50", meaning: "how long a post waits for others before it is appended" },
-    Setting { key: "sink.buffer_bytes_max", default: "134217728", meaning: "rows in memory of which a table file is made, about a fifth as large" },
-    Setting { key: "sink.buffer_age_seconds_max", default: "900", meaning: "how long rows wait for others before a table file is made" },
-    Setting { key: "sink.buffers_bytes_max", default: "536870912", meaning: "rows in memory of all log partitions together" },
+    Setting {
+        key: "collect.batch_age_milliseconds_max",
+        default: "50",
+        meaning: "how long a post waits for others before it is appended",
+    },
+    Setting {
+        key: "sink.buffer_bytes_max",
+        default: "134217728",
+        meaning: "rows in memory of which a table file is made, about a fifth as large",
+    },
+    Setting {
+        key: "sink.buffer_age_seconds_max",
+        default: "900",
+        meaning: "how long rows wait for others before a table file is made",
+    },
+    Setting {
+        key: "sink.buffers_bytes_max",
+        default: "536870912",
+        meaning: "rows in memory of all log partitions together",
+    },
     Setting { key: "lake.memory_bytes_max", default: "1073741824", meaning: "what DuckDB may use" },
     Setting { key: "lake.threads", default: "0", meaning: "DuckDB's threads; 0: as many as cores" },
-    Setting { key: "report.topics", default: "balloon,earthquake,superbowl,chatgpt", meaning: "words of the topics report when none are typed" },
+    Setting {
+        key: "report.topics",
+        default: "balloon,earthquake,superbowl,chatgpt",
+        meaning: "words of the topics report when none are typed",
+    },
     Setting { key: "sql.seconds_max", default: "60", meaning: "a question in SQL is stopped after this long" },
 ];
 
@@ -87,7 +119,8 @@ impl Settings {
     ) -> anyhow::Result<Settings> {
         let mut values: BTreeMap<&'static str, Value> =
             SETTINGS.iter().map(|s| (s.key, Value { text: s.default.to_owned(), origin: Origin::Default })).collect();
-        if let Some(path) = file.map(Path::to_owned).or_else(|| default_files().into_iter().find(|path| path.exists())) {
+        if let Some(path) = file.map(Path::to_owned).or_else(|| default_files().into_iter().find(|path| path.exists()))
+        {
             for (key, text) in read_file(&path)? {
                 values.insert(key, Value { text, origin: Origin::File(path.clone()) });
             }
@@ -163,7 +196,10 @@ pub fn environment_name(key: &str) -> String {
 /// Where a settings file is looked for, the first that exists wins.
 pub fn default_files() -> Vec<PathBuf> {
     let mut files = vec![PathBuf::from("fedilake.toml")];
-    files.extend(platform_folder("XDG_CONFIG_HOME", ".config", "Library/Application Support").map(|folder| folder.join("fedilake.toml")));
+    files.extend(
+        platform_folder("XDG_CONFIG_HOME", ".config", "Library/Application Support")
+            .map(|folder| folder.join("fedilake.toml")),
+    );
     files
 }
 
@@ -186,7 +222,10 @@ fn read_file(path: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
             bail!("settings file {}: there is no setting {key:?}{}", path.display(), nearest_hint(key));
         };
-        found.push((setting.key, scalar(value).with_context(|| format!("settings file {}: setting {key}", path.display()))?));
+        found.push((
+            setting.key,
+            scalar(value).with_context(|| format!("settings file {}: setting {key}", path.display()))?,
+        ));
         Ok(())
     })?;
     Ok(found)
@@ -258,7 +297,10 @@ mod tests {
     #[test]
     fn an_unknown_key_and_a_wrong_value_are_refused_by_name() {
         let unknown = load("[sink]\nbatch_posts_max = 1", &[], &[]).unwrap_err().to_string();
-        assert!(unknown.contains("sink.batch_posts_max") && unknown.contains("did you mean collect.batch_posts_max"), "{unknown}");
+        assert!(
+            unknown.contains("sink.batch_posts_max") && unknown.contains("did you mean collect.batch_posts_max"),
+            "{unknown}"
+        );
         let wrong = load("listen = 'here'", &[], &[]).and_then(|s| s.listen()).unwrap_err().to_string();
         assert!(wrong.contains("listen = \"here\"") && wrong.contains("127.0.0.1:7878"), "{wrong}");
     }

@@ -32,8 +32,16 @@ pub fn init(common: &Common) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("FEDILAKE_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
     let terminal = std::io::stderr().is_terminal();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(AboveBars).with_ansi(terminal && !no_colour).with_target(false);
-    if terminal { builder.without_time().init() } else { builder.init() }
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(AboveBars)
+        .with_ansi(terminal && !no_colour)
+        .with_target(false);
+    if terminal {
+        builder.without_time().init()
+    } else {
+        builder.init()
+    }
     let recorder = PrometheusBuilder::new().install_recorder()?;
     METRICS.get_or_init(|| recorder);
     Ok(())
@@ -86,9 +94,13 @@ pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> ProgressBar {
     }
     let template = match (unit, total) {
         (Unit::Bytes, 0) => "{prefix:<10} {spinner} {bytes} {bytes_per_sec} {msg}",
-        (Unit::Bytes, _) => "{prefix:<10} {bar:24} {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}",
+        (Unit::Bytes, _) => {
+            "{prefix:<10} {bar:24} {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}"
+        }
         (Unit::Posts, 0) => "{prefix:<10} {spinner} {human_pos} {per_sec} {msg}",
-        (Unit::Posts, _) => "{prefix:<10} {bar:24} {percent:>3} %  {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}",
+        (Unit::Posts, _) => {
+            "{prefix:<10} {bar:24} {percent:>3} %  {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}"
+        }
     };
     let style = ProgressStyle::with_template(template).expect("the templates above are well-formed");
     let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };

@@ -10,8 +10,14 @@ use fedilake_query::{Lake, LakeOptions};
 use fedilake_table::{Table, sink};
 use object_store::local::LocalFileSystem;
 
+use crate::check::Checker;
 use crate::owner::Ownership;
 use crate::settings::Settings;
+
+/// Makes readers of the log.
+pub type ReaderSource = Arc<dyn Fn() -> Box<dyn LogReader> + Send + Sync>;
+/// Held while the lake takes rows, or is to stand still.
+pub type LakeGate = Arc<tokio::sync::Mutex<()>>;
 
 /// The log and the table that the settings name, and the folder that they and the lake are in.
 pub struct Stores {
@@ -20,7 +26,9 @@ pub struct Stores {
     pub table: Arc<Table>,
     /// Where the table's files lie, for readers of plain files.
     pub table_folder: PathBuf,
-    new_reader: Box<dyn Fn() -> Box<dyn LogReader> + Send + Sync>,
+    /// The lake's gate, for its follower and its checker.
+    pub lake_gate: LakeGate,
+    new_reader: ReaderSource,
     ownership: Ownership,
 }
 
@@ -33,16 +41,36 @@ impl Stores {
         let log_folder = local_folder(&folder, "log.url", settings)?;
         let log = tokio::task::spawn_blocking(move || EmbeddedLog::open(&log_folder)).await?.context("open the log")?;
         let log = Arc::new(log);
-        let new_reader = Box::new({
+        let new_reader: ReaderSource = Arc::new({
             let log = Arc::clone(&log);
             move || log.reader()
         });
-        Ok(Stores { log: log.clone(), bookmarks: log, table, table_folder, new_reader, ownership })
+        Ok(Stores {
+            log: log.clone(),
+            bookmarks: log,
+            table,
+            table_folder,
+            lake_gate: LakeGate::default(),
+            new_reader,
+            ownership,
+        })
     }
 
     /// A reader of the log, without a position.
     pub fn reader(&self) -> Box<dyn LogReader> {
         (self.new_reader)()
+    }
+
+    /// What a check works on.
+    pub fn checker(&self, lake: &Arc<Lake>) -> Checker {
+        Checker {
+            table: Arc::clone(&self.table),
+            table_folder: self.table_folder.clone(),
+            chunks_folder: self.folder().join("tmp"),
+            new_reader: Arc::clone(&self.new_reader),
+            lake: Arc::clone(lake),
+            gate: Arc::clone(&self.lake_gate),
+        }
     }
 
     /// The data folder.
@@ -64,11 +92,18 @@ pub fn table_folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf>
 /// Opens the table of the folder that this process owns, and removes what killed writers left.
 fn open_table(folder: &Path) -> anyhow::Result<Table> {
     std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-    let leftovers = fedilake_table::local::remove_leftovers(folder).with_context(|| format!("clean up {}", folder.display()))?;
+    let leftovers =
+        fedilake_table::local::remove_leftovers(folder).with_context(|| format!("clean up {}", folder.display()))?;
     if leftovers.files > 0 {
-        tracing::debug!(files = leftovers.files, bytes = leftovers.bytes, "removed what a killed process had not committed");
+        tracing::debug!(
+            files = leftovers.files,
+            bytes = leftovers.bytes,
+            "removed what a killed process had not committed"
+        );
     }
-    let store = LocalFileSystem::new_with_prefix(folder).with_context(|| format!("open table {}", folder.display()))?.with_fsync(true);
+    let store = LocalFileSystem::new_with_prefix(folder)
+        .with_context(|| format!("open table {}", folder.display()))?
+        .with_fsync(true);
     Ok(Table::new(Arc::new(store), object_store::path::Path::default()))
 }
 
@@ -100,7 +135,12 @@ fn local_folder(data: &Path, key: &'static str, settings: &Settings) -> anyhow::
     let url = settings.text(key);
     match url.split_once(':') {
         Some(("file", path)) if !path.is_empty() => Ok(data.join(path.strip_prefix("//").unwrap_or(path))),
-        Some((scheme, _)) => bail!("setting {key} = {url:?}: this version has no {scheme}: only file:\nhint: use file:PATH"),
-        None => bail!("setting {key} = {url:?} is not a URL\nhint: use file:PATH, for example file:{}", &key[..key.len() - 4]),
+        Some((scheme, _)) => {
+            bail!("setting {key} = {url:?}: this version has no {scheme}: only file:\nhint: use file:PATH")
+        }
+        None => bail!(
+            "setting {key} = {url:?} is not a URL\nhint: use file:PATH, for example file:{}",
+            &key[..key.len() - 4]
+        ),
     }
 }

@@ -33,10 +33,18 @@ impl Collecting {
         };
         let mut collector = CollectorSettings::new(contact);
         collector.gather_events_max = settings.number("collect.batch_posts_max")?;
-        collector.gather_time_max = std::time::Duration::from_millis(settings.number("collect.batch_age_milliseconds_max")?);
+        collector.gather_time_max =
+            std::time::Duration::from_millis(settings.number("collect.batch_age_milliseconds_max")?);
         let counts = Arc::new(Counts::default());
         let stop = CancellationToken::new();
-        let run = collector::run(servers, collector, stores.log.clone(), stores.bookmarks.clone(), Arc::clone(&counts), stop.clone());
+        let run = collector::run(
+            servers,
+            collector,
+            stores.log.clone(),
+            stores.bookmarks.clone(),
+            Arc::clone(&counts),
+            stop.clone(),
+        );
         Ok(Collecting { counts, stop, task: tokio::spawn(run) })
     }
 
@@ -61,7 +69,9 @@ impl Collecting {
 pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> {
     let typed = settings.list("collect.servers");
     if typed.is_empty() {
-        bail!("no server to collect from\nhint: --server mastodon.social, or `fedilake simulate --serve 127.0.0.1:4000` and --server http://127.0.0.1:4000");
+        bail!(
+            "no server to collect from\nhint: --server mastodon.social, or `fedilake simulate --serve 127.0.0.1:4000` and --server http://127.0.0.1:4000"
+        );
     }
     let timeline = match settings.text("collect.timeline") {
         "public" => Timeline::Public,
@@ -72,7 +82,9 @@ pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> 
     let addresses = typed.iter().map(|server| address::parse(server)).collect::<Result<Vec<ServerAddress>, _>>()?;
     for (host, _) in &tokens {
         if !addresses.iter().any(|address| address.server.as_str() == host) {
-            bail!("a token is given for {host}, which is not collected\nhint: --token-file HOST=FILE with the HOST of a --server");
+            bail!(
+                "a token is given for {host}, which is not collected\nhint: --token-file HOST=FILE with the HOST of a --server"
+            );
         }
     }
     let config = |address: ServerAddress| {
@@ -85,9 +97,13 @@ pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> 
 fn tokens(settings: &Settings) -> anyhow::Result<Vec<(String, Token)>> {
     let read = |typed: &String| {
         let (host, file) = typed.split_once('=').with_context(|| format!("{typed:?} is not HOST=FILE"))?;
-        let text = std::fs::read_to_string(Path::new(file)).with_context(|| format!("read the token for {host} from {file}"))?;
-        let token = Token::new(&text)
-            .with_context(|| format!("{file} holds no token\nhint: a file with one line, the access token of an app with scope read:statuses"))?;
+        let text = std::fs::read_to_string(Path::new(file))
+            .with_context(|| format!("read the token for {host} from {file}"))?;
+        let token = Token::new(&text).with_context(|| {
+            format!(
+                "{file} holds no token\nhint: a file with one line, the access token of an app with scope read:statuses"
+            )
+        })?;
         Ok((host.to_lowercase(), token))
     };
     settings.list("collect.token_files").iter().map(read).collect()
@@ -96,7 +112,8 @@ fn tokens(settings: &Settings) -> anyhow::Result<Vec<(String, Token)>> {
 /// One line on how the servers are: `3 live, 1 polling, 1 backing off (b.example: connect: refused)`.
 pub(super) fn servers_line(servers: &[ServerSnapshot]) -> String {
     let count = |wanted: &str| servers.iter().filter(|server| server.state.as_str() == wanted).count();
-    let named = [("live", "live"), ("polling", "polling"), ("connecting", "connecting"), ("backing_off", "backing off")];
+    let named =
+        [("live", "live"), ("polling", "polling"), ("connecting", "connecting"), ("backing_off", "backing off")];
     let mut parts: Vec<String> = named
         .iter()
         .filter_map(|(state, words)| match count(state) {

@@ -35,7 +35,8 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let folder = common.data.clone().unwrap_or_else(|| PathBuf::from("demo-data"));
     let shutdown = shutdown::on_signal()?;
     let stores = Stores::open(Ownership::take_or_refuse(&folder)?, settings).await?;
-    let mut pipeline = Pipeline::start(stores, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
+    let mut pipeline =
+        Pipeline::start(stores, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
 
     let posts = if typed.full { talk::POSTS } else { talk::POSTS / SHARE };
     let words = settings.list("report.topics");
@@ -46,10 +47,14 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
         report::print_all(&answers, &words, &Style::of_stdout()).await?;
     }
 
-    let simulation = fedilake_sim::serve(Config { servers: SERVERS, rate: RATE, seed: SEED, ..Config::default() }, shutdown.child_token())
-        .await
-        .context("serve simulated servers")?;
-    let servers = simulation.addresses().iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(",");
+    let simulation = fedilake_sim::serve(
+        Config { servers: SERVERS, rate: RATE, seed: SEED, ..Config::default() },
+        shutdown.child_token(),
+    )
+    .await
+    .context("serve simulated servers")?;
+    let servers =
+        simulation.addresses().iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(",");
     let settings = settings.with("collect.servers", servers);
     let mut collecting = Collecting::start(collecting::servers(&settings)?, &pipeline.stores, &settings)?;
     telemetry::say(&format!("collecting live posts from {SERVERS} simulated servers over HTTP; Ctrl-C ends"));
@@ -70,7 +75,10 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     answers.close().await?;
     pipeline.stop().await?;
     collecting::say_tally(&tally);
-    telemetry::say(&format!("hint: the posts stay in {0}; `fedilake report --data {0}` asks again, rm -r {0} removes them", folder.display()));
+    telemetry::say(&format!(
+        "hint: the posts stay in {0}; `fedilake report --data {0}` asks again, rm -r {0} removes them",
+        folder.display()
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -37,7 +37,9 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
     let summary = summary?;
     say_summary(&summary);
     if summary.lines > 0 && summary.tally.accepted == 0 && summary.tally.rejected_total() == summary.lines {
-        bail!("no line could be used\nhint: a line is a Status of the Mastodon API, or {{\"server\",\"observed_at\",\"event\",\"payload\"}}");
+        bail!(
+            "no line could be used\nhint: a line is a Status of the Mastodon API, or {{\"server\",\"observed_at\",\"event\",\"payload\"}}"
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -29,7 +29,9 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
     let names = match (typed.name, typed.format) {
         (Some(name), _) => vec![name],
         (None, Format::Table) => ALL.to_vec(),
-        (None, _) => bail!("the seven reports have seven shapes\nhint: name one, for example `fedilake report daily --format csv`"),
+        (None, _) => bail!(
+            "the seven reports have seven shapes\nhint: name one, for example `fedilake report daily --format csv`"
+        ),
     };
     if !typed.topics.is_empty() && !names.contains(&ReportName::Topics) {
         bail!("--topic is for the topics report\nhint: `fedilake report topics --topic WORD`");

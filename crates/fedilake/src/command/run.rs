@@ -17,7 +17,8 @@ pub(super) async fn run(typed: &cli::Run, settings: &Settings) -> anyhow::Result
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
     let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
-    let mut pipeline = Pipeline::start(stores, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
+    let mut pipeline =
+        Pipeline::start(stores, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
     serving::announce(&pipeline);
     let mut collecting = Collecting::start(servers, &pipeline.stores, settings)?;
     let watching = Watching::start(collecting.counts.clone());

@@ -14,7 +14,8 @@ use crate::wire::Stores;
 pub(super) async fn run(typed: &cli::Serve, settings: &Settings) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal()?;
     let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
-    let mut pipeline = Pipeline::start(stores, settings, Loops { sink: false, listen: Some(settings.listen()?) }).await?;
+    let mut pipeline =
+        Pipeline::start(stores, settings, Loops { sink: false, listen: Some(settings.listen()?) }).await?;
     serving::announce(&pipeline);
     if let End::Failed(error) = serving::until_end(&mut pipeline, &shutdown, typed.duration).await {
         return Err(error);

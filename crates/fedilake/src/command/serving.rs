@@ -28,7 +28,11 @@ pub(super) fn announce(pipeline: &Pipeline) {
 }
 
 /// Returns when `shutdown` is asked for, `duration` is over or a loop fails.
-pub(super) async fn until_end(pipeline: &mut Pipeline, shutdown: &CancellationToken, duration: Option<Duration>) -> End {
+pub(super) async fn until_end(
+    pipeline: &mut Pipeline,
+    shutdown: &CancellationToken,
+    duration: Option<Duration>,
+) -> End {
     tokio::select! {
         () = shutdown.cancelled() => End::Asked,
         () = elapsed(duration) => End::Asked,

@@ -8,9 +8,17 @@ use crate::settings::{Settings, environment_name};
 /// Prints them as lines of a settings file; nothing secret is among them.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "# setting = value                     from, meaning; environment: {} and so on", environment_name("log.url"))?;
+    writeln!(
+        out,
+        "# setting = value                     from, meaning; environment: {} and so on",
+        environment_name("log.url")
+    )?;
     for (setting, value) in settings.all() {
-        let text = if setting.key == "data" && value.text.is_empty() { settings.data()?.display().to_string() } else { value.text.clone() };
+        let text = if setting.key == "data" && value.text.is_empty() {
+            settings.data()?.display().to_string()
+        } else {
+            value.text.clone()
+        };
         writeln!(out, "{:<36}  # {}: {}", format!("{} = {text:?}", setting.key), value.origin, setting.meaning)?;
     }
     Ok(ExitCode::SUCCESS)

@@ -19,7 +19,13 @@ pub(super) async fn run(typed: &cli::Simulate) -> anyhow::Result<ExitCode> {
             let (out, preset, posts, seed) = (out.clone(), typed.preset, typed.posts, typed.seed);
             tokio::task::spawn_blocking(move || write(&out, preset, posts, seed)).await??;
         }
-        (None, Some(listen)) => serve(typed, Config { listen, servers: typed.servers, rate: typed.rate, seed: typed.seed, ..Config::default() }).await?,
+        (None, Some(listen)) => {
+            serve(
+                typed,
+                Config { listen, servers: typed.servers, rate: typed.rate, seed: typed.seed, ..Config::default() },
+            )
+            .await?
+        }
         (None, None) => unreachable!("the command line wants one of --serve and --out"),
     }
     Ok(ExitCode::SUCCESS)

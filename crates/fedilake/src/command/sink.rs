@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fedilake_log::{LogEvent, LogReader, Offset, Partition};
-use fedilake_table::Chain;
 use fedilake_table::sink::{self, SinkProgress};
+use fedilake_table::{Chain, Commit};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
@@ -27,7 +27,13 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     }
     let progress = Arc::new(SinkProgress::default());
     let stop = CancellationToken::new();
-    let sink = sink::run(stores.reader(), Arc::clone(&stores.table), wire::sink_limits(settings)?, Arc::clone(&progress), stop.clone());
+    let sink = sink::run(
+        stores.reader(),
+        Arc::clone(&stores.table),
+        wire::sink_limits(settings)?,
+        Arc::clone(&progress),
+        stop.clone(),
+    );
     let mut sink = tokio::spawn(sink);
     let asked = async {
         match typed.duration {
@@ -70,13 +76,24 @@ async fn first_partition(reader: &mut dyn LogReader) -> anyhow::Result<Partition
 }
 
 async fn accept_gap(typed: &str, stores: &Stores) -> anyhow::Result<()> {
-    let (partition, first, next) = parse_gap(typed)
-        .with_context(|| format!("--accept-gap {typed:?} is not PARTITION:FIRST..NEXT\nhint: the sink names the range when it stops at a gap"))?;
+    let (partition, first, next) = parse_gap(typed).with_context(|| {
+        format!(
+            "--accept-gap {typed:?} is not PARTITION:FIRST..NEXT\nhint: the sink names the range when it stops at a gap"
+        )
+    })?;
     let mut reader = stores.reader();
     let chain = Chain { log: reader.id().clone(), partition };
     let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
-    stores.table.accept_gap(&chain, first, next, bounds).await.with_context(|| format!("accept gap {typed}"))?;
-    telemetry::say(&format!("accepted: offsets {first}..{next} of log partition {partition} are not in the table; `fedilake check` lists them"));
+    let commit =
+        stores.table.accept_gap(&chain, first, next, bounds).await.with_context(|| format!("accept gap {typed}"))?;
+    if let Commit::Superseded = commit {
+        bail!(
+            "accept gap {typed}: the table has a file there already\nhint: run `fedilake sink` again; it names the gap if there still is one"
+        );
+    }
+    telemetry::say(&format!(
+        "accepted: offsets {first}..{next} of log partition {partition} are not in the table; `fedilake check` lists them"
+    ));
     Ok(())
 }
 

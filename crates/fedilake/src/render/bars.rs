@@ -39,7 +39,8 @@ pub(super) struct FiveNumbers {
 /// A box plot on a logarithmic axis from 0 to `most` over `width` columns: `├──▒▒┃▒▒▒────┤`.
 pub(super) fn box_plot(five: FiveNumbers, most: f64, width: usize) -> String {
     let at = |value: f64| log_position(value, most, width);
-    let (min, lower, median, upper, max) = (at(five.min), at(five.lower), at(five.median), at(five.upper), at(five.max));
+    let (min, lower, median, upper, max) =
+        (at(five.min), at(five.lower), at(five.median), at(five.upper), at(five.max));
     (0..=max)
         .map(|column| match column {
             c if c == median => '┃',

@@ -9,7 +9,9 @@ pub(super) const NULL: &str = "-";
 
 /// Every value as text, nulls kept; lists and structs in brackets.
 pub(super) fn as_text(column: &ArrayRef) -> anyhow::Result<StringArray> {
-    let options = FormatOptions::default().with_timestamp_format(Some("%Y-%m-%d %H:%M:%S")).with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%SZ"));
+    let options = FormatOptions::default()
+        .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S"))
+        .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%SZ"));
     let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
     (0..column.len()).map(|row| Ok(column.is_valid(row).then_some(formatter.value(row).try_to_string()?))).collect()
 }
@@ -53,9 +55,15 @@ mod tests {
 
     #[test]
     fn thousands_are_separated() {
-        for (number, text) in
-            [("0", "0"), ("999", "999"), ("1000", "1,000"), ("-1622149", "-1,622,149"), ("151.18", "151.18"), ("1e9", "1e9"), ("", "")]
-        {
+        for (number, text) in [
+            ("0", "0"),
+            ("999", "999"),
+            ("1000", "1,000"),
+            ("-1622149", "-1,622,149"),
+            ("151.18", "151.18"),
+            ("1e9", "1e9"),
+            ("", ""),
+        ] {
             assert_eq!(with_separators(number), text);
         }
     }

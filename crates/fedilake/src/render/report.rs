@@ -20,14 +20,24 @@ const WIDTH: usize = 80;
 const LENGTH_TICKS: [f64; 8] = [0.0, 10.0, 50.0, 140.0, 280.0, 500.0, 5_000.0, 50_000.0];
 
 /// Writes one report.
-pub fn write(name: ReportName, rows: &RecordBatch, note: Option<&str>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn write(
+    name: ReportName,
+    rows: &RecordBatch,
+    note: Option<&str>,
+    style: &Style,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let (title, unit) = match name {
         ReportName::Statistics => ("What was collected", "posts count once, however many servers showed them"),
-        ReportName::Daily => ("How much is posted each day", "by the author's date, UTC; users are acct@domain, origins their servers"),
+        ReportName::Daily => {
+            ("How much is posted each day", "by the author's date, UTC; users are acct@domain, origins their servers")
+        }
         ReportName::Apps => ("Which apps do people use", "posts by people, bots left out"),
         ReportName::Hours => ("When do people post", "posts an hour of the day, UTC, a line a day"),
         ReportName::Languages => ("Which languages are used", "posts, by the language that the author's app gave"),
-        ReportName::Lengths => ("How long are posts", "characters of the text, by language: least, middle half, most; logarithmic"),
+        ReportName::Lengths => {
+            ("How long are posts", "characters of the text, by language: least, middle half, most; logarithmic")
+        }
         ReportName::Topics => ("What is mentioned", "posts whose text contains the word, in any case"),
     };
     writeln!(out, "{}", style.bold(title))?;
@@ -59,7 +69,9 @@ struct Report<'a> {
 impl<'a> Report<'a> {
     fn new(rows: &'a RecordBatch) -> anyhow::Result<Report<'a>> {
         let texts = rows.schema_ref().fields().iter().zip(rows.columns());
-        let texts = texts.map(|(field, column)| Ok((field.name().as_str(), cells::as_text(column)?))).collect::<anyhow::Result<_>>()?;
+        let texts = texts
+            .map(|(field, column)| Ok((field.name().as_str(), cells::as_text(column)?)))
+            .collect::<anyhow::Result<_>>()?;
         Ok(Report { rows, texts })
     }
 
@@ -89,7 +101,13 @@ fn statistics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow
     let figure = |name: &str| report.text(name, 0).map(cells::with_separators);
     let mean = report.floats("characters_mean")?[0];
     writeln!(out, "{} posts", style.bold(&figure("posts")?))?;
-    writeln!(out, "by {} users of {} origins in {} languages", figure("users")?, figure("origins")?, figure("languages")?)?;
+    writeln!(
+        out,
+        "by {} users of {} origins in {} languages",
+        figure("users")?,
+        figure("origins")?,
+        figure("languages")?
+    )?;
     writeln!(
         out,
         "{} characters: {mean:.0} a post, {} at least, {} at most",
@@ -130,7 +148,12 @@ fn hours(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     for (day, hours) in &days {
         let wide: Vec<f64> = hours.iter().flat_map(|posts| [*posts, *posts]).collect();
         let total: f64 = hours.iter().filter(|posts| !posts.is_nan()).sum();
-        writeln!(out, "{day:14}  {}  {:>9}", bars::sparkline(&wide, most), cells::with_separators(&format!("{total}")))?;
+        writeln!(
+            out,
+            "{day:14}  {}  {:>9}",
+            bars::sparkline(&wide, most),
+            cells::with_separators(&format!("{total}"))
+        )?;
     }
     writeln!(out, "{:14}  the highest bar is {} posts an hour", "", cells::with_separators(&format!("{most}")))?;
     Ok(())
@@ -144,9 +167,20 @@ fn lengths(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::R
     let names = report.texts("language")?;
     let posts = report.counts("posts")?;
     let width = style.width.unwrap_or(WIDTH).clamp(60, 120) - 34;
-    writeln!(out, "{}", style.grey(&format!("{:16}  {:>9}  {:>5}  {}", "language", "posts", "half", bars::log_axis(&LENGTH_TICKS, most, width))))?;
+    writeln!(
+        out,
+        "{}",
+        style.grey(&format!(
+            "{:16}  {:>9}  {:>5}  {}",
+            "language",
+            "posts",
+            "half",
+            bars::log_axis(&LENGTH_TICKS, most, width)
+        ))
+    )?;
     for row in 0..names.len() {
-        let five = FiveNumbers { min: min[row], lower: lower[row], median: median[row], upper: upper[row], max: max[row] };
+        let five =
+            FiveNumbers { min: min[row], lower: lower[row], median: median[row], upper: upper[row], max: max[row] };
         let name: String = names[row].chars().take(16).collect();
         let half = cells::with_separators(&format!("{}", median[row]));
         writeln!(out, "{name:16}  {:>9}  {half:>5}  {}", posts[row], bars::box_plot(five, most, width))?;
@@ -166,7 +200,8 @@ fn topics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Re
     shown_words.dedup();
     for word in shown_words {
         let count = |day: &String| {
-            let posts = (0..days.len()).find(|row| days[*row] == *day && words[*row] == word).map_or(0.0, |row| posts[row]);
+            let posts =
+                (0..days.len()).find(|row| days[*row] == *day && words[*row] == word).map_or(0.0, |row| posts[row]);
             cells::with_separators(&format!("{posts}"))
         };
         columns.push(Column { cells: shown_days.iter().map(count).collect(), title: word, right: true });
@@ -182,7 +217,11 @@ fn counted(report: &Report<'_>, name: &str, style: &Style, out: &mut dyn Write) 
     let mut columns = [
         Column { title: name.to_owned(), cells: report.texts(name)?, right: false },
         Column { title: "posts".to_owned(), cells: report.counts("posts")?, right: true },
-        Column { title: String::new(), cells: posts.iter().map(|posts| bars::bar(*posts, most, width)).collect(), right: false },
+        Column {
+            title: String::new(),
+            cells: posts.iter().map(|posts| bars::bar(*posts, most, width)).collect(),
+            right: false,
+        },
     ];
     write_columns(&mut columns, &within_report(style), out)
 }

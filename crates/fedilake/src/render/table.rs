@@ -37,7 +37,9 @@ pub(super) fn write<R: Read>(answer: Answer<R>, style: &Style, out: &mut dyn Wri
     match rows {
         1 => crate::telemetry::say("1 row"),
         _ if rows > kept => {
-            crate::telemetry::say(&format!("{total} rows, the first {kept} shown\nhint: --format csv, json or parquet gives all"));
+            crate::telemetry::say(&format!(
+                "{total} rows, the first {kept} shown\nhint: --format csv, json or parquet gives all"
+            ));
         }
         _ => crate::telemetry::say(&format!("{total} rows")),
     }
@@ -80,11 +82,13 @@ fn one_line(text: &str) -> String {
 }
 
 fn fit(columns: &[Column], width: Option<usize>) -> Vec<usize> {
-    let natural = |column: &Column| column.cells.iter().map(|cell| cell.width()).chain([column.title.width()]).max().unwrap_or(0);
+    let natural =
+        |column: &Column| column.cells.iter().map(|cell| cell.width()).chain([column.title.width()]).max().unwrap_or(0);
     let mut widths: Vec<usize> = columns.iter().map(natural).collect();
     let Some(width) = width else { return widths };
     let gaps = 2 * columns.len().saturating_sub(1);
-    let least = |(index, column): (usize, &Column)| if column.right || index == 0 { NUMBER_WIDTH_MIN } else { TEXT_WIDTH_MIN };
+    let least =
+        |(index, column): (usize, &Column)| if column.right || index == 0 { NUMBER_WIDTH_MIN } else { TEXT_WIDTH_MIN };
     let least: Vec<usize> = columns.iter().enumerate().map(least).collect();
     while widths.iter().sum::<usize>() + gaps > width {
         let above = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);

@@ -12,10 +12,15 @@ use axum::response::Response;
 use super::SECRET_HEADER;
 
 /// Refuses a Host that is not this server's address or a loopback name with its port.
-pub(super) async fn host(State(address): State<SocketAddr>, request: Request, next: Next) -> Result<Response, (StatusCode, String)> {
+pub(super) async fn host(
+    State(address): State<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Result<Response, (StatusCode, String)> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let port = address.port();
-    let names = [address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")];
+    let names =
+        [address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")];
     if names.iter().any(|name| name == host) {
         return Ok(next.run(request).await);
     }
@@ -23,7 +28,11 @@ pub(super) async fn host(State(address): State<SocketAddr>, request: Request, ne
 }
 
 /// Refuses a request without the secret.
-pub(super) async fn secret(State(secret): State<String>, request: Request<Body>, next: Next) -> Result<Response, (StatusCode, &'static str)> {
+pub(super) async fn secret(
+    State(secret): State<String>,
+    request: Request<Body>,
+    next: Next,
+) -> Result<Response, (StatusCode, &'static str)> {
     if sent_secret(request.headers()).is_some_and(|sent| equal_in_constant_time(sent, secret.as_bytes())) {
         return Ok(next.run(request).await);
     }

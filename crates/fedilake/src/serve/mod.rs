@@ -6,17 +6,16 @@ mod routes;
 
 use std::future::IntoFuture;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use fedilake_query::Lake;
-use fedilake_table::Table;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::check::Checker;
 use crate::telemetry;
 use crate::wire::Stores;
 
@@ -35,8 +34,7 @@ pub struct Server {
 /// What the routes work on.
 struct State {
     lake: Arc<Lake>,
-    table: Arc<Table>,
-    table_folder: PathBuf,
+    checker: Checker,
     sql_time_max: Duration,
     secret: String,
     metrics: PrometheusHandle,
@@ -44,14 +42,19 @@ struct State {
 
 impl Server {
     /// Binds `listen`; port 0 picks a free one.
-    pub async fn bind(listen: SocketAddr, stores: &Stores, lake: Arc<Lake>, sql_time_max: Duration) -> anyhow::Result<Server> {
+    pub async fn bind(
+        listen: SocketAddr,
+        stores: &Stores,
+        lake: Arc<Lake>,
+        sql_time_max: Duration,
+    ) -> anyhow::Result<Server> {
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("listen on {listen}\nhint: --listen 127.0.0.1:0 picks a free port"))?;
         let address = listener.local_addr().context("listen")?;
         let secret = format!("{:032x}", rand::random::<u128>());
-        let (table, table_folder) = (Arc::clone(&stores.table), stores.table_folder.clone());
-        let state = State { lake, table, table_folder, sql_time_max, secret, metrics: telemetry::metrics() };
+        let checker = stores.checker(&lake);
+        let state = State { lake, checker, sql_time_max, secret, metrics: telemetry::metrics() };
         Ok(Server { listener, address, state: Arc::new(state) })
     }
 

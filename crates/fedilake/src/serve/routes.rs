@@ -8,17 +8,17 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
-use futures::StreamExt;
 use fedilake_query::{Lake, SqlError, SqlLimits};
+use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{NOTE_HEADER, State, guard};
-use crate::answers::{CheckReport, ReportRequest, SqlRequest};
-use crate::check;
+use crate::answers::{ReportRequest, SqlRequest};
+use crate::check::CheckReport;
 
 /// Blocks of an SQL answer on their way to the socket.
 const ANSWER_BLOCKS_MAX: usize = 4;
@@ -57,7 +57,8 @@ async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
 }
 
 async fn report(extract::State(state): Shared, Json(request): Json<ReportRequest>) -> Result<Response, Refused> {
-    let rows = on_lake(&state.lake, move |lake| lake.report(&request.report, &request.filter)).await?.map_err(internal)?;
+    let rows =
+        on_lake(&state.lake, move |lake| lake.report(&request.report, &request.filter)).await?.map_err(internal)?;
     let mut response = ([(header::CONTENT_TYPE, ARROW_STREAM)], rows.ipc).into_response();
     if let Some(note) = rows.note.and_then(|note| HeaderValue::from_bytes(note.as_bytes()).ok()) {
         response.headers_mut().insert(NOTE_HEADER, note);
@@ -88,10 +89,13 @@ async fn sql(extract::State(state): Shared, Json(request): Json<SqlRequest>) -> 
 }
 
 async fn check(extract::State(state): Shared) -> Result<Json<CheckReport>, Refused> {
-    check::check(&state.table, &state.table_folder, &state.lake).await.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
+    state.checker.check().await.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
 }
 
-async fn on_lake<T: Send + 'static>(lake: &Arc<Lake>, ask: impl FnOnce(&Lake) -> T + Send + 'static) -> Result<T, Refused> {
+async fn on_lake<T: Send + 'static>(
+    lake: &Arc<Lake>,
+    ask: impl FnOnce(&Lake) -> T + Send + 'static,
+) -> Result<T, Refused> {
     let lake = Arc::clone(lake);
     tokio::task::spawn_blocking(move || ask(&lake)).await.map_err(internal)
 }

@@ -126,11 +126,18 @@ fn an_answer_without_rows_keeps_its_columns() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let data = filled(50);
-    let mut child = fedilake(["sql", "select * from posts, range(20000)", "--format", "csv", "--data", data.path().to_str().unwrap()])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = fedilake([
+        "sql",
+        "select * from posts, range(20000)",
+        "--format",
+        "csv",
+        "--data",
+        data.path().to_str().unwrap(),
+    ])
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));

@@ -10,7 +10,11 @@ use crate::replay::status;
 fn lines(data: &Data, numbers: std::ops::Range<u64>) -> PathBuf {
     let file = data.beside(&format!("{}-{}.jsonl", numbers.start, numbers.end));
     let filler = "words that fill a post ".repeat(10);
-    fs::write(&file, numbers.map(|n| status(n, &format!("{filler}{}", n * 7_919)).to_string() + "\n").collect::<String>()).unwrap();
+    fs::write(
+        &file,
+        numbers.map(|n| status(n, &format!("{filler}{}", n * 7_919)).to_string() + "\n").collect::<String>(),
+    )
+    .unwrap();
     file
 }
 
@@ -125,8 +129,11 @@ fn a_full_disk_ends_with_its_name_and_costs_nothing_that_was_accepted() {
     let limited = |blocks: u32, arguments: &[&str]| -> Said {
         let program = fedilake(arguments.iter().copied());
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]).arg(program.get_program()).args(program.get_args());
-        shell.arg("--data").arg(data.path()).env("FEDILAKE_SINK_FLUSH_AGE_SECONDS_MAX", "1");
+        shell
+            .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
+            .arg(program.get_program())
+            .args(program.get_args());
+        shell.arg("--data").arg(data.path()).env("FEDILAKE_SINK_BUFFER_AGE_SECONDS_MAX", "1");
         shell.output().unwrap().into()
     };
     let said = limited(2_000, &["replay", file.to_str().unwrap()]);

@@ -6,7 +6,10 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
 /// Our crates and which of ours they build on. The program wires everything.
 const GRAPH: &[(&str, &[&str])] = &[
-    ("fedilake", &["fedilake-collect", "fedilake-log", "fedilake-model", "fedilake-query", "fedilake-sim", "fedilake-table"]),
+    (
+        "fedilake",
+        &["fedilake-collect", "fedilake-log", "fedilake-model", "fedilake-query", "fedilake-sim", "fedilake-table"],
+    ),
     ("fedilake-collect", &["fedilake-log", "fedilake-model"]),
     ("fedilake-log", &[]),
     ("fedilake-model", &[]),
@@ -16,23 +19,24 @@ const GRAPH: &[(&str, &[&str])] = &[
 ];
 
 /// Libraries that only the named crate of ours may bring in.
-const DOORS: &[(&str, &str)] = &[
-    ("libduckdb-sys", "fedilake-query"),
-    ("fjall", "fedilake-log"),
-    ("html5gum", "fedilake-model"),
-];
+const DOORS: &[(&str, &str)] =
+    &[("libduckdb-sys", "fedilake-query"), ("fjall", "fedilake-log"), ("html5gum", "fedilake-model")];
 
 /// What would make the model impure: runtimes, sockets, files, randomness.
-const NOT_IN_THE_MODEL: &[&str] = &["tokio", "mio", "reqwest", "hyper", "object_store", "fjall", "tempfile", "getrandom"];
+const NOT_IN_THE_MODEL: &[&str] =
+    &["tokio", "mio", "reqwest", "hyper", "object_store", "fjall", "tempfile", "getrandom"];
 
 #[test]
 fn our_crates_build_on_each_other_as_drawn() {
     let metadata = metadata();
     let ours = ours(&metadata);
-    let drawn: BTreeMap<&str, BTreeSet<&str>> = GRAPH.iter().map(|(name, on)| (*name, on.iter().copied().collect())).collect();
+    let drawn: BTreeMap<&str, BTreeSet<&str>> =
+        GRAPH.iter().map(|(name, on)| (*name, on.iter().copied().collect())).collect();
     let built: BTreeMap<&str, BTreeSet<&str>> = ours
         .iter()
-        .map(|(name, id)| (*name, direct(&metadata, id).into_iter().filter(|dependency| ours.contains_key(dependency)).collect()))
+        .map(|(name, id)| {
+            (*name, direct(&metadata, id).into_iter().filter(|dependency| ours.contains_key(dependency)).collect())
+        })
         .collect();
     assert_eq!(built, drawn);
 }
@@ -41,8 +45,11 @@ fn our_crates_build_on_each_other_as_drawn() {
 fn each_heavy_library_has_one_door() {
     let metadata = metadata();
     for (library, door) in DOORS {
-        let through: Vec<&str> =
-            ours(&metadata).into_iter().filter(|(_, id)| closure(&metadata, id, Ours::Without).contains(library)).map(|(name, _)| name).collect();
+        let through: Vec<&str> = ours(&metadata)
+            .into_iter()
+            .filter(|(_, id)| closure(&metadata, id, Ours::Without).contains(library))
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(through, [*door], "{library}");
     }
 }
@@ -64,7 +71,11 @@ enum Ours {
 
 fn metadata() -> Metadata {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    MetadataCommand::new().manifest_path(manifest).other_options(["--locked".to_owned()]).exec().expect("cargo metadata")
+    MetadataCommand::new()
+        .manifest_path(manifest)
+        .other_options(["--locked".to_owned()])
+        .exec()
+        .expect("cargo metadata")
 }
 
 fn ours(metadata: &Metadata) -> BTreeMap<&str, &PackageId> {
@@ -79,7 +90,11 @@ fn direct<'a>(metadata: &'a Metadata, id: &PackageId) -> BTreeSet<&'a str> {
 fn normal<'a>(metadata: &'a Metadata, id: &PackageId) -> Vec<&'a PackageId> {
     let resolve = metadata.resolve.as_ref().expect("metadata is resolved");
     let node = resolve.nodes.iter().find(|node| node.id == *id).expect("every package has a node");
-    node.deps.iter().filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)).map(|dep| &dep.pkg).collect()
+    node.deps
+        .iter()
+        .filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal))
+        .map(|dep| &dep.pkg)
+        .collect()
 }
 
 fn closure<'a>(metadata: &'a Metadata, id: &'a PackageId, ours: Ours) -> BTreeSet<&'a str> {

@@ -25,7 +25,8 @@ fn uris_left(file: &Path) -> HashSet<String> {
         match frame["event"].as_str().unwrap() {
             "delete" => drop(deleted.insert((server, payload.as_str().unwrap().to_owned()))),
             _ if admitted(payload) => {
-                let (id, uri) = (payload["id"].as_str().unwrap().to_owned(), payload["uri"].as_str().unwrap().to_owned());
+                let (id, uri) =
+                    (payload["id"].as_str().unwrap().to_owned(), payload["uri"].as_str().unwrap().to_owned());
                 uris.insert(uri.clone());
                 ids.push(((server, id), uri));
             }
@@ -48,20 +49,30 @@ fn admitted(status: &Value) -> bool {
 
 #[test]
 fn chaos_of_kills_loses_nothing_and_doubles_nothing() {
-    let rounds: u32 = std::env::var("FEDILAKE_CHAOS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let rounds: u32 =
+        std::env::var("FEDILAKE_CHAOS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let data = Data::new();
     let file = data.beside("talk.jsonl");
     let posts = (400 * rounds).to_string();
-    run(["simulate", "--preset", "talk", "--posts", posts.as_str(), "--seed", "11", "--out", file.to_str().unwrap()]).done();
+    run(["simulate", "--preset", "talk", "--posts", posts.as_str(), "--seed", "11", "--out", file.to_str().unwrap()])
+        .done();
     let expected = uris_left(&file);
 
     // The ten days in as many seconds as the kills take; small files, so that commits are under way most of the time.
     let pace = format!("{}x", 864_000 / (rounds / 4 + 1));
     let mut dice = rand::rngs::StdRng::seed_from_u64(5);
     for _ in 0..rounds {
-        let mut command = fedilake(["replay", file.to_str().unwrap(), "--pace", pace.as_str(), "--data", data.path().to_str().unwrap()]);
-        command.env("FEDILAKE_SINK_FILE_BYTES_MAX", "60000").env("FEDILAKE_SINK_FLUSH_AGE_SECONDS_MAX", "1");
-        let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut command = fedilake([
+            "replay",
+            file.to_str().unwrap(),
+            "--pace",
+            pace.as_str(),
+            "--data",
+            data.path().to_str().unwrap(),
+        ]);
+        command.env("FEDILAKE_SINK_BUFFER_BYTES_MAX", "60000").env("FEDILAKE_SINK_BUFFER_AGE_SECONDS_MAX", "1");
+        let mut child =
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
         // The moment of the kill is what the test varies.
         std::thread::sleep(LIFE_MAX.mul_f64(dice.random_range(0.0..1.0)));
         child.kill().unwrap();
@@ -70,7 +81,8 @@ fn chaos_of_kills_loses_nothing_and_doubles_nothing() {
     data.run(["replay", file.to_str().unwrap()]).done();
 
     let rows = data.run(["sql", "select uri from posts", "--format", "json"]).done().json();
-    let kept: Vec<String> = rows.as_array().unwrap().iter().map(|row| row["uri"].as_str().unwrap().to_owned()).collect();
+    let kept: Vec<String> =
+        rows.as_array().unwrap().iter().map(|row| row["uri"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kept.len(), kept.iter().collect::<HashSet<_>>().len(), "a post stands twice");
     let kept: HashSet<String> = kept.into_iter().collect();
     assert_eq!(expected.difference(&kept).count(), 0, "posts are lost");

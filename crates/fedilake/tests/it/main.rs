@@ -1,8 +1,12 @@
 //! The program as its users meet it: one binary of tests over the built program.
 
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
 mod asked;
 mod faults;
 mod graph;
 mod kills;
+mod live;
 mod program;
 mod replay;
+mod views;

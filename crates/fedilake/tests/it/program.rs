@@ -73,8 +73,12 @@ pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Said {
 /// Runs a command to its end with `input` on its stdin.
 #[track_caller]
 pub fn run_with_input<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, input: &[u8]) -> Said {
-    let mut child =
-        fedilake(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let mut child = fedilake(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
     let mut stdin = child.stdin.take().expect("piped");
     let input = input.to_owned();
     // A program that does not read to the end closes the pipe.
@@ -118,7 +122,11 @@ impl Data {
     #[track_caller]
     pub fn number(&self, sql: &str) -> i64 {
         let rows = self.run(["sql", sql, "--format", "json"]).done().json();
-        rows[0].as_object().and_then(|row| row.values().next()).and_then(Value::as_i64).unwrap_or_else(|| panic!("{sql}: {rows}"))
+        rows[0]
+            .as_object()
+            .and_then(|row| row.values().next())
+            .and_then(Value::as_i64)
+            .unwrap_or_else(|| panic!("{sql}: {rows}"))
     }
 }
 

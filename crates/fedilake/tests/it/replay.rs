@@ -38,13 +38,15 @@ fn write_lines(path: &Path, lines: &[String]) {
 
 #[test]
 fn each_distinct_admitted_post_of_the_corpus_is_one_row_and_the_rest_is_counted_by_reason() {
-    let lines: Vec<Value> = std::fs::read_to_string(corpus()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> =
+        std::fs::read_to_string(corpus()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let statuses: Vec<&Value> = lines.iter().map(|line| &line["status"]).collect();
     let says_no = |status: &Value| {
         let note = status["account"]["note"].as_str().unwrap_or_default().to_lowercase();
         note.contains("nobot") || note.contains("noindex") || status["account"]["noindex"] == json!(true)
     };
-    let admitted = |status: &&&Value| status["visibility"] == "public" && status["reblog"].is_null() && !says_no(status);
+    let admitted =
+        |status: &&&Value| status["visibility"] == "public" && status["reblog"].is_null() && !says_no(status);
     let uris: BTreeSet<&str> = statuses.iter().filter(admitted).map(|status| status["uri"].as_str().unwrap()).collect();
     assert!(uris.len() > 200, "{}", uris.len());
 
@@ -71,7 +73,8 @@ fn the_talks_figures_come_out_of_its_preset() {
     assert_eq!(daily.as_array().unwrap().len(), 10, "{daily}");
     assert_eq!(daily[0]["day"], "2023/02/03 Fri");
     // The talk's own SQL: the day of receipt, usernames without a domain.
-    let toots = data.number("select count(*) from mastodon_toot where strftime(created_tz, '%Y/%m/%d %a') = '2023/02/03 Fri'");
+    let toots =
+        data.number("select count(*) from mastodon_toot where strftime(created_tz, '%Y/%m/%d %a') = '2023/02/03 Fri'");
     assert_eq!(Some(toots), daily[0]["posts"].as_i64());
     let checked = data.run(["check"]).done();
     assert!(checked.stdout.contains("20"), "{}", checked.stdout);

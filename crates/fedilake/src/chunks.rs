@@ -1,0 +1,81 @@
+//! Chunks: what the lake is handed, Parquet files with the offsets that they cover. Table files are chunks as they are; the
+//! log's tail becomes one here.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use fedilake_log::{LogId, Offset, Partition, Record};
+use fedilake_model::avro::{Decoder, Encoded};
+use fedilake_query::{Chunk, LakePosition};
+use fedilake_table::FileMeta;
+
+/// Writes records of the log as chunks into a folder of its own.
+pub struct ChunkWriter {
+    folder: PathBuf,
+    decoder: Decoder,
+}
+
+impl ChunkWriter {
+    /// A writer into `folder`, which is emptied of what an earlier process left.
+    pub fn in_empty_folder(folder: &Path) -> anyhow::Result<ChunkWriter> {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).with_context(|| format!("empty {}", folder.display()))?;
+        }
+        ChunkWriter::new(folder)
+    }
+
+    /// A writer into `folder`, beside others.
+    pub fn new(folder: &Path) -> anyhow::Result<ChunkWriter> {
+        std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+        Ok(ChunkWriter { folder: folder.to_owned(), decoder: Decoder::new() })
+    }
+
+    /// The records, in order, as a chunk that covers `offsets`, holes included.
+    pub fn write(
+        &mut self,
+        name: &str,
+        log: &LogId,
+        partition: Partition,
+        offsets: Range<Offset>,
+        records: &[Record],
+    ) -> anyhow::Result<Chunk> {
+        let encoded: Vec<Encoded> = records
+            .iter()
+            .map(|record| Encoded {
+                partition: record.partition.0,
+                offset: record.offset.0,
+                appended_at_ms: record.appended_at_ms,
+                value: record.value.clone(),
+            })
+            .collect();
+        let rows = self.decoder.decode(&encoded).context("read the log's records")?;
+        let parquet = self.folder.join(name);
+        let bytes = fedilake_table::file::encode(&[rows]).context("write a chunk for the lake")?;
+        std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
+        Ok(chunk(log, partition, offsets.start, offsets.end, parquet))
+    }
+}
+
+/// A table file as a chunk.
+pub fn chunk_of(table_folder: &Path, file: &FileMeta) -> Chunk {
+    chunk(&file.chain.log, file.chain.partition, file.first, file.next, table_folder.join(file.location.as_ref()))
+}
+
+/// The lake counts in its database's integers.
+fn chunk(log: &LogId, partition: Partition, first: Offset, next: Offset, parquet: PathBuf) -> Chunk {
+    let offset = |offset: Offset| i64::try_from(offset.0).expect("no log has 2^63 records");
+    let partition = i32::try_from(partition.0).expect("no log has 2^31 partitions");
+    Chunk { log: log.to_string(), partition, first: offset(first), next: offset(next), parquet }
+}
+
+/// The next offset that the lake needs of a partition, if it knows it.
+pub fn position_of(positions: &[LakePosition], log: &LogId, partition: Partition) -> Option<Offset> {
+    let wanted = |p: &&LakePosition| p.log == log.as_str() && u32::try_from(p.partition) == Ok(partition.0);
+    positions.iter().find(wanted).and_then(|p| u64::try_from(p.next).ok()).map(Offset)
+}
+
+/// How many offsets chunks cover.
+pub fn offsets(chunks: &[Chunk]) -> u64 {
+    chunks.iter().map(|chunk| u64::try_from(chunk.next - chunk.first).unwrap_or_default()).sum()
+}

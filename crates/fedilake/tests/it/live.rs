@@ -1,0 +1,183 @@
+//! Live servers, simulated ones, over real HTTP.
+
+use std::collections::BTreeSet;
+
+use fedilake_sim::{Config, Simulation, serve};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::program::{Data, Running, run, signal, wait_until};
+
+/// Simulated servers and the runtime that they live in.
+struct Servers {
+    simulation: Simulation,
+    runtime: Runtime,
+}
+
+impl Servers {
+    fn start(config: Config) -> Servers {
+        let runtime = Runtime::new().unwrap();
+        let simulation = runtime.block_on(serve(config, CancellationToken::new())).unwrap();
+        Servers { simulation, runtime }
+    }
+
+    fn flags(&self) -> Vec<String> {
+        self.simulation
+            .addresses()
+            .iter()
+            .flat_map(|address| ["--server".to_owned(), format!("http://{address}")])
+            .collect()
+    }
+
+    /// Uris that the servers show and did not delete.
+    fn uris(&self) -> BTreeSet<String> {
+        let truth = self.simulation.truth();
+        let deleted: BTreeSet<&str> =
+            truth.iter().filter(|post| post.deleted_at_ms.is_some()).map(|post| post.uri.as_str()).collect();
+        truth.iter().filter(|post| !deleted.contains(post.uri.as_str())).map(|post| post.uri.clone()).collect()
+    }
+
+    fn stop(self) {
+        self.runtime.block_on(self.simulation.stop());
+    }
+}
+
+fn collect(data: &Data, servers: &Servers) -> Running {
+    let mut arguments = vec!["run".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
+    arguments.extend(servers.flags());
+    let mut running = data.start(arguments);
+    running.wait_for_line("answering on");
+    running
+}
+
+fn uris(data: &Data) -> BTreeSet<String> {
+    let rows = data.run(["sql", "select uri from posts", "--format", "json"]).done().json();
+    rows.as_array().unwrap().iter().map(|row| row["uri"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_servers_publish_is_what_a_report_beside_the_collector_counts() {
+    let servers = Servers::start(Config { servers: 3, rate: 0.0, ..Config::default() });
+    let data = Data::new();
+    let running = collect(&data, &servers);
+    // Published by hand again and again: what comes before the first look at a server is not ours to have.
+    wait_until("the first post", || {
+        servers.simulation.publish(0);
+        data.number("select count(*) from posts") > 0
+    });
+    let posts: Vec<String> = (0..60).map(|n| servers.simulation.publish(n % 3).uri).collect();
+    assert!(servers.simulation.edit(&posts[0]));
+    assert!(servers.simulation.delete(&posts[1]));
+    let expected: BTreeSet<String> = posts.iter().filter(|uri| **uri != posts[1]).cloned().collect();
+    wait_until("all that was published", || uris(&data).is_superset(&expected));
+    wait_until("the edit", || {
+        data.number(&format!("select count(*) from posts where uri = '{}' and edited_at is not null", posts[0])) == 1
+    });
+    wait_until("the delete", || data.number(&format!("select count(*) from posts where uri = '{}'", posts[1])) == 0);
+    assert_eq!(data.number("select count(*) - count(distinct uri) from posts"), 0);
+    running.interrupt().done();
+    data.run(["check"]).done();
+    servers.stop();
+}
+
+#[test]
+fn a_killed_collector_goes_on_where_it_was_and_misses_nothing() {
+    let servers = Servers::start(Config {
+        servers: 2,
+        rate: 100.0,
+        posts_max: Some(1_500),
+        deletes: 0.0,
+        backdated: 0.0,
+        ..Config::default()
+    });
+    let data = Data::new();
+    let running = collect(&data, &servers);
+    wait_until("the first posts", || data.number("select count(*) from posts") > 50);
+    let began_ms = now_ms();
+    running.kill();
+    // Away while posts flow.
+    let published = servers.uris().len();
+    wait_until("posts that were published meanwhile", || servers.uris().len() > published + 200);
+    let running = collect(&data, &servers);
+    wait_until("the end of the flow", || servers.simulation.is_quiet());
+    let expected: BTreeSet<String> = servers
+        .simulation
+        .truth()
+        .iter()
+        .filter(|post| post.shown_at_ms > began_ms)
+        .map(|post| post.uri.clone())
+        .collect();
+    assert!(expected.len() > 1_000, "{}", expected.len());
+    wait_until("everything since the first look", || uris(&data).is_superset(&expected));
+    assert_eq!(data.number("select count(*) - count(distinct uri) from posts"), 0);
+    running.interrupt().done();
+    data.run(["check"]).done();
+    servers.stop();
+}
+
+fn now_ms() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+#[test]
+fn a_server_that_is_away_disturbs_no_other() {
+    let servers = Servers::start(Config { servers: 1, rate: 50.0, ..Config::default() });
+    let data = Data::new();
+    let mut arguments = vec!["run".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
+    arguments.extend(["--server".to_owned(), "http://127.0.0.1:9".to_owned()]);
+    arguments.extend(servers.flags());
+    let mut running = data.start(arguments);
+    running.wait_for_line("127.0.0.1:9");
+    wait_until("posts of the other", || data.number("select count(*) from posts") > 20);
+    running.interrupt().done();
+    servers.stop();
+}
+
+#[test]
+fn a_time_is_kept_and_a_second_signal_ends_at_once() {
+    let servers = Servers::start(Config { servers: 1, rate: 50.0, ..Config::default() });
+    let data = Data::new();
+    let mut arguments =
+        vec!["run".to_owned(), "--for".to_owned(), "2s".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
+    arguments.extend(servers.flags());
+    let said = data.start(arguments).end().done();
+    assert!(said.stderr.contains("events appended"), "{}", said.stderr);
+    assert!(data.number("select count(*) from posts") > 0);
+
+    let running = collect(&data, &servers);
+    signal(running.pid(), "STOP");
+    signal(running.pid(), "INT");
+    signal(running.pid(), "TERM");
+    signal(running.pid(), "CONT");
+    let code = running.end().code();
+    assert!(code == Some(130) || code == Some(0), "{code:?}");
+    servers.stop();
+}
+
+#[test]
+fn collect_and_sink_do_in_two_steps_what_run_does_in_one() {
+    let servers = Servers::start(Config { servers: 1, rate: 100.0, ..Config::default() });
+    let data = Data::new();
+    let mut arguments = vec!["collect".to_owned(), "--for".to_owned(), "2s".to_owned()];
+    arguments.extend(servers.flags());
+    data.start(arguments).end().done();
+    let said = data.run(["sink"]).done();
+    assert!(said.stderr.contains(" rows in 1 files"), "{}", said.stderr);
+    assert!(data.number("select count(*) from posts") > 0);
+    data.run(["check"]).done();
+    servers.stop();
+}
+
+#[test]
+fn a_run_without_servers_and_a_wrong_address_say_what_to_do() {
+    for arguments in
+        [&["run"][..], &["collect"], &["run", "--server", "not a host"], &["run", "--server", "ftp://a.example"]]
+    {
+        let data = Data::new();
+        let folder = data.path();
+        let said = run(arguments.iter().copied().chain(["--data", folder.to_str().unwrap()]));
+        assert_eq!(said.code(), Some(2), "{arguments:?}");
+        assert!(said.stderr.contains("hint:"), "{arguments:?}: {}", said.stderr);
+        assert!(!folder.exists(), "{arguments:?} made a folder");
+    }
+}

@@ -1,0 +1,44 @@
+//! The table without us: the printed views, in a DuckDB of their own over the plain files, give the same figures.
+
+use duckdb::Connection;
+
+use crate::program::{Data, run};
+
+#[test]
+fn the_printed_views_give_the_same_figures_over_the_plain_files() {
+    let data = Data::new();
+    let file = data.beside("talk.jsonl.zst");
+    run(["simulate", "--preset", "talk", "--posts", "5000", "--seed", "3", "--out", file.to_str().unwrap()]).done();
+    data.run(["replay", file.to_str().unwrap()]).done();
+
+    let views = data.run(["views"]).done().stdout;
+    let duckdb = Connection::open_in_memory().unwrap();
+    duckdb.execute_batch(&views).unwrap();
+    for question in [
+        "select count(*)::bigint from posts",
+        "select count(distinct author)::bigint from posts",
+        "select count(distinct author_domain)::bigint from posts",
+        "select sum(characters)::bigint from posts",
+        "select count(*)::bigint from sightings",
+        "select count(*)::bigint from mastodon_toot",
+        "select count(distinct username)::bigint from mastodon_toot",
+        "select count(distinct language_name)::bigint from mastodon_toot",
+        "select count(*)::bigint from mastodon_toot where bot = 'True'",
+        "select sum(hash(uri) % 1000000007)::bigint from posts",
+    ] {
+        let plain: i64 = duckdb.query_row(question, [], |row| row.get(0)).unwrap();
+        assert_eq!(plain, data.number(question), "{question}");
+        assert!(plain > 0, "{question}");
+    }
+}
+
+#[test]
+fn views_are_printed_whether_or_not_a_process_owns_the_folder() {
+    let data = Data::new();
+    let alone = data.run(["views"]).done().stdout;
+    assert!(alone.contains("union_by_name"), "{alone}");
+    let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
+    owner.wait_for_line("answering on");
+    assert_eq!(data.run(["views"]).done().stdout, alone);
+    owner.interrupt().done();
+}

@@ -97,8 +97,8 @@ pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> ProgressBar {
         (Unit::Bytes, _) => {
             "{prefix:<10} {bar:24} {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}"
         }
-        (Unit::Posts, 0) => "{prefix:<10} {spinner} {human_pos} {per_sec} {msg}",
-        (Unit::Posts, _) => {
+        (Unit::Posts | Unit::Frames, 0) => "{prefix:<10} {spinner} {human_pos} {per_sec} {msg}",
+        (Unit::Posts | Unit::Frames, _) => {
             "{prefix:<10} {bar:24} {percent:>3} %  {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}"
         }
     };
@@ -114,6 +114,7 @@ pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> ProgressBar {
 pub enum Unit {
     Bytes,
     Posts,
+    Frames,
 }
 
 /// Writes to stderr without tearing the progress bars.

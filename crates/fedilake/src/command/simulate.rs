@@ -49,8 +49,9 @@ fn write(out: &Path, preset: Preset, posts: Option<u64>, seed: u64) -> anyhow::R
     let talk = match preset {
         Preset::Talk => Talk::new(seed, posts.unwrap_or(talk::POSTS)),
     };
-    let posts = talk.totals().posts;
-    let bar = telemetry::progress_bar("simulate", posts, Unit::Posts);
+    let totals = talk.totals();
+    let posts = totals.posts;
+    let bar = telemetry::progress_bar("simulate", totals.frames.all(), Unit::Frames);
     let mut output = Output::create(out).with_context(|| format!("create {}", out.display()))?;
     let mut written = 0;
     talk.write_jsonl(&mut output, &mut |frames| {

@@ -4,9 +4,9 @@
 //! early would cost posts.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{future, mem};
 
 use fedilake_log::{Bookmarks, LogError};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -44,20 +44,24 @@ impl Keeper {
 
     /// Everything of the server's timeline up to `place` is durable.
     pub(crate) fn note(&self, server: usize, place: Cursor) {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner).insert(server, place);
+        self.noted().insert(server, place);
     }
 
-    /// Saves what was noted.
+    /// Saves what was noted. A dropped call forgets nothing.
     pub(crate) async fn save(&self) -> Result<(), LogError> {
-        let noted = mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
-        let saves = noted
-            .into_iter()
-            .map(|(server, place)| async move { self.bookmarks.save(&self.names[server], place.as_str()).await });
+        let noted: Vec<(usize, Cursor)> = self.noted().iter().map(|(server, place)| (*server, place.clone())).collect();
+        let saves = noted.into_iter().map(|(server, place)| async move {
+            self.bookmarks.save(&self.names[server], place.as_str()).await?;
+            let mut noted = self.noted();
+            if noted.get(&server) == Some(&place) {
+                noted.remove(&server);
+            }
+            Ok(())
+        });
         stream::iter(saves).buffer_unordered(SAVES_MAX).try_for_each(|()| future::ready(Ok(()))).await
     }
 
-    /// Saves at every `period`; returns only with an error. What is under way when this is dropped may be lost: it is noted
-    /// again, or read again.
+    /// Saves at every `period`; returns only with an error.
     pub(crate) async fn save_at_times(&self, period: Duration) -> LogError {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -67,5 +71,9 @@ impl Keeper {
                 return error;
             }
         }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, HashMap<usize, Cursor>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

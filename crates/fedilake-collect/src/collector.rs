@@ -142,7 +142,7 @@ impl Collector {
             if started.elapsed() >= self.source.settings().backoff_max {
                 self.backoff.reset();
             }
-            self.tell(&error);
+            self.tell(&error, is_live);
             let wait = self.after(is_live, &error);
             self.counts.state(ServerState::BackingOff { until: Utc::now() + wait });
             tokio::select! {
@@ -216,7 +216,7 @@ impl Collector {
                 tracing::debug!(server = %self.source.config().address.server, %rejected, "status not translated");
                 self.counts.tally(|tally| tally.reject(rejected.reason.as_str()));
             }
-            Arrival::Trouble(error) => self.tell(&error),
+            Arrival::Trouble(error) => self.tell(&error, false),
         }
         Ok(())
     }
@@ -238,13 +238,20 @@ impl Collector {
         }
     }
 
-    /// Counts a failure. The first of a server is a warning; whoever wants to know more looks at the counts.
-    fn tell(&self, error: &SourceError) {
-        let server = &self.source.config().address.server;
-        if self.counts.failed(error) {
-            tracing::warn!(%server, %error, "server failed; it is tried again");
-        } else {
+    /// Counts a failure. The first of its kind is a warning; whoever wants to know more looks at the counts. That a server lets
+    /// nobody stream without a token is no failure to warn of.
+    fn tell(&self, error: &SourceError, is_live: bool) {
+        let config = self.source.config();
+        let server = &config.address.server;
+        let is_usual = is_live
+            && config.token.is_none()
+            && matches!(error, SourceError::Refused { .. } | SourceError::NoStreaming);
+        if !self.counts.failed(error) {
             tracing::debug!(%server, %error, "server failed again");
+        } else if is_usual {
+            tracing::info!(%server, %error, "no stream; the timeline is polled");
+        } else {
+            tracing::warn!(%server, %error, "server failed; it is tried again");
         }
     }
 }

@@ -87,7 +87,16 @@ impl Translator {
         if line.len() > self.line_bytes_max {
             return Err("too_long");
         }
-        let (server, observed_at, frame) = match Line::parse(line)? {
+        if let Some(recorded) = Line::parse_recorded(line)
+            && let Ok(outcome) = self.outcome(recorded)
+        {
+            return Ok(outcome);
+        }
+        self.outcome(Line::parse(line)?)
+    }
+
+    fn outcome(&self, line: Line) -> Result<Outcome, &'static str> {
+        let (server, observed_at, frame) = match line {
             Line::Frame { server, observed_at, frame } => (server, observed_at, frame),
             Line::Unknown => return Ok(Outcome::Unknown),
             Line::Blank => return Ok(Outcome::Blank),

@@ -190,7 +190,8 @@ async fn streams_are_opened_where_the_server_says() {
     let run = Run::start(vec![api.config_with_token("secret-token")]);
     streams.streams_opened(1).await;
     let key = api.publish_unstreamed();
-    // The stream's post belongs to the server that was asked for, wherever it streams.
+    // The stream's post belongs to the server that was asked for, wherever it streams. Another id than the first one's.
+    streams.id();
     streams.publish();
     run.log.wait_for(2).await;
     assert!(run.log.keys().contains(&key));

@@ -19,9 +19,10 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::PATIENCE;
 use crate::status::status;
 
 /// What a request is answered with.
@@ -181,12 +182,14 @@ impl Fake {
 
     /// Waits until `count` streams were opened since the start.
     pub(crate) async fn streams_opened(&self, count: usize) {
-        self.inner.streams.subscribe().wait_for(|streams| *streams >= count).await.unwrap();
+        let mut streams = self.inner.streams.subscribe();
+        timeout(PATIENCE, streams.wait_for(|streams| *streams >= count)).await.expect("the streams open").unwrap();
     }
 
     /// Waits until `count` requests came since the start.
     pub(crate) async fn requests(&self, count: usize) {
-        self.inner.requests.subscribe().wait_for(|requests| *requests >= count).await.unwrap();
+        let mut requests = self.inner.requests.subscribe();
+        timeout(PATIENCE, requests.wait_for(|requests| *requests >= count)).await.expect("the requests come").unwrap();
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {

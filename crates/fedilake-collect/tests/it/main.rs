@@ -10,3 +10,6 @@ mod replay;
 mod run;
 mod simulation;
 mod status;
+
+/// What takes longer does not come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fedilake_log::{Bookmarks, Key, LogError, LogWriter};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+use crate::PATIENCE;
 
 type Append = (Instant, Vec<(Key, Bytes)>);
 
@@ -44,7 +46,9 @@ impl MemoryLog {
 
     /// Waits until it holds `count` records.
     pub(crate) async fn wait_for(&self, count: usize) {
-        self.records.subscribe().wait_for(|records| *records >= count).await.unwrap();
+        let mut records = self.records.subscribe();
+        let wait = records.wait_for(|records| *records >= count);
+        timeout(PATIENCE, wait).await.expect("the records come").unwrap();
     }
 }
 

@@ -70,7 +70,10 @@ async fn a_bare_status_and_each_form_of_a_frame_become_the_event_they_hold() {
         frame("delete", json!("1")),
         frame("delete", json!(115500000000000000_u64)),
         with(frame("delete", json!("2")), "/observed_at", json!("yesterday")),
-    ])))
+    ]) + &format!(
+        // Members after the payload.
+        "{{\"server\":\"b.example\",\"observed_at\":\"{at}\",\"event\":\"update\",\"payload\":{post},\"more\":{{}}}}\n"
+    )))
     .await;
     let at = at.parse().unwrap();
     let events = [
@@ -81,11 +84,12 @@ async fn a_bare_status_and_each_form_of_a_frame_become_the_event_they_hold() {
         expected(FrameKind::Delete, "1", "b.example", at),
         expected(FrameKind::Delete, "115500000000000000", "b.example", at),
         expected(FrameKind::Delete, "2", "b.example", observed_at()),
+        expected(FrameKind::Update, &post.to_string(), "b.example", at),
     ];
     let records: Vec<Bytes> = log.records().into_iter().map(|(_, value)| value).collect();
     assert_eq!(records, Encoder::new().encode(&events));
     assert_eq!(log.keys(), events.iter().map(PostEvent::key).collect::<Vec<_>>());
-    assert_eq!((summary.lines, summary.tally.accepted, summary.complete), (7, 7, true));
+    assert_eq!((summary.lines, summary.tally.accepted, summary.complete), (8, 8, true));
 }
 
 #[tokio::test]

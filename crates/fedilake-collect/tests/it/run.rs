@@ -8,6 +8,7 @@ use fedilake_collect::{CollectorSettings, Counts, HttpSettings, ServerConfig, Se
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::PATIENCE;
 use crate::memory::{MemoryBookmarks, MemoryLog};
 
 /// As for real servers, in fast motion.
@@ -77,25 +78,32 @@ impl Run {
 
     /// The only server, once it is as wanted.
     pub(crate) async fn server_where(&self, wanted: impl Fn(&ServerSnapshot) -> bool) -> ServerSnapshot {
-        loop {
-            if let [server] = self.counts.snapshot().as_slice()
-                && wanted(server)
-            {
-                return server.clone();
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("the server is as wanted", || match self.counts.snapshot().as_slice() {
+            [server] if wanted(server) => Some(server.clone()),
+            _ => None,
+        })
+        .await
     }
 
     /// The only bookmark, once it is as wanted.
     pub(crate) async fn bookmark_where(&self, wanted: impl Fn(&str) -> bool) -> String {
+        until("the bookmark is as wanted", || match self.bookmarks.all().into_values().collect::<Vec<_>>().as_slice() {
+            [bookmark] if wanted(bookmark) => Some(bookmark.clone()),
+            _ => None,
+        })
+        .await
+    }
+}
+
+/// Waits until `found` finds something.
+pub(crate) async fn until<T>(what: &str, found: impl Fn() -> Option<T>) -> T {
+    let looked = async {
         loop {
-            if let [bookmark] = self.bookmarks.all().into_values().collect::<Vec<_>>().as_slice()
-                && wanted(bookmark)
-            {
-                return bookmark.clone();
+            if let Some(found) = found() {
+                return found;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, looked).await.unwrap_or_else(|_| panic!("not so: {what}"))
 }

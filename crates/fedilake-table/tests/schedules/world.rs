@@ -1,0 +1,240 @@
+//! One schedule from its seed to its end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use fedilake_table::sink::{self, Limits, SinkError, SinkProgress};
+use fedilake_table::{Chain, Table, TableError};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::log::{Log, PARTITION, Reader};
+use crate::stage::Stage;
+use crate::store::{FaultyStore, Rule};
+use crate::verify;
+
+/// Steps after which a healed world must have come to rest.
+const STEPS_MAX: usize = 50_000;
+
+struct World {
+    chance: ChaCha8Rng,
+    stage: Arc<Stage>,
+    inner: Arc<InMemory>,
+    healed: Arc<AtomicBool>,
+    logs: Vec<Arc<Log>>,
+    broken: Option<Rule>,
+    faults: f64,
+    forgets: bool,
+}
+
+/// A sink at work.
+struct Sink {
+    log: usize,
+    task: JoinHandle<()>,
+    progress: Arc<SinkProgress>,
+    shutdown: CancellationToken,
+}
+
+/// Plays the schedule of `seed` and says what is wrong with the table in the end.
+pub(crate) async fn play(seed: u64, broken: Option<Rule>) -> Result<(), String> {
+    let mut world = World::new(seed, broken);
+    let mut sinks: Vec<Sink> = Vec::new();
+    let wanted = world.chance.random_range(1..=3);
+    let cuts = world.chance.random_bool(0.3);
+    let steps = world.chance.random_range(50..400);
+    for _ in 0..steps {
+        sinks.retain(|sink| !sink.task.is_finished());
+        while sinks.len() < wanted * world.logs.len() {
+            let sink = world.start(sinks.len() % world.logs.len());
+            sinks.push(sink);
+        }
+        match world.chance.random_range(0..100) {
+            0..20 => {
+                let log = world.any_log();
+                log.grow(world.chance.random_range(1..8));
+            }
+            20..22 if cuts => {
+                let part = world.chance.random_range(0.0..1.0);
+                world.any_log().retain(part);
+            }
+            22..24 => {
+                let killed = sinks.swap_remove(world.chance.random_range(0..sinks.len()));
+                killed.task.abort();
+                let _ = killed.task.await;
+            }
+            24..26 => sinks[world.chance.random_range(0..sinks.len())].shutdown.cancel(),
+            _ => {}
+        }
+        tokio::task::yield_now().await;
+        world.stage.step(&mut world.chance).await;
+    }
+    world.finish(sinks).await?;
+    world.verify().await
+}
+
+impl World {
+    fn new(seed: u64, broken: Option<Rule>) -> World {
+        let mut chance = ChaCha8Rng::seed_from_u64(seed);
+        let logs = ["first", "second"];
+        let count = if chance.random_bool(0.2) { 2 } else { 1 };
+        let logs = logs[..count].iter().map(|id| Arc::new(Log::new(id, &offsets(&mut chance)))).collect();
+        World {
+            stage: Arc::default(),
+            inner: Arc::default(),
+            healed: Arc::default(),
+            logs,
+            broken,
+            faults: [0.0, 0.1, 0.4][chance.random_range(0..3)],
+            forgets: chance.random_bool(0.7),
+            chance,
+        }
+    }
+
+    fn any_log(&mut self) -> Arc<Log> {
+        self.logs[self.chance.random_range(0..self.logs.len())].clone()
+    }
+
+    /// Starts a sink as a new process would: it knows nothing.
+    fn start(&mut self, log: usize) -> Sink {
+        let store = FaultyStore::new(
+            self.inner.clone(),
+            self.stage.clone(),
+            self.healed.clone(),
+            self.faults,
+            self.broken,
+            self.chance.random(),
+        );
+        let table = Arc::new(Table::new(Arc::new(store), Path::default()));
+        let reader = Reader {
+            log: self.logs[log].clone(),
+            stage: self.stage.clone(),
+            batch: self.chance.random_range(1..8),
+            forgets: self.forgets,
+            assigned: false,
+            position: None,
+        };
+        let limits = Limits {
+            buffer_bytes_max: self.chance.random_range(100..2_000),
+            // Age is a matter of the clock, which stands still here.
+            buffer_age_max: Duration::from_secs(1_000_000),
+            buffers_bytes_max: usize::MAX,
+        };
+        let (progress, shutdown) = (Arc::<SinkProgress>::default(), CancellationToken::new());
+        let entered = Entered::new(self.stage.clone());
+        let life = life(reader, table, limits, progress.clone(), shutdown.clone());
+        let task = tokio::spawn(async move {
+            let _entered = entered;
+            life.await;
+        });
+        Sink { log, task, progress, shutdown }
+    }
+
+    /// Lets the log grow to its end without further faults, and one sink a log bring all of it into the table.
+    async fn finish(&mut self, mut sinks: Vec<Sink>) -> Result<(), String> {
+        self.healed.store(true, Ordering::SeqCst);
+        for log in &self.logs {
+            while log.grow(8) {}
+        }
+        for _ in 0..STEPS_MAX {
+            sinks.retain(|sink| !sink.task.is_finished());
+            for log in 0..self.logs.len() {
+                let end = self.logs[log].bounds().end;
+                match sinks.iter().find(|sink| sink.log == log) {
+                    Some(sink) => {
+                        let read = sink.progress.positions().get(&PARTITION).map(|position| position.read);
+                        if read == Some(end) {
+                            sink.shutdown.cancel();
+                        }
+                    }
+                    None if !self.is_whole(log).await => sinks.push(self.start(log)),
+                    None => {}
+                }
+            }
+            tokio::task::yield_now().await;
+            if sinks.is_empty() && !self.stage.step(&mut self.chance).await {
+                return Ok(());
+            }
+            if !sinks.is_empty() {
+                self.stage.step(&mut self.chance).await;
+            }
+        }
+        Err("the sinks do not come to an end".to_string())
+    }
+
+    async fn is_whole(&self, log: usize) -> bool {
+        let log = &self.logs[log];
+        let table = Table::new(self.inner.clone(), Path::default());
+        let chain = Chain { log: log.id.clone(), partition: PARTITION };
+        let next = table.next_offset(&chain, log.bounds()).await;
+        next.is_ok_and(|next| next == log.bounds().end)
+    }
+
+    async fn verify(&self) -> Result<(), String> {
+        for log in &self.logs {
+            verify::rows(&self.inner, log)?;
+        }
+        let check = Table::new(self.inner.clone(), Path::default()).check().await.map_err(|error| error.to_string())?;
+        for gap in &check.accepted_gaps {
+            let log = self.logs.iter().find(|log| log.id == gap.chain.log).expect("gaps are of our logs");
+            if gap.next > log.cut() {
+                return Err(format!("a gap was accepted up to {}, retention cut to {}", gap.next, log.cut()));
+            }
+        }
+        match check.findings.first() {
+            Some(finding) => Err(finding.to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A sink's process: it runs until it fails or is told to stop; where the log lost records somebody accepts that.
+async fn life(
+    reader: Reader,
+    table: Arc<Table>,
+    limits: Limits,
+    progress: Arc<SinkProgress>,
+    shutdown: CancellationToken,
+) {
+    let log = reader.log.clone();
+    let ended = sink::run(Box::new(reader), table.clone(), limits, progress, shutdown).await;
+    if let Err(SinkError::Table(TableError::Gap { chain, first, next })) = ended {
+        let _ = table.accept_gap(&chain, first, next, log.bounds()).await;
+    }
+}
+
+/// On stage from the start of a sink to its end, however it ends.
+struct Entered {
+    stage: Arc<Stage>,
+}
+
+impl Entered {
+    fn new(stage: Arc<Stage>) -> Entered {
+        stage.enter();
+        Entered { stage }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.stage.exit();
+    }
+}
+
+/// Offsets of records, some of them apart.
+fn offsets(chance: &mut ChaCha8Rng) -> Vec<u64> {
+    let mut next = if chance.random_bool(0.5) { 0 } else { chance.random_range(0..1_000) };
+    let holes = [0.0, 0.2][chance.random_range(0..2)];
+    let count = chance.random_range(10..80);
+    (0..count)
+        .map(|_| {
+            let offset = next;
+            next += if chance.random_bool(holes) { chance.random_range(2..6) } else { 1 };
+            offset
+        })
+        .collect()
+}

@@ -1,7 +1,8 @@
 //! One schedule from its seed to its end.
 
-use std::sync::Arc;
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fedilake_table::sink::{self, Limits, SinkError, SinkProgress};
@@ -26,6 +27,7 @@ struct World {
     stage: Arc<Stage>,
     inner: Arc<InMemory>,
     healed: Arc<AtomicBool>,
+    tally: Arc<Mutex<Tally>>,
     logs: Vec<Arc<Log>>,
     broken: Option<Rule>,
     faults: f64,
@@ -40,13 +42,33 @@ struct Sink {
     shutdown: CancellationToken,
 }
 
-/// Plays the schedule of `seed` and says what is wrong with the table in the end.
-pub(crate) async fn play(seed: u64, broken: Option<Rule>) -> Result<(), String> {
+/// What happened in schedules, so that the test can tell that it tested.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) files: u64,
+    pub(crate) superseded: u64,
+    pub(crate) gaps: u64,
+    pub(crate) killed: u64,
+    pub(crate) failed: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.files += other.files;
+        self.superseded += other.superseded;
+        self.gaps += other.gaps;
+        self.killed += other.killed;
+        self.failed += other.failed;
+    }
+}
+
+/// Plays the schedule of `seed` and says what happened, or what is wrong with the table in the end.
+pub(crate) async fn play(seed: u64, broken: Option<Rule>) -> Result<Tally, String> {
     let mut world = World::new(seed, broken);
     let mut sinks: Vec<Sink> = Vec::new();
     let wanted = world.chance.random_range(1..=3);
     let cuts = world.chance.random_bool(0.3);
-    let steps = world.chance.random_range(50..400);
+    let steps = world.chance.random_range(50..300);
     for _ in 0..steps {
         sinks.retain(|sink| !sink.task.is_finished());
         while sinks.len() < wanted * world.logs.len() {
@@ -66,6 +88,7 @@ pub(crate) async fn play(seed: u64, broken: Option<Rule>) -> Result<(), String> 
                 let killed = sinks.swap_remove(world.chance.random_range(0..sinks.len()));
                 killed.task.abort();
                 let _ = killed.task.await;
+                world.tally.lock().unwrap().killed += 1;
             }
             24..26 => sinks[world.chance.random_range(0..sinks.len())].shutdown.cancel(),
             _ => {}
@@ -87,6 +110,7 @@ impl World {
             stage: Arc::default(),
             inner: Arc::default(),
             healed: Arc::default(),
+            tally: Arc::default(),
             logs,
             broken,
             faults: [0.0, 0.1, 0.4][chance.random_range(0..3)],
@@ -126,7 +150,7 @@ impl World {
         };
         let (progress, shutdown) = (Arc::<SinkProgress>::default(), CancellationToken::new());
         let entered = Entered::new(self.stage.clone());
-        let life = life(reader, table, limits, progress.clone(), shutdown.clone());
+        let life = life(reader, table, limits, progress.clone(), shutdown.clone(), self.tally.clone());
         let task = tokio::spawn(async move {
             let _entered = entered;
             life.await;
@@ -174,7 +198,7 @@ impl World {
         next.is_ok_and(|next| next == log.bounds().end)
     }
 
-    async fn verify(&self) -> Result<(), String> {
+    async fn verify(&self) -> Result<Tally, String> {
         for log in &self.logs {
             verify::rows(&self.inner, log)?;
         }
@@ -187,7 +211,9 @@ impl World {
         }
         match check.findings.first() {
             Some(finding) => Err(finding.to_string()),
-            None => Ok(()),
+            None => {
+                Ok(Tally { files: check.files, gaps: check.accepted_gaps.len() as u64, ..*self.tally.lock().unwrap() })
+            }
         }
     }
 }
@@ -199,9 +225,15 @@ async fn life(
     limits: Limits,
     progress: Arc<SinkProgress>,
     shutdown: CancellationToken,
+    tally: Arc<Mutex<Tally>>,
 ) {
     let log = reader.log.clone();
-    let ended = sink::run(Box::new(reader), table.clone(), limits, progress, shutdown).await;
+    let ended = sink::run(Box::new(reader), table.clone(), limits, progress.clone(), shutdown).await;
+    {
+        let tally = &mut *tally.lock().unwrap();
+        tally.superseded += progress.summary().superseded;
+        tally.failed += u64::from(ended.is_err());
+    }
     if let Err(SinkError::Table(TableError::Gap { chain, first, next })) = ended {
         let _ = table.accept_gap(&chain, first, next, log.bounds()).await;
     }
@@ -229,7 +261,7 @@ impl Drop for Entered {
 fn offsets(chance: &mut ChaCha8Rng) -> Vec<u64> {
     let mut next = if chance.random_bool(0.5) { 0 } else { chance.random_range(0..1_000) };
     let holes = [0.0, 0.2][chance.random_range(0..2)];
-    let count = chance.random_range(10..80);
+    let count = chance.random_range(5..50);
     (0..count)
         .map(|_| {
             let offset = next;

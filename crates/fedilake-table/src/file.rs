@@ -143,3 +143,71 @@ fn holes(chain: &Chain, first: Offset, next: Offset, batches: &[RecordBatch]) ->
 fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a dyn Array {
     batch.column_by_name(name).expect("the table's schema was checked and has the column").as_ref()
 }
+
+#[cfg(test)]
+mod tests {
+    use fedilake_log::{LogId, Partition};
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::basic::Type;
+
+    use super::*;
+    use crate::conformance::rows;
+
+    fn chain() -> Chain {
+        Chain { log: LogId::new("l").unwrap(), partition: Partition(1) }
+    }
+
+    fn seal(first: u64, next: u64, batches: &[RecordBatch]) -> Result<DataFile, FileError> {
+        DataFile::seal(chain(), Offset(first), Offset(next), batches)
+    }
+
+    fn read(bytes: &Bytes) -> RecordBatch {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap().with_batch_size(1 << 20);
+        reader.build().unwrap().next().unwrap().unwrap()
+    }
+
+    #[test]
+    fn rows_read_back_as_they_were_written() {
+        let batches = [rows(Partition(1), 3..9), rows(Partition(1), [12, 14])];
+        let all = arrow::compute::concat_batches(&schema::TABLE, &batches).unwrap();
+        let file = seal(2, 15, &batches).unwrap();
+        assert_eq!(file.footer().holes.to_string(), "2..=2,9..=11,13..=13");
+        for bytes in [file.bytes(), &encode(&batches).unwrap()] {
+            assert_eq!(read(bytes).columns(), all.columns());
+        }
+        assert_eq!(file.bytes(), seal(2, 15, &[all]).unwrap().bytes(), "bytes follow from the rows alone");
+    }
+
+    #[test]
+    fn a_reader_without_arrow_sees_the_columns_as_they_are() {
+        let file = seal(0, 1, &[rows(Partition(1), 0..1)]).unwrap();
+        let metadata = ParquetRecordBatchReaderBuilder::try_new(file.bytes().clone()).unwrap();
+        assert_eq!(metadata.schema().fields(), schema::TABLE.fields());
+        let columns = metadata.parquet_schema().columns().iter();
+        let names: Vec<_> = columns.clone().map(|column| column.path().parts()[0].clone()).collect();
+        assert_eq!(names, schema::TABLE.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>());
+        let offset = columns.into_iter().find(|column| column.name() == "log_offset").unwrap();
+        assert_eq!(offset.physical_type(), Type::INT64);
+    }
+
+    #[test]
+    fn a_row_that_does_not_belong_into_the_file_is_refused() {
+        let ours = Partition(1);
+        let cases = [
+            (0, 0, vec![], "the range is empty"),
+            (5, 3, vec![], "the range is empty"),
+            (0, 9, vec![rows(Partition(2), 0..1)], "a row is of partition 2"),
+            (1, 9, vec![rows(ours, 0..3)], "a row has offset 0"),
+            (0, 3, vec![rows(ours, 0..4)], "a row has offset 3"),
+            (0, 9, vec![rows(ours, [0, 2, 2])], "offset 2 comes after one that is not below it"),
+            (0, 9, vec![rows(ours, 4..6), rows(ours, 2..4)], "offset 2 comes after one that is not below it"),
+        ];
+        for (first, next, batches, wanted) in cases {
+            let FileError::Offsets { why, .. } = seal(first, next, &batches).unwrap_err() else { panic!("{wanted}") };
+            assert_eq!(why, wanted);
+        }
+        let fewer = rows(ours, 0..1).project(&[0, 1]).unwrap();
+        assert!(matches!(seal(0, 1, std::slice::from_ref(&fewer)), Err(FileError::Columns)));
+        assert!(matches!(encode(&[fewer]), Err(FileError::Columns)));
+    }
+}

@@ -17,7 +17,7 @@ use object_store::{
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::stage::Stage;
+use super::stage::Stage;
 
 /// A rule of the protocol that a store can break for the sinks above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

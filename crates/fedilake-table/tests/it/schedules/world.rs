@@ -14,10 +14,10 @@ use rand_chacha::ChaCha8Rng;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::log::{Log, PARTITION, Reader};
-use crate::stage::Stage;
-use crate::store::{FaultyStore, Rule};
-use crate::verify;
+use super::log::{Log, PARTITION, Reader};
+use super::stage::Stage;
+use super::store::{FaultyStore, Rule};
+use super::verify;
 
 /// Steps after which a healed world must have come to rest.
 const STEPS_MAX: usize = 50_000;

@@ -6,8 +6,6 @@
 //!
 //! The test has teeth: stores that break one rule of the protocol each must make it fail.
 
-#![allow(clippy::unwrap_used)]
-
 mod log;
 mod stage;
 mod store;

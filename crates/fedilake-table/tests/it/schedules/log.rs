@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fedilake_log::{Bounds, Key, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
 
-use crate::stage::Stage;
+use super::stage::Stage;
 
 pub(crate) const PARTITION: Partition = Partition(0);
 

@@ -11,7 +11,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::log::Log;
+use super::log::Log;
 
 /// Every record of `log` is in exactly one file of `store` with its very content, and nothing else is; only what retention
 /// cut may be missing.

@@ -1,0 +1,103 @@
+//! What stops a sink, what it says then, and that nothing is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use fedilake_log::Offset;
+use fedilake_table::sink::{self, Limits, SinkError, SinkProgress, SinkSummary};
+use fedilake_table::{Table, TableError};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+
+use crate::scripted::{Disk, Scripted, assigned, records};
+
+async fn run(reader: Scripted, store: Arc<dyn ObjectStore>) -> Result<SinkSummary, SinkError> {
+    let end = reader.end.clone();
+    let table = Arc::new(Table::new(store, Path::default()));
+    sink::run(Box::new(reader), table, Limits::default(), Arc::<SinkProgress>::default(), end).await
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_sink_and_costs_no_record() {
+    let disk = Arc::new(Disk::default());
+    let events = || [assigned(0), records(0, 0..5, b"x")];
+    run(Scripted::new(0..5, [assigned(0)]), disk.clone()).await.unwrap();
+
+    disk.full.store(true, Ordering::SeqCst);
+    let reader = Scripted::new(0..5, events());
+    let released = reader.released.clone();
+    let error = run(reader, disk.clone()).await.unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("put posts/log=scripted/partition=0/00000000000000000000.parquet"), "{said}");
+    assert!(said.contains(&std::io::Error::from(std::io::ErrorKind::StorageFull).to_string()), "{said}");
+    assert!(released.lock().unwrap().iter().all(|(_, offset)| *offset == Offset(0)));
+
+    disk.full.store(false, Ordering::SeqCst);
+    let summary = run(Scripted::new(0..5, events()), disk.clone()).await.unwrap();
+    assert_eq!((summary.rows, summary.files), (5, 1));
+    let check = Table::new(disk, Path::default()).check().await.unwrap();
+    assert_eq!((check.rows, check.findings), (5, vec![]));
+}
+
+#[tokio::test]
+async fn records_that_the_log_lost_stop_the_sink_until_that_is_accepted() {
+    let store = Arc::new(InMemory::new());
+    run(Scripted::new(0..5, [assigned(0), records(0, 0..5, b"x")]), store.clone()).await.unwrap();
+
+    let reader = Scripted::new(8..9, [assigned(0)]);
+    let (chain, log) = (reader.chain(0), reader.bounds);
+    let error = run(reader, store.clone()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "table lacks offsets 5..8 of log=scripted/partition=0, and the log no longer has them"
+    );
+    assert!(error.hint().unwrap().contains("sink --accept-gap 0:5..8"));
+
+    let table = Table::new(store.clone(), Path::default());
+    let _ = table.accept_gap(&chain, Offset(5), Offset(8), log).await.unwrap();
+    run(Scripted::new(8..9, [assigned(0), records(0, 8..9, b"x")]), store).await.unwrap();
+    let check = table.check().await.unwrap();
+    assert_eq!((check.rows, check.accepted_gaps.len(), check.findings), (6, 1, vec![]));
+}
+
+#[tokio::test]
+async fn a_log_that_lost_its_end_stops_the_sink() {
+    let store = Arc::new(InMemory::new());
+    run(Scripted::new(0..5, [assigned(0), records(0, 0..5, b"x")]), store.clone()).await.unwrap();
+    let error = run(Scripted::new(0..3, [assigned(0)]), store).await.unwrap_err();
+    assert!(matches!(error, SinkError::Table(TableError::BeyondEnd { next: Offset(5), end: Offset(3), .. })));
+    assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_known_stops_the_sink_before_anything_is_committed() {
+    let store = Arc::new(InMemory::new());
+    let newer = [0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8, 0];
+    let events = [assigned(0), records(0, 0..3, b"x"), records(0, 3..4, &newer)];
+    let reader = Scripted::new(0..4, events);
+    let released = reader.released.clone();
+    let error = run(reader, store.clone()).await.unwrap_err();
+    assert!(matches!(error, SinkError::Schema(_)), "{error}");
+    assert_eq!(*released.lock().unwrap(), [(fedilake_log::Partition(0), Offset(0))]);
+    assert_eq!(Table::new(store, Path::default()).check().await.unwrap().files, 0);
+}
+
+#[tokio::test]
+async fn a_revocation_that_the_sink_hears_of_late_is_no_error() {
+    let store = Arc::new(InMemory::new());
+    let events = [assigned(0), assigned(1), records(0, 0..3, b"x"), records(1, 0..2, b"x")];
+    let reader = Scripted { gone: vec![fedilake_log::Partition(1)], ..Scripted::new(0..3, events) };
+    let summary = run(reader, store.clone()).await.unwrap();
+    assert_eq!((summary.rows, summary.files), (3, 1));
+}
+
+#[tokio::test]
+async fn what_a_revoked_partition_buffered_is_left_to_its_new_owner() {
+    let store = Arc::new(InMemory::new());
+    let revoked = fedilake_log::LogEvent::Revoked(fedilake_log::Partition(0));
+    let events = [assigned(0), records(0, 0..3, b"x"), revoked, records(0, 3..4, b"late")];
+    assert_eq!(run(Scripted::new(0..4, events), store.clone()).await.unwrap().files, 0);
+    let again = [assigned(0), records(0, 0..4, b"x")];
+    assert_eq!(run(Scripted::new(0..4, again), store).await.unwrap().rows, 4);
+}

@@ -1,0 +1,9 @@
+//! The table and the sink from outside.
+
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod limits;
+mod local_disk;
+mod schedules;
+mod scripted;

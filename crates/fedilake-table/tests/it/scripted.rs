@@ -1,0 +1,146 @@
+//! Logs and stores that do as a test says.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fedilake_log::{Bounds, Key, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
+use fedilake_table::Chain;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use tokio_util::sync::CancellationToken;
+
+/// A reader that gives events in order, then stops the sink, and writes down what it is told.
+pub(crate) struct Scripted {
+    pub(crate) id: LogId,
+    pub(crate) events: VecDeque<LogEvent>,
+    pub(crate) bounds: Bounds,
+    /// Partitions that were revoked without the reader's knowledge.
+    pub(crate) gone: Vec<Partition>,
+    pub(crate) released: Arc<Mutex<Vec<(Partition, Offset)>>>,
+    pub(crate) end: CancellationToken,
+}
+
+impl Scripted {
+    pub(crate) fn new(bounds: Range<u64>, events: impl IntoIterator<Item = LogEvent>) -> Scripted {
+        Scripted {
+            id: LogId::new("scripted").unwrap(),
+            events: events.into_iter().collect(),
+            bounds: Bounds { start: Offset(bounds.start), end: Offset(bounds.end) },
+            gone: Vec::new(),
+            released: Arc::default(),
+            end: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn chain(&self, partition: u32) -> Chain {
+        Chain { log: self.id.clone(), partition: Partition(partition) }
+    }
+
+    fn still_ours(&self, partition: Partition) -> std::result::Result<(), LogError> {
+        if self.gone.contains(&partition) { Err(LogError::NotAssigned { partition }) } else { Ok(()) }
+    }
+}
+
+pub(crate) fn assigned(partition: u32) -> LogEvent {
+    LogEvent::Assigned(Partition(partition))
+}
+
+pub(crate) fn records(partition: u32, offsets: Range<u64>, value: &[u8]) -> LogEvent {
+    let record = |offset| Record {
+        partition: Partition(partition),
+        offset: Offset(offset),
+        appended_at_ms: 0,
+        key: Key(Bytes::new()),
+        value: Bytes::copy_from_slice(value),
+    };
+    LogEvent::Records(offsets.map(record).collect())
+}
+
+#[async_trait]
+impl LogReader for Scripted {
+    fn id(&self) -> &LogId {
+        &self.id
+    }
+
+    async fn next(&mut self) -> std::result::Result<LogEvent, LogError> {
+        match self.events.pop_front() {
+            Some(event) => Ok(event),
+            None => {
+                self.end.cancel();
+                std::future::pending().await
+            }
+        }
+    }
+
+    async fn seek(&mut self, partition: Partition, _: Offset) -> std::result::Result<(), LogError> {
+        self.still_ours(partition)
+    }
+
+    async fn bounds(&mut self, _: Partition) -> std::result::Result<Bounds, LogError> {
+        Ok(self.bounds)
+    }
+
+    async fn release(&mut self, partition: Partition, offset: Offset) -> std::result::Result<(), LogError> {
+        self.still_ours(partition)?;
+        self.released.lock().unwrap().push((partition, offset));
+        Ok(())
+    }
+}
+
+/// A store in memory on a disk that is full while `full` is set.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) inner: InMemory,
+    pub(crate) full: AtomicBool,
+}
+
+impl fmt::Display for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disk")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Disk {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        if self.full.load(Ordering::SeqCst) {
+            let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(Error::Generic { store: "Disk", source: full.into() });
+        }
+        self.inner.put_opts(location, payload, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn put_multipart_opts(&self, at: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(at, options).await
+    }
+}

@@ -1,6 +1,6 @@
 -- Every day that has posts, and whether its figures stand in the tables below. A day that changes is open again: its
 -- rows there go, and reports read its posts. Exact: sums add up, and distinct authors and quantiles come from the
--- authors and the lengths themselves. `touched_at` is the newest observed_at in the lake when the day last changed.
+-- authors and the lengths themselves. `touched_at` is the newest observed_at that the lake had seen when the day last changed.
 create table day (day integer, sealed boolean, touched_at timestamptz);
 
 create table author_day (day integer, author integer, origin integer, bot boolean, posts integer);

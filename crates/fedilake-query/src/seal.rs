@@ -50,7 +50,7 @@ fn ripe(writer: &Connection, effort: Effort) -> Result<Vec<i32>, LakeError> {
         Effort::Large => "true order by day".to_owned(),
     };
     let sql = format!(
-        "select day from day, (select max(observed_at) as newest from post) \
+        "select day from day, (select max(touched_at) as newest from day) \
         where not sealed and day < floor(epoch_ms(newest) / 86400000) and {condition}"
     );
     let mut statement = writer.prepare(&sql)?;

@@ -114,7 +114,7 @@ fn take(
     if readings.is_empty() {
         return Ok(0);
     }
-    writer.execute_batch("create or replace temp table touched (day integer)")?;
+    writer.execute_batch(include_str!("merge/begin.sql"))?;
     let offsets = readings.iter().map(|reading| (reading.next - reading.from).unsigned_abs()).sum();
     let (send, batches) = sync_channel(BATCHES_AHEAD);
     let rows = std::thread::scope(|scope| {

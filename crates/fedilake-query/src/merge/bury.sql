@@ -3,7 +3,7 @@ insert into tombstone from gone;
 
 create or replace temp table dead as select post.id, post.day from post join gone using (uri_hash);
 
-insert into touched select distinct day from dead;
+insert into touched select distinct day, null::timestamptz from dead;
 delete from post using dead where post.id = dead.id;
 delete from sighting using dead where sighting.post = dead.id;
 delete from topic_hit using dead where topic_hit.post = dead.id;

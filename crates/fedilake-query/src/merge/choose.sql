@@ -25,7 +25,10 @@ from live
 semi join repeated using (uri_hash)
 group by uri_hash;
 
--- The lake's state of those posts that it has.
+-- The lake's state of those posts that it has. Found by two narrow columns first: the join reads every post.
+create or replace temp table matched as
+select post.id, post.uri_hash from post join winner using (uri_hash);
+
 create or replace temp table known as
 select
     post.id, post.uri_hash, post.day, app.name as app, post.content_hash, post.server, post.native, post.native_text,
@@ -33,7 +36,7 @@ select
     coalesce(post.edited_at, '-infinity'::timestamptz) as edited_at, coalesce(post.seen_at, post.observed_at) as seen_at,
     newest.rank, post.log_offset
 from post
-join winner using (uri_hash)
+join matched on matched.id = post.id
 join (select id, rank() over (order by log, partition) as rank from stream) newest on newest.id = post.stream
 join (select id, rank() over (order by log, partition) as rank from stream) earliest on earliest.id = post.first_stream
 left join app on app.id = post.app;
@@ -42,7 +45,7 @@ left join app on app.id = post.app;
 create or replace temp table change as
 select
     winner.r, winner.uri_hash, null::integer as old_day,
-    (select coalesce(max(id) + 1, 0) from post) + winner.r as id,
+    (select next from numbering) + winner.r as id,
     winner.app, 'insert' as what, true as earlier,
     first.server, first.native, first.native_text, first.observed_at, first.stream as first_stream, first.log_offset as first_offset
 from winner

@@ -14,7 +14,9 @@ left join language on language.name = stage.language
 left join app on app.name = change.app
 where change.what in ('insert', 'rewrite');
 
-insert into touched select distinct stage.day from change join stage on stage.rowid = change.r where change.what in ('insert', 'rewrite');
+update numbering set next = next + (select count(*) from stage);
+
+insert into touched select stage.day, max(stage.observed_at) from change join stage on stage.rowid = change.r where change.what in ('insert', 'rewrite') group by stage.day;
 
 insert into topic_hit
 select topic.id, change.id, stage.created_at, stage.day, author.origin, language.id, stage.bot

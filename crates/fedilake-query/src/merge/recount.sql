@@ -19,4 +19,4 @@ update post set
 from change
 where post.id = change.id and change.earlier and change.what in ('recount', 'name', 'see');
 
-insert into touched select old_day from change where what = 'name';
+insert into touched select distinct old_day, null::timestamptz from change where what = 'name';

@@ -1,4 +1,4 @@
--- Days that a take touched: they are open, and days that have no posts any more are forgotten.
+-- The figures of sealed days that a take touched go.
 create or replace temp table opened as select distinct day from touched;
 
 delete from author_day where day in (select day from opened semi join (from day where sealed) using (day));

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
-        Err(error) if reader_went_away(&error) => ExitCode::SUCCESS,
+        Err(error) if answers::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             telemetry::say_error(&error);
             ExitCode::from(2)
@@ -41,11 +41,4 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::init(&cli.common)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(command::run(cli))
-}
-
-/// `fedilake sql … | head` is a normal thing to do.
-fn reader_went_away(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
 }

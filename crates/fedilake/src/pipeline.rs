@@ -141,25 +141,28 @@ impl Pipeline {
         let mut reached = self.reached.clone();
         let caught_up = async {
             // The follower publishes a position as soon as it has a partition.
-            let partitions: Vec<Partition> = reached
-                .wait_for(|reached| !reached.is_empty())
-                .await
-                .context("follow the log")?
-                .keys()
-                .copied()
-                .collect();
+            let partitions: Vec<Partition> = match reached.wait_for(|reached| !reached.is_empty()).await {
+                Ok(reached) => reached.keys().copied().collect(),
+                Err(_) => return Ok(CaughtUp::FollowerGone),
+            };
             for partition in partitions {
                 let end = reader.bounds(partition).await.context("read the log's end")?.end;
-                reached
-                    .wait_for(|reached| reached.get(&partition).is_some_and(|position| *position >= end))
-                    .await
-                    .context("follow the log")?;
+                let is_there = |reached: &HashMap<Partition, Offset>| {
+                    reached.get(&partition).is_some_and(|position| *position >= end)
+                };
+                if reached.wait_for(is_there).await.is_err() {
+                    return Ok(CaughtUp::FollowerGone);
+                }
             }
-            anyhow::Ok(())
+            anyhow::Ok(CaughtUp::Yes)
         };
-        tokio::select! {
-            done = caught_up => done,
-            failure = self.failure() => Err(failure),
+        let caught_up = tokio::select! {
+            caught_up = caught_up => caught_up?,
+            failure = self.failure() => return Err(failure),
+        };
+        match caught_up {
+            CaughtUp::Yes => Ok(()),
+            CaughtUp::FollowerGone => Err(self.failure().await),
         }
     }
 
@@ -177,6 +180,12 @@ impl Pipeline {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the lake caught up, or its follower ended, which its own error explains.
+enum CaughtUp {
+    Yes,
+    FollowerGone,
 }
 
 async fn open_lake(stores: &Stores, settings: &Settings) -> anyhow::Result<Arc<Lake>> {

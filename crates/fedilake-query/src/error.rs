@@ -50,6 +50,9 @@ pub enum LakeError {
     /// The disk refused a write.
     #[error("write lake: {0}")]
     Write(String),
+    /// DuckDB gave the database up, as after a commit that could not be written: the lake has to be opened again.
+    #[error("lake has to be opened again: {0}")]
+    Fatal(String),
     /// Anything else that DuckDB says.
     #[error("lake: {0}")]
     Engine(String),
@@ -62,6 +65,7 @@ impl From<duckdb::Error> for LakeError {
             Some("INTERRUPT") => LakeError::Interrupted,
             Some("Out of Memory") => LakeError::OutOfMemory(text),
             Some("IO") => LakeError::Write(text),
+            Some("FATAL") => LakeError::Fatal(text),
             _ => LakeError::Engine(text),
         }
     }

@@ -123,7 +123,10 @@ impl Lake {
             None => self.another()?,
         };
         let answer = ask(&connection);
-        lock(&self.idle).push(connection);
+        // A connection that failed may be left in a transaction: it is not lent again.
+        if answer.is_ok() {
+            lock(&self.idle).push(connection);
+        }
         answer
     }
 
@@ -229,5 +232,9 @@ fn is_unreadable(reason: &str) -> bool {
 
 fn refused(path: &Path, error: &duckdb::Error) -> LakeError {
     let (path, reason) = (path.to_owned(), message(error));
-    if reason.contains("lock") { LakeError::Busy { path, reason } } else { LakeError::Open { path, reason } }
+    if reason.contains("Could not set lock") {
+        LakeError::Busy { path, reason }
+    } else {
+        LakeError::Open { path, reason }
+    }
 }

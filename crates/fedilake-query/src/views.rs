@@ -6,6 +6,8 @@
 //! - `posts`: one row a uri. The version with the greatest (edited_at with nulls first, observed_at, log position);
 //!   server, id and observed_at are those of the first sighting; app is the one that any sighting names, because only
 //!   the author's own server knows it. A post is absent once any server that showed it deleted it.
+//!   Its columns are the table's, in the table's order, but for those that are not the post's: kind, appended_at,
+//!   author_created_at, visibility (always public), rejected_reason and rejected_bytes.
 //! - `sightings`: one row for each (server, id, uri) of those posts: who showed it, and when first.
 //! - `mastodon_toot`: the talk's columns, on `posts`.
 //!

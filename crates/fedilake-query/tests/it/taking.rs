@@ -63,6 +63,22 @@ fn an_edit_changes_the_text_and_keeps_the_first_sighting() {
 }
 
 #[test]
+fn a_sighting_that_comes_late_does_not_make_the_version_older() {
+    let mut bench = Bench::new();
+    let seen = |server: &str, observed: i64| Event {
+        server: server.to_owned(),
+        observed,
+        favourites: observed as i32,
+        ..post(1)
+    };
+    bench.take(&[seen("alpha.test", 30)]);
+    bench.take(&[seen("beta.test", 10)]);
+    bench.take(&[seen("gamma.test", 20)]);
+    let row = bench.ask("select favourites, server, epoch(observed_at)::bigint - 1675382400 from posts");
+    assert_eq!(row, [["30", "beta.test", "10"]]);
+}
+
+#[test]
 fn rows_that_are_no_posts_are_counted() {
     let mut bench = Bench::new();
     let rejected = Event { kind: "rejected", ..post(1) };

@@ -6,7 +6,7 @@
 
 use crate::views::literal;
 
-/// The SQL condition that a row's `text` mentions the word.
+/// The SQL condition that a row's `text` mentions the word; null where there is no text.
 pub(crate) fn mentions(word: &str) -> String {
     mentions_any(&[word])
 }
@@ -14,7 +14,7 @@ pub(crate) fn mentions(word: &str) -> String {
 /// The SQL condition that a row's `text` mentions at least one of the words.
 pub(crate) fn mentions_any(words: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-    format!("coalesce(regexp_matches(text, {}), false)", literal(&format!("(?i){}", words.join("|"))))
+    format!("regexp_matches(text, {})", literal(&format!("(?i){}", words.join("|"))))
 }
 
 /// The regular expression that matches the word itself.

@@ -9,11 +9,11 @@
 //! nothing is read, which holds up the log's readers nowhere: the lake reads the log itself.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fedilake_log::{LogError, LogEvent, LogReader, Offset, Partition, Record};
-use fedilake_model::avro::{DecodeError, Decoder};
+use fedilake_model::avro::DecodeError;
 use tokio::select;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use crate::{Chain, Commit, DataFile, FileError, Table, TableError};
 mod buffer;
 mod progress;
 
-use buffer::Buffer;
+use buffer::{Buffer, SharedDecoder, shared_decoder};
 pub use progress::{SinkPosition, SinkProgress, SinkSummary};
 
 /// When a buffer is sealed.
@@ -102,7 +102,7 @@ pub async fn run(
     progress: Arc<SinkProgress>,
     shutdown: CancellationToken,
 ) -> Result<SinkSummary, SinkError> {
-    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder: Arc::default() };
+    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder: shared_decoder() };
     loop {
         let deadline = sink.deadline();
         let event = select! {
@@ -132,7 +132,7 @@ struct Sink {
     progress: Arc<SinkProgress>,
     /// The partitions that are ours and begun.
     buffers: BTreeMap<Partition, Buffer>,
-    decoder: Arc<Mutex<Decoder>>,
+    decoder: SharedDecoder,
 }
 
 impl Sink {

@@ -1,6 +1,6 @@
 //! A buffer: the records of one partition since its last commit, on their way to columns.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use fedilake_log::{Offset, Record};
@@ -17,6 +17,13 @@ const BYTES_A_BATCH: usize = 16 << 20;
 
 /// What a record costs beside its value.
 const RECORD_BYTES: usize = size_of::<Encoded>();
+
+/// One decoder for all buffers of a sink, made when the first record needs it: that takes as long as decoding 200 records.
+pub(super) type SharedDecoder = Arc<LazyLock<Mutex<Decoder>>>;
+
+pub(super) fn shared_decoder() -> SharedDecoder {
+    Arc::new(LazyLock::new(Mutex::default))
+}
 
 #[derive(Debug)]
 pub(super) struct Buffer {
@@ -82,7 +89,7 @@ impl Buffer {
     }
 
     /// Turns all records into columns.
-    pub(super) async fn decode(&mut self, decoder: &Arc<Mutex<Decoder>>) -> Result<(), DecodeError> {
+    pub(super) async fn decode(&mut self, decoder: &SharedDecoder) -> Result<(), DecodeError> {
         if self.records.is_empty() {
             return Ok(());
         }

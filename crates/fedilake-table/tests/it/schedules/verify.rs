@@ -9,6 +9,7 @@ use futures::{FutureExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::log::Log;
@@ -22,7 +23,9 @@ pub(crate) fn rows(store: &InMemory, log: &Log) -> Result<(), String> {
     for object in objects.into_iter().filter(|object| object.location.as_ref().ends_with(".parquet")) {
         let bytes = async { store.get(&object.location).await.unwrap().bytes().await.unwrap() };
         let bytes = bytes.now_or_never().unwrap();
-        for batch in ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap() {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+        let columns = ProjectionMask::columns(reader.parquet_schema(), ["log_offset", "rejected_bytes"]);
+        for batch in reader.with_projection(columns).build().unwrap() {
             let batch = batch.unwrap();
             let offsets = batch.column_by_name("log_offset").unwrap().as_primitive::<Int64Type>();
             let contents = batch.column_by_name("rejected_bytes").unwrap().as_binary::<i32>();

@@ -41,6 +41,24 @@ async fn a_full_disk_stops_the_sink_and_costs_no_record() {
 }
 
 #[tokio::test]
+async fn a_conflict_without_another_file_is_tried_again_once() {
+    let events = || [assigned(0), records(0, 0..5, b"x")];
+    for (conflicts, commits) in [(1, true), (2, false)] {
+        let disk = Arc::new(Disk::default());
+        run(Scripted::new(0..5, [assigned(0)]), disk.clone()).await.unwrap();
+        disk.conflicts.store(conflicts, Ordering::SeqCst);
+        match run(Scripted::new(0..5, events()), disk.clone()).await {
+            Ok(summary) => assert!(commits && summary.rows == 5 && summary.superseded == 1),
+            Err(SinkError::Stuck { first, .. }) => {
+                assert!(!commits && first == Offset(0));
+                assert_eq!(run(Scripted::new(0..5, events()), disk).await.unwrap().rows, 5);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn records_that_the_log_lost_stop_the_sink_until_that_is_accepted() {
     let store = Arc::new(InMemory::new());
     run(Scripted::new(0..5, [assigned(0), records(0, 0..5, b"x")]), store.clone()).await.unwrap();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -97,11 +97,14 @@ impl LogReader for Scripted {
     }
 }
 
-/// A store in memory on a disk that is full while `full` is set.
+/// A store in memory that refuses puts.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) inner: InMemory,
+    /// True while the disk is full.
     pub(crate) full: AtomicBool,
+    /// How many of the next puts are refused as if something were there.
+    pub(crate) conflicts: AtomicUsize,
 }
 
 impl fmt::Display for Disk {
@@ -116,6 +119,11 @@ impl ObjectStore for Disk {
         if self.full.load(Ordering::SeqCst) {
             let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
             return Err(Error::Generic { store: "Disk", source: full.into() });
+        }
+        let left = self.conflicts.load(Ordering::SeqCst);
+        if left > 0 {
+            self.conflicts.store(left - 1, Ordering::SeqCst);
+            return Err(Error::AlreadyExists { path: location.to_string(), source: "conflict".into() });
         }
         self.inner.put_opts(location, payload, options).await
     }

@@ -4,7 +4,7 @@ select
     log_offset,
     case
         when kind in ('created', 'edited')
-            and uri is not null and server is not null and id is not null and created_at is not null
+            and uri is not null and server is not null and id is not null
             and observed_at is not null and author is not null and author_domain is not null then 0
         when kind = 'deleted' and server is not null and id is not null then 1
         else 2
@@ -57,7 +57,7 @@ select
     author_indexable
 from (
     select
-        *,
+        * replace (coalesce(created_at, observed_at) as created_at),
         try_cast(id as bigint) as id_number,
         'https://' || author_domain || '/users/' || split_part(author, '@', 1) || '/statuses/' as uri_stem,
         case when starts_with(uri, uri_stem) then try_cast(substr(uri, length(uri_stem) + 1) as bigint) end as uri_number

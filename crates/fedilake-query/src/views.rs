@@ -11,7 +11,9 @@
 //! - `sightings`: one row for each (server, id, uri) of those posts: who showed it, and when first.
 //! - `mastodon_toot`: the talk's columns, on `posts`.
 //!
-//! A created or edited row without uri, server, id, created_at, observed_at, author or author_domain is no post.
+//! A created or edited row without uri, server, id, observed_at, author or author_domain is no post. One whose
+//! created_at is null is: a server that leaves it out, or writes it so that nobody can read it, costs the post its own
+//! time and no more. The row counts as created when it was observed, so each version of such a post has its own.
 
 /// A query with every column of the table and no row: `union all by name` with it gives old files the new columns.
 pub(crate) const COLUMNS: &str = include_str!("views/columns.sql");

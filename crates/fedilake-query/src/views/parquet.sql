@@ -7,13 +7,14 @@ from (
     select * from read_parquet({files}, union_by_name = true, hive_partitioning = false, filename = true)
 );
 
--- A row for each time that a server showed a post which no server has deleted.
+-- A row for each time that a server showed a post which no server has deleted. A row that does not say when its post was
+-- made counts as made when it was seen.
 create or replace view visible_rows as
 with shown as (
-    select *
+    select * replace (coalesce(created_at, observed_at) as created_at)
     from table_rows
     where kind in ('created', 'edited')
-        and uri is not null and server is not null and id is not null and created_at is not null
+        and uri is not null and server is not null and id is not null
         and observed_at is not null and author is not null and author_domain is not null
 )
 select *

@@ -11,7 +11,7 @@ const SERVERS: [&str; 3] = ["alpha.test", "beta.test", "gamma.test"];
 fn event() -> impl Strategy<Value = Event> {
     let kind = prop_oneof![6 => Just("created"), 3 => Just("edited"), 2 => Just("deleted"), 1 => Just("rejected")];
     let who = (0..3usize, 0..6i64, 0..4i64, any::<bool>());
-    let when = (0..3i64, proptest::option::of(0..3i64), 0..5i64);
+    let when = (proptest::option::weighted(0.8, 0..3i64), proptest::option::of(0..3i64), 0..5i64);
     let what = (0..4u8, 0..3u8, 0..3u8, 0..2i32, any::<bool>(), 0..3u8);
     (kind, who, when, what).prop_map(
         |(
@@ -20,7 +20,8 @@ fn event() -> impl Strategy<Value = Event> {
             (created, edited, observed),
             (text, language, app, favourites, bot, url),
         )| {
-            let mut event = Event::created(SERVERS[server], n, "x@y", created * 40_000);
+            let mut event = Event::created(SERVERS[server], n, "x@y", 0);
+            event.created = created.map(|created| created * 40_000);
             event.kind = kind;
             // Every server has its own id of a post, and sometimes the same one as another post.
             event.id = if odd_id { format!("0{}", n % 4) } else { (n + 10 * server as i64).to_string() };

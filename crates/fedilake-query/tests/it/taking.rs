@@ -79,6 +79,20 @@ fn a_sighting_that_comes_late_does_not_make_the_version_older() {
 }
 
 #[test]
+fn a_post_that_does_not_say_when_it_was_made_counts_as_made_when_it_was_seen() {
+    let mut bench = Bench::new();
+    let timeless = Event { created: None, observed: 86_400, ..post(1) };
+    let edit = Event { kind: "edited", created: None, edited: Some(60), observed: 90_000, ..post(1) };
+    let row = "select epoch(created_at)::bigint - 1675382400, epoch(observed_at)::bigint - 1675382400 from posts";
+    bench.take(&[timeless]);
+    assert_eq!(bench.ask(row), [["86400", "86400"]]);
+    bench.take(&[edit]);
+    assert_eq!(bench.ask(row), [["90000", "86400"]]);
+    assert_eq!(bench.plain(row), bench.ask(row));
+    assert_eq!(bench.lake.rejected().unwrap(), []);
+}
+
+#[test]
 fn rows_that_are_no_posts_are_counted() {
     let mut bench = Bench::new();
     let rejected = Event { kind: "rejected", ..post(1) };

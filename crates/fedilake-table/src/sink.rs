@@ -29,7 +29,7 @@ pub use progress::{SinkPosition, SinkProgress, SinkSummary};
 /// When a buffer is sealed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// A buffer of this size is sealed. Bytes in memory: the file is about a fifth of it.
+    /// A buffer of this size is sealed. Bytes in memory: the file is about a sixth of it.
     pub buffer_bytes_max: usize,
     /// A buffer whose first record came this long ago is sealed.
     pub buffer_age_max: Duration,

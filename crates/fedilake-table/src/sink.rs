@@ -57,9 +57,9 @@ pub enum SinkError {
     /// The table failed, or its end and the log's do not meet.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A record's schema is not known to this program. To go on would drop its columns.
+    /// A record cannot become a row: mostly its schema is not known to this program, and to go on would drop its columns.
     #[error(transparent)]
-    Schema(#[from] DecodeError),
+    Decode(#[from] DecodeError),
     /// Rows could not become a file.
     #[error(transparent)]
     File(#[from] FileError),

@@ -85,7 +85,7 @@ impl SinkError {
                 "the log lost its end: restore it, or begin a new log, whose records go beside the old ones"
                     .to_string(),
             ),
-            SinkError::Schema(_) => {
+            SinkError::Decode(DecodeError::UnknownSchema { .. }) => {
                 Some("a newer fedilake wrote these records: sink them with that version".to_string())
             }
             _ => None,

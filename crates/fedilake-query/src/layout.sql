@@ -68,6 +68,9 @@ create table sighting (server integer, native bigint, native_text varchar, post 
 create table deleted (server integer, native bigint);
 create table tombstone (uri_hash ubigint);
 
+-- The next post's number. (A max() over a table with deleted rows reads all of it.)
+create table numbering (next bigint);
+
 -- Rows that are no posts.
 create table rejected (reason varchar primary key, rows bigint);
 

@@ -211,24 +211,41 @@ fn stage(writer: &Connection, batches: &mut impl Iterator<Item = RecordBatch>) -
 }
 
 fn merge(writer: &Connection) -> Result<(), LakeError> {
-    let any = |sql: &str| writer.query_row(&format!("select exists ({sql})"), [], |row| row.get::<_, bool>(0));
+    let run = |wanted: bool, sql: &str| if wanted { writer.execute_batch(sql) } else { Ok(()) };
+    // Most small batches lack most of what can happen, and even a statement that finds nothing takes milliseconds.
+    let any = |conditions: [&str; 4], table: &str| {
+        let columns = conditions.map(|condition| format!("coalesce(bool_or({condition}), false)")).join(", ");
+        writer.query_row(&format!("select {columns} from {table}"), [], |row| {
+            Ok::<[bool; 4], _>([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+        })
+    };
+    let [deletes, rejects, topics, _] = any(["kind = 1", "kind = 2", "topics <> 0", "true"], "stage")?;
     writer.execute_batch(include_str!("merge/names.sql"))?;
-    if any("from stage where kind = 1")? || any("from deleted")? {
-        writer.execute_batch(include_str!("merge/hide.sql"))?;
-        if any("from gone")? {
-            writer.execute_batch(include_str!("merge/bury.sql"))?;
-        }
-    }
+    run(rejects, include_str!("merge/reject.sql"))?;
+    writer.execute_batch(include_str!("merge/authors.sql"))?;
+    run(exists(writer, "met")?, include_str!("merge/enrol.sql"))?;
+    run(deletes, include_str!("merge/hide.sql"))?;
+    run(exists(writer, "deleted")?, include_str!("merge/awaited.sql"))?;
+    run(exists(writer, "gone")?, include_str!("merge/bury.sql"))?;
     writer.execute_batch(include_str!("merge/choose.sql"))?;
-    if any("from change where what in ('recount', 'name', 'see')")? {
-        writer.execute_batch(include_str!("merge/recount.sql"))?;
-    }
-    if any("from change where what = 'rewrite'")? {
-        writer.execute_batch(include_str!("merge/rewrite.sql"))?;
+    let known = exists(writer, "known")?;
+    if known {
+        let [recounts, names, forerunners, rewrites] = any(
+            ["what = 'recount'", "what = 'name'", "earlier and what in ('recount', 'name', 'see')", "what = 'rewrite'"],
+            "change",
+        )?;
+        run(recounts, include_str!("merge/recount.sql"))?;
+        run(names, include_str!("merge/name.sql"))?;
+        run(forerunners, include_str!("merge/forerun.sql"))?;
+        run(rewrites, include_str!("merge/rewrite.sql"))?;
     }
     writer.execute_batch(include_str!("merge/insert.sql"))?;
-    if any("from repeated")? || any("from known")? {
-        writer.execute_batch(include_str!("merge/sight.sql"))?;
-    }
+    run(topics, include_str!("merge/topics.sql"))?;
+    run(known || exists(writer, "repeated")?, include_str!("merge/sight.sql"))?;
     Ok(())
+}
+
+/// Whether a table has any row.
+fn exists(writer: &Connection, table: &str) -> duckdb::Result<bool> {
+    writer.query_row(&format!("select exists (from {table})"), [], |row| row.get(0))
 }

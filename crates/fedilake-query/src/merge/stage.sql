@@ -1,3 +1,5 @@
+create or replace temp table gone (uri_hash ubigint);
+
 create or replace temp table stage (
     stream integer, log_offset bigint, kind utinyint, reason varchar,
     server varchar, native bigint, native_text varchar,

@@ -77,22 +77,16 @@ impl Lake {
 }
 
 fn answer(connection: &duckdb::Connection, report: &Report, scope: &Scope) -> Result<Rows, LakeError> {
-    let over = |sql: &str| {
-        sql.replace("{authors}", &scope.authors())
-            .replace("{distinct_authors}", &scope.distinct_authors())
-            .replace("{origins}", &scope.origins())
-            .replace("{hours}", &scope.hours())
-            .replace("{lengths}", &scope.lengths())
-            .replace("{posts}", &scope.posts())
-    };
-    let query = |sql: &str| rows::query(connection, &over(sql));
+    let query = |sql: &str| rows::query(connection, &over(scope, sql));
     match report {
         Report::Statistics => query(include_str!("reports/statistics.sql")),
-        Report::Daily => query(include_str!("reports/daily.sql")),
+        Report::Daily => {
+            rows::query(connection, &include_str!("reports/daily.sql").replace("{figures}", &figures(scope)))
+        }
         Report::Apps => {
             let answer = query(include_str!("reports/apps.sql"))?;
             let (named, posts): (i64, i64) =
-                connection.query_row(&over(include_str!("reports/apps_note.sql")), [], |row| {
+                connection.query_row(&over(scope, include_str!("reports/apps_note.sql")), [], |row| {
                     Ok((row.get(0)?, row.get(1)?))
                 })?;
             let note = format!("the app is known for {named} of {posts} posts by people: apps do not federate");
@@ -102,6 +96,27 @@ fn answer(connection: &duckdb::Connection, report: &Report, scope: &Scope) -> Re
         Report::Languages => query(include_str!("reports/languages.sql")),
         Report::Lengths => query(include_str!("reports/lengths.sql")),
         Report::Topics { words } => rows::query(connection, &topics(words, scope)),
+    }
+}
+
+/// A statement over the posts of `scope`.
+fn over(scope: &Scope, sql: &str) -> String {
+    sql.replace("{authors}", &scope.authors())
+        .replace("{distinct_authors}", &scope.distinct_authors())
+        .replace("{origins}", &scope.origins())
+        .replace("{hours}", &scope.hours())
+        .replace("{lengths}", &scope.lengths())
+        .replace("{posts}", &scope.posts())
+}
+
+/// The figures of each day: those that were kept when it was sealed, where all of its posts are asked for.
+fn figures(scope: &Scope) -> String {
+    let counted = |scope: &Scope| over(scope, include_str!("reports/day_figures.sql"));
+    let Some((first, last)) = scope.kept_days() else { return counted(scope) };
+    let kept = format!("from day_figures where day between {first} and {last}");
+    match scope.other_days() {
+        Some(others) => format!("{kept} union all ({})", counted(&others)),
+        None => kept,
     }
 }
 

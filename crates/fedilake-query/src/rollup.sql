@@ -3,6 +3,10 @@
 -- authors and the lengths themselves. `touched_at` is the newest observed_at that the lake had seen when the day last changed.
 create table day (day integer, sealed boolean, touched_at timestamptz);
 
+create table day_figures (
+    day integer, posts bigint, users bigint, origins bigint,
+    most_frequent_nonbot varchar, most_frequent_bot varchar, most_frequent_host varchar
+);
 create table author_day (day integer, author integer, origin integer, bot boolean, posts integer);
 create table author_language_day (day integer, author integer, origin integer, bot boolean, language integer, posts integer);
 create table origin_day (day integer, origin integer, bot boolean, posts integer);

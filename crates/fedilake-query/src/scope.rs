@@ -12,6 +12,7 @@ use crate::{Filter, LakeError};
 const DAY_MS: i64 = 86_400_000;
 
 /// A filter with its names looked up, and the days that it meets.
+#[derive(Clone)]
 pub(crate) struct Scope {
     /// On created_at, of `post` only.
     times: Vec<String>,
@@ -72,6 +73,17 @@ impl Scope {
         }
         scope.divide(connection, filter)?;
         Ok(scope)
+    }
+
+    /// The first and last of the sealed days of which the filter takes all posts: their figures in `day_figures` hold.
+    pub(crate) fn kept_days(&self) -> Option<(i32, i32)> {
+        let every_post = [&self.bot, &self.origin, &self.language, &self.server].iter().all(|names| names.is_none());
+        self.whole.filter(|_| every_post)
+    }
+
+    /// The same filter without its whole sealed days; None when nothing is left.
+    pub(crate) fn other_days(&self) -> Option<Scope> {
+        (!self.parts.is_empty()).then(|| Scope { whole: None, ..self.clone() })
     }
 
     /// The posts themselves, with the columns of `post`.

@@ -34,7 +34,12 @@ pub(crate) fn reopen(writer: &Connection) -> Result<(), LakeError> {
 /// Seals open days that are over, the oldest first.
 pub(crate) fn seal(writer: &Connection, effort: Effort) -> Result<(), LakeError> {
     for day in ripe(writer, effort)? {
-        let sql = include_str!("seal/seal.sql").replace("{day}", &day.to_string());
+        let of_day = |table: &str| format!("(select * from {table} where day = {day})");
+        let figures = include_str!("reports/day_figures.sql")
+            .replace("{distinct_authors}", &of_day("author_day"))
+            .replace("{origins}", &of_day("origin_day"));
+        let sql =
+            include_str!("seal/seal.sql").replace("{day}", &day.to_string()).replace("{figures}", figures.trim_end());
         if let Err(error) = writer.execute_batch(&format!("begin;\n{sql}\ncommit")) {
             // The first error says more than a failing rollback would.
             let _ = writer.execute_batch("rollback");

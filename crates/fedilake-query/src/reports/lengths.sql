@@ -1,32 +1,40 @@
 -- Characters a post: the five figures of a box plot over the whole range, for the 20 most frequent known languages.
 with
-    named as (
+    cell as materialized (
+        select language, characters, sum(posts)::bigint as posts from {lengths} where language is not null group by all
+    ),
+    named as materialized (
         select language.id, coalesce(language_name.name, language.name) as name
         from language
         left join language_name on language_name.code = lower(split_part(language.name, '-', 1))
     ),
-    histogram as (
-        select named.name, cell.characters, sum(cell.posts) as posts
-        from (select language, characters, sum(posts) as posts from {lengths} group by all) cell
+    -- Chosen before anything is ordered: all the others need no quantiles.
+    most as materialized (
+        select named.name, sum(cell.posts)::bigint as posts
+        from (select language, sum(posts) as posts from cell group by language) cell
         join named on named.id = cell.language
+        group by named.name
+        order by posts desc, named.name
+        limit 20
+    ),
+    histogram as (
+        select most.name, most.posts as total, cell.characters, sum(cell.posts) as posts
+        from cell
+        join named on named.id = cell.language
+        join most on most.name = named.name
         group by all
     ),
     counted as (
-        select
-            name, characters,
-            sum(posts) over (partition by name order by characters) as upto,
-            sum(posts) over (partition by name) as posts
-        from histogram
+        select name, total, characters, sum(posts) over (partition by name order by characters) as upto from histogram
     )
 select
     name as language,
-    any_value(posts)::bigint as posts,
+    total as posts,
     min(characters) as characters_min,
-    min(characters) filter (where upto >= posts * 0.25) as characters_p25,
-    min(characters) filter (where upto >= posts * 0.5) as characters_median,
-    min(characters) filter (where upto >= posts * 0.75) as characters_p75,
+    min(characters) filter (where upto >= total * 0.25) as characters_p25,
+    min(characters) filter (where upto >= total * 0.5) as characters_median,
+    min(characters) filter (where upto >= total * 0.75) as characters_p75,
     max(characters) as characters_max
 from counted
-group by name
-order by posts desc, name
-limit 20
+group by name, total
+order by posts desc, language

@@ -1,6 +1,7 @@
 -- The figures of sealed days that a take touched go.
 create or replace temp table opened as select distinct day from touched;
 
+delete from day_figures where day in (select day from opened semi join (from day where sealed) using (day));
 delete from author_day where day in (select day from opened semi join (from day where sealed) using (day));
 delete from author_language_day where day in (select day from opened semi join (from day where sealed) using (day));
 delete from origin_day where day in (select day from opened semi join (from day where sealed) using (day));

@@ -19,4 +19,7 @@ insert into length_cell
 select day, language, bot, characters, count(*)
 from post where day = {day} group by day, language, bot, characters order by language, characters;
 
+insert into day_figures
+{figures};
+
 update day set sealed = true where day = {day};

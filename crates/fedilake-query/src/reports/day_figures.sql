@@ -1,0 +1,55 @@
+-- The figures of each day that has posts. Among equally frequent ones the first by name is named.
+with
+    cell as (from {distinct_authors}),
+    total as (
+        select day, sum(posts)::bigint as posts, count(*) as cells,
+            max(posts) filter (where not bot) as nonbot_most, max(posts) filter (where bot) as bot_most
+        from cell
+        group by day
+    ),
+    -- An author has two cells a day only where a bot's account says that it is none, or the other way round.
+    twice as (
+        select day, count(*) as cells
+        from (select day, author from cell join author on author.id = cell.author where author.two_faced group by day, author having count(*) > 1)
+        group by day
+    ),
+    nonbot as (
+        select total.day, min(author.name) as name
+        from total
+        join cell on cell.day = total.day and cell.posts = total.nonbot_most and not cell.bot
+        join author on author.id = cell.author
+        group by total.day
+    ),
+    bot as (
+        select total.day, min(author.name) as name
+        from total
+        join cell on cell.day = total.day and cell.posts = total.bot_most and cell.bot
+        join author on author.id = cell.author
+        group by total.day
+    ),
+    by_origin as (
+        select day, origin, sum(posts) as posts from {origins} group by day, origin
+    ),
+    origins as (
+        select day, count(*) as origins, max(posts) as most from by_origin group by day
+    ),
+    host as (
+        select origins.day, any_value(origins.origins) as origins, min(origin.name) as name
+        from origins
+        join by_origin on by_origin.day = origins.day and by_origin.posts = origins.most
+        join origin on origin.id = by_origin.origin
+        group by origins.day
+    )
+select
+    total.day,
+    total.posts,
+    total.cells - coalesce(twice.cells, 0) as users,
+    host.origins,
+    nonbot.name as most_frequent_nonbot,
+    bot.name as most_frequent_bot,
+    'https://' || host.name as most_frequent_host
+from total
+join host on host.day = total.day
+left join twice on twice.day = total.day
+left join nonbot on nonbot.day = total.day
+left join bot on bot.day = total.day

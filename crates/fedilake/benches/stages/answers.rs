@@ -1,0 +1,99 @@
+//! The reports from the lake, warm, beside the talk's way; and how soon a lake that was closed answers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fedilake_query::{Filter, Lake, LakeOptions, Report};
+
+use crate::cost::Times;
+use crate::sheet::{Sheet, met, ms, ratio};
+use crate::talk::Measured;
+
+const ROUNDS: usize = 20;
+const OPENINGS: usize = 5;
+
+/// Every report over all posts.
+pub fn measure(lake: &Path, talk: &Measured) -> anyhow::Result<Sheet> {
+    let mut sheet = Sheet::new(&[
+        "report",
+        "median",
+        "p95",
+        "CPU",
+        "floor: one column scanned",
+        "talk's way",
+        "times faster",
+        "budget",
+        "met",
+    ]);
+    let lake_path = lake;
+    let lake = Lake::open(lake_path, LakeOptions::default())?;
+    let new_word = Report::Topics { words: vec!["zeppelin".to_owned()] };
+    let questions =
+        Report::all().into_iter().map(|report| (report.name(), report)).chain([("topics, a new word", new_word)]);
+    for (name, report) in questions {
+        let times = Times::of(ROUNDS, || Ok(lake.report(&report, &Filter::default())?))?;
+        row(&mut sheet, name, &times, &talk.scan, talk.answer(name)?.median(), budget(name));
+    }
+    drop(lake);
+    let opened = Times::of(OPENINGS, || {
+        let lake = Lake::open(lake_path, LakeOptions::default())?;
+        Ok(lake.report(&Report::Statistics, &Filter::default())?)
+    })?;
+    let talks = talk.load.wall + talk.answer("statistics")?.median();
+    row(&mut sheet, "opened, and the first answer", &opened, &talk.scan, talks, Duration::from_millis(300));
+    Ok(sheet)
+}
+
+fn budget(name: &str) -> Duration {
+    Duration::from_millis(match name {
+        "statistics" => 10,
+        "topics" => 20,
+        "topics, a new word" => 250,
+        _ => 30,
+    })
+}
+
+fn row(sheet: &mut Sheet, name: &str, times: &Times, floor: &Times, talks: Duration, budget: Duration) {
+    sheet.row([
+        name.to_owned(),
+        ms(times.median()),
+        ms(times.quantile(0.95)),
+        ms(times.cpu()),
+        ms(floor.median()),
+        ms(talks),
+        ratio(talks.as_secs_f64(), times.median().as_secs_f64()),
+        format!("{}", budget.as_millis()),
+        met(times.median() <= budget),
+    ]);
+}
+
+/// The seven reports under a few filters.
+pub fn filtered(lake: &Path) -> anyhow::Result<Sheet> {
+    let mut sheet = Sheet::new(&["filter", "median", "p95", "CPU"]);
+    let lake = Lake::open(lake, LakeOptions::default())?;
+    let of = |name: &str| vec![name.to_owned()];
+    let (third, hour) = (1_675_382_400_000, 3_600_000);
+    let filters = [
+        ("none", Filter::default()),
+        (
+            "three whole days",
+            Filter { from: Some(third + 24 * hour), to: Some(third + 96 * hour), ..Filter::default() },
+        ),
+        (
+            "37 hours from 9:00",
+            Filter { from: Some(third + 33 * hour), to: Some(third + 70 * hour), ..Filter::default() },
+        ),
+        ("one language", Filter { languages: of("de"), ..Filter::default() }),
+        ("one origin", Filter { origins: of("mastodon.social"), ..Filter::default() }),
+        ("one server", Filter { servers: of("mastodon.social"), ..Filter::default() }),
+        ("people only", Filter { bot: Some(false), ..Filter::default() }),
+    ];
+    for (name, filter) in filters {
+        let times = Times::of(ROUNDS, || {
+            Report::all().iter().try_for_each(|report| lake.report(report, &filter).map(drop))?;
+            Ok(())
+        })?;
+        sheet.row([name.to_owned(), ms(times.median()), ms(times.quantile(0.95)), ms(times.cpu())]);
+    }
+    Ok(sheet)
+}

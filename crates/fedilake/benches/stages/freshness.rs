@@ -1,0 +1,169 @@
+//! How soon an answer shows what was appended: the program itself on the filled data folder, beside simulated servers.
+//!
+//! The owner is asked over HTTP, as any guest asks it, for the newest log offset that a post shows, again and again. Each
+//! record counts with the time from its append to the end of the first answer that came from it or a later one, so the
+//! pause between two questions and the answer's own time are part of it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use arrow::ipc::reader::StreamReader;
+use duckdb::Connection;
+use fedilake_sim::{Config, serve};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::cost::Times;
+use crate::sheet::{Sheet, count, met, ms};
+
+const POSTS_A_SECOND: f64 = 2_000.0;
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(20);
+/// What comes in before the first question: streams open, caches fill.
+const WARM_UP: Duration = Duration::from_secs(5);
+
+/// When an answer was there, and the newest offset in it.
+struct Seen {
+    at_ms: i64,
+    offset: i64,
+}
+
+/// Runs the program on `data` for `live`.
+pub fn measure(runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result<Sheet> {
+    let stop = CancellationToken::new();
+    let config = Config { rate: POSTS_A_SECOND, ..Config::default() };
+    let simulation = runtime.block_on(serve(config, stop.clone())).context("serve simulated servers")?;
+    let servers: Vec<String> = simulation.addresses().iter().map(|address| format!("http://{address}")).collect();
+    let mut program = Program::start(data, &servers)?;
+    let seen = runtime.block_on(watch(data, live));
+    program.stop()?;
+    runtime.block_on(simulation.stop());
+    report(data, &seen?)
+}
+
+fn report(data: &Path, seen: &[Seen]) -> anyhow::Result<Sheet> {
+    let (Some(first), Some(last)) = (seen.first(), seen.last()) else { bail!("nothing was seen") };
+    let appended = appended(data, first.offset, last.offset)?;
+    let mut latencies = Vec::with_capacity(appended.len());
+    for (offset, appended_at_ms) in &appended {
+        let at = seen.partition_point(|seen| seen.offset < *offset);
+        latencies.push(Duration::from_millis(u64::try_from(seen[at].at_ms - appended_at_ms).unwrap_or(0)));
+    }
+    let rate = appended.len() as f64 * 1e3 / (last.at_ms - first.at_ms) as f64;
+    let times = Times::from(latencies);
+    let mut sheet = Sheet::new(&["events", "events/s", "answers", "p50", "p99", "max", "budget", "met"]);
+    let p99 = times.quantile(0.99);
+    sheet.row([
+        count(appended.len() as f64),
+        count(rate),
+        count(seen.len() as f64),
+        ms(times.median()),
+        ms(p99),
+        ms(times.max()),
+        "1,000".to_owned(),
+        met(p99 <= Duration::from_secs(1)),
+    ]);
+    Ok(sheet)
+}
+
+/// Offset and time of each event appended after `after` and up to `to`, from the table that the program left.
+fn appended(data: &Path, after: i64, to: i64) -> anyhow::Result<Vec<(i64, i64)>> {
+    let engine = Connection::open_in_memory()?;
+    let mut statement = engine.prepare(&format!(
+        "select log_offset, epoch_ms(appended_at) from read_parquet('{}/table/posts/**/*.parquet')
+         where log_offset > {after} and log_offset <= {to}",
+        data.display()
+    ))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+async fn watch(data: &Path, live: Duration) -> anyhow::Result<Vec<Seen>> {
+    sleep(WARM_UP).await;
+    let contact: Value = serde_json::from_slice(&std::fs::read(data.join("lock")).context("read the lock")?)?;
+    let (Some(address), Some(secret)) = (contact["address"].as_str(), contact["secret"].as_str()) else {
+        bail!("the lock does not say where the program answers");
+    };
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    // Backdated posts are half an hour old at most.
+    let since = chrono::Utc::now() - chrono::Duration::hours(1);
+    let query = format!(
+        "select coalesce(max(log_offset), 0)::bigint as newest from posts where created_at >= '{}'",
+        since.format("%Y-%m-%d %H:%M:%S")
+    );
+    let question = serde_json::to_vec(&serde_json::json!({ "query": query }))?;
+    let end = Instant::now() + live;
+    let mut seen = Vec::new();
+    while Instant::now() < end {
+        let next = Instant::now() + PAUSE;
+        let answer = client
+            .post(format!("http://{address}/api/sql"))
+            .header("x-fedilake-secret", secret)
+            .header("content-type", "application/json")
+            .body(question.clone())
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await?;
+        let at_ms = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+        let offset = newest(&answer)?;
+        if offset > 0 {
+            seen.push(Seen { at_ms, offset });
+        }
+        sleep_until(next).await;
+    }
+    Ok(seen)
+}
+
+fn newest(answer: &[u8]) -> anyhow::Result<i64> {
+    let mut newest = 0;
+    for batch in StreamReader::try_new(answer, None)? {
+        newest = batch?.column(0).as_primitive::<Int64Type>().iter().flatten().fold(newest, i64::max);
+    }
+    Ok(newest)
+}
+
+/// The program, collecting.
+struct Program(Child);
+
+impl Program {
+    fn start(data: &Path, servers: &[String]) -> anyhow::Result<Program> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedilake"));
+        command.args(["run", "--listen", "127.0.0.1:0"]).arg("--data").arg(data);
+        for server in servers {
+            command.args(["--server", server]);
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut program = Program(child);
+        let mut said = BufReader::new(program.0.stderr.take().context("stderr is piped")?).lines();
+        if !said.by_ref().map_while(Result::ok).any(|line| line.contains("answering on")) {
+            bail!("the program did not start");
+        }
+        // What else it says must go somewhere.
+        std::thread::spawn(move || said.map_while(Result::ok).for_each(drop));
+        Ok(program)
+    }
+
+    /// As Ctrl-C does: what was collected is in the table afterwards.
+    fn stop(&mut self) -> anyhow::Result<()> {
+        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status()?;
+        anyhow::ensure!(self.0.wait()?.success(), "the program failed");
+        Ok(())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Already ended when all went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,205 @@
+//! JSON lines → log → table → lake, a stage at a time, each beside the least that it cannot do without.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use duckdb::Connection;
+use duckdb::arrow::array::RecordBatch;
+use fedilake_collect::replay::{self, Input, Progress, ReplaySettings};
+use fedilake_log::embedded::EmbeddedLog;
+use fedilake_log::{LogEvent, Offset, Partition};
+use fedilake_query::{Chunk, Lake, LakeOptions};
+use fedilake_sim::talk::Talk;
+use fedilake_table::sink::{self, Limits, SinkProgress};
+use fedilake_table::{FileMeta, Table};
+use object_store::local::LocalFileSystem;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::cost::{Cost, cost_of};
+use crate::sheet::{Sheet, count, met, none, ratio};
+
+/// Table files that the lake takes in one transaction, as the follower does.
+const FILES_A_TAKE: usize = 8;
+const SEED: u64 = 7;
+
+/// Brings the talk's `posts` into the data folder `data` by way of `frames`, which is removed again, and returns the
+/// table's files.
+pub fn measure(
+    runtime: &Runtime,
+    frames: &Path,
+    data: &Path,
+    posts: u64,
+    sheet: &mut Sheet,
+) -> anyhow::Result<Vec<PathBuf>> {
+    write_frames(frames, posts)?;
+    let log = Arc::new(EmbeddedLog::open(data.join("log")).context("open the log")?);
+
+    let (lines, parsed) = cost_of(|| parse_bare(frames))?;
+    let (appends, logged) = cost_of(|| runtime.block_on(append_all(frames, &log)))?;
+    let records = log.bounds().end.0;
+    let (record_bytes, scanned) = cost_of(|| runtime.block_on(scan(&log, records)))?;
+    let ((), written) = cost_of(|| write_bare(&data.join("bare"), &vec![record_bytes / appends; appends as usize]))?;
+    row(sheet, "JSON lines → admitted → Avro → synced log", lines, logged, parsed + written, Some(100_000.0));
+    floor(sheet, "floor: JSON parsed bare (sonic-rs)", lines, parsed);
+    floor(sheet, "floor: the log's bytes written bare, as many syncs", lines, written);
+    std::fs::remove_file(frames)?;
+
+    let table = open_table(&data.join("table"))?;
+    let (files, sunk) = cost_of(|| runtime.block_on(sink_all(&log, &table)))?;
+    let sizes: Vec<u64> = files.iter().map(|file| file.bytes).collect();
+    let ((), written) = cost_of(|| write_bare(&data.join("bare"), &sizes))?;
+    row(sheet, "log → sorted zstd Parquet → table", records, sunk, scanned + written, Some(300_000.0));
+    floor(sheet, "floor: the log read bare", records, scanned);
+    floor(sheet, "floor: the files' bytes written bare, as many syncs", records, written);
+
+    let paths: Vec<PathBuf> = files.iter().map(|file| path_of(&data.join("table"), file)).collect();
+    let (_, read) = cost_of(|| scan_files(&paths))?;
+    let ((), taken) = cost_of(|| take_all(&data.join("lake.duckdb"), &files, &paths))?;
+    row(sheet, "table → lake", records, taken, read, None);
+    floor(sheet, "floor: the files scanned bare (DuckDB)", records, read);
+    Ok(paths)
+}
+
+fn row(sheet: &mut Sheet, stage: &str, units: u64, cost: Cost, floor: Cost, budget: Option<f64>) {
+    let (rate, floor_rate) = (cost.rate(units), floor.rate(units));
+    sheet.row([
+        stage.to_owned(),
+        count(rate),
+        count(cost.wall_rate(units)),
+        count(floor_rate),
+        ratio(rate, floor_rate),
+        budget.map_or_else(none, count),
+        budget.map_or_else(none, |budget| met(rate >= budget)),
+    ]);
+}
+
+fn floor(sheet: &mut Sheet, what: &str, units: u64, cost: Cost) {
+    sheet.row([what.to_owned(), count(cost.rate(units)), count(cost.wall_rate(units)), none(), none(), none(), none()]);
+}
+
+fn write_frames(path: &Path, posts: u64) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(File::create(path).context("create the frames")?);
+    Talk::new(SEED, posts).write_jsonl(&mut out, &mut |_| {}).context("write the frames")?;
+    let file = out.into_inner().context("write the frames")?;
+    // What is still to be written back would slow the first stage.
+    file.sync_all().context("write the frames")
+}
+
+/// Every line as a JSON document in memory; how many.
+fn parse_bare(path: &Path) -> anyhow::Result<u64> {
+    let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let (mut line, mut lines) = (Vec::new(), 0);
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        let value: sonic_rs::Value = sonic_rs::from_slice(&line)?;
+        std::hint::black_box(value);
+        line.clear();
+        lines += 1;
+    }
+    Ok(lines)
+}
+
+/// Blocks of these sizes one after the other, each synced.
+fn write_bare(path: &Path, sizes: &[u64]) -> anyhow::Result<()> {
+    let block = vec![0x5a; usize::try_from(sizes.iter().copied().max().unwrap_or(0))?];
+    let mut file = File::create(path)?;
+    for &size in sizes {
+        file.write_all(&block[..size as usize])?;
+        file.sync_data()?;
+    }
+    std::fs::remove_file(path)?;
+    Ok(())
+}
+
+/// The whole file into the log; how many appends that took.
+async fn append_all(path: &Path, log: &Arc<EmbeddedLog>) -> anyhow::Result<u64> {
+    let settings = ReplaySettings::new(chrono::Utc::now());
+    let records_an_append = settings.append_records_max as u64;
+    let summary = replay::run(
+        vec![Input::File(path.to_owned())],
+        settings,
+        log.clone(),
+        log.clone(),
+        Arc::<Progress>::default(),
+        CancellationToken::new(),
+    )
+    .await?;
+    anyhow::ensure!(summary.tally.accepted > 0 && summary.complete, "nothing was replayed");
+    Ok(summary.tally.accepted.div_ceil(records_an_append))
+}
+
+/// Reads the log to its end; the bytes of its records.
+async fn scan(log: &EmbeddedLog, mut records: u64) -> anyhow::Result<u64> {
+    let mut reader = log.reader();
+    reader.next().await?;
+    reader.seek(Partition(0), Offset(0)).await?;
+    let mut bytes = 0;
+    while records > 0 {
+        if let LogEvent::Records(read) = reader.next().await? {
+            records -= read.len() as u64;
+            bytes += read.iter().map(|record| (record.key.0.len() + record.value.len()) as u64).sum::<u64>();
+        }
+    }
+    Ok(bytes)
+}
+
+fn open_table(folder: &Path) -> anyhow::Result<Arc<Table>> {
+    std::fs::create_dir_all(folder)?;
+    let store = LocalFileSystem::new_with_prefix(folder).context("open the table")?.with_fsync(true);
+    Ok(Arc::new(Table::new(Arc::new(store), object_store::path::Path::default())))
+}
+
+/// Sinks the whole log; the files.
+async fn sink_all(log: &EmbeddedLog, table: &Arc<Table>) -> anyhow::Result<Vec<FileMeta>> {
+    let (end, progress, stop) = (log.bounds().end, Arc::<SinkProgress>::default(), CancellationToken::new());
+    let sink = tokio::spawn(sink::run(log.reader(), table.clone(), Limits::default(), progress.clone(), stop.clone()));
+    while !sink.is_finished() && progress.positions().get(&Partition(0)).is_none_or(|position| position.read < end) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stop.cancel();
+    sink.await??;
+    let snapshot = table.snapshot().await?;
+    Ok(snapshot.chains.into_iter().flat_map(|chain| chain.files).collect())
+}
+
+fn path_of(table: &Path, file: &FileMeta) -> PathBuf {
+    table.join(file.location.as_ref())
+}
+
+/// Every value of every column, through a DuckDB in memory; how many rows.
+fn scan_files(paths: &[PathBuf]) -> anyhow::Result<u64> {
+    let engine = Connection::open_in_memory()?;
+    let names: Vec<String> = paths.iter().map(|path| format!("'{}'", path.display())).collect();
+    let mut statement = engine.prepare(&format!("select * from read_parquet([{}])", names.join(", ")))?;
+    drop(statement.stream_arrow([])?);
+    let mut rows = 0;
+    while let Some(batch) = statement.step()? {
+        rows += RecordBatch::from(&batch).num_rows() as u64;
+    }
+    Ok(rows)
+}
+
+fn take_all(lake: &Path, files: &[FileMeta], paths: &[PathBuf]) -> anyhow::Result<()> {
+    let lake = Lake::open(lake, LakeOptions::default())?;
+    let chunks: Vec<Chunk> = files
+        .iter()
+        .zip(paths)
+        .map(|(file, path)| {
+            Ok(Chunk {
+                log: file.chain.log.to_string(),
+                partition: i32::try_from(file.chain.partition.0)?,
+                first: i64::try_from(file.first.0)?,
+                next: i64::try_from(file.next.0)?,
+                parquet: path.clone(),
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    for chunks in chunks.chunks(FILES_A_TAKE) {
+        lake.take(chunks, &mut |_| {})?;
+    }
+    Ok(())
+}

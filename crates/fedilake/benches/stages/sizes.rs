@@ -1,0 +1,65 @@
+//! What the lake and the table take, beside the talk's way.
+
+use std::path::{Path, PathBuf};
+
+use duckdb::Connection;
+use fedilake_query::{Filter, Lake, LakeOptions, Report};
+
+use crate::sheet::{Sheet, mb, met, none, ratio};
+use crate::talk::Measured;
+
+/// The table's columns that carry what the talk's record carries; the talk's `created_at` is the time of receipt.
+const TALKS_COLUMNS: &str = "'id', 'observed_at', 'app', 'url', 'server', 'language', 'favourites', 'author', 'author_bot', \
+    'tags', 'characters', 'words', 'text'";
+
+/// Memory after all reports were asked, and bytes on disk.
+pub fn measure(lake_path: &Path, table: &[PathBuf], talk: &Measured) -> anyhow::Result<Sheet> {
+    let mut sheet = Sheet::new(&["what", "ours", "talk's way", "ratio", "budget", "met"]);
+    let lake = Lake::open(lake_path, LakeOptions::default())?;
+    for report in Report::all() {
+        lake.report(&report, &Filter::default())?;
+    }
+    let memory = lake.memory_bytes()?;
+    drop(lake);
+    row(&mut sheet, "DuckDB's memory after all reports", memory, talk.memory_bytes, Some(150e6), mb(150_000_000));
+    let file = std::fs::metadata(lake_path)?.len();
+    sheet.row(["the lake's file".to_owned(), mb(file), none(), none(), mb(250_000_000), met(file <= 250_000_000)]);
+    let talks_columns = column_bytes(table)?;
+    let whole = table.iter().map(|path| Ok(std::fs::metadata(path)?.len())).sum::<std::io::Result<u64>>()?;
+    let layout = talk.bytes as f64;
+    row(
+        &mut sheet,
+        "the talk's columns in the table",
+        talks_columns,
+        talk.bytes,
+        Some(0.6 * layout),
+        "0.60".to_owned(),
+    );
+    row(&mut sheet, "the whole table", whole, talk.bytes, Some(layout), "1.00".to_owned());
+    let files = [table.len() as u64, talk.files].map(|files| files.to_string());
+    let [ours, talks] = files;
+    sheet.row(["files, a count".to_owned(), ours, talks, none(), none(), none()]);
+    Ok(sheet)
+}
+
+fn row(sheet: &mut Sheet, what: &str, ours: u64, talks: u64, at_most: Option<f64>, budget: String) {
+    sheet.row([
+        what.to_owned(),
+        mb(ours),
+        mb(talks),
+        ratio(ours as f64, talks as f64),
+        budget,
+        at_most.map_or_else(none, |at_most| met(ours as f64 <= at_most)),
+    ]);
+}
+
+/// Bytes of the talk's columns in the table's files, for every event that is in them.
+fn column_bytes(table: &[PathBuf]) -> anyhow::Result<u64> {
+    let names: Vec<String> = table.iter().map(|path| format!("'{}'", path.display())).collect();
+    let sql = format!(
+        "select sum(total_compressed_size)::ubigint from parquet_metadata([{}])
+         where split_part(replace(path_in_schema, '.', ','), ',', 1) in ({TALKS_COLUMNS})",
+        names.join(", ")
+    );
+    Ok(Connection::open_in_memory()?.query_row(&sql, [], |row| row.get(0))?)
+}

@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use chrono::{DateTime, SecondsFormat, Utc};
 use fedilake_collect::{ServerConfig, Timeline, Token, address};
@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     EndlessLine,
     /// One status of 100 MB.
     HugeStatus,
+    /// 302 to the same path there.
+    RedirectTo(SocketAddr),
     /// 429 until then.
     Limited(DateTime<Utc>),
 }
@@ -216,7 +218,11 @@ async fn record(State(inner): State<Arc<Inner>>, request: Request, next: Next) -
         headers: request.headers().clone(),
     });
     inner.requests.send_modify(|requests| *requests += 1);
-    next.run(request).await
+    let answer = *inner.rest_answer.lock().unwrap();
+    match answer {
+        Answer::RedirectTo(address) => Redirect::to(&format!("http://{address}{}", request.uri())).into_response(),
+        _ => next.run(request).await,
+    }
 }
 
 async fn instance(State(inner): State<Arc<Inner>>) -> Response {
@@ -283,6 +289,7 @@ async fn fail(answer: Answer, kind: &'static str, begin: &'static [u8]) -> Respo
             let end = stream::iter([Ok(Bytes::from_static(b"\"}\n\n"))]);
             ([("content-type", kind)], Body::from_stream(begin.chain(filler).chain(end))).into_response()
         }
+        Answer::RedirectTo(_) => unreachable!("answered by the caller"),
         Answer::Limited(until) => (
             StatusCode::TOO_MANY_REQUESTS,
             [

@@ -1,12 +1,15 @@
 //! Servers and logs that fail: no harm to others, nothing lost, and the bookmark never beyond what is durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::Utc;
-use fedilake_collect::collector::CollectError;
+use fedilake_collect::collector::{self, CollectError};
 use fedilake_collect::{CollectorSettings, ServerState};
+use fedilake_log::{Bookmarks, LogError};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::fake::{Answer, Fake};
 use crate::memory::MemoryLog;
@@ -92,15 +95,17 @@ async fn posts_pass_while_a_gap_cannot_be_filled_but_the_bookmark_stays() {
     fake.end_streams();
     let missed = fake.publish_unstreamed();
     fake.streams_opened(2).await;
-    let mut streamed = Vec::new();
-    while run.server_where(|_| true).await.failures.get("failed").is_none_or(|failed| *failed < 3) {
-        streamed.push(fake.publish());
-        run.log.wait_for(1 + streamed.len()).await;
+    // As many as take longer than several saves.
+    let streamed = 40;
+    for count in 1..=streamed {
+        fake.publish();
+        run.log.wait_for(1 + count).await;
         assert_eq!(run.bookmark_where(|_| true).await, before);
     }
+    run.server_where(|server| server.failures.contains_key("failed")).await;
     assert!(!run.log.keys().contains(&missed));
     fake.answer_pages_with(Answer::Good);
-    run.log.wait_for(2 + streamed.len()).await;
+    run.log.wait_for(2 + streamed).await;
     assert!(run.log.keys().contains(&missed));
     let last = fake.publish();
     run.bookmark_where(|bookmark| last.ends_with(bookmark)).await;
@@ -179,6 +184,75 @@ async fn a_log_that_fails_ends_the_run_and_no_bookmark_is_beyond_it() {
     }
 }
 
+/// Looks into the log at each save.
+struct Watched {
+    log: Arc<MemoryLog>,
+    saves: Mutex<Vec<(String, bool)>>,
+}
+
+#[async_trait]
+impl Bookmarks for Watched {
+    async fn load(&self, _: &str) -> Result<Option<String>, LogError> {
+        Ok(None)
+    }
+
+    async fn save(&self, _: &str, place: &str) -> Result<(), LogError> {
+        let is_durable = place == "0" || self.log.keys().iter().any(|key| key.ends_with(place));
+        self.saves.lock().unwrap().push((place.to_owned(), is_durable));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_bookmark_is_saved_after_what_it_stands_for() {
+    let fake = Fake::start().await;
+    // An append takes as long as several saves.
+    let log = Arc::new(MemoryLog::slow(Duration::from_millis(25)));
+    let bookmarks = Arc::new(Watched { log: log.clone(), saves: Mutex::default() });
+    let shutdown = CancellationToken::new();
+    let counts = Arc::default();
+    let run = tokio::spawn(collector::run(
+        vec![fake.config()],
+        settings(),
+        log.clone(),
+        bookmarks.clone(),
+        counts,
+        shutdown.clone(),
+    ));
+    fake.streams_opened(1).await;
+    for count in 1..=10 {
+        let key = fake.publish();
+        log.wait_for(count).await;
+        until("the bookmark is saved", || {
+            bookmarks.saves.lock().unwrap().iter().any(|(place, _)| key.ends_with(place)).then_some(())
+        })
+        .await;
+    }
+    shutdown.cancel();
+    run.await.unwrap().unwrap();
+    for (place, is_durable) in bookmarks.saves.lock().unwrap().iter() {
+        assert!(is_durable, "{place} was saved before it was in the log");
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_saves_the_bookmarks() {
+    let fake = Fake::start().await;
+    fake.answer_streams_with(Answer::Status(401));
+    let settings = CollectorSettings { bookmark_interval: Duration::from_secs(3600), ..settings() };
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let mut keys = Vec::new();
+    for count in 1..=3 {
+        keys.push(fake.publish());
+        run.log.wait_for(count).await;
+    }
+    let bookmarks = run.bookmarks.clone();
+    run.stop().await.unwrap();
+    let bookmark = bookmarks.all().into_values().next().expect("there is one");
+    // The last page's own mark may have come too late.
+    assert!(keys[1..].iter().any(|key| key.ends_with(&bookmark)), "{bookmark} of {keys:?}");
+}
+
 #[tokio::test]
 async fn what_was_accepted_before_a_shutdown_is_in_the_log_and_the_bookmark_says_so() {
     let fake = Fake::start().await;
@@ -193,4 +267,29 @@ async fn what_was_accepted_before_a_shutdown_is_in_the_log_and_the_bookmark_says
     for bookmark in bookmarks.all().into_values().filter(|bookmark| bookmark != "0") {
         assert!(log.keys().iter().any(|key| key.ends_with(&bookmark)));
     }
+}
+
+#[tokio::test]
+async fn a_token_is_not_sent_on_to_where_a_server_redirects() {
+    let (fake, other) = (Fake::start().await, Fake::start().await);
+    fake.answer_pages_with(Answer::RedirectTo(other.address));
+    let run = Run::start(vec![fake.config_with_token("secret-token")]);
+    other.requests(2).await;
+    assert!(fake.seen().iter().all(|seen| seen.headers["authorization"] == "Bearer secret-token"));
+    assert!(other.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn redirects_in_a_circle_are_a_failure_like_others() {
+    let fake = Fake::start().await;
+    fake.answer_pages_with(Answer::RedirectTo(fake.address));
+    let run = Run::start(vec![fake.config()]);
+    let server = run.server_where(|server| server.failures.contains_key("unreachable")).await;
+    assert!(server.last_error.unwrap().contains("too many redirects"));
+    fake.answer_pages_with(Answer::Good);
+    let key = fake.publish();
+    run.log.wait_for(1).await;
+    assert_eq!(run.log.keys(), [key]);
+    run.stop().await.unwrap();
 }

@@ -7,17 +7,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fedilake_log::{Bookmarks, Key, LogError, LogWriter};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Duration, Instant, sleep, timeout};
 
 use crate::PATIENCE;
 
 type Append = (Instant, Vec<(Key, Bytes)>);
 
-/// Keeps every append; fails from a given one on.
+/// Keeps every append.
 pub(crate) struct MemoryLog {
     appends: Mutex<Vec<Append>>,
     records: watch::Sender<usize>,
     records_max: usize,
+    append_time: Duration,
 }
 
 impl MemoryLog {
@@ -27,7 +28,17 @@ impl MemoryLog {
 
     /// Refuses appends that would make it hold more than `records_max` records.
     pub(crate) fn full_after(records_max: usize) -> MemoryLog {
-        MemoryLog { appends: Mutex::default(), records: watch::Sender::new(0), records_max }
+        MemoryLog {
+            appends: Mutex::default(),
+            records: watch::Sender::new(0),
+            records_max,
+            append_time: Duration::ZERO,
+        }
+    }
+
+    /// Takes that long for each append.
+    pub(crate) fn slow(append_time: Duration) -> MemoryLog {
+        MemoryLog { append_time, ..MemoryLog::new() }
     }
 
     pub(crate) fn records(&self) -> Vec<(Key, Bytes)> {
@@ -39,9 +50,9 @@ impl MemoryLog {
         self.records().into_iter().map(|(key, _)| String::from_utf8(key.0.to_vec()).unwrap()).collect()
     }
 
-    /// When each append came, and how many records it had.
-    pub(crate) fn appends(&self) -> Vec<(Instant, usize)> {
-        self.appends.lock().unwrap().iter().map(|(at, records)| (*at, records.len())).collect()
+    /// When each record came.
+    pub(crate) fn times(&self) -> Vec<Instant> {
+        self.appends.lock().unwrap().iter().flat_map(|(at, records)| records.iter().map(|_| *at)).collect()
     }
 
     /// Waits until it holds `count` records.
@@ -55,6 +66,7 @@ impl MemoryLog {
 #[async_trait]
 impl LogWriter for MemoryLog {
     async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError> {
+        sleep(self.append_time).await;
         let count = *self.records.borrow() + records.len();
         if count > self.records_max {
             let at = "memory".to_owned();

@@ -89,13 +89,9 @@ impl Answers {
                 let asked = tokio::task::spawn_blocking(move || lake.sql(&query, &limits, &mut out));
                 let read = tokio::task::spawn_blocking(move || read(&mut answer));
                 let (asked, read) = tokio::join!(asked, read);
-                match (asked?, read?) {
-                    (Ok(_), read) => read,
-                    // The reader of our output went away, so the question had nobody to answer to.
-                    (Err(_), Err(read)) if is_broken_pipe(&read) => Err(read),
-                    // A question that failed explains more than an answer that broke off.
-                    (Err(asked), _) => Err(asked.into()),
-                }
+                // A question that failed explains more than an answer that broke off.
+                asked??;
+                read?
             }
             Answers::There { contact, client } => {
                 let response = ask(client, contact, "sql", &SqlRequest { query }).await?;
@@ -148,11 +144,4 @@ async fn ask(
     }
     let why = response.text().await.with_context(who)?;
     bail!("{}", why.trim_end())
-}
-
-/// Whether nobody reads what is written: `fedilake sql … | head` is a normal thing to do.
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
 }

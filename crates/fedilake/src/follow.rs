@@ -97,7 +97,8 @@ impl Follower {
 
     /// Places the reader where the lake is, by way of the table when the log starts later.
     async fn begin(&mut self, partition: Partition, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        for attempt in 0.. {
+        let mut tried: Option<Offset> = None;
+        loop {
             let bounds = self.reader.bounds(partition).await.context("follow the log")?;
             let position = self.lake_position(partition)?.unwrap_or(bounds.start);
             match self.reader.seek(partition, position).await {
@@ -106,9 +107,14 @@ impl Follower {
                     self.publish();
                     return Ok(());
                 }
-                Err(LogError::BelowStart { start, .. }) if attempt == 0 => {
+                // While the lake took files the sink went on, and the log let go of more: again, as long as it helps.
+                Err(LogError::BelowStart { start, .. }) if tried != Some(position) => {
                     tracing::debug!(%partition, %position, %start, "the log starts later than the lake ends; the table has what lies between");
+                    tried = Some(position);
                     self.take_from_table(shutdown).await?;
+                    if shutdown.is_cancelled() {
+                        return Ok(());
+                    }
                 }
                 Err(LogError::BelowStart { start, .. }) => bail!(
                     "the lake needs offset {position} of log partition {partition}, the log starts at {start} and the table does not reach it\n\
@@ -121,7 +127,6 @@ impl Follower {
                 Err(error) => return Err(error).context("follow the log"),
             }
         }
-        unreachable!("the loop above ends by return")
     }
 
     /// Takes every table file that holds what the lake lacks: other logs' chains and what the log has let go of.

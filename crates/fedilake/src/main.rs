@@ -10,6 +10,7 @@ mod cli;
 mod command;
 mod filters;
 mod follow;
+mod output;
 mod owner;
 mod pipeline;
 mod render;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
         Ok(code) => code,
-        Err(error) if answers::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(_) if output::reader_is_gone() => ExitCode::SUCCESS,
         Err(error) => {
             telemetry::say_error(&error);
             ExitCode::from(2)

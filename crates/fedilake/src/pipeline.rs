@@ -49,7 +49,8 @@ pub struct Loops {
 struct Loop {
     name: &'static str,
     stop: CancellationToken,
-    task: JoinHandle<anyhow::Result<()>>,
+    /// None once its end was seen.
+    task: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
 impl Loop {
@@ -58,16 +59,31 @@ impl Loop {
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let stop = CancellationToken::new();
-        Loop { name, task: tokio::spawn(run(stop.clone())), stop }
+        Loop { name, task: Some(tokio::spawn(run(stop.clone()))), stop }
     }
 
-    /// Its end; a loop that ends before it was told to has failed.
+    /// Its end, seen once: later calls wait for ever. Cancel-safe.
     async fn end(&mut self) -> anyhow::Result<()> {
-        (&mut self.task).await.with_context(|| format!("{} broke off", self.name))?
+        let Some(task) = &mut self.task else { return std::future::pending().await };
+        let end = task.await;
+        self.task = None;
+        end.with_context(|| format!("{} broke off", self.name))?
     }
 
+    /// Its end before it was told to stop: a failure.
+    async fn early_end(&mut self) -> anyhow::Error {
+        match self.end().await {
+            Ok(()) => anyhow::anyhow!("{} ended early", self.name),
+            Err(error) => error,
+        }
+    }
+
+    /// Tells it to stop and waits for its end; one whose end was seen already has nothing to add.
     async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
+        if self.task.is_none() {
+            return Ok(());
+        }
         match tokio::time::timeout(DRAIN_DEADLINE, self.end()).await {
             Ok(end) => end,
             Err(_) => bail!(
@@ -76,6 +92,14 @@ impl Loop {
                 DRAIN_DEADLINE.as_secs()
             ),
         }
+    }
+}
+
+/// The early end of a loop that may not be there.
+async fn early_end(maybe: &mut Option<Loop>) -> anyhow::Error {
+    match maybe {
+        Some(running) => running.early_end().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -110,28 +134,12 @@ impl Pipeline {
         Ok(Pipeline { stores, lake, address, sink, follower, server, reached })
     }
 
-    /// Resolves when a loop fails; for ever pending while all run. Cancel-safe.
+    /// Resolves when a loop fails, once; pending for ever while all run. Cancel-safe.
     pub async fn failure(&mut self) -> anyhow::Error {
-        let early = |name: &'static str, end: anyhow::Result<()>| match end {
-            Ok(()) => anyhow::anyhow!("{name} ended early"),
-            Err(error) => error,
-        };
-        let sink = async {
-            match &mut self.sink {
-                Some(sink) => sink.end().await,
-                None => std::future::pending().await,
-            }
-        };
-        let server = async {
-            match &mut self.server {
-                Some(server) => server.end().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            end = sink => early("the sink", end),
-            end = self.follower.end() => early("the follower", end),
-            end = server => early("the server", end),
+            error = early_end(&mut self.sink) => error,
+            error = self.follower.early_end() => error,
+            error = early_end(&mut self.server) => error,
         }
     }
 
@@ -166,14 +174,17 @@ impl Pipeline {
         }
     }
 
-    /// Flushes the sink, lets the lake catch up, ends the server. All that was appended is in the table afterwards.
+    /// Flushes the sink, lets the lake catch up, ends the server. All that was appended is in the table afterwards, also when
+    /// the lake could not follow.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         if let Some(sink) = self.sink.take() {
             sink.stop().await?;
         }
-        tokio::time::timeout(DRAIN_DEADLINE, self.lake_catches_up())
-            .await
-            .context("the lake did not catch up; the next start goes on")??;
+        if self.follower.task.is_some() {
+            tokio::time::timeout(DRAIN_DEADLINE, self.lake_catches_up())
+                .await
+                .context("the lake did not catch up in time; the next start goes on")??;
+        }
         self.follower.stop().await?;
         match self.server {
             Some(server) => server.stop().await,

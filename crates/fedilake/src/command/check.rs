@@ -7,6 +7,7 @@ use anyhow::bail;
 
 use crate::answers::Answers;
 use crate::cli::{self, Format};
+use crate::output;
 use crate::settings::Settings;
 
 /// Exits 1 when something is missing or doubled, naming it.
@@ -17,7 +18,7 @@ pub(super) async fn run(typed: &cli::Check, settings: &Settings) -> anyhow::Resu
     let answers = Answers::of(&settings.data()?, settings).await?;
     let report = answers.check().await?;
     answers.close().await?;
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     match typed.format {
         Format::Json => {
             serde_json::to_writer_pretty(&mut out, &report)?;

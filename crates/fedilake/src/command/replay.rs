@@ -32,9 +32,10 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
     let mut pipeline = Pipeline::start(stores, settings, Loops { sink: true, listen }).await?;
     let inputs = names.iter().map(|name| Input::new(name)).collect();
     let summary = append(inputs, pace, &mut pipeline, &shutdown).await;
-    // What was appended is stored also when the input broke off.
-    pipeline.stop().await?;
+    // What was appended is stored also when the input broke off; the first error tells more than those that follow from it.
+    let stopped = pipeline.stop().await;
     let summary = summary?;
+    stopped?;
     say_summary(&summary);
     if summary.lines > 0 && summary.tally.accepted == 0 && summary.tally.rejected_total() == summary.lines {
         bail!(

@@ -9,6 +9,7 @@ use fedilake_query::{Filter, Report};
 use crate::answers::{Answers, ReportRequest};
 use crate::cli::{self, Format, ReportName};
 use crate::filters;
+use crate::output;
 use crate::render::{self, Style};
 use crate::settings::Settings;
 
@@ -52,7 +53,7 @@ pub(super) async fn print_all(answers: &Answers, words: &[String], style: &Style
 pub(super) async fn print_live(answers: &Answers, style: &Style) -> anyhow::Result<()> {
     let from = chrono::Utc::now() - chrono::TimeDelta::hours(1);
     let filter = Filter { from: Some(from.timestamp_millis()), ..Filter::default() };
-    writeln!(std::io::stdout().lock(), "\nthe last hour")?;
+    writeln!(output::stdout(), "\nthe last hour")?;
     print(answers, &[ReportName::Statistics], &[], &filter, Format::Table, style).await
 }
 
@@ -67,7 +68,7 @@ async fn print(
     for (index, name) in names.iter().enumerate() {
         let request = ReportRequest { report: report(*name, words), filter: filter.clone() };
         let rows = answers.report(&request).await?;
-        let mut out = std::io::stdout().lock();
+        let mut out = output::stdout();
         if format == Format::Table {
             if index > 0 {
                 writeln!(out)?;

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::output;
 use crate::settings::{Settings, environment_name};
 
 /// Prints them as lines of a settings file; nothing secret is among them.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
+    let mut out = output::stdout();
     writeln!(
         out,
         "# setting = value                     from, meaning; environment: {} and so on",

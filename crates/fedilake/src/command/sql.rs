@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use crate::answers::Answers;
 use crate::cli;
+use crate::output;
 use crate::render::{self, Style};
 use crate::settings::Settings;
 
@@ -16,7 +17,7 @@ pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result
     let query = query(&typed.query)?;
     let answers = Answers::of(&settings.data()?, settings).await?;
     let (format, style) = (typed.format, Style::of_stdout());
-    answers.sql(query, move |rows| render::write_rows(rows, format, &style, &mut std::io::stdout().lock())).await?;
+    answers.sql(query, move |rows| render::write_rows(rows, format, &style, &mut output::stdout())).await?;
     answers.close().await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::output;
 use crate::settings::Settings;
 use crate::wire;
 
@@ -11,6 +12,6 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let folder = wire::table_folder(&settings.data()?, settings)?;
     let folder = std::path::absolute(&folder)?;
     let sql = fedilake_query::views::over_parquet(&format!("{}/posts/**/*.parquet", folder.display()));
-    std::io::stdout().write_all(sql.as_bytes())?;
+    output::stdout().write_all(sql.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,35 @@
+//! stdout, which is data, and whether anybody still reads it.
+
+use std::io::{ErrorKind, Result, StdoutLock, Write};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+static READER_IS_GONE: AtomicBool = AtomicBool::new(false);
+
+/// stdout; notes when its reader went away, however the error is wrapped on its way up.
+pub struct Output(StdoutLock<'static>);
+
+/// Locks stdout.
+pub fn stdout() -> Output {
+    Output(std::io::stdout().lock())
+}
+
+/// Whether a write failed because nobody reads: `fedilake sql … | head` is a normal thing to do.
+pub fn reader_is_gone() -> bool {
+    READER_IS_GONE.load(Relaxed)
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.0.write(bytes).inspect_err(note)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.0.flush().inspect_err(note)
+    }
+}
+
+fn note(error: &std::io::Error) {
+    if error.kind() == ErrorKind::BrokenPipe {
+        READER_IS_GONE.store(true, Relaxed);
+    }
+}

@@ -1,8 +1,9 @@
 //! Each crate is a stage, and each heavy library has one door.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+use serde_json::Value;
 
 /// Our crates and which of ours they build on. The program wires everything.
 const GRAPH: &[(&str, &[&str])] = &[
@@ -29,15 +30,10 @@ const NOT_IN_THE_MODEL: &[&str] =
 #[test]
 fn our_crates_build_on_each_other_as_drawn() {
     let metadata = metadata();
-    let ours = ours(&metadata);
     let drawn: BTreeMap<&str, BTreeSet<&str>> =
         GRAPH.iter().map(|(name, on)| (*name, on.iter().copied().collect())).collect();
-    let built: BTreeMap<&str, BTreeSet<&str>> = ours
-        .iter()
-        .map(|(name, id)| {
-            (*name, direct(&metadata, id).into_iter().filter(|dependency| ours.contains_key(dependency)).collect())
-        })
-        .collect();
+    let built: BTreeMap<&str, BTreeSet<&str>> =
+        metadata.ours.iter().map(|(name, id)| (name.as_str(), metadata.direct(id))).collect();
     assert_eq!(built, drawn);
 }
 
@@ -45,11 +41,8 @@ fn our_crates_build_on_each_other_as_drawn() {
 fn each_heavy_library_has_one_door() {
     let metadata = metadata();
     for (library, door) in DOORS {
-        let through: Vec<&str> = ours(&metadata)
-            .into_iter()
-            .filter(|(_, id)| closure(&metadata, id, Ours::Without).contains(library))
-            .map(|(name, _)| name)
-            .collect();
+        let through = metadata.ours.iter().filter(|(_, id)| metadata.closure(id, Ours::Without).contains(library));
+        let through: Vec<&str> = through.map(|(name, _)| name.as_str()).collect();
         assert_eq!(through, [*door], "{library}");
     }
 }
@@ -57,7 +50,7 @@ fn each_heavy_library_has_one_door() {
 #[test]
 fn the_model_is_pure() {
     let metadata = metadata();
-    let reached = closure(&metadata, ours(&metadata)["fedilake-model"], Ours::With);
+    let reached = metadata.closure(&metadata.ours["fedilake-model"], Ours::With);
     let impure: Vec<_> = NOT_IN_THE_MODEL.iter().filter(|name| reached.contains(*name)).collect();
     assert!(impure.is_empty(), "{impure:?}");
 }
@@ -69,44 +62,53 @@ enum Ours {
     Without,
 }
 
+/// What `cargo metadata` says, as far as it is asked here.
+struct Metadata {
+    /// Names by package id.
+    names: BTreeMap<String, String>,
+    /// Ids of what a package builds on, by its id; not what only its tests and build scripts use.
+    normal: BTreeMap<String, Vec<String>>,
+    /// Ids of our crates by name.
+    ours: BTreeMap<String, String>,
+}
+
 fn metadata() -> Metadata {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    MetadataCommand::new()
-        .manifest_path(manifest)
-        .other_options(["--locked".to_owned()])
-        .exec()
-        .expect("cargo metadata")
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--manifest-path", manifest])
+        .output();
+    let metadata: Value = serde_json::from_slice(&output.expect("cargo runs").stdout).expect("cargo metadata");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let list = |value: &Value| value.as_array().expect("a list").clone();
+    let names: BTreeMap<String, String> =
+        list(&metadata["packages"]).iter().map(|p| (text(&p["id"]), text(&p["name"]))).collect();
+    let is_normal = |dep: &Value| list(&dep["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
+    let normal =
+        |node: &Value| list(&node["deps"]).iter().filter(|dep| is_normal(dep)).map(|dep| text(&dep["pkg"])).collect();
+    let normal = list(&metadata["resolve"]["nodes"]).iter().map(|node| (text(&node["id"]), normal(node))).collect();
+    let ours = list(&metadata["workspace_members"]).iter().map(|id| (names[&text(id)].clone(), text(id))).collect();
+    Metadata { names, normal, ours }
 }
 
-fn ours(metadata: &Metadata) -> BTreeMap<&str, &PackageId> {
-    metadata.workspace_packages().iter().map(|package| (package.name.as_str(), &package.id)).collect()
-}
+impl Metadata {
+    /// Names of ours that one of ours builds on directly.
+    fn direct(&self, id: &str) -> BTreeSet<&str> {
+        let names = self.normal[id].iter().map(|id| self.names[id].as_str());
+        names.filter(|name| self.ours.contains_key(*name)).collect()
+    }
 
-/// Names of what a package builds on, not counting what only its tests and build scripts use.
-fn direct<'a>(metadata: &'a Metadata, id: &PackageId) -> BTreeSet<&'a str> {
-    normal(metadata, id).into_iter().map(|id| metadata[id].name.as_str()).collect()
-}
-
-fn normal<'a>(metadata: &'a Metadata, id: &PackageId) -> Vec<&'a PackageId> {
-    let resolve = metadata.resolve.as_ref().expect("metadata is resolved");
-    let node = resolve.nodes.iter().find(|node| node.id == *id).expect("every package has a node");
-    node.deps
-        .iter()
-        .filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal))
-        .map(|dep| &dep.pkg)
-        .collect()
-}
-
-fn closure<'a>(metadata: &'a Metadata, id: &'a PackageId, ours: Ours) -> BTreeSet<&'a str> {
-    let mut reached = BTreeSet::new();
-    let mut open = vec![id];
-    while let Some(next) = open.pop() {
-        for dependency in normal(metadata, next) {
-            let is_ours = metadata.workspace_members.contains(dependency);
-            if (ours == Ours::With || !is_ours) && reached.insert(dependency) {
-                open.push(dependency);
+    /// Names of all that a package builds on, directly or not.
+    fn closure(&self, id: &str, ours: Ours) -> BTreeSet<&str> {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(next) = open.pop() {
+            for dependency in &self.normal[next] {
+                let is_ours = self.ours.contains_key(&self.names[dependency]);
+                if (ours == Ours::With || !is_ours) && reached.insert(dependency.as_str()) {
+                    open.push(dependency);
+                }
             }
         }
+        reached.into_iter().map(|id| self.names[id].as_str()).collect()
     }
-    reached.into_iter().map(|id| metadata[id].name.as_str()).collect()
 }

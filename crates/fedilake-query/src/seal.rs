@@ -1,13 +1,15 @@
 //! Sealed days: figures of whole days, kept exactly, so that a report need not read their posts.
 //!
-//! A day is sealed once posts of a later day have been seen: most of its own have come by then. A late post, an edit or
-//! a delete opens its day again in the same transaction, so a report is right at every moment; sealing it anew is only
-//! a matter of speed. A large take seals all it can. A small one seals at most one day, so that it stays short, and only
+//! A day is sealed when most of its posts have come. A late post, an edit or a delete opens its day again in the same
+//! transaction, so a report is right at every moment; sealing it anew is only a matter of speed. A large take seals
+//! every day, the newest too, and so does [`Lake::seal`], for the time when nothing comes: what comes then only opens its
+//! day again. A small take seals at most one day, so that it stays short, and only
 //! a day that rested for [`REST_MINUTES`], so that one which changes again and again is not sealed in vain.
 
 use duckdb::Connection;
 
-use crate::LakeError;
+use crate::lake::lock;
+use crate::{Lake, LakeError};
 
 /// Minutes without a change, by the posts' observed_at, after which a small take seals a day.
 const REST_MINUTES: u32 = 10;
@@ -17,8 +19,16 @@ const REST_MINUTES: u32 = 10;
 pub(crate) enum Effort {
     /// One day that rested.
     Small,
-    /// Every day that is over.
+    /// Every day.
     Large,
+}
+
+impl Lake {
+    /// Seals every open day, the newest too: reports are quickest then. Worth its price, about 0.1 s for a day of 200,000
+    /// posts, when no rows are expected for a while.
+    pub fn seal(&self) -> Result<(), LakeError> {
+        seal(&lock(&self.writer), Effort::Large)
+    }
 }
 
 /// Opens the days that the running transaction touched.
@@ -31,7 +41,7 @@ pub(crate) fn reopen(writer: &Connection) -> Result<(), LakeError> {
     Ok(())
 }
 
-/// Seals open days that are over, the oldest first.
+/// Seals open days, the oldest first.
 pub(crate) fn seal(writer: &Connection, effort: Effort) -> Result<(), LakeError> {
     for day in ripe(writer, effort)? {
         let of_day = |table: &str| format!("(select * from {table} where day = {day})");
@@ -51,12 +61,15 @@ pub(crate) fn seal(writer: &Connection, effort: Effort) -> Result<(), LakeError>
 
 fn ripe(writer: &Connection, effort: Effort) -> Result<Vec<i32>, LakeError> {
     let condition = match effort {
-        Effort::Small => format!("touched_at <= newest - interval {REST_MINUTES} minute order by day limit 1"),
+        Effort::Small => format!(
+            "day < floor(epoch_ms(newest) / 86400000) and touched_at <= newest - interval {REST_MINUTES} minute \
+            order by day limit 1"
+        ),
         Effort::Large => "true order by day".to_owned(),
     };
     let sql = format!(
         "select day from day, (select max(touched_at) as newest from day) \
-        where not sealed and day < floor(epoch_ms(newest) / 86400000) and {condition}"
+        where not sealed and {condition}"
     );
     let mut statement = writer.prepare(&sql)?;
     let days = statement.query_map([], |row| row.get(0))?;

@@ -196,6 +196,27 @@ fn a_day_is_sealed_when_a_later_one_has_begun_and_opened_by_what_comes_late() {
 }
 
 #[test]
+fn the_newest_day_is_sealed_on_demand_and_opened_by_what_comes_next() {
+    let mut bench = Bench::new();
+    let post = |n: i64| Event {
+        bot: Some(n % 4 == 0),
+        ..Event::created("alpha.test", n, &format!("user{}@one.test", n % 3), n * DAY / 4)
+    };
+    bench.take(&(0..10).map(post).collect::<Vec<_>>());
+    bench.lake.seal().unwrap();
+    let sealed = "select count(*) filter (where sealed), count(*) from day";
+    assert_eq!(bench.ask(sealed), [["3", "3"]]);
+    same_as_asked_naively(&bench, &Filter::default());
+    same_as_asked_naively(&bench, &Filter { bot: Some(true), ..Filter::default() });
+    bench.take(&[post(10), Event::deleted("alpha.test", 9, 10 * DAY)]);
+    assert_eq!(bench.ask(sealed), [["2", "3"]]);
+    same_as_asked_naively(&bench, &Filter::default());
+    bench.lake.seal().unwrap();
+    assert_eq!(bench.ask(sealed), [["3", "3"]]);
+    same_as_asked_naively(&bench, &Filter::default());
+}
+
+#[test]
 fn apps_come_with_their_denominator() {
     let mut bench = Bench::new();
     let post = |n: i64, app: Option<&str>| Event {

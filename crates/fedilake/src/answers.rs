@@ -5,29 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use fedilake_query::{Filter, Report, Rows, SqlLimits};
+use fedilake_query::{Rows, SqlLimits};
 use reqwest::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::check::CheckReport;
 use crate::owner::{self, Access, Contact};
 use crate::pipeline::{Loops, Pipeline};
-use crate::serve::{NOTE_HEADER, SECRET_HEADER};
+use crate::serve::api::{NOTE_HEADER, ReportRequest, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
 use crate::wire::Stores;
-
-/// A report to be made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ReportRequest {
-    pub report: Report,
-    pub filter: Filter,
-}
-
-/// A question in SQL.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SqlRequest {
-    pub query: String,
-}
 
 /// Whoever answers for a data folder.
 pub enum Answers {

@@ -15,7 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunks::{ChunkWriter, chunk_of};
 use crate::render::{self, with_separators};
-use crate::wire::{LakeGate, ReaderSource};
+
+/// Makes readers of the log.
+pub type ReaderSource = Arc<dyn Fn() -> Box<dyn LogReader> + Send + Sync>;
+/// Held while the lake takes rows, or is to stand still.
+pub type LakeGate = Arc<tokio::sync::Mutex<()>>;
 
 /// What a check saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

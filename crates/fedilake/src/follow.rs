@@ -17,9 +17,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::check::LakeGate;
 use crate::chunks::{ChunkWriter, chunk_of, offsets, position_of};
 use crate::telemetry::{self, Unit};
-use crate::wire::{LakeGate, Stores};
+use crate::wire::Stores;
 
 /// How long records gather before the lake takes them.
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);

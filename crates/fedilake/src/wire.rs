@@ -10,14 +10,9 @@ use fedilake_query::{Lake, LakeOptions};
 use fedilake_table::{Table, sink};
 use object_store::local::LocalFileSystem;
 
-use crate::check::Checker;
+use crate::check::{Checker, LakeGate, ReaderSource};
 use crate::owner::Ownership;
 use crate::settings::Settings;
-
-/// Makes readers of the log.
-pub type ReaderSource = Arc<dyn Fn() -> Box<dyn LogReader> + Send + Sync>;
-/// Held while the lake takes rows, or is to stand still.
-pub type LakeGate = Arc<tokio::sync::Mutex<()>>;
 
 /// The log and the table that the settings name, and the folder that they and the lake are in.
 pub struct Stores {

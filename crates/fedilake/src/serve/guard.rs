@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::SECRET_HEADER;
+use super::api::SECRET_HEADER;
 
 /// Refuses a Host that is not this server's address or a loopback name with its port.
 pub(super) async fn host(

@@ -1,6 +1,7 @@
 //! What a running process answers on its local address: reports, SQL and the check for those who know the folder's secret,
 //! /healthz and /metrics for everyone on this machine.
 
+pub mod api;
 mod guard;
 mod routes;
 
@@ -18,11 +19,6 @@ use tokio_util::sync::CancellationToken;
 use crate::check::Checker;
 use crate::telemetry;
 use crate::wire::Stores;
-
-/// The header that carries the folder's secret.
-pub const SECRET_HEADER: &str = "x-fedilake-secret";
-/// The header that carries a report's note, percent-encoded.
-pub const NOTE_HEADER: &str = "x-fedilake-note";
 
 /// A server that is bound but does not answer yet.
 pub struct Server {

@@ -16,8 +16,8 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{NOTE_HEADER, State, guard};
-use crate::answers::{ReportRequest, SqlRequest};
+use super::api::{NOTE_HEADER, ReportRequest, SqlRequest};
+use super::{State, guard};
 use crate::check::CheckReport;
 
 /// Blocks of an SQL answer on their way to the socket.

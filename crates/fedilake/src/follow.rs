@@ -24,6 +24,8 @@ use crate::wire::Stores;
 
 /// How long records gather before the lake takes them.
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
+/// Without records for so long, the lake seals its open days.
+const REST: Duration = Duration::from_secs(2);
 /// Records taken in one transaction at most: a follower that is behind takes few large bites, which the lake likes best.
 const CHUNK_ROWS_MAX: usize = 200_000;
 /// Table files taken in one transaction at most.
@@ -69,12 +71,15 @@ impl Follower {
         self.take_from_table(&shutdown).await?;
         let mut gathered: Vec<Record> = Vec::new();
         let mut deadline = Instant::now();
+        // When to seal what is open, unless records come before.
+        let mut rest = Some(Instant::now());
         loop {
             tokio::select! {
                 event = self.reader.next() => match event {
                     Ok(LogEvent::Assigned(partition)) => self.begin(partition, &shutdown).await?,
                     Ok(LogEvent::Revoked(partition)) => gathered.retain(|record| record.partition != partition),
                     Ok(LogEvent::Records(records)) => {
+                        rest = Some(Instant::now() + REST);
                         if gathered.is_empty() {
                             deadline = Instant::now() + FOLLOW_INTERVAL;
                         }
@@ -91,9 +96,22 @@ impl Follower {
                     Err(error) => return Err(error).context("follow the log"),
                 },
                 () = sleep_until(deadline), if !gathered.is_empty() => self.take_records(std::mem::take(&mut gathered)).await?,
-                () = shutdown.cancelled() => return Ok(()),
+                () = sleep_until(rest.unwrap_or(deadline)), if rest.is_some() && gathered.is_empty() => {
+                    self.seal().await?;
+                    rest = None;
+                }
+                () = shutdown.cancelled() => return if rest.is_some() { self.seal().await } else { Ok(()) },
             }
         }
+    }
+
+    /// Lets the lake keep the figures of the days that changed, so that reports need not count them.
+    async fn seal(&mut self) -> anyhow::Result<()> {
+        let lake = Arc::clone(&self.lake);
+        let gate = self.gate.lock().await;
+        let sealed = tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")?;
+        drop(gate);
+        sealed.context("seal days")
     }
 
     /// Places the reader where the lake is, by way of the table when the log starts later.

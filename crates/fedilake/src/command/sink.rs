@@ -20,9 +20,10 @@ use crate::wire::{self, Stores};
 
 /// Stores what the log holds. Whoever owns a `file:` log writes to it alone, so without `--for` the sink ends with the log.
 pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let gap = typed.accept_gap.as_deref().map(parse_gap).transpose()?;
     let shutdown = shutdown::on_signal()?;
     let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
-    if let Some(gap) = &typed.accept_gap {
+    if let Some(gap) = gap {
         accept_gap(gap, &stores).await?;
     }
     let progress = Arc::new(SinkProgress::default());
@@ -75,20 +76,24 @@ async fn first_partition(reader: &mut dyn LogReader) -> anyhow::Result<Partition
     }
 }
 
-async fn accept_gap(typed: &str, stores: &Stores) -> anyhow::Result<()> {
-    let (partition, first, next) = parse_gap(typed).with_context(|| {
-        format!(
-            "--accept-gap {typed:?} is not PARTITION:FIRST..NEXT\nhint: the sink names the range when it stops at a gap"
-        )
-    })?;
+/// Offsets of a partition that the log lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Gap {
+    partition: Partition,
+    first: Offset,
+    next: Offset,
+}
+
+async fn accept_gap(Gap { partition, first, next }: Gap, stores: &Stores) -> anyhow::Result<()> {
     let mut reader = stores.reader();
     let chain = Chain { log: reader.id().clone(), partition };
     let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
-    let commit =
-        stores.table.accept_gap(&chain, first, next, bounds).await.with_context(|| format!("accept gap {typed}"))?;
-    if let Commit::Superseded = commit {
+    let accepted = stores.table.accept_gap(&chain, first, next, bounds).await;
+    let accepted = accepted.with_context(|| format!("accept gap {partition}:{first}..{next}"))?;
+    if let Commit::Superseded = accepted {
         bail!(
-            "accept gap {typed}: the table has a file there already\nhint: run `fedilake sink` again; it names the gap if there still is one"
+            "accept gap {partition}:{first}..{next}: the table has a file there already\n\
+             hint: run `fedilake sink` again; it names the gap if there still is one"
         );
     }
     telemetry::say(&format!(
@@ -97,11 +102,19 @@ async fn accept_gap(typed: &str, stores: &Stores) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn parse_gap(typed: &str) -> Option<(Partition, Offset, Offset)> {
-    let (partition, range) = typed.split_once(':')?;
-    let (first, next) = range.split_once("..")?;
-    let (first, next): (u64, u64) = (first.parse().ok()?, next.parse().ok()?);
-    (first < next).then_some((Partition(partition.parse().ok()?), Offset(first), Offset(next)))
+fn parse_gap(typed: &str) -> anyhow::Result<Gap> {
+    let gap = || {
+        let (partition, range) = typed.split_once(':')?;
+        let (first, next) = range.split_once("..")?;
+        let (first, next): (u64, u64) = (first.parse().ok()?, next.parse().ok()?);
+        let partition = Partition(partition.parse().ok()?);
+        (first < next).then_some(Gap { partition, first: Offset(first), next: Offset(next) })
+    };
+    gap().with_context(|| {
+        format!(
+            "--accept-gap {typed:?} is not PARTITION:FIRST..NEXT\nhint: the sink names the range when it stops at a gap"
+        )
+    })
 }
 
 #[cfg(test)]
@@ -110,9 +123,10 @@ mod tests {
 
     #[test]
     fn a_gap_is_a_partition_and_a_range() {
-        assert_eq!(parse_gap("0:12..15"), Some((Partition(0), Offset(12), Offset(15))));
+        let gap = Gap { partition: Partition(0), first: Offset(12), next: Offset(15) };
+        assert_eq!(parse_gap("0:12..15").ok(), Some(gap));
         for wrong in ["", "0", "0:12", "0:15..12", "0:12..12", "x:1..2", "0:a..b"] {
-            assert_eq!(parse_gap(wrong), None, "{wrong}");
+            assert!(parse_gap(wrong).is_err(), "{wrong}");
         }
     }
 }

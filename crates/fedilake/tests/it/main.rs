@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod asked;
+mod command;
 mod faults;
 mod graph;
 mod kills;

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use anyhow::bail;
 use fedilake_query::{Filter, Report};
 
-use crate::answers::{Answers, ReportRequest};
+use crate::answers::Answers;
 use crate::cli::{self, Format, ReportName};
 use crate::filters;
 use crate::output;
 use crate::render::{self, Style};
+use crate::serve::api::ReportRequest;
 use crate::settings::Settings;
 
 /// In the order in which a person reads them.

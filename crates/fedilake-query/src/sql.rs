@@ -56,10 +56,10 @@ impl Lake {
         let watched = self.read(|connection| {
             guard::admit(connection, text).map_or_else(
                 |refused| Ok(Err(refused)),
-                |()| {
+                |admitted| {
                     connection.execute_batch("begin transaction read only")?;
                     let watch = watch::Watch::start(self, connection, limits)?;
-                    let result = run(connection, text, limits, out);
+                    let result = run(connection, &admitted, limits, out);
                     let stopped = watch.stop();
                     connection.execute_batch("rollback")?;
                     Ok(result.map_err(|error| error.explain(stopped)))

@@ -37,9 +37,10 @@ struct Parsed {
     statements: Vec<Value>,
 }
 
-/// Refuses what is not exactly one statement that only reads.
-pub(super) fn admit(connection: &Connection, text: &str) -> Result<(), SqlError> {
-    let inner = after_explain(text);
+/// The text to run: what the parser saw, behind EXPLAIN where the text asks for that, each character at its place. Refuses what
+/// is not exactly one statement that only reads.
+pub(super) fn admit(connection: &Connection, text: &str) -> Result<String, SqlError> {
+    let (explain, inner) = split_explain(text);
     let parsed = parse(connection, inner)?;
     if parsed.error {
         return Err(match parsed.error_type.as_deref() {
@@ -48,7 +49,7 @@ pub(super) fn admit(connection: &Connection, text: &str) -> Result<(), SqlError>
             ),
             _ => {
                 let message = parsed.error_message.unwrap_or_else(|| "cannot be parsed".to_owned());
-                let skipped = text[..text.len() - inner.len()].chars().count();
+                let skipped = explain.chars().count();
                 let position = parsed.position.and_then(|position| position.parse::<usize>().ok());
                 SqlError::at(SqlErrorKind::Syntax, message, text, position.map(|position| position + skipped))
             }
@@ -58,7 +59,7 @@ pub(super) fn admit(connection: &Connection, text: &str) -> Result<(), SqlError>
         [] => Err(refused("there is no statement")),
         [statement] => match refused_function(statement) {
             Some(name) => Err(refused(&format!("{name}() may not be called here"))),
-            None => Ok(()),
+            None => Ok(explain + inner),
         },
         [_, _, ..] => Err(refused("one statement at a time")),
     }
@@ -89,10 +90,22 @@ fn refused_function(tree: &Value) -> Option<&str> {
     }
 }
 
-/// What EXPLAIN explains: the parser makes no tree of EXPLAIN itself. Without EXPLAIN, all of the text.
-fn after_explain(text: &str) -> &str {
-    let Some(rest) = after_word(skip_blank(text), "explain") else { return text };
-    after_word(skip_blank(rest), "analyze").unwrap_or(rest)
+/// EXPLAIN and what it explains: the parser makes no tree of EXPLAIN itself. The first part is made anew from nothing but the
+/// words, so whatever else stood there (comments, which can be nested) is not run. Without EXPLAIN, all of the text.
+fn split_explain(text: &str) -> (String, &str) {
+    let head = skip_blank(text);
+    let Some(rest) = after_word(head, "explain") else { return (String::new(), text) };
+    let explain = blank(&text[..text.len() - head.len()]) + "explain";
+    let tail = skip_blank(rest);
+    match after_word(tail, "analyze") {
+        Some(inner) => (explain + &blank(&rest[..rest.len() - tail.len()]) + "analyze", inner),
+        None => (explain, rest),
+    }
+}
+
+/// As many spaces as there are characters, in as many lines.
+fn blank(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' { c } else { ' ' }).collect()
 }
 
 fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {

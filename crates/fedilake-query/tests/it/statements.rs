@@ -102,6 +102,21 @@ fn statements_that_do_more_are_refused() {
 }
 
 #[test]
+fn nothing_that_stands_before_explain_is_run() {
+    let bench = bench();
+    // DuckDB nests comments: to it, the first of these ends behind the EXPLAIN.
+    for sql in [
+        "/* /* */ explain select 1 -- */ commit; delete from post; select 1",
+        "/* /* */ explain analyze select 1 -- */ ; commit; delete from post; select 1",
+        "/* é */ explain /* /* */ analyze select 1 -- */ commit; delete from post; explain select 1",
+    ] {
+        // Whether the rest makes sense or not.
+        let _ = bench.lake.sql(sql, &SqlLimits::default(), &mut Vec::new());
+        assert_eq!(bench.ask("select count(*) from posts"), [["1"]], "after {sql}");
+    }
+}
+
+#[test]
 fn no_other_file_can_be_read_or_written() {
     let bench = bench();
     let file = bench.chunks[0].parquet.display().to_string();

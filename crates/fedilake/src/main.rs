@@ -41,5 +41,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::init(&cli.common)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(command::run(cli))
+    let code = runtime.block_on(command::run(cli));
+    // A question that still runs on a thread of its own would hold the process up for as long as it takes.
+    runtime.shutdown_background();
+    code
 }

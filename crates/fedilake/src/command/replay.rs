@@ -23,7 +23,8 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
     let pace: Pace = typed.pace.parse()?;
     let names: Vec<String> = typed.files.iter().map(|file| file.display().to_string()).collect();
     for name in names.iter().filter(|name| *name != "-") {
-        std::fs::File::open(name).with_context(|| format!("open {name}"))?;
+        // Not opened: a pipe's writer would lose its reader.
+        std::fs::metadata(name).with_context(|| format!("open {name}"))?;
     }
     let shutdown = shutdown::on_signal()?;
     let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;

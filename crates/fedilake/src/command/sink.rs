@@ -43,15 +43,19 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
         }
         anyhow::Ok(())
     };
-    tokio::select! {
-        done = asked => done?,
-        () = shutdown.cancelled() => {}
-        ended = &mut sink => { ended.context("store posts")?.map_err(with_hint)?; }
-    }
-    if !sink.is_finished() {
-        stop.cancel();
-        (&mut sink).await.context("store posts")?.map_err(with_hint)?;
-    }
+    let ended = tokio::select! {
+        done = asked => done.map(|()| None),
+        () = shutdown.cancelled() => Ok(None),
+        ended = &mut sink => Ok(Some(ended)),
+    };
+    let ended = match ended? {
+        Some(ended) => ended,
+        None => {
+            stop.cancel();
+            sink.await
+        }
+    };
+    ended.context("store posts")?.map_err(with_hint)?;
     let done = progress.summary();
     telemetry::say(&format!("{} rows in {} files", done.rows, done.files));
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,13 @@ pub(super) fn as_text(column: &ArrayRef) -> anyhow::Result<StringArray> {
     (0..column.len()).map(|row| Ok(column.is_valid(row).then_some(formatter.value(row).try_to_string()?))).collect()
 }
 
+/// The same, each in one line: line ends would break a table, and an escape code that a stranger wrote must not reach the
+/// terminal.
+pub(super) fn as_line(column: &ArrayRef) -> anyhow::Result<StringArray> {
+    let one_line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+    Ok(as_text(column)?.iter().map(|text| text.map(one_line)).collect())
+}
+
 /// Whether a column of this type is right-aligned.
 pub(super) fn is_number(kind: &DataType) -> bool {
     kind.is_numeric()

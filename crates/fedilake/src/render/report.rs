@@ -70,7 +70,7 @@ impl<'a> Report<'a> {
     fn new(rows: &'a RecordBatch) -> anyhow::Result<Report<'a>> {
         let texts = rows.schema_ref().fields().iter().zip(rows.columns());
         let texts = texts
-            .map(|(field, column)| Ok((field.name().as_str(), cells::as_text(column)?)))
+            .map(|(field, column)| Ok((field.name().as_str(), cells::as_line(column)?)))
             .collect::<anyhow::Result<_>>()?;
         Ok(Report { rows, texts })
     }

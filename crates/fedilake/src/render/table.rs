@@ -69,16 +69,11 @@ fn columns_of(schema: &SchemaRef) -> Vec<Column> {
 
 fn append(columns: &mut [Column], batch: &RecordBatch) -> anyhow::Result<()> {
     for (column, array) in columns.iter_mut().zip(batch.columns()) {
-        let text = cells::as_text(array)?;
-        let cell = |row| if text.is_valid(row) { one_line(text.value(row)) } else { cells::NULL.to_owned() };
+        let text = cells::as_line(array)?;
+        let cell = |row| if text.is_valid(row) { text.value(row).to_owned() } else { cells::NULL.to_owned() };
         column.cells.extend((0..text.len()).map(cell));
     }
     Ok(())
-}
-
-/// Line ends and control characters would break the table, and an escape code in a post must not reach the terminal.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn fit(columns: &[Column], width: Option<usize>) -> Vec<usize> {

@@ -10,15 +10,18 @@
 //!   good post must not be lost.
 //! - No bytes make it panic, or allocate more than a small multiple of their length.
 
+mod body;
+mod column;
 mod decode;
 mod encode;
 mod header;
 mod shape;
+mod writer;
 
 #[cfg(test)]
 mod evolution;
 
-pub use decode::{DecodeError, Decoder, Encoded};
+pub use decode::{DecodeError, Decoder, Encoded, Place};
 pub use encode::Encoder;
 
 /// Every schema that a released version wrote, oldest first. The last one is [`crate::schema::AVRO`].

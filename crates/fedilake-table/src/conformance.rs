@@ -7,12 +7,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::new_null_array;
-use arrow::array::{
-    ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
-};
 use fedilake_log::{Bounds, LogId, Offset, Partition};
-use fedilake_model::schema;
+use fedilake_model::avro::{Decoder, Encoded};
 use futures::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -33,24 +29,15 @@ pub async fn run(store: Arc<dyn ObjectStore>, prefix: &str) {
     what_is_wrong_with_a_table_is_found_and_named(place("findings")).await;
 }
 
-/// Rows as a log's decoder makes them of unreadable records: one an offset, its content `record <offset>`.
-pub fn rows(partition: Partition, offsets: impl IntoIterator<Item = u64>) -> RecordBatch {
-    let offsets: Vec<i64> = offsets.into_iter().map(|offset| i64::try_from(offset).unwrap()).collect();
-    let columns = schema::TABLE.fields().iter().map(|field| -> ArrayRef {
-        let each = offsets.iter().copied();
-        match field.name().as_str() {
-            "kind" => Arc::new(StringArray::from_iter_values(each.map(|_| "rejected"))),
-            "appended_at" => {
-                Arc::new(TimestampMillisecondArray::from_iter_values(each).with_data_type(schema::timestamp()))
-            }
-            "log_partition" => Arc::new(Int32Array::from_iter_values(each.map(|_| partition.0 as i32))),
-            "log_offset" => Arc::new(Int64Array::from_iter_values(each)),
-            "rejected_reason" => Arc::new(StringArray::from_iter_values(each.map(|_| "test"))),
-            "rejected_bytes" => Arc::new(BinaryArray::from_iter_values(each.map(|offset| format!("record {offset}")))),
-            _ => new_null_array(field.data_type(), offsets.len()),
-        }
-    });
-    RecordBatch::try_new(schema::TABLE.clone(), columns.collect()).unwrap()
+/// Records that no schema reads, `record <offset>` each, appended that many milliseconds after 1970.
+pub fn records(partition: Partition, offsets: impl IntoIterator<Item = u64>) -> Vec<Encoded> {
+    let record = |offset: u64| Encoded {
+        partition: partition.0,
+        offset,
+        appended_at_ms: i64::try_from(offset).unwrap(),
+        value: format!("record {offset}").into(),
+    };
+    offsets.into_iter().map(record).collect()
 }
 
 /// A prefix in a store.
@@ -80,8 +67,8 @@ fn bounds(start: u64, end: u64) -> Bounds {
 
 /// A file that covers `first..next` without holes.
 fn file(chain: &Chain, first: u64, next: u64) -> DataFile {
-    let rows = rows(chain.partition, first..next);
-    DataFile::seal(chain.clone(), Offset(first), Offset(next), &[rows]).unwrap()
+    let records = records(chain.partition, first..next);
+    DataFile::seal(chain.clone(), Offset(first), Offset(next), &records, &mut Decoder::new()).unwrap()
 }
 
 async fn commit(table: &Table, chain: &Chain, first: u64, next: u64) {

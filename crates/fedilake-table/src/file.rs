@@ -3,11 +3,10 @@
 //! Promises: the columns are those of `fedilake_model::schema::TABLE` in its order; the rows are every record of the range, each
 //! once; any Parquet reader can read the file without this program; the bytes follow from the rows alone.
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::interleave_record_batch;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 use fedilake_log::Offset;
+use fedilake_model::avro::{DecodeError, Decoder, Encoded};
 use fedilake_model::schema;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -17,8 +16,11 @@ use parquet::file::properties::WriterProperties;
 use crate::footer::Checksum;
 use crate::{Chain, Footer, Holes, layout};
 
-/// How many rows are gathered and encoded at a time: enough to pay for a call, few enough to stay in the cache.
+/// Rows decoded and encoded at a time: enough to pay for a call, few enough to stay in the cache.
 const ROWS_A_STEP: usize = 4_096;
+
+/// Large records go in smaller steps.
+const BYTES_A_STEP: usize = 16 << 20;
 
 /// A data file before it is put: what its footer says, and all its bytes.
 #[derive(Clone, Debug)]
@@ -27,39 +29,45 @@ pub struct DataFile {
     bytes: Bytes,
 }
 
-/// Why rows cannot become a data file. Always a defect of the caller, or of a log that repeats or invents offsets.
+/// Why records cannot become a data file. But for [`FileError::Decode`] it is a defect of the caller, or of a log that repeats or
+/// invents offsets.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the message of their variant names")]
 pub enum FileError {
     /// The batches do not have the table's columns.
     #[error("rows do not have the columns of the table")]
     Columns,
-    /// A row's partition or offset does not belong into the file.
-    #[error("rows of {chain} from {first} to {next}: {why}")]
+    /// A record's partition or offset does not belong into the file.
+    #[error("records of {chain} from {first} to {next}: {why}")]
     Offsets { chain: Chain, first: Offset, next: Offset, why: String },
     /// The Parquet writer refused.
     #[error("encode rows as Parquet: {0}")]
     Encode(#[from] ParquetError),
-    /// The rows could not be put in order.
-    #[error("sort rows: {0}")]
-    Sort(#[from] arrow::error::ArrowError),
+    /// A record cannot become a row: mostly its schema is not known to this program, and to go on would drop its columns.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
 }
 
 impl DataFile {
-    /// Makes the file that covers `first..next` of `chain`. The rows of `batches`, in the order of their offsets, are all records
-    /// between the two; offsets that no row has are holes. Sorts and compresses: takes CPU for as long as a million rows need
-    /// seconds, so call it where that hinders nobody.
-    pub fn seal(chain: Chain, first: Offset, next: Offset, batches: &[RecordBatch]) -> Result<DataFile, FileError> {
-        let holes = holes(&chain, first, next, batches)?;
-        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        let footer = Footer { chain, first, next, rows, holes };
-        let bytes = write(&footer, batches)?;
+    /// Makes the file that covers `first..next` of `chain`. `records`, in the order of their offsets, are all between the two;
+    /// offsets that none has are holes. Decodes, sorts and compresses: takes CPU for as long as a million records need seconds,
+    /// so call it where that hinders nobody.
+    pub fn seal(
+        chain: Chain,
+        first: Offset,
+        next: Offset,
+        records: &[Encoded],
+        decoder: &mut Decoder,
+    ) -> Result<DataFile, FileError> {
+        let holes = holes(&chain, first, next, records)?;
+        let footer = Footer { chain, first, next, rows: records.len() as u64, holes };
+        let bytes = write(&footer, records, decoder)?;
         Ok(DataFile { footer, bytes })
     }
 
     /// Makes the file without rows that stands over `first..next`, lost and accepted as lost.
     pub(crate) fn gap(chain: Chain, first: Offset, next: Offset) -> Result<DataFile, FileError> {
-        DataFile::seal(chain, first, next, &[])
+        DataFile::seal(chain, first, next, &[], &mut Decoder::new())
     }
 
     /// What the file says of itself.
@@ -84,12 +92,15 @@ pub fn encode(batches: &[RecordBatch]) -> Result<Bytes, FileError> {
     Ok(writer.into_inner()?.into())
 }
 
-fn write(footer: &Footer, batches: &[RecordBatch]) -> Result<Bytes, FileError> {
+/// Rows are put in order before they are rows: a record is gathered in one piece, where a row is in as many as there are columns.
+fn write(footer: &Footer, records: &[Encoded], decoder: &mut Decoder) -> Result<Bytes, FileError> {
     let mut writer = writer(layout::sealed(footer.key_values()))?;
-    let order = layout::order(batches);
-    let batches: Vec<&RecordBatch> = batches.iter().collect();
-    for step in order.chunks(ROWS_A_STEP) {
-        writer.write(&interleave_record_batch(&batches, step)?)?;
+    let order = layout::order(records, decoder)?;
+    let mut rest = order.as_slice();
+    while !rest.is_empty() {
+        let (step, after) = rest.split_at(rows_of_a_step(records, rest));
+        writer.write(&decoder.decode(step.iter().map(|&at| &records[at]))?)?;
+        rest = after;
     }
     writer.flush()?;
     // The writer holds its last bytes back.
@@ -99,6 +110,17 @@ fn write(footer: &Footer, batches: &[RecordBatch]) -> Result<Bytes, FileError> {
     checksum.add(writer.inner());
     writer.append_key_value_metadata(checksum.body().key_value());
     Ok(writer.into_inner()?.into())
+}
+
+/// How many of the records come next.
+fn rows_of_a_step(records: &[Encoded], order: &[usize]) -> usize {
+    let mut bytes = 0;
+    let step = order.iter().take(ROWS_A_STEP).take_while(|&&at| {
+        let fits = bytes < BYTES_A_STEP;
+        bytes += records[at].value.len();
+        fits
+    });
+    step.count()
 }
 
 fn writer(properties: WriterProperties) -> Result<ArrowWriter<Vec<u8>>, FileError> {
@@ -111,54 +133,50 @@ fn check_columns(batch: &RecordBatch) -> Result<(), FileError> {
     if batch.schema_ref().fields() == schema::TABLE.fields() { Ok(()) } else { Err(FileError::Columns) }
 }
 
-/// Holds the rows' own partitions and offsets against the range, and finds the offsets that no row has.
-fn holes(chain: &Chain, first: Offset, next: Offset, batches: &[RecordBatch]) -> Result<Holes, FileError> {
+/// Holds the records' own partitions and offsets against the range, and finds the offsets that none has.
+fn holes(chain: &Chain, first: Offset, next: Offset, records: &[Encoded]) -> Result<Holes, FileError> {
     let refuse = |why: String| Err(FileError::Offsets { chain: chain.clone(), first, next, why });
     if next <= first {
         return refuse("the range is empty".to_string());
     }
-    let mut present: Vec<Offset> = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
-    for batch in batches {
-        check_columns(batch)?;
-        let (partitions, offsets) = (column(batch, "log_partition"), column(batch, "log_offset"));
-        let partitions = partitions.as_primitive::<Int32Type>().values();
-        if let Some(other) = partitions.iter().find(|&&partition| i64::from(partition) != i64::from(chain.partition.0))
-        {
-            return refuse(format!("a row is of partition {other}"));
+    let mut expected = first;
+    for record in records {
+        let offset = Offset(record.offset);
+        if record.partition != chain.partition.0 {
+            return refuse(format!("one is of partition {}", record.partition));
         }
-        for &offset in offsets.as_primitive::<Int64Type>().values() {
-            let fits = u64::try_from(offset).ok().map(Offset).filter(|offset| (first..next).contains(offset));
-            match fits {
-                None => return refuse(format!("a row has offset {offset}")),
-                Some(offset) if present.last().is_some_and(|last| *last >= offset) => {
-                    return refuse(format!("offset {offset} comes after one that is not below it"));
-                }
-                Some(offset) => present.push(offset),
-            }
+        if !(first..next).contains(&offset) {
+            return refuse(format!("one has offset {offset}"));
         }
+        if offset < expected {
+            return refuse(format!("offset {offset} comes after one that is not below it"));
+        }
+        expected = offset.next();
     }
-    Ok(Holes::between(first, next, present))
-}
-
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a dyn Array {
-    batch.column_by_name(name).expect("the table's schema was checked and has the column").as_ref()
+    Ok(Holes::between(first, next, records.iter().map(|record| Offset(record.offset))))
 }
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::Int64Type;
     use fedilake_log::{LogId, Partition};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::basic::Type;
 
     use super::*;
-    use crate::conformance::rows;
+    use crate::conformance::records;
 
     fn chain() -> Chain {
         Chain { log: LogId::new("l").unwrap(), partition: Partition(1) }
     }
 
-    fn seal(first: u64, next: u64, batches: &[RecordBatch]) -> Result<DataFile, FileError> {
-        DataFile::seal(chain(), Offset(first), Offset(next), batches)
+    fn seal(first: u64, next: u64, records: &[Encoded]) -> Result<DataFile, FileError> {
+        DataFile::seal(chain(), Offset(first), Offset(next), records, &mut Decoder::new())
+    }
+
+    fn decode(records: &[Encoded]) -> RecordBatch {
+        Decoder::new().decode(records).unwrap()
     }
 
     fn read(bytes: &Bytes) -> RecordBatch {
@@ -168,19 +186,30 @@ mod tests {
 
     #[test]
     fn rows_read_back_as_they_were_written() {
-        let batches = [rows(Partition(1), 3..9), rows(Partition(1), [12, 14])];
-        let all = arrow::compute::concat_batches(&schema::TABLE, &batches).unwrap();
-        let file = seal(2, 15, &batches).unwrap();
+        let records = records(Partition(1), [3, 4, 5, 6, 7, 8, 12, 14]);
+        let file = seal(2, 15, &records).unwrap();
         assert_eq!(file.footer().holes.to_string(), "2..=2,9..=11,13..=13");
-        for bytes in [file.bytes(), &encode(&batches).unwrap()] {
-            assert_eq!(read(bytes).columns(), all.columns());
+        let halves = [decode(&records[..3]), decode(&records[3..])];
+        for bytes in [file.bytes(), &encode(&halves).unwrap()] {
+            assert_eq!(read(bytes).columns(), decode(&records).columns());
         }
-        assert_eq!(file.bytes(), seal(2, 15, &[all]).unwrap().bytes(), "bytes follow from the rows alone");
+        assert_eq!(file.bytes(), seal(2, 15, &records).unwrap().bytes(), "bytes follow from the records alone");
+    }
+
+    #[test]
+    fn records_of_any_size_go_in_steps_and_none_is_left_out() {
+        let mut records = records(Partition(1), 0..2 * ROWS_A_STEP as u64 + 1);
+        for at in [0, 1, 7] {
+            records[at].value = vec![b'x'; BYTES_A_STEP].into();
+        }
+        let rows = read(seal(0, records.len() as u64, &records).unwrap().bytes());
+        let offsets = rows.column_by_name("log_offset").unwrap().as_primitive::<Int64Type>();
+        assert!(offsets.values().iter().copied().eq(0..records.len() as i64));
     }
 
     #[test]
     fn a_reader_without_arrow_sees_the_columns_as_they_are() {
-        let file = seal(0, 1, &[rows(Partition(1), 0..1)]).unwrap();
+        let file = seal(0, 1, &records(Partition(1), 0..1)).unwrap();
         let metadata = ParquetRecordBatchReaderBuilder::try_new(file.bytes().clone()).unwrap();
         assert_eq!(metadata.schema().fields(), schema::TABLE.fields());
         let columns = metadata.parquet_schema().columns().iter();
@@ -191,23 +220,23 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_does_not_belong_into_the_file_is_refused() {
+    fn a_record_that_does_not_belong_into_the_file_is_refused() {
         let ours = Partition(1);
+        let twice = [records(ours, 4..6), records(ours, 2..4)].concat();
         let cases = [
             (0, 0, vec![], "the range is empty"),
             (5, 3, vec![], "the range is empty"),
-            (0, 9, vec![rows(Partition(2), 0..1)], "a row is of partition 2"),
-            (1, 9, vec![rows(ours, 0..3)], "a row has offset 0"),
-            (0, 3, vec![rows(ours, 0..4)], "a row has offset 3"),
-            (0, 9, vec![rows(ours, [0, 2, 2])], "offset 2 comes after one that is not below it"),
-            (0, 9, vec![rows(ours, 4..6), rows(ours, 2..4)], "offset 2 comes after one that is not below it"),
+            (0, 9, records(Partition(2), 0..1), "one is of partition 2"),
+            (1, 9, records(ours, 0..3), "one has offset 0"),
+            (0, 3, records(ours, 0..4), "one has offset 3"),
+            (0, 9, records(ours, [0, 2, 2]), "offset 2 comes after one that is not below it"),
+            (0, 9, twice, "offset 2 comes after one that is not below it"),
         ];
-        for (first, next, batches, wanted) in cases {
-            let FileError::Offsets { why, .. } = seal(first, next, &batches).unwrap_err() else { panic!("{wanted}") };
+        for (first, next, records, wanted) in cases {
+            let FileError::Offsets { why, .. } = seal(first, next, &records).unwrap_err() else { panic!("{wanted}") };
             assert_eq!(why, wanted);
         }
-        let fewer = rows(ours, 0..1).project(&[0, 1]).unwrap();
-        assert!(matches!(seal(0, 1, std::slice::from_ref(&fewer)), Err(FileError::Columns)));
+        let fewer = decode(&records(ours, 0..1)).project(&[0, 1]).unwrap();
         assert!(matches!(encode(&[fewer]), Err(FileError::Columns)));
     }
 }

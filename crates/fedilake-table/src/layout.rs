@@ -8,15 +8,15 @@
 //! 135; the author before the time 128, but gathering rows so far apart costs a fifth of the speed, and time no longer prunes
 //! within a server's language.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray, TimestampMillisecondArray};
+use fedilake_model::avro::{DecodeError, Decoder, Encoded, Place};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
-/// A file of 128 MB in memory has about 160,000 rows: four groups, so that DuckDB, which skips by row group, can skip, and its
+/// A buffer of 128 MB has some 250,000 records: six groups, so that DuckDB, which skips by row group, can skip, and its
 /// threads share a file. Smaller groups cost bytes and, below 20,000 rows, the reader's speed.
 const ROWS_A_GROUP: usize = 40_960;
 
@@ -28,9 +28,12 @@ pub(crate) fn sealed(key_values: Vec<KeyValue>) -> WriterProperties {
         // Two thirds of a file are texts, and level 3 makes them a seventh smaller.
         .set_column_compression(ColumnPath::from("text"), zstd(3))
         .set_max_row_group_row_count(Some(ROWS_A_GROUP))
-        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_key_value_metadata(Some(key_values))
         .set_created_by(concat!("fedilake ", env!("CARGO_PKG_VERSION")).to_string());
+    for name in PRUNING {
+        properties = properties.set_column_statistics_enabled(ColumnPath::from(*name), EnabledStatistics::Page);
+    }
     for (name, encoding) in ENCODINGS {
         let column = ColumnPath::from(*name);
         properties =
@@ -53,6 +56,11 @@ pub(crate) fn quick() -> WriterProperties {
         .build()
 }
 
+/// Columns by whose least and greatest value a reader can skip pages: rows lie by them, or nearly so. In all others a page spans
+/// about the whole range, and to find it out costs a twentieth of the time.
+const PRUNING: &[&str] =
+    &["kind", "server", "id", "created_at", "edited_at", "observed_at", "appended_at", "language", "log_offset"];
+
 /// Columns whose values seldom repeat: a dictionary would be built in vain. All others have one. Differences of uris and urls
 /// save nothing that zstd does not, and cost their readers a fifth.
 const ENCODINGS: &[(&str, Encoding)] = &[
@@ -67,104 +75,98 @@ const ENCODINGS: &[(&str, Encoding)] = &[
     ("rejected_bytes", Encoding::DELTA_LENGTH_BYTE_ARRAY),
 ];
 
-/// The order of the rows of `batches` in a data file, as (batch, row). A row's time is that of the post; where it has none (a
-/// delete, a rejected record) the time it was seen or appended. Rows that are equal in all of it keep their order.
-pub(crate) fn order(batches: &[RecordBatch]) -> Vec<(usize, usize)> {
-    let servers = Ranks::of(batches, "server");
-    let languages = Ranks::of(batches, "language");
-    let mut keyed = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
-    for (at, batch) in batches.iter().enumerate() {
-        let times = ["created_at", "observed_at", "appended_at"].map(|name| times(batch, name));
-        let (server, language) = (texts(batch, "server"), texts(batch, "language"));
-        for row in 0..batch.num_rows() {
-            let time = times.iter().find(|time| time.is_valid(row)).map_or(0, |time| time.value(row));
-            let place = (time.div_euclid(DAY_MS), servers.rank(server, row), languages.rank(language, row));
-            keyed.push((place, time, at as u32, row as u32));
-        }
-    }
+/// The order of `records` in a data file, as places among them. A row's time is that of the post; where it has none (a delete, a
+/// rejected record) the time it was seen or appended. Records that are equal in all of it keep their order.
+pub(crate) fn order(records: &[Encoded], decoder: &Decoder) -> Result<Vec<usize>, DecodeError> {
+    let places = records.iter().map(|record| decoder.place(record)).collect::<Result<Vec<Place<'_>>, _>>()?;
+    let servers = ranks(places.iter().map(|place| place.server));
+    let languages = ranks(places.iter().map(|place| place.language));
+    let mut keyed: Vec<_> = places
+        .iter()
+        .enumerate()
+        .map(|(at, place)| (place.time_ms.div_euclid(DAY_MS), servers[at], languages[at], place.time_ms, at))
+        .collect();
     keyed.sort_unstable();
-    keyed.into_iter().map(|(.., at, row)| (at as usize, row as usize)).collect()
+    Ok(keyed.into_iter().map(|(.., at)| at).collect())
 }
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// The place of each text among the distinct ones of a column, in their order, from 1; 0 for null.
-struct Ranks<'a>(HashMap<&'a str, u32>);
-
-impl<'a> Ranks<'a> {
-    fn of(batches: &'a [RecordBatch], name: &str) -> Ranks<'a> {
-        let distinct: BTreeSet<&str> = batches.iter().flat_map(|batch| texts(batch, name).iter().flatten()).collect();
-        Ranks(distinct.into_iter().zip(1..).collect())
+/// The rank of each text among the distinct ones, in their order, from 1; 0 for none.
+fn ranks<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Vec<u32> {
+    let mut met: HashMap<&str, u32> = HashMap::new();
+    let numbered: Vec<u32> = texts
+        .map(|text| {
+            let next = met.len() as u32 + 1;
+            text.map_or(0, |text| *met.entry(text).or_insert(next))
+        })
+        .collect();
+    let mut names: Vec<(&str, u32)> = met.into_iter().collect();
+    names.sort_unstable();
+    let mut rank_of = vec![0; names.len() + 1];
+    for (rank, (_, number)) in (1..).zip(names) {
+        rank_of[number as usize] = rank;
     }
-
-    fn rank(&self, column: &StringArray, row: usize) -> u32 {
-        if column.is_valid(row) { self.0[column.value(row)] } else { 0 }
-    }
-}
-
-fn texts<'a>(batch: &'a RecordBatch, name: &str) -> &'a StringArray {
-    batch.column_by_name(name).expect("a column of the table").as_string()
-}
-
-fn times<'a>(batch: &'a RecordBatch, name: &str) -> &'a TimestampMillisecondArray {
-    batch.column_by_name(name).expect("a column of the table").as_primitive()
+    numbered.into_iter().map(|number| rank_of[number as usize]).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::ArrayRef;
-    use fedilake_log::Partition;
-    use fedilake_model::schema;
+    use bytes::Bytes;
+    use chrono::{DateTime, Utc};
+    use fedilake_model::avro::Encoder;
+    use fedilake_model::{Frame, FrameKind, PostEvent, Server, schema};
 
     use super::*;
-    use crate::conformance::rows;
 
-    /// Rows of (server, language, created_at).
-    fn batch(posts: &[(Option<&str>, Option<&str>, Option<i64>)]) -> RecordBatch {
-        let batch = rows(Partition(0), 0..posts.len() as u64);
-        let with = |name: &str, column: &ArrayRef| -> ArrayRef {
-            let each = posts.iter();
-            match name {
-                "server" => Arc::new(each.map(|post| post.0).collect::<StringArray>()),
-                "language" => Arc::new(each.map(|post| post.1).collect::<StringArray>()),
-                "created_at" => {
-                    let times = each.map(|post| post.2).collect::<TimestampMillisecondArray>();
-                    Arc::new(times.with_data_type(schema::timestamp()))
-                }
-                _ => column.clone(),
-            }
-        };
-        let columns = schema::TABLE.fields().iter().zip(batch.columns());
-        let columns = columns.map(|(field, column)| with(field.name(), column)).collect();
-        RecordBatch::try_new(schema::TABLE.clone(), columns).unwrap()
+    fn event(kind: FrameKind, server: &str, payload: String, observed_at_ms: i64) -> Bytes {
+        let observed_at: DateTime<Utc> = DateTime::from_timestamp_millis(observed_at_ms).unwrap();
+        let frame = Frame { kind, data: payload.into() };
+        let event = PostEvent::from_api(&frame, &Server::new(server), observed_at).unwrap();
+        Encoder::new().encode(&[event]).remove(0)
+    }
+
+    fn post(server: &str, language: Option<&str>, created_at_ms: Option<i64>, observed_at_ms: i64) -> Bytes {
+        let created_at = created_at_ms.map(|ms| DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339());
+        let (language, created_at) = (serde_json::json!(language), serde_json::json!(created_at));
+        let json = format!(
+            r#"{{"id":"1","uri":"https://a.example/1","account":{{"acct":"ann"}},"language":{language},"created_at":{created_at}}}"#
+        );
+        event(FrameKind::Update, server, json, observed_at_ms)
     }
 
     #[test]
     fn rows_lie_by_day_server_language_and_time() {
-        let day = |days: i64| Some(days * DAY_MS);
-        let first = batch(&[
-            (Some("b"), Some("en"), day(1)),
-            (Some("a"), Some("sv"), day(1)),
-            (Some("a"), Some("en"), day(1).map(|time| time + 7)),
-            (Some("a"), Some("en"), day(1).map(|time| time + 3)),
-        ]);
-        let second = batch(&[
-            (Some("a"), None, day(1)),
-            (Some("b"), Some("en"), day(-700)),
-            (None, None, None),
-            (Some("a"), Some("en"), day(900_000)),
-            (Some("a"), Some("en"), day(1).map(|time| time + 3)),
-        ]);
+        let day = |days: i64| days * DAY_MS;
+        let cases = [
+            (post("a", None, Some(day(1)), 0), 2),
+            (post("b", Some("en"), Some(day(-700)), 0), 0),
+            (Bytes::from_static(b"unreadable"), 1),
+            (post("b", Some("en"), Some(day(1)), 0), 9),
+            (post("a", Some("sv"), Some(day(1)), 0), 8),
+            (post("a", Some("en"), Some(day(1) + 7), 0), 6),
+            (post("a", Some("en"), Some(day(1) + 3), 0), 4),
+            (post("a", Some("en"), Some(day(20_000)), 0), 10),
+            (post("a", Some("en"), Some(day(1) + 3), 0), 5),
+            (post("a", Some("en"), None, day(1) + 9), 7),
+            (event(FrameKind::Delete, "a", "1".to_owned(), day(1) + 5), 3),
+        ];
         // A row without a time of its own has that at which it was appended: its place here, in 1970.
-        let wanted = [(1, 1), (1, 2), (1, 0), (0, 3), (1, 4), (0, 2), (0, 1), (0, 0), (1, 3)];
-        assert_eq!(order(&[first, second]), wanted);
+        let record = |(n, value): (usize, &Bytes)| Encoded {
+            partition: 0,
+            offset: n as u64,
+            appended_at_ms: n as i64,
+            value: value.clone(),
+        };
+        let records: Vec<Encoded> = cases.iter().map(|(value, _)| value).enumerate().map(record).collect();
+        let mut wanted: Vec<usize> = (0..cases.len()).collect();
+        wanted.sort_by_key(|&at| cases[at].1);
+        assert_eq!(order(&records, &Decoder::new()).unwrap(), wanted);
     }
 
     #[test]
-    fn every_encoding_is_of_a_column() {
-        for (name, _) in ENCODINGS {
+    fn every_setting_is_of_a_column() {
+        for name in ENCODINGS.iter().map(|(name, _)| name).chain(PRUNING) {
             assert!(schema::TABLE.field_with_name(name).is_ok(), "{name}");
         }
     }

@@ -9,11 +9,11 @@
 //! nothing is read, which holds up the log's readers nowhere: the lake reads the log itself.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fedilake_log::{LogError, LogEvent, LogReader, Offset, Partition, Record};
-use fedilake_model::avro::DecodeError;
+use fedilake_model::avro::{DecodeError, Decoder};
 use tokio::select;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -23,13 +23,13 @@ use crate::{Chain, Commit, DataFile, FileError, Table, TableError};
 mod buffer;
 mod progress;
 
-use buffer::{Buffer, SharedDecoder, shared_decoder};
+use buffer::Buffer;
 pub use progress::{SinkPosition, SinkProgress, SinkSummary};
 
 /// When a buffer is sealed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// A buffer of this size is sealed. Bytes in memory: the file is about a sixth of it.
+    /// A buffer of this size is sealed. Bytes of records in memory: the file is about a third of it.
     pub buffer_bytes_max: usize,
     /// A buffer whose first record came this long ago is sealed.
     pub buffer_age_max: Duration,
@@ -57,10 +57,7 @@ pub enum SinkError {
     /// The table failed, or its end and the log's do not meet.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A record cannot become a row: mostly its schema is not known to this program, and to go on would drop its columns.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// Rows could not become a file.
+    /// Records could not become a file: mostly the schema of one is not known to this program.
     #[error(transparent)]
     File(#[from] FileError),
     /// The store twice said that the file exists, and twice showed that it does not.
@@ -85,7 +82,7 @@ impl SinkError {
                 "the log lost its end: restore it, or begin a new log, whose records go beside the old ones"
                     .to_string(),
             ),
-            SinkError::Decode(DecodeError::UnknownSchema { .. }) => {
+            SinkError::File(FileError::Decode(DecodeError::UnknownSchema { .. })) => {
                 Some("a newer fedilake wrote these records: sink them with that version".to_string())
             }
             _ => None,
@@ -102,7 +99,7 @@ pub async fn run(
     progress: Arc<SinkProgress>,
     shutdown: CancellationToken,
 ) -> Result<SinkSummary, SinkError> {
-    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder: shared_decoder() };
+    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder: Arc::default() };
     loop {
         let deadline = sink.deadline();
         let event = select! {
@@ -124,6 +121,9 @@ pub async fn run(
     sink.flush_all().await?;
     Ok(sink.progress.summary())
 }
+
+/// One decoder for all files, made when the first one needs it: that takes as long as decoding 200 records.
+type SharedDecoder = Arc<Mutex<Option<Decoder>>>;
 
 struct Sink {
     reader: Box<dyn LogReader>,
@@ -205,11 +205,8 @@ impl Sink {
                 buffer.push(record, now);
             }
         }
-        for (partition, buffer) in &mut self.buffers {
+        for (partition, buffer) in &self.buffers {
             self.progress.reached(*partition, buffer.next());
-            if buffer.has_work() {
-                buffer.decode(&self.decoder).await?;
-            }
         }
         while let Some(partition) = self.overflowing() {
             self.flush(partition).await?;
@@ -248,13 +245,15 @@ impl Sink {
     /// Seals the buffer of `partition` and commits it; where another writer was faster, begins again behind its file.
     async fn flush(&mut self, partition: Partition) -> Result<(), SinkError> {
         let Some(buffer) = self.buffers.get_mut(&partition).filter(|buffer| buffer.bytes() > 0) else { return Ok(()) };
-        buffer.decode(&self.decoder).await?;
         let (first, next) = (buffer.first(), buffer.next());
-        let batches = buffer.empty();
+        let records = buffer.empty();
         let chain = self.chain(partition);
         let file = blocking({
-            let chain = chain.clone();
-            move || DataFile::seal(chain, first, next, &batches)
+            let (chain, decoder) = (chain.clone(), self.decoder.clone());
+            move || {
+                let mut decoder = decoder.lock().unwrap_or_else(PoisonError::into_inner);
+                DataFile::seal(chain, first, next, &records, decoder.get_or_insert_default())
+            }
         })
         .await?;
 

@@ -1,19 +1,16 @@
 //! Records → rows.
+//!
+//! Each body is walked once, and its values go straight into the columns. A body that turns out bad is cut off again, so it
+//! disturbs no other row: a reader that gives whole batches only (arrow-avro, which the tests compare with) cannot say which
+//! record of a batch is bad, is unusable after one, and would have to be preceded by a walk of its own.
 
-use std::sync::Arc;
-
-use arrow::array::{
-    ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array,
-};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use arrow_avro::codec::Tz;
-use arrow_avro::reader::{DecoderMode, ReaderBuilder};
-use arrow_avro::schema::{AvroSchema, Fingerprint, SchemaStore};
 use bytes::Bytes;
 
-use super::shape::Shape;
+use super::column::{Column, Texts};
+use super::writer::{Claims, Writer};
 use super::{KNOWN_SCHEMAS, header};
 use crate::schema;
 
@@ -58,15 +55,37 @@ pub enum DecodeError {
     Arrow(#[from] ArrowError),
 }
 
+/// By what rows are sorted, read off a record without decoding the rest of it. What a record claims that turns out to be
+/// malformed further on counts all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The column `server`; `None` where it is null or cannot be read.
+    pub server: Option<&'a str>,
+    /// The column `language`, likewise.
+    pub language: Option<&'a str>,
+    /// Milliseconds since 1970 UTC: created_at, else observed_at, else appended_at.
+    pub time_ms: i64,
+}
+
 /// Reads records of the current and of every earlier schema into rows of [`schema::TABLE`].
 #[derive(Debug)]
 pub struct Decoder {
     writers: Vec<Writer>,
-    /// The place of the current schema in `writers`.
-    current: usize,
     table: SchemaRef,
-    /// The body that stands in for one that cannot be read, so that rows keep their order.
-    rejected_body: Vec<u8>,
+    /// All of the table's, in its order.
+    columns: Vec<Column>,
+    own: Own,
+}
+
+/// Where the columns are that the decoder itself fills.
+#[derive(Debug)]
+struct Own {
+    kind: usize,
+    appended_at: usize,
+    log_partition: usize,
+    log_offset: usize,
+    rejected_reason: usize,
+    rejected_bytes: usize,
 }
 
 impl Default for Decoder {
@@ -78,161 +97,131 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder; worth keeping, as it parses every known schema.
     pub fn new() -> Decoder {
-        Decoder::with(schema::TABLE.clone(), schema::AVRO, KNOWN_SCHEMAS)
+        Decoder::with(schema::TABLE.clone(), KNOWN_SCHEMAS)
     }
 
-    /// Rows of `table`, whose record part is `avro`, from records of any of `known`, which include `avro`.
-    pub(super) fn with(table: SchemaRef, avro: &str, known: &[&str]) -> Decoder {
-        let writers: Vec<Writer> = known.iter().map(|writer| Writer::new(writer, avro)).collect();
-        let fingerprint = header::fingerprint(avro);
-        let current = writers.iter().position(|writer| writer.fingerprint == fingerprint);
-        let current = current.expect("the current schema is a known one");
-        let nulls = writers[current].decoder.schema().fields().len() - 1;
-        // `kind` is the first field; each other one is a union whose branch 0 is null.
-        let rejected_body = [&[16], b"rejected".as_slice(), &vec![0; nulls]].concat();
-        Decoder { writers, current, table, rejected_body }
+    /// Rows of `table` from records of any of the schemas `known`, whose fields are columns of it.
+    pub(super) fn with(table: SchemaRef, known: &[&str]) -> Decoder {
+        let fields = table.fields().iter();
+        let columns: Option<Vec<Column>> = fields.map(|field| Column::new(field.data_type())).collect();
+        let columns = columns.expect("columns are of types that records have");
+        let own = Own::new(&table);
+        let writers = known.iter().map(|schema| Writer::new(schema, &table, &columns, &own.added())).collect();
+        Decoder { writers, table, columns, own }
     }
 
-    /// The rows of `records`, in order, with [`schema::TABLE`].
+    /// The rows of `records`, in the given order, with [`schema::TABLE`].
     ///
     /// A record without a header, or whose body is not exactly one record of its schema, becomes a row with `kind`
     /// "rejected", `rejected_reason` "no_header" or "malformed", and `rejected_bytes`.
-    pub fn decode(&mut self, records: &[Encoded]) -> Result<RecordBatch, DecodeError> {
-        let bytes = records.iter().map(|record| record.value.len()).sum();
-        if bytes >= BYTES_MAX {
-            return Err(DecodeError::TooMany { bytes });
+    pub fn decode<'a, I>(&mut self, records: I) -> Result<RecordBatch, DecodeError>
+    where
+        I: IntoIterator<Item = &'a Encoded, IntoIter: Clone>,
+    {
+        let records = records.into_iter();
+        match self.decode_with(records.clone(), Texts::AtLast) {
+            // Some record is bad: which one, the second look tells.
+            Err(DecodeError::Arrow(_)) => self.decode_with(records, Texts::Each),
+            decoded => decoded,
         }
-        let bodies = records.iter().map(|record| self.body(record)).collect::<Result<Vec<_>, _>>()?;
-        let decoded = self.decode_bodies(&bodies)?;
-        Ok(self.rows(records, &bodies, &decoded)?)
     }
 
-    fn body<'a>(&self, record: &'a Encoded) -> Result<Body<'a>, DecodeError> {
-        let Some((fingerprint, bytes)) = header::split(&record.value) else {
-            return Ok(Body::Rejected { reason: "no_header" });
+    fn decode_with<'a>(
+        &mut self,
+        records: impl Iterator<Item = &'a Encoded>,
+        texts: Texts,
+    ) -> Result<RecordBatch, DecodeError> {
+        self.columns.iter_mut().for_each(|column| column.truncate(0));
+        let mut bytes = 0;
+        for record in records {
+            bytes += record.value.len();
+            if bytes >= BYTES_MAX {
+                return Err(DecodeError::TooMany { bytes });
+            }
+            self.append(record, texts)?;
+        }
+        let columns = self.columns.iter_mut().map(Column::finish).collect::<Result<_, _>>()?;
+        Ok(RecordBatch::try_new(self.table.clone(), columns)?)
+    }
+
+    /// By what the row of `record` is sorted. The error is [`DecodeError::UnknownSchema`].
+    pub fn place<'a>(&self, record: &'a Encoded) -> Result<Place<'a>, DecodeError> {
+        let claims = match header::split(&record.value) {
+            Some((fingerprint, body)) => writer(&self.writers, fingerprint, record)?.claims(body),
+            None => None,
         };
-        let Encoded { partition, offset, .. } = *record;
-        let writer = self.writers.iter().position(|writer| writer.fingerprint == fingerprint);
-        let writer = writer.ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })?;
-        if !self.writers[writer].shape.fits(bytes) {
-            return Ok(Body::Rejected { reason: "malformed" });
-        }
-        Ok(Body::Of { writer, bytes })
+        let Claims { server, language, created_at_ms, observed_at_ms } = claims.unwrap_or_default();
+        Ok(Place { server, language, time_ms: created_at_ms.or(observed_at_ms).unwrap_or(record.appended_at_ms) })
     }
 
-    /// A row for each body, in order.
-    fn decode_bodies(&mut self, bodies: &[Body<'_>]) -> Result<RecordBatch, ArrowError> {
-        let Decoder { writers, current, rejected_body, .. } = self;
-        let (mut batches, mut places) = (Vec::new(), vec![0; bodies.len()]);
-        let mut next_place = 0;
-        for (at, writer) in writers.iter_mut().enumerate() {
-            let mut own: Vec<&[u8]> = Vec::new();
-            for (place, body) in places.iter_mut().zip(bodies) {
-                let bytes = match body {
-                    Body::Of { writer, bytes } if *writer == at => bytes,
-                    Body::Rejected { .. } if *current == at => rejected_body.as_slice(),
-                    _ => continue,
-                };
-                own.push(bytes);
-                *place = next_place;
-                next_place += 1;
+    /// Grows every column by a row.
+    fn append(&mut self, record: &Encoded, texts: Texts) -> Result<(), DecodeError> {
+        let rows = self.columns[self.own.log_offset].len();
+        let rejected = match header::split(&record.value) {
+            None => Some("no_header"),
+            Some((fingerprint, body)) => {
+                let is_good = writer(&self.writers, fingerprint, record)?.append(body, &mut self.columns, texts);
+                (!is_good).then_some("malformed")
             }
-            if !own.is_empty() {
-                batches.push(writer.decode(own)?);
+        };
+        if let Some(reason) = rejected {
+            self.reject(rows, reason, record);
+        } else {
+            self.columns[self.own.rejected_reason].push_null();
+            self.columns[self.own.rejected_bytes].push_null();
+        }
+        let Decoder { columns, own, .. } = self;
+        columns[own.appended_at].push_long(record.appended_at_ms);
+        columns[own.log_partition]
+            .push_int(i32::try_from(record.partition).expect("a partition's number is below 2^31"));
+        columns[own.log_offset].push_long(i64::try_from(record.offset).expect("an offset is below 2^63"));
+        Ok(())
+    }
+
+    /// Puts the row of a record that cannot be read behind the first `rows`, in the place of whatever was read of it.
+    fn reject(&mut self, rows: usize, reason: &str, record: &Encoded) {
+        let own = &self.own;
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            column.truncate(rows);
+            if place == own.kind {
+                column.push_bytes(b"rejected");
+            } else if place == own.rejected_reason {
+                column.push_bytes(reason.as_bytes());
+            } else if place == own.rejected_bytes {
+                column.push_bytes(&record.value);
+            } else if !own.of_log().contains(&place) {
+                column.push_null();
             }
         }
-        match batches.len() {
-            0 => Ok(RecordBatch::new_empty(writers[*current].decoder.schema())),
-            1 => Ok(batches.remove(0)),
-            _ => {
-                let mixed = concat_batches(&batches[0].schema(), &batches)?;
-                take_record_batch(&mixed, &UInt64Array::from(places))
-            }
+    }
+}
+
+impl Own {
+    fn new(table: &SchemaRef) -> Own {
+        let place = |name: &str| table.index_of(name).expect("a column of the table");
+        Own {
+            kind: place("kind"),
+            appended_at: place("appended_at"),
+            log_partition: place("log_partition"),
+            log_offset: place("log_offset"),
+            rejected_reason: place("rejected_reason"),
+            rejected_bytes: place("rejected_bytes"),
         }
     }
 
-    /// The decoded columns and those that the log adds.
-    fn rows(&self, records: &[Encoded], bodies: &[Body<'_>], decoded: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let columns = self.table.fields().iter().map(|field| -> Result<ArrayRef, ArrowError> {
-            Ok(match field.name().as_str() {
-                "appended_at" => {
-                    let millis = records.iter().map(|record| record.appended_at_ms);
-                    Arc::new(TimestampMillisecondArray::from_iter_values(millis).with_timezone("UTC"))
-                }
-                "log_partition" => Arc::new(Int32Array::from_iter_values(
-                    records
-                        .iter()
-                        .map(|record| i32::try_from(record.partition).expect("a partition's number is below 2^31")),
-                )),
-                "log_offset" => Arc::new(Int64Array::from_iter_values(
-                    records.iter().map(|record| i64::try_from(record.offset).expect("an offset is below 2^63")),
-                )),
-                "rejected_reason" => Arc::new(bodies.iter().map(Body::rejected).collect::<StringArray>()),
-                "rejected_bytes" => {
-                    let records = records.iter().zip(bodies);
-                    let bytes = records.map(|(record, body)| body.rejected().map(|_| record.value.as_ref()));
-                    Arc::new(bytes.collect::<BinaryArray>())
-                }
-                name => decoded
-                    .column_by_name(name)
-                    .ok_or_else(|| ArrowError::SchemaError(format!("no column {name} in the record")))?
-                    .clone(),
-            })
-        });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new(self.table.clone(), columns)
+    /// Those that tell a record's place in the log.
+    fn of_log(&self) -> [usize; 3] {
+        [self.appended_at, self.log_partition, self.log_offset]
+    }
+
+    /// Those that no record brings.
+    fn added(&self) -> [usize; 5] {
+        [self.appended_at, self.log_partition, self.log_offset, self.rejected_reason, self.rejected_bytes]
     }
 }
 
-/// A record without its header.
-enum Body<'a> {
-    Of { writer: usize, bytes: &'a [u8] },
-    Rejected { reason: &'static str },
-}
-
-impl Body<'_> {
-    fn rejected(&self) -> Option<&'static str> {
-        match self {
-            Body::Of { .. } => None,
-            Body::Rejected { reason } => Some(reason),
-        }
-    }
-}
-
-/// A known schema and the decoder of its records into the current one.
-#[derive(Debug)]
-struct Writer {
-    fingerprint: u64,
-    shape: Shape,
-    decoder: arrow_avro::reader::Decoder,
-}
-
-impl Writer {
-    fn new(schema: &str, reader: &str) -> Writer {
-        let fingerprint = header::fingerprint(schema);
-        let shape = Shape::of(schema).expect("a known schema has the types of our columns");
-        let decoder = decoder(fingerprint, schema, reader).expect("every known schema resolves to the current one");
-        Writer { fingerprint, shape, decoder }
-    }
-
-    /// A row for each of `bodies`, which all fit the shape.
-    fn decode<'a>(&mut self, bodies: impl IntoIterator<Item = &'a [u8]>) -> Result<RecordBatch, ArrowError> {
-        for body in bodies {
-            self.decoder.decode(body)?;
-        }
-        Ok(self.decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(self.decoder.schema())))
-    }
-}
-
-fn decoder(fingerprint: u64, schema: &str, reader: &str) -> Result<arrow_avro::reader::Decoder, ArrowError> {
-    let mut store = SchemaStore::new();
-    store.register(AvroSchema::new(schema.to_owned()))?;
-    ReaderBuilder::new()
-        .with_writer_schema_store(store)
-        .with_active_fingerprint(Fingerprint::Rabin(fingerprint))
-        .with_reader_schema(AvroSchema::new(reader.to_owned()))
-        .with_decoder_mode(DecoderMode::UnframedDatum)
-        .with_tz(Tz::Utc)
-        .with_batch_size(usize::MAX)
-        .build_decoder()
+fn writer<'a>(writers: &'a [Writer], fingerprint: u64, record: &Encoded) -> Result<&'a Writer, DecodeError> {
+    let Encoded { partition, offset, .. } = *record;
+    let writer = writers.iter().find(|writer| writer.fingerprint == fingerprint);
+    writer.ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })
 }

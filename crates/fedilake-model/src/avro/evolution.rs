@@ -63,7 +63,7 @@ impl Version {
 
     fn decoder(&self, known: &[&Version]) -> Decoder {
         let known: Vec<&str> = known.iter().map(|version| version.avro.as_str()).collect();
-        Decoder::with(self.table.clone(), &self.avro, &known)
+        Decoder::with(self.table.clone(), &known)
     }
 }
 

@@ -1,16 +1,19 @@
-//! What a schema's records look like byte by byte, and whether given bytes do.
-//!
-//! arrow-avro cannot say which record of a batch is bad, is unusable after one, and takes some that the specification
-//! forbids. So each body is walked before it is decoded, and arrow-avro sees good ones only.
+//! What the records of a schema look like: their fields in order.
 
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
-/// A record's fields in order.
-#[derive(Debug)]
-pub(super) struct Shape(Vec<Kind>);
+use super::body::{take_boolean, take_branch, take_bytes, take_count, take_int, take_long};
 
-#[derive(Debug)]
-enum Kind {
+/// A record's field.
+#[derive(Debug, PartialEq)]
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+}
+
+/// A field's type: those that our columns have.
+#[derive(Debug, PartialEq)]
+pub(super) enum Kind {
     Boolean,
     Int,
     Long,
@@ -21,18 +24,13 @@ enum Kind {
     Nullable(Box<Kind>),
 }
 
-impl Shape {
-    /// The shape of a record schema; `None` where it has a type that our columns do not have.
-    pub(super) fn of(schema: &str) -> Option<Shape> {
-        let schema: Value = sonic_rs::from_str(schema).ok()?;
-        let fields = schema.get("fields")?.as_array()?.iter();
-        fields.map(|field| Kind::of(field.get("type")?)).collect::<Option<_>>().map(Shape)
-    }
-
-    /// Whether `body` is exactly one record.
-    pub(super) fn fits(&self, mut body: &[u8]) -> bool {
-        self.0.iter().try_for_each(|field| field.take(&mut body)).is_some() && body.is_empty()
-    }
+/// The fields of a record schema; `None` where it has a type that our columns do not have.
+pub(super) fn fields(schema: &str) -> Option<Vec<Field>> {
+    let schema: Value = sonic_rs::from_str(schema).ok()?;
+    let fields = schema.get("fields")?.as_array()?.iter();
+    fields
+        .map(|field| Some(Field { name: field.get("name")?.as_str()?.to_owned(), kind: Kind::of(field.get("type")?)? }))
+        .collect()
 }
 
 impl Kind {
@@ -55,109 +53,34 @@ impl Kind {
         }
     }
 
-    /// Takes one value off the front; `None` where there is none.
-    fn take(&self, body: &mut &[u8]) -> Option<()> {
+    /// Takes one value off the front and looks at nothing but its length.
+    pub(super) fn skip(&self, body: &mut &[u8]) -> Option<()> {
         match self {
-            Kind::Boolean => matches!(take(body, 1)?, [0 | 1]).then_some(()),
-            Kind::Int => i32::try_from(take_long(body)?).ok().map(drop),
+            Kind::Boolean => take_boolean(body).map(drop),
+            Kind::Int => take_int(body).map(drop),
             Kind::Long => take_long(body).map(drop),
-            Kind::Bytes => take_bytes(body).map(drop),
-            Kind::Text => std::str::from_utf8(take_bytes(body)?).ok().map(drop),
-            Kind::Nullable(kind) => match take_long(body)? {
-                0 => Some(()),
-                1 => kind.take(body),
-                _ => None,
-            },
+            Kind::Bytes | Kind::Text => take_bytes(body).map(drop),
+            Kind::Nullable(kind) => {
+                if take_branch(body)? {
+                    kind.skip(body)
+                } else {
+                    Some(())
+                }
+            }
             Kind::List(items) => loop {
-                let count = take_long(body)?;
-                if count < 0 {
-                    // The block's length in bytes, for those who skip it.
-                    usize::try_from(take_long(body)?).ok()?;
+                match take_count(body)? {
+                    0 => break Some(()),
+                    // Each item takes a byte at least: a false count ends with the body.
+                    count => (0..count).try_for_each(|_| items.skip(body))?,
                 }
-                if count == 0 {
-                    break Some(());
-                }
-                // Each item takes a byte at least: a false count ends with the body.
-                (0..count.unsigned_abs()).try_for_each(|_| items.take(body))?;
             },
         }
     }
-}
-
-fn take_bytes<'a>(body: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = take_long(body)?;
-    take(body, usize::try_from(length).ok()?)
-}
-
-fn take<'a>(body: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (taken, rest) = body.split_at_checked(length)?;
-    *body = rest;
-    Some(taken)
-}
-
-/// A zigzag varint of at most 64 bits.
-#[inline]
-fn take_long(body: &mut &[u8]) -> Option<i64> {
-    if let [byte @ ..0x80, rest @ ..] = body {
-        *body = rest;
-        return Some(i64::from(byte >> 1) ^ -i64::from(byte & 1));
-    }
-    take_wide_long(body)
-}
-
-fn take_wide_long(body: &mut &[u8]) -> Option<i64> {
-    let mut value = 0u64;
-    for (n, byte) in body.iter().take(10).enumerate() {
-        if n == 9 && *byte > 1 {
-            return None;
-        }
-        value |= u64::from(byte & 0x7f) << (7 * n);
-        if byte & 0x80 == 0 {
-            *body = &body[n + 1..];
-            return Some((value >> 1) as i64 ^ -((value & 1) as i64));
-        }
-    }
-    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SCHEMA: &str = r#"{"type": "record", "name": "R", "fields": [
-        {"name": "text", "type": "string"},
-        {"name": "flag", "type": ["null", "boolean"]},
-        {"name": "int", "type": "int"},
-        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
-        {"name": "list", "type": ["null", {"type": "array", "items": ["null", "string"]}]}
-    ]}"#;
-
-    #[test]
-    fn a_record_fits_and_what_the_specification_forbids_does_not() {
-        let shape = Shape::of(SCHEMA).unwrap();
-        let cases: &[(&[u8], bool)] = &[
-            (&[2, b'a', 0, 0, 0, 0], true),
-            (&[0, 2, 1, 1, 1, 2, 2, 0, 0], true),
-            (&[0, 2, 1, 1, 1, 2, 3, 4, 0, 0, 0], true),
-            (&[0, 2, 1, 1, 1, 2, 2, 2, 2, b'a', 2, 0, 0], true),
-            (&[0, 0, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0, 0], true),
-            (&[], false),
-            (&[2, b'a', 0, 0, 0], false),
-            (&[2, b'a', 0, 0, 0, 0, 0], false),
-            (&[2, 0xff, 0, 0, 0, 0], false),
-            (&[1, 0, 0, 0, 0], false),
-            (&[4, b'a', 0, 0, 0], false),
-            (&[0, 2, 2, 0, 0, 0], false),
-            (&[0, 4, 0, 0, 0], false),
-            (&[0, 1, 0, 0, 0], false),
-            (&[0, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0], false),
-            (&[0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0], false),
-            (&[0, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], false),
-        ];
-        for (bytes, fits) in cases {
-            assert_eq!(shape.fits(bytes), *fits, "{bytes:?}");
-        }
-    }
 
     #[test]
     fn a_schema_of_other_types_has_no_shape() {
@@ -168,7 +91,7 @@ mod tests {
             r#"{"type": "map", "values": "int"}"#,
         ] {
             let schema = format!(r#"{{"type": "record", "name": "R", "fields": [{{"name": "x", "type": {kind}}}]}}"#);
-            assert!(Shape::of(&schema).is_none(), "{kind}");
+            assert_eq!(fields(&schema), None, "{kind}");
         }
     }
 }

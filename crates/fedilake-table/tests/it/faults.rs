@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use fedilake_log::Offset;
 use fedilake_model::avro::DecodeError;
 use fedilake_table::sink::{self, Limits, SinkError, SinkProgress, SinkSummary};
-use fedilake_table::{Table, TableError};
+use fedilake_table::{FileError, Table, TableError};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -97,7 +97,7 @@ async fn a_schema_that_is_not_known_stops_the_sink_before_anything_is_committed(
     let reader = Scripted::new(0..4, events);
     let released = reader.released.clone();
     let error = run(reader, store.clone()).await.unwrap_err();
-    assert!(matches!(error, SinkError::Decode(DecodeError::UnknownSchema { .. })), "{error}");
+    assert!(matches!(error, SinkError::File(FileError::Decode(DecodeError::UnknownSchema { .. }))), "{error}");
     assert_eq!(*released.lock().unwrap(), [(fedilake_log::Partition(0), Offset(0))]);
     assert_eq!(Table::new(store, Path::default()).check().await.unwrap().files, 0);
 }

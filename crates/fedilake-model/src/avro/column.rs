@@ -1,0 +1,218 @@
+//! A column that grows by values of record bodies, and can be cut back when a body turns out bad.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Int32Array, Int64Array, ListArray, StringArray,
+    TimestampMillisecondArray,
+};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::error::ArrowError;
+
+use super::body::{take_boolean, take_branch, take_bytes, take_count, take_int, take_long};
+use super::shape::Kind;
+
+/// Rows of one column.
+#[derive(Debug)]
+pub(super) struct Column {
+    data_type: DataType,
+    values: Values,
+    /// A bit a row: whether it is not null.
+    valid: BooleanBufferBuilder,
+}
+
+#[derive(Debug)]
+enum Values {
+    Booleans(BooleanBufferBuilder),
+    Ints(Vec<i32>),
+    Longs(Vec<i64>),
+    /// Texts or bytes: where each one ends, behind a zero; all of them.
+    Bytes {
+        ends: Vec<i32>,
+        bytes: Vec<u8>,
+    },
+    /// Where each list ends among the items, behind a zero; the items.
+    Lists {
+        ends: Vec<i32>,
+        items: Box<Column>,
+    },
+}
+
+/// When texts are looked at for being UTF-8. All at once costs half.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Texts {
+    /// Each as it is taken, so that a bad one costs only its record.
+    Each,
+    /// All of a column by [`Column::finish`].
+    AtLast,
+}
+
+impl Column {
+    /// An empty column; `None` for a type that no column of ours has.
+    pub(super) fn new(data_type: &DataType) -> Option<Column> {
+        let values = match data_type {
+            DataType::Boolean => Values::Booleans(BooleanBufferBuilder::new(0)),
+            DataType::Int32 => Values::Ints(Vec::new()),
+            DataType::Int64 | DataType::Timestamp(TimeUnit::Millisecond, _) => Values::Longs(Vec::new()),
+            DataType::Utf8 | DataType::Binary => Values::Bytes { ends: vec![0], bytes: Vec::new() },
+            DataType::List(item) => Values::Lists { ends: vec![0], items: Box::new(Column::new(item.data_type())?) },
+            _ => return None,
+        };
+        Some(Column { data_type: data_type.clone(), values, valid: BooleanBufferBuilder::new(0) })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.valid.len()
+    }
+
+    /// Whether values of this kind are what the column holds.
+    pub(super) fn holds(&self, kind: &Kind) -> bool {
+        match (&self.values, kind) {
+            (_, Kind::Nullable(kind)) => self.holds(kind),
+            (Values::Lists { items, .. }, Kind::List(kind)) => items.holds(kind),
+            (Values::Booleans(_), Kind::Boolean) | (Values::Ints(_), Kind::Int) | (Values::Longs(_), Kind::Long) => {
+                true
+            }
+            (Values::Bytes { .. }, Kind::Text) => self.data_type == DataType::Utf8,
+            (Values::Bytes { .. }, Kind::Bytes) => self.data_type == DataType::Binary,
+            _ => false,
+        }
+    }
+
+    /// Takes a value off the front of a body. `None` where there is none: the column may have grown by a part of it.
+    pub(super) fn take(&mut self, kind: &Kind, body: &mut &[u8], texts: Texts) -> Option<()> {
+        let kind = match kind {
+            Kind::Nullable(_) if !take_branch(body)? => {
+                self.push_null();
+                return Some(());
+            }
+            Kind::Nullable(kind) => kind,
+            kind => kind,
+        };
+        match (&mut self.values, kind) {
+            (Values::Booleans(values), Kind::Boolean) => values.append(take_boolean(body)?),
+            (Values::Ints(values), Kind::Int) => values.push(take_int(body)?),
+            (Values::Longs(values), Kind::Long) => values.push(take_long(body)?),
+            (Values::Bytes { ends, bytes }, kind) => {
+                let taken = take_bytes(body)?;
+                if *kind == Kind::Text && texts == Texts::Each {
+                    std::str::from_utf8(taken).ok()?;
+                }
+                push_bytes(ends, bytes, taken);
+            }
+            (Values::Lists { ends, items }, Kind::List(kind)) => {
+                loop {
+                    match take_count(body)? {
+                        0 => break,
+                        // Each item takes a byte at least: a false count ends with the body.
+                        count => (0..count).try_for_each(|_| items.take(kind, body, texts))?,
+                    }
+                }
+                ends.push(end(items.len()));
+            }
+            (_, kind) => unreachable!("{kind:?} was held against the column when the schema was read"),
+        }
+        self.valid.append(true);
+        Some(())
+    }
+
+    pub(super) fn push_null(&mut self) {
+        match &mut self.values {
+            Values::Booleans(values) => values.append(false),
+            Values::Ints(values) => values.push(0),
+            Values::Longs(values) => values.push(0),
+            Values::Bytes { ends, bytes } => ends.push(end(bytes.len())),
+            Values::Lists { ends, items } => ends.push(end(items.len())),
+        }
+        self.valid.append(false);
+    }
+
+    pub(super) fn push_int(&mut self, value: i32) {
+        let Values::Ints(values) = &mut self.values else { unreachable!("the column holds 32-bit integers") };
+        values.push(value);
+        self.valid.append(true);
+    }
+
+    pub(super) fn push_long(&mut self, value: i64) {
+        let Values::Longs(values) = &mut self.values else { unreachable!("the column holds 64-bit integers") };
+        values.push(value);
+        self.valid.append(true);
+    }
+
+    /// Appends a text to a column of texts, or bytes to one of bytes.
+    pub(super) fn push_bytes(&mut self, value: &[u8]) {
+        let Values::Bytes { ends, bytes } = &mut self.values else { unreachable!("the column holds bytes") };
+        push_bytes(ends, bytes, value);
+        self.valid.append(true);
+    }
+
+    /// Cuts back to the first rows.
+    pub(super) fn truncate(&mut self, rows: usize) {
+        match &mut self.values {
+            Values::Booleans(values) => values.truncate(rows),
+            Values::Ints(values) => values.truncate(rows),
+            Values::Longs(values) => values.truncate(rows),
+            Values::Bytes { ends, bytes } => {
+                ends.truncate(rows + 1);
+                bytes.truncate(ends[rows] as usize);
+            }
+            Values::Lists { ends, items } => {
+                ends.truncate(rows + 1);
+                items.truncate(ends[rows] as usize);
+            }
+        }
+        self.valid.truncate(rows);
+    }
+
+    /// The rows, as Arrow has them; the column is empty then. The error is a text that is no UTF-8.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let nulls = Some(NullBuffer::new(self.valid.finish())).filter(|valid| valid.null_count() > 0);
+        Ok(match &mut self.values {
+            Values::Booleans(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
+            Values::Ints(values) => Arc::new(Int32Array::try_new(emptied(values).into(), nulls)?),
+            Values::Longs(values) => {
+                let values: ScalarBuffer<i64> = emptied(values).into();
+                match &self.data_type {
+                    DataType::Int64 => Arc::new(Int64Array::try_new(values, nulls)?),
+                    of_time => {
+                        Arc::new(TimestampMillisecondArray::try_new(values, nulls)?.with_data_type(of_time.clone()))
+                    }
+                }
+            }
+            Values::Bytes { ends, bytes } => {
+                let (offsets, bytes) = (offsets(ends), Buffer::from_vec(emptied(bytes)));
+                match &self.data_type {
+                    DataType::Utf8 => Arc::new(StringArray::try_new(offsets, bytes, nulls)?),
+                    _ => Arc::new(BinaryArray::try_new(offsets, bytes, nulls)?),
+                }
+            }
+            Values::Lists { ends, items } => {
+                let DataType::List(item) = &self.data_type else { unreachable!("a list's type is a list") };
+                Arc::new(ListArray::try_new(item.clone(), offsets(ends), items.finish()?, nulls)?)
+            }
+        })
+    }
+}
+
+fn push_bytes(ends: &mut Vec<i32>, bytes: &mut Vec<u8>, value: &[u8]) {
+    bytes.extend_from_slice(value);
+    ends.push(end(bytes.len()));
+}
+
+fn end(length: usize) -> i32 {
+    i32::try_from(length).expect("all records of a batch together are below 2 GiB")
+}
+
+fn offsets(ends: &mut Vec<i32>) -> OffsetBuffer<i32> {
+    let rows = ends.len();
+    let mut next = Vec::with_capacity(rows);
+    next.push(0);
+    OffsetBuffer::new(std::mem::replace(ends, next).into())
+}
+
+/// The next batch is likely as large as this one.
+fn emptied<T>(values: &mut Vec<T>) -> Vec<T> {
+    let next = Vec::with_capacity(values.len());
+    std::mem::replace(values, next)
+}

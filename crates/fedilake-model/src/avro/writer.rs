@@ -1,0 +1,205 @@
+//! A schema that records were written with, and where its fields belong in the table.
+
+use arrow::datatypes::Schema;
+
+use super::body::{take_branch, take_bytes, take_long};
+use super::column::{Column, Texts};
+use super::header;
+use super::shape::{self, Kind};
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) fingerprint: u64,
+    /// The record's fields in order: each one's column and type.
+    fields: Vec<(usize, Kind)>,
+    /// The columns of which it did not know.
+    unknown: Vec<usize>,
+    /// What [`Writer::claims`] looks for, up to the last field that it needs.
+    claims: Vec<Claim>,
+}
+
+/// What a field says about where its row belongs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Claim {
+    Server,
+    Language,
+    CreatedAt,
+    ObservedAt,
+    Nothing,
+}
+
+/// By what a record says that it is sorted; null and missing are `None`.
+#[derive(Default)]
+pub(super) struct Claims<'a> {
+    pub(super) server: Option<&'a str>,
+    pub(super) language: Option<&'a str>,
+    pub(super) created_at_ms: Option<i64>,
+    pub(super) observed_at_ms: Option<i64>,
+}
+
+impl Writer {
+    /// A writer of `schema`, whose fields are columns of `table`; the ones of `added` come from elsewhere.
+    pub(super) fn new(schema: &str, table: &Schema, columns: &[Column], added: &[usize]) -> Writer {
+        let shape = shape::fields(schema).expect("a known schema has the types of our columns");
+        let mut claims: Vec<Claim> = shape.iter().map(|field| Claim::of(&field.name)).collect();
+        let looked_at = claims.iter().rposition(|claim| *claim != Claim::Nothing).map_or(0, |last| last + 1);
+        claims.truncate(looked_at);
+        let fields: Vec<(usize, Kind)> = shape
+            .into_iter()
+            .map(|field| (table.index_of(&field.name).expect("no column was ever removed"), field.kind))
+            .collect();
+        for (column, kind) in &fields {
+            assert!(columns[*column].holds(kind), "no column was ever retyped: {}", table.field(*column));
+        }
+        let is_known = |place: &usize| added.contains(place) || fields.iter().any(|(column, _)| column == place);
+        let unknown = (0..columns.len()).filter(|place| !is_known(place)).collect();
+        Writer { fingerprint: header::fingerprint(schema), fields, unknown, claims }
+    }
+
+    /// Grows the columns by a record. False where `body` is not exactly one: some of them may have grown then.
+    pub(super) fn append(&self, mut body: &[u8], columns: &mut [Column], texts: Texts) -> bool {
+        for (column, kind) in &self.fields {
+            if columns[*column].take(kind, &mut body, texts).is_none() {
+                return false;
+            }
+        }
+        for &column in &self.unknown {
+            columns[column].push_null();
+        }
+        body.is_empty()
+    }
+
+    /// By what the record is sorted; `None` where its first fields are malformed.
+    pub(super) fn claims<'a>(&self, mut body: &'a [u8]) -> Option<Claims<'a>> {
+        let mut claims = Claims::default();
+        for ((_, kind), claim) in self.fields.iter().zip(&self.claims) {
+            if *claim == Claim::Nothing {
+                kind.skip(&mut body)?;
+                continue;
+            }
+            if matches!(kind, Kind::Nullable(_)) && !take_branch(&mut body)? {
+                continue;
+            }
+            match claim {
+                Claim::Server => claims.server = Some(take_text(&mut body)?),
+                Claim::Language => claims.language = Some(take_text(&mut body)?),
+                Claim::CreatedAt => claims.created_at_ms = Some(take_long(&mut body)?),
+                Claim::ObservedAt => claims.observed_at_ms = Some(take_long(&mut body)?),
+                Claim::Nothing => {}
+            }
+        }
+        Some(claims)
+    }
+}
+
+impl Claim {
+    fn of(column: &str) -> Claim {
+        match column {
+            "server" => Claim::Server,
+            "language" => Claim::Language,
+            "created_at" => Claim::CreatedAt,
+            "observed_at" => Claim::ObservedAt,
+            _ => Claim::Nothing,
+        }
+    }
+}
+
+fn take_text<'a>(body: &mut &'a [u8]) -> Option<&'a str> {
+    std::str::from_utf8(take_bytes(body)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::ArrayRef;
+    use arrow::datatypes::{DataType, Field};
+
+    use super::*;
+    use crate::schema;
+
+    const SCHEMA: &str = r#"{"type": "record", "name": "R", "fields": [
+        {"name": "text", "type": "string"},
+        {"name": "flag", "type": ["null", "boolean"]},
+        {"name": "int", "type": "int"},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "list", "type": ["null", {"type": "array", "items": ["null", "string"]}]}
+    ]}"#;
+
+    fn table() -> Schema {
+        let field = |name: &str, kind| Field::new(name, kind, true);
+        let list = DataType::List(Arc::new(field("item", DataType::Utf8)));
+        Schema::new(vec![
+            field("at", schema::timestamp()),
+            field("list", list),
+            field("added_later", DataType::Boolean),
+            field("text", DataType::Utf8),
+            field("flag", DataType::Boolean),
+            field("int", DataType::Int32),
+        ])
+    }
+
+    fn columns() -> Vec<Column> {
+        table().fields().iter().map(|field| Column::new(field.data_type()).unwrap()).collect()
+    }
+
+    fn writer() -> Writer {
+        Writer::new(SCHEMA, &table(), &columns(), &[])
+    }
+
+    fn finish(mut columns: Vec<Column>) -> Vec<ArrayRef> {
+        columns.iter_mut().map(|column| column.finish().unwrap()).collect()
+    }
+
+    const BODIES: &[(&[u8], bool)] = &[
+        (&[2, b'a', 0, 0, 0, 0], true),
+        (&[0, 2, 1, 1, 1, 2, 2, 0, 0], true),
+        (&[0, 2, 1, 1, 1, 2, 3, 4, 0, 0, 0], true),
+        (&[0, 2, 1, 1, 1, 2, 2, 2, 2, b'a', 2, 0, 0], true),
+        (&[0, 0, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0, 0], true),
+        (&[], false),
+        (&[2, b'a', 0, 0, 0], false),
+        (&[2, b'a', 0, 0, 0, 0, 0], false),
+        (&[2, 0xff, 0, 0, 0, 0], false),
+        (&[1, 0, 0, 0, 0], false),
+        (&[4, b'a', 0, 0, 0], false),
+        (&[0, 2, 2, 0, 0, 0], false),
+        (&[0, 4, 0, 0, 0], false),
+        (&[0, 1, 0, 0, 0], false),
+        (&[0, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0], false),
+        (&[0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0], false),
+        (&[0, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], false),
+        (&[0, 0, 0, 0, 2, 2, 2, 2, 0xff, 0], false),
+    ];
+
+    #[test]
+    fn a_record_is_taken_and_what_the_specification_forbids_is_not() {
+        for (bytes, is_good) in BODIES {
+            assert_eq!(writer().append(bytes, &mut columns(), Texts::Each), *is_good, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_read_of_a_bad_record_leaves_no_trace_once_cut_off() {
+        let (writer, mut alone, mut among) = (writer(), columns(), columns());
+        let mut rows = 0;
+        for (bytes, is_good) in BODIES.iter().chain(BODIES) {
+            writer.append(bytes, &mut among, Texts::Each);
+            rows += usize::from(*is_good);
+            if *is_good {
+                writer.append(bytes, &mut alone, Texts::Each);
+            }
+            among.iter_mut().for_each(|column| column.truncate(rows));
+        }
+        assert_eq!(finish(among), finish(alone));
+    }
+
+    #[test]
+    fn a_full_list_reads_back() {
+        let mut columns = columns();
+        let body = [0, 2, 1, 1, 1, 2, 2, 2, 2, b'a', 2, 0, 0];
+        assert!(writer().append(&body, &mut columns, Texts::AtLast));
+        let list = arrow::util::display::array_value_to_string(&finish(columns)[1], 0).unwrap();
+        assert_eq!(list, "[a, ]");
+    }
+}

@@ -26,8 +26,9 @@ use crate::counts::{Counts, ServerCounts, ServerState};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::http::{Http, HttpError};
+use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
-use crate::source::{ServerConfig, Source};
+use crate::source::Source;
 use crate::{live, poll};
 
 /// Why a run ended early.

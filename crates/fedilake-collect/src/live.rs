@@ -25,8 +25,9 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::http::Stream;
+use crate::page::Page;
 use crate::rhythm::Rhythm;
-use crate::source::{Page, Source};
+use crate::source::Source;
 use crate::sse::{Framer, SseFrame};
 
 /// Opens the stream and everything of the timeline from `from` on; without a place from the newest page on.
@@ -199,9 +200,7 @@ impl Live {
         }
         // A timeline seen empty is known whole: what comes next is new.
         let highest = page.highest().cloned().unwrap_or_else(Cursor::start);
-        let (frames, observed_at) = page.into_frames();
-        for frame in frames {
-            let arrival = self.source.translate(&frame, observed_at);
+        for arrival in self.source.arrivals(page) {
             self.found += usize::from(matches!(arrival, Arrival::Event(_)));
             self.ready.push_back(arrival);
         }

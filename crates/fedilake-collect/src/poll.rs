@@ -18,7 +18,8 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::limits::PAGED_WINDOW;
-use crate::source::{Page, Source};
+use crate::page::Page;
+use crate::source::Source;
 
 /// Everything of the timeline from `from` on; without a place from the newest page on. Ends with the first failed request.
 pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
@@ -85,9 +86,7 @@ impl Poll {
         self.pages_read += 1;
         // A timeline seen empty is known whole: what comes next is new.
         let highest = page.highest().cloned().unwrap_or_else(Cursor::start);
-        let (frames, observed_at) = page.into_frames();
-        for frame in frames {
-            let arrival = self.source.translate(&frame, observed_at);
+        for arrival in self.source.arrivals(page) {
             self.found += usize::from(matches!(arrival, Arrival::Event(_)));
             self.ready.push_back(arrival);
         }

@@ -1,55 +1,23 @@
 //! One server as we read it: where, with what token, how fast, and what of it was just seen.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fedilake_model::{Frame, FrameKind, PostEvent};
+use fedilake_model::{Frame, PostEvent};
 use reqwest::Url;
-use sonic_rs::JsonValueTrait;
 use tokio::time::sleep;
 
-use crate::address::ServerAddress;
 use crate::arrival::Arrival;
 use crate::cursor::Cursor;
 use crate::error::SourceError;
-use crate::http::{Answer, Http, Stream, Token};
+use crate::http::{Answer, Http, Stream};
 use crate::instance::{self, Streaming};
 use crate::limits::Limits;
+use crate::page::Page;
 use crate::seen::Seen;
+use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
-
-/// Which of a server's timelines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Timeline {
-    /// All public posts that the server knows.
-    #[default]
-    Public,
-    /// Those of its own members.
-    Local,
-}
-
-impl Timeline {
-    /// As it stands in bookmarks.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Timeline::Public => "public",
-            Timeline::Local => "local",
-        }
-    }
-}
-
-/// A server that is to be read.
-#[derive(Clone, Debug)]
-pub struct ServerConfig {
-    /// Where it is.
-    pub address: ServerAddress,
-    /// What of it.
-    pub timeline: Timeline,
-    /// With whose permission; most servers let nobody stream without.
-    pub token: Option<Token>,
-}
+use crate::timeline::Timeline;
 
 /// One server, across all its connections.
 #[derive(Debug)]
@@ -61,17 +29,8 @@ pub struct Source {
     seen: Mutex<Seen>,
 }
 
-/// A page of a timeline, lowest id first.
-#[derive(Debug)]
-pub struct Page {
-    statuses: Vec<(Option<Cursor>, Frame)>,
-    observed_at: DateTime<Utc>,
-}
-
 /// Posts a page, the most that Mastodon gives.
 const PAGE_POSTS: &str = "40";
-/// Fewer say nothing of how fast posts come.
-const SPAN_POSTS_MIN: usize = 20;
 
 impl Source {
     /// A server of which nothing is known yet.
@@ -122,7 +81,13 @@ impl Source {
         self.http.stream(url, self.config.token.as_ref()).await
     }
 
-    /// What a frame of the stream, or a status of a page, means; each version of a post once.
+    /// What the statuses of a page mean, in its order; each version of a post once.
+    pub fn arrivals(&self, page: Page) -> impl Iterator<Item = Arrival> {
+        let (frames, observed_at) = page.into_frames();
+        frames.map(move |frame| self.translate(&frame, observed_at))
+    }
+
+    /// What a frame means; each version of a post once.
     pub fn translate(&self, frame: &Frame, observed_at: DateTime<Utc>) -> Arrival {
         let event = match PostEvent::from_api(frame, &self.config.address.server, observed_at) {
             Ok(event) => event,
@@ -164,49 +129,6 @@ impl Source {
         let mut url = self.config.address.base.clone();
         url.set_path(path);
         url
-    }
-}
-
-impl Page {
-    fn parse(body: &Bytes, observed_at: DateTime<Utc>) -> Result<Page, &'static str> {
-        if body.trim_ascii_start().first() != Some(&b'[') {
-            return Err("no JSON array");
-        }
-        let mut statuses = Vec::new();
-        for status in sonic_rs::to_array_iter(body) {
-            let status = status.map_err(|_| "broken JSON")?;
-            let raw = status.as_raw_str().as_bytes();
-            let id = sonic_rs::get(raw, ["id"]).ok().and_then(|id| id.as_str().map(Cursor::new));
-            statuses.push((id, Frame { kind: FrameKind::Update, data: Bytes::copy_from_slice(raw) }));
-        }
-        statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(Page { statuses, observed_at })
-    }
-
-    /// The statuses and when they were seen, lowest id first.
-    pub fn into_frames(self) -> (impl Iterator<Item = Frame>, DateTime<Utc>) {
-        (self.statuses.into_iter().map(|(_, frame)| frame), self.observed_at)
-    }
-
-    /// The time that a good part of a page's posts took to come; none where that cannot be told.
-    pub fn span(&self) -> Option<Duration> {
-        let is_enough = self.statuses.len() >= SPAN_POSTS_MIN;
-        self.highest().filter(|_| is_enough)?.since(self.lowest()?)
-    }
-
-    /// How far apart its posts came; none where that cannot be told.
-    pub fn usual_interval(&self) -> Option<Duration> {
-        Some(self.span()? / u32::try_from(self.statuses.len()).ok()?)
-    }
-
-    /// The least id.
-    pub fn lowest(&self) -> Option<&Cursor> {
-        self.statuses.iter().find_map(|(id, _)| id.as_ref())
-    }
-
-    /// The greatest id.
-    pub fn highest(&self) -> Option<&Cursor> {
-        self.statuses.last().and_then(|(id, _)| id.as_ref())
     }
 }
 

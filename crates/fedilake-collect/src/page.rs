@@ -1,0 +1,64 @@
+//! A page of a timeline.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use fedilake_model::{Frame, FrameKind};
+use sonic_rs::JsonValueTrait;
+
+use crate::cursor::Cursor;
+
+/// A page of a timeline, lowest id first.
+#[derive(Debug)]
+pub struct Page {
+    statuses: Vec<(Option<Cursor>, Frame)>,
+    observed_at: DateTime<Utc>,
+}
+
+/// Fewer say nothing of how fast posts come.
+const SPAN_POSTS_MIN: usize = 20;
+
+impl Page {
+    /// Reads the answer to a request for a page.
+    pub(crate) fn parse(body: &Bytes, observed_at: DateTime<Utc>) -> Result<Page, &'static str> {
+        if body.trim_ascii_start().first() != Some(&b'[') {
+            return Err("no JSON array");
+        }
+        let mut statuses = Vec::new();
+        for status in sonic_rs::to_array_iter(body) {
+            let status = status.map_err(|_| "broken JSON")?;
+            let raw = status.as_raw_str().as_bytes();
+            let id = sonic_rs::get(raw, ["id"]).ok().and_then(|id| id.as_str().map(Cursor::new));
+            statuses.push((id, Frame { kind: FrameKind::Update, data: Bytes::copy_from_slice(raw) }));
+        }
+        statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(Page { statuses, observed_at })
+    }
+
+    /// The statuses and when they were seen, lowest id first.
+    pub fn into_frames(self) -> (impl Iterator<Item = Frame>, DateTime<Utc>) {
+        (self.statuses.into_iter().map(|(_, frame)| frame), self.observed_at)
+    }
+
+    /// The time that a good part of a page's posts took to come; none where that cannot be told.
+    pub fn span(&self) -> Option<Duration> {
+        let is_enough = self.statuses.len() >= SPAN_POSTS_MIN;
+        self.highest().filter(|_| is_enough)?.since(self.lowest()?)
+    }
+
+    /// How far apart its posts came; none where that cannot be told.
+    pub fn usual_interval(&self) -> Option<Duration> {
+        Some(self.span()? / u32::try_from(self.statuses.len()).ok()?)
+    }
+
+    /// The least id.
+    pub fn lowest(&self) -> Option<&Cursor> {
+        self.statuses.iter().find_map(|(id, _)| id.as_ref())
+    }
+
+    /// The greatest id.
+    pub fn highest(&self) -> Option<&Cursor> {
+        self.statuses.last().and_then(|(id, _)| id.as_ref())
+    }
+}

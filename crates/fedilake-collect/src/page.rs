@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fedilake_model::{Frame, FrameKind};
-use sonic_rs::JsonValueTrait;
 
 use crate::cursor::Cursor;
 
@@ -28,9 +27,9 @@ impl Page {
         let mut statuses = Vec::new();
         for status in sonic_rs::to_array_iter(body) {
             let status = status.map_err(|_| "broken JSON")?;
-            let raw = status.as_raw_str().as_bytes();
-            let id = sonic_rs::get(raw, ["id"]).ok().and_then(|id| id.as_str().map(Cursor::new));
-            statuses.push((id, Frame { kind: FrameKind::Update, data: Bytes::copy_from_slice(raw) }));
+            let data = Bytes::copy_from_slice(status.as_raw_str().as_bytes());
+            let frame = Frame { kind: FrameKind::Update, data };
+            statuses.push((frame.status_id().map(|id| Cursor::new(&id)), frame));
         }
         statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(Page { statuses, observed_at })
@@ -60,5 +59,28 @@ impl Page {
     /// The greatest id.
     pub fn highest(&self) -> Option<&Cursor> {
         self.statuses.last().and_then(|(id, _)| id.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_the_model_reads_them() {
+        for (id, read) in [
+            (r#""115500000000000001""#, Some("115500000000000001")),
+            ("115500000000000001", Some("115500000000000001")),
+            (r#""01HE7XJ1CG84TBKH5V9XKBVGF5""#, Some("01HE7XJ1CG84TBKH5V9XKBVGF5")),
+            (r#""1", "id": "2""#, Some("2")),
+            (r#""""#, None),
+            ("null", None),
+        ] {
+            let body = Bytes::from(format!(r#"[{{"id":{id},"uri":"u","account":{{"acct":"ann"}}}}]"#));
+            let page = Page::parse(&body, DateTime::UNIX_EPOCH).unwrap();
+            assert_eq!(page.highest().map(Cursor::as_str), read, "{id}");
+            assert_eq!(page.lowest(), page.highest(), "{id}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The one translation: what a server sends → what happened to a post.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
@@ -22,6 +23,13 @@ impl PostEvent {
             FrameKind::Delete => deletion(&frame.data, server, observed_at).map(PostEvent::Deleted),
         };
         event.map_err(|reason| Rejected::new(reason, &frame.data))
+    }
+}
+
+impl Frame {
+    /// The id of the status that it holds, as [`PostEvent::from_api`] reads it, also where nothing else of it can be read.
+    pub fn status_id(&self) -> Option<String> {
+        Json::parse(&self.data).ok()?.status().id.map(Cow::into_owned)
     }
 }
 

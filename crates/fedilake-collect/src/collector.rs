@@ -6,6 +6,8 @@
 //!
 //! On shutdown the collectors stop, what they handed over is appended, and the bookmarks are saved, in this order.
 
+use std::future;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,11 +101,23 @@ pub async fn run(
     let outcome = tokio::select! {
         appended = appender.run() => appended,
         error = keeper.save_at_times(settings.bookmark_interval) => Err(error),
+        never = async { join(&mut collectors).await; future::pending().await } => never,
     };
     stop.cancel();
-    while collectors.join_next().await.is_some() {}
+    join(&mut collectors).await;
     outcome?;
     Ok(keeper.save().await?)
+}
+
+/// Waits until all have ended. A panic of one, which would else be a server that nobody reads, goes on here.
+async fn join(collectors: &mut JoinSet<()>) {
+    while let Some(ended) = collectors.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            resume_unwind(panic);
+        }
+    }
 }
 
 /// The task that reads one server.

@@ -232,9 +232,9 @@ impl Live {
     /// Soon; while the stream has brought nothing, later each time.
     fn look_later(&mut self, gap: Gap) {
         let settings = self.source.settings();
-        self.due = Instant::now() + settings.second_look_after.max(self.wait.min(settings.silence_max));
+        self.due = Instant::now() + settings.second_look_after.max(self.wait);
         if gap == Gap::Settling && self.gap == gap && !self.is_alive {
-            self.wait = (settings.second_look_after + self.wait) * 2;
+            self.wait = ((settings.second_look_after + self.wait) * 2).min(settings.silence_max);
         }
         self.gap = gap;
     }

@@ -139,6 +139,31 @@ async fn a_stream_that_only_thumps_is_found_out_by_its_timeline() {
 }
 
 #[tokio::test]
+async fn a_stream_that_was_quiet_for_very_long_is_still_collected() {
+    let fake = Fake::start().await;
+    let ms = Duration::from_millis;
+    let settings = CollectorSettings { second_look_after: ms(1), silence_max: ms(1), ..settings() };
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    // The wait for the next look would double with each one.
+    fake.requests(100).await;
+    fake.publish();
+    run.log.wait_for(1).await;
+    assert!(run.server_where(|_| true).await.failures.is_empty());
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_collector_that_panics_ends_the_run_with_its_panic() {
+    let fake = Fake::start().await;
+    // No date is that far ahead.
+    let settings = CollectorSettings { backoff_min: Duration::MAX, backoff_max: Duration::MAX, ..settings() };
+    fake.answer_streams_with(Answer::Status(500));
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let ended = tokio::spawn(run.ended());
+    assert!(timeout(Duration::from_secs(10), ended).await.expect("the run ends").unwrap_err().is_panic());
+}
+
+#[tokio::test]
 async fn a_silence_of_the_timeline_itself_is_no_failure() {
     let fake = Fake::start().await;
     let run = Run::start(vec![fake.config()]);

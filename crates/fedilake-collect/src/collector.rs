@@ -245,6 +245,7 @@ impl Collector {
                 self.backoff.reset();
                 Duration::ZERO
             }
+            SourceError::RateLimited { .. } => self.backoff.next(error, settings),
             _ if is_live && self.backoff.failures() >= LIVE_FAILURES_MAX => {
                 self.live_at = Instant::now() + jittered(settings.backoff_max);
                 jittered(settings.backoff_min)

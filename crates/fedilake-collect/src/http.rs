@@ -127,10 +127,15 @@ impl Http {
         })
     }
 
-    /// Opens a stream of server-sent events.
-    pub async fn stream(&self, url: Url, token: Option<&Token>) -> Result<Stream, SourceError> {
+    /// Opens a stream of server-sent events. `each_headers` as in [`Http::get`].
+    pub async fn stream(
+        &self,
+        url: Url,
+        token: Option<&Token>,
+        each_headers: impl FnMut(&HeaderMap),
+    ) -> Result<Stream, SourceError> {
         let path = url.path().to_owned();
-        let response = timeout(self.settings.answer_timeout, self.send(url, token, EVENT_STREAM, |_| {}));
+        let response = timeout(self.settings.answer_timeout, self.send(url, token, EVENT_STREAM, each_headers));
         let response = response.await.map_err(|_| SourceError::Unreachable {
             doing: "wait for the stream to open",
             why: "timed out".to_owned(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use fedilake_model::{Frame, PostEvent};
 use reqwest::Url;
+use reqwest::header::HeaderMap;
 use tokio::time::sleep;
 
 use crate::arrival::Arrival;
@@ -78,7 +79,7 @@ impl Source {
             Timeline::Local => "/api/v1/streaming/public/local",
         };
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
-        self.http.stream(url, self.config.token.as_ref()).await
+        self.http.stream(url, self.config.token.as_ref(), |headers| self.heed(headers)).await
     }
 
     /// What the statuses of a page mean, in its order; each version of a post once.
@@ -122,7 +123,12 @@ impl Source {
         if is_paged {
             lock(&self.limits).count_paged(Utc::now());
         }
-        self.http.get(url, self.config.token.as_ref(), |headers| lock(&self.limits).take(headers, Utc::now())).await
+        self.http.get(url, self.config.token.as_ref(), |headers| self.heed(headers)).await
+    }
+
+    /// Takes from the headers of any answer what may be asked next.
+    fn heed(&self, headers: &HeaderMap) {
+        lock(&self.limits).take(headers, Utc::now());
     }
 
     fn url(&self, path: &str) -> Url {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::Utc;
 use fedilake_collect::collector::{self, CollectError};
-use fedilake_collect::{CollectorSettings, ServerState};
+use fedilake_collect::http::Http;
+use fedilake_collect::{CollectorSettings, ServerState, Source};
 use fedilake_log::{Bookmarks, LogError};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -81,6 +82,41 @@ async fn too_many_requests_stop_all_requests_until_the_reset() {
     assert_eq!(run.log.keys(), [key]);
     assert_eq!(run.server_where(|_| true).await.failures["rate_limited"], 1);
     run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_that_was_told_to_wait_is_not_polled_meanwhile_however_often_it_failed() {
+    let fake = Fake::start().await;
+    fake.answer_streams_with(Answer::Status(500));
+    let run = Run::start(vec![fake.config()]);
+    run.server_where(|server| server.state == ServerState::Polling).await;
+    let reset = Utc::now() + Duration::from_millis(1_500);
+    fake.answer_streams_with(Answer::Limited(reset));
+    run.server_where(|server| server.failures.contains_key("rate_limited")).await;
+    let asked = fake.seen().len();
+    let key = fake.publish_unstreamed();
+    run.log.wait_for(1).await;
+    assert!(Utc::now() > reset - Duration::from_millis(1_000), "the Date header has whole seconds");
+    let server = run.server_where(|_| true).await;
+    assert_eq!((run.log.keys(), server.failures["rate_limited"]), (vec![key], 1));
+    let next = &fake.seen()[asked];
+    assert_eq!(next.path, "/api/v2/instance", "the stream is asked for first");
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_answer_to_a_stream_request_says_of_limits_holds_for_pages_too() {
+    let fake = Fake::start().await;
+    let wait = Duration::from_millis(1_500);
+    fake.answer_streams_with(Answer::Limited(Utc::now() + wait));
+    let http = Http::new(settings().http).unwrap();
+    let source = Source::new(fake.config(), http, Arc::new(settings()));
+    assert!(source.stream().await.is_err());
+    source.page(None).await.unwrap();
+    let seen = fake.seen();
+    let apart = seen[2].at - seen[1].at;
+    // The Date header has whole seconds, and the request before took its time.
+    assert!(apart > wait / 5, "{} is {apart:?} after {}", seen[2].path, seen[1].path);
 }
 
 #[tokio::test]

@@ -243,6 +243,7 @@ impl Live {
         self.gap = Gap::Closed;
         self.due = self.rhythm.patience();
         self.mark_highest();
+        self.ready.push_back(Arrival::CaughtUp);
     }
 
     /// The stream goes on without the fill, which begins again where its pages had come to.

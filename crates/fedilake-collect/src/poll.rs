@@ -110,6 +110,7 @@ impl Poll {
             let pace = PAGED_WINDOW * self.pages_read / (settings.paged_requests_max / 2).max(1);
             self.deep_due = now + pace.max(settings.overlap / 2);
         }
+        self.ready.push_back(Arrival::CaughtUp);
         self.pages = None;
         self.found = 0;
         self.pages_read = 0;

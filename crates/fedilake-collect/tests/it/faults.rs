@@ -120,6 +120,32 @@ async fn what_the_answer_to_a_stream_request_says_of_limits_holds_for_pages_too(
 }
 
 #[tokio::test]
+async fn a_stream_that_works_between_its_ends_is_never_given_up_for_polling() {
+    let fake = Fake::start().await;
+    // A spell of any length here is short.
+    let settings = CollectorSettings { backoff_max: Duration::from_secs(60), ..settings() };
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    for ends in 0..10 {
+        fake.streams_opened(ends + 1).await;
+        let shown = fake.publish();
+        // Posts that only the stream brings move the bookmark once the gap is closed.
+        let stream = async {
+            loop {
+                fake.stream_as(&fake.id().to_string());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = stream => {}
+            _ = run.bookmark_where(|bookmark| bookmark != "0" && bookmark > shown.split_once('/').unwrap().1) => {}
+        }
+        assert_eq!(run.server_where(|_| true).await.state, ServerState::Live, "after {ends} ends");
+        fake.end_streams();
+    }
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn posts_pass_while_a_gap_cannot_be_filled_but_the_bookmark_stays() {
     let fake = Fake::start().await;
     let run = Run::start(vec![fake.config()]);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::SourceError;
 use crate::limits;
@@ -144,7 +144,7 @@ impl Http {
         if !kind.is_some_and(|kind| kind.starts_with(EVENT_STREAM)) {
             return Err(SourceError::Malformed { path, why: "no event stream" });
         }
-        Ok(Stream { response, silence_timeout: self.settings.silence_timeout })
+        Ok(Stream::new(response, self.settings.silence_timeout))
     }
 
     /// The cap on a frame of a stream.
@@ -190,13 +190,22 @@ const EVENT_STREAM: &str = "text/event-stream";
 pub struct Stream {
     response: Response,
     silence_timeout: Duration,
+    /// When the silence that goes on is too long, however often its end was waited for.
+    silent_at: Instant,
 }
 
 impl Stream {
+    fn new(response: Response, silence_timeout: Duration) -> Stream {
+        Stream { response, silence_timeout, silent_at: Instant::now() + silence_timeout }
+    }
+
     /// The next bytes; an error when the stream ends, breaks, or is silent for too long. Cancel-safe.
     pub async fn next(&mut self) -> Result<Bytes, SourceError> {
-        match timeout(self.silence_timeout, self.response.chunk()).await {
-            Ok(Ok(Some(bytes))) => Ok(bytes),
+        match timeout_at(self.silent_at, self.response.chunk()).await {
+            Ok(Ok(Some(bytes))) => {
+                self.silent_at = Instant::now() + self.silence_timeout;
+                Ok(bytes)
+            }
             Ok(Ok(None)) => Err(SourceError::Ended),
             Ok(Err(error)) => Err(unreachable("read the stream", error)),
             Err(_) => {

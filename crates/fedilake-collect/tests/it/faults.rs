@@ -146,6 +146,19 @@ async fn a_stream_that_works_between_its_ends_is_never_given_up_for_polling() {
 }
 
 #[tokio::test]
+async fn a_connection_without_heartbeats_is_found_out_while_the_timeline_is_looked_at() {
+    let fake = Fake::start().await;
+    let mut settings = settings();
+    // The looks come more often than this.
+    settings.http.silence_timeout = Duration::from_millis(800);
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let server = run.server_where(|server| server.failures.contains_key("unreachable")).await;
+    assert!(server.last_error.unwrap().contains("heartbeat"));
+    fake.streams_opened(2).await;
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn posts_pass_while_a_gap_cannot_be_filled_but_the_bookmark_stays() {
     let fake = Fake::start().await;
     let run = Run::start(vec![fake.config()]);

@@ -18,7 +18,8 @@ pub(crate) fn settings() -> CollectorSettings {
         http: HttpSettings {
             connect_timeout: ms(1_000),
             answer_timeout: ms(1_000),
-            silence_timeout: ms(1_000),
+            // The fake server sends no heartbeats.
+            silence_timeout: ms(60_000),
             answer_bytes_max: 1 << 20,
             frame_bytes_max: 256 << 10,
             ..HttpSettings::new("https://example.org/fedilake")

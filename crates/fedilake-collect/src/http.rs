@@ -1,8 +1,10 @@
 //! The one HTTP client: every request to a server goes through here.
 //!
 //! It names itself with a contact, has time-outs for connecting, for whole answers and for silence, caps on what it holds in
-//! memory, and follows few redirects, none of them from https to http. A token goes to the host that it was given for, and to
-//! no other: redirects to another host lose it. Tokens and their URLs are never logged.
+//! memory, and follows few redirects, none of them from https to http. A request's token goes to
+//! the request's host and to no other: redirects to another host lose it. That host is the server that the token was given
+//! for, or the one that this server names for its streams, in a document that came over https and again over https
+//! ([`Source::stream`](crate::Source::stream)). Tokens and their URLs are never logged.
 
 use std::error::Error;
 use std::fmt;

@@ -66,7 +66,8 @@ impl Source {
             .map_err(|why| SourceError::Malformed { path: "the timeline".to_owned(), why })
     }
 
-    /// Opens the live stream, at the address that the server's instance document names.
+    /// Opens the live stream, at the address that the server's instance document names. The token goes along to the server's own
+    /// host, and to another one only over https, named over https.
     pub async fn stream(&self) -> Result<Stream, SourceError> {
         let base = match self.streaming().await? {
             Streaming::Here => self.config.address.base.clone(),
@@ -79,7 +80,8 @@ impl Source {
             Timeline::Local => "/api/v1/streaming/public/local",
         };
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
-        self.http.stream(url, self.config.token.as_ref(), |headers| self.heed(headers)).await
+        let token = self.config.token.as_ref().filter(|_| is_trusted(&url, &self.config.address.base));
+        self.http.stream(url, token, |headers| self.heed(headers)).await
     }
 
     /// What the statuses of a page mean, in its order; each version of a post once.
@@ -138,6 +140,34 @@ impl Source {
     }
 }
 
+/// Whether the token for the server at `base` may go to `url`, which that server named: to its own host, or where both its
+/// word and the token travel encrypted.
+fn is_trusted(url: &Url, base: &Url) -> bool {
+    url.host() == base.host() || (base.scheme() == "https" && url.scheme() == "https")
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_token_goes_to_its_server_and_to_where_that_streams_over_https() {
+        for (base, url, expected) in [
+            ("https://a.example", "https://a.example", true),
+            ("https://a.example", "https://streaming.a.example", true),
+            ("https://a.example", "https://cdn.example:8443", true),
+            ("http://127.0.0.1:1", "http://127.0.0.1:2", true),
+            ("http://a.example", "http://b.example", false),
+            // Who answered for a.example is not known.
+            ("http://a.example", "https://b.example", false),
+        ] {
+            let (base, url) = (Url::parse(base).unwrap(), Url::parse(url).unwrap());
+            assert_eq!(is_trusted(&url, &base), expected, "{base} {url}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use fedilake_collect::collector::{self, CollectError};
 use fedilake_collect::http::Http;
 use fedilake_collect::{CollectorSettings, ServerState, Source};
 use fedilake_log::{Bookmarks, LogError};
+use serde_json::json;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -377,6 +378,18 @@ async fn a_token_is_not_sent_on_to_where_a_server_redirects() {
     other.requests(2).await;
     assert!(fake.seen().iter().all(|seen| seen.headers["authorization"] == "Bearer secret-token"));
     assert!(other.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_is_not_sent_in_the_open_to_another_host() {
+    let (api, streams) = (Fake::start().await, Fake::start().await);
+    let other = format!("ws://localhost:{}", streams.address.port());
+    api.describe_itself(json!({"configuration": {"urls": {"streaming": other}}}));
+    let run = Run::start(vec![api.config_with_token("secret-token")]);
+    streams.streams_opened(1).await;
+    assert!(!streams.seen().is_empty());
+    assert!(streams.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
     run.stop().await.unwrap();
 }
 

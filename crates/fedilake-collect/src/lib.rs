@@ -24,6 +24,7 @@ mod counts;
 mod cursor;
 mod error;
 mod instance;
+mod mark;
 mod page;
 mod records;
 mod rhythm;

@@ -25,6 +25,7 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::http::Stream;
+use crate::mark::Mark;
 use crate::page::Page;
 use crate::rhythm::Rhythm;
 use crate::source::Source;
@@ -40,7 +41,7 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
         rhythm: Rhythm::new(Instant::now(), source.settings().silence_min, source.settings().silence_max),
         source,
         broken: None,
-        mark: from.clone(),
+        mark: Mark::new(from.clone()),
         highest: from,
         gap: Gap::Open,
         pages: None,
@@ -81,8 +82,7 @@ struct Live {
     framer: Framer,
     /// The stream's end, given out after all that came before it.
     broken: Option<SourceError>,
-    /// The last mark given out.
-    mark: Option<Cursor>,
+    mark: Mark,
     /// The greatest id given out.
     highest: Option<Cursor>,
     gap: Gap,
@@ -136,7 +136,7 @@ impl Live {
         for frame in frames {
             self.take_frame(frame);
         }
-        self.mark_highest();
+        self.ready.extend(self.mark.moved());
     }
 
     fn take_frame(&mut self, frame: SseFrame) {
@@ -147,13 +147,18 @@ impl Live {
             _ => return self.ready.push_back(Arrival::Unknown),
         };
         let arrival = self.source.translate(&Frame { kind, data: frame.data }, Utc::now());
-        if let Arrival::Event(event) = &arrival
-            && let Some(post) = event.post()
-        {
-            raise(&mut self.highest, Cursor::new(&post.id));
-        }
         if kind != FrameKind::Delete {
             self.beat(Instant::now());
+        }
+        if kind == FrameKind::Update
+            && let Arrival::Event(event) = &arrival
+            && let Some(post) = event.post()
+        {
+            let id = Cursor::new(&post.id);
+            self.highest = self.highest.take().max(Some(id.clone()));
+            if self.gap == Gap::Closed {
+                self.mark.take_post(id);
+            }
         }
         self.ready.push_back(arrival);
     }
@@ -182,13 +187,13 @@ impl Live {
         self.found = 0;
         self.was_alive = self.is_alive;
         self.may_be_lost = false;
-        self.pages = Some(match (self.gap, &self.mark, &self.highest) {
-            (Gap::Open, ..) => gap::fill(source, self.mark.clone(), settings.overlap),
+        self.pages = Some(match (self.gap, self.mark.place(), &self.highest) {
+            (Gap::Open, ..) => gap::fill(source, self.mark.place().cloned(), settings.overlap),
             // A cache does not know these pages yet, unlike the newest one.
             (Gap::Settling, Some(mark), Some(highest)) if self.is_alive => {
                 gap::walk(source, mark.back(self.overlap), highest.clone())
             }
-            _ => gap::fill(source, self.mark.clone(), settings.overlap_short),
+            _ => gap::fill(source, self.mark.place().cloned(), settings.overlap_short),
         });
     }
 
@@ -198,14 +203,13 @@ impl Live {
         if let Some(usual) = page.usual_interval() {
             self.rhythm.guess(usual);
         }
-        // A timeline seen empty is known whole: what comes next is new.
-        let highest = page.highest().cloned().unwrap_or_else(Cursor::start);
+        self.mark.take_page(&page);
+        self.highest = self.highest.take().max(page.highest().cloned());
         for arrival in self.source.arrivals(page) {
             self.found += usize::from(matches!(arrival, Arrival::Event(_)));
             self.ready.push_back(arrival);
         }
-        raise(&mut self.highest, highest.clone());
-        self.mark(highest);
+        self.ready.extend(self.mark.moved());
     }
 
     fn finish_fill(&mut self) -> Result<(), SourceError> {
@@ -242,7 +246,6 @@ impl Live {
     fn close(&mut self) {
         self.gap = Gap::Closed;
         self.due = self.rhythm.patience();
-        self.mark_highest();
         self.ready.push_back(Arrival::CaughtUp);
     }
 
@@ -253,20 +256,6 @@ impl Live {
         self.due = Instant::now() + wait;
         self.ready.push_back(Arrival::Trouble(error));
     }
-
-    fn mark_highest(&mut self) {
-        if self.gap == Gap::Closed
-            && let Some(highest) = self.highest.clone()
-        {
-            self.mark(highest);
-        }
-    }
-
-    fn mark(&mut self, cursor: Cursor) {
-        if raise(&mut self.mark, cursor.clone()) {
-            self.ready.push_back(Arrival::Mark(cursor));
-        }
-    }
 }
 
 async fn next_page(pages: &mut Option<Pages>) -> Option<Result<Page, SourceError>> {
@@ -274,13 +263,4 @@ async fn next_page(pages: &mut Option<Pages>) -> Option<Result<Page, SourceError
         Some(pages) => pages.next().await,
         None => None,
     }
-}
-
-/// Whether `cursor` was above `highest`, where it now stands.
-fn raise(highest: &mut Option<Cursor>, cursor: Cursor) -> bool {
-    let is_above = highest.as_ref().is_none_or(|highest| *highest < cursor);
-    if is_above {
-        *highest = Some(cursor);
-    }
-    is_above
 }

@@ -13,14 +13,15 @@ use crate::cursor::Cursor;
 pub struct Page {
     statuses: Vec<(Option<Cursor>, Frame)>,
     observed_at: DateTime<Utc>,
+    is_newest: bool,
 }
 
 /// Fewer say nothing of how fast posts come.
 const SPAN_POSTS_MIN: usize = 20;
 
 impl Page {
-    /// Reads the answer to a request for a page.
-    pub(crate) fn parse(body: &Bytes, observed_at: DateTime<Utc>) -> Result<Page, &'static str> {
+    /// Reads the answer to a request for the newest page, or for one above a place.
+    pub(crate) fn parse(body: &Bytes, observed_at: DateTime<Utc>, is_newest: bool) -> Result<Page, &'static str> {
         if body.trim_ascii_start().first() != Some(&b'[') {
             return Err("no JSON array");
         }
@@ -32,7 +33,7 @@ impl Page {
             statuses.push((frame.status_id().map(|id| Cursor::new(&id)), frame));
         }
         statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(Page { statuses, observed_at })
+        Ok(Page { statuses, observed_at, is_newest })
     }
 
     /// The statuses and when they were seen, lowest id first.
@@ -51,14 +52,24 @@ impl Page {
         Some(self.span()? / u32::try_from(self.statuses.len()).ok()?)
     }
 
+    /// Whether it was asked for as the timeline's top.
+    pub fn is_newest(&self) -> bool {
+        self.is_newest
+    }
+
+    /// The ids, lowest first.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = &Cursor> {
+        self.statuses.iter().filter_map(|(id, _)| id.as_ref())
+    }
+
     /// The least id.
     pub fn lowest(&self) -> Option<&Cursor> {
-        self.statuses.iter().find_map(|(id, _)| id.as_ref())
+        self.ids().next()
     }
 
     /// The greatest id.
     pub fn highest(&self) -> Option<&Cursor> {
-        self.statuses.last().and_then(|(id, _)| id.as_ref())
+        self.ids().next_back()
     }
 }
 
@@ -78,7 +89,7 @@ mod tests {
             ("null", None),
         ] {
             let body = Bytes::from(format!(r#"[{{"id":{id},"uri":"u","account":{{"acct":"ann"}}}}]"#));
-            let page = Page::parse(&body, DateTime::UNIX_EPOCH).unwrap();
+            let page = Page::parse(&body, DateTime::UNIX_EPOCH, true).unwrap();
             assert_eq!(page.highest().map(Cursor::as_str), read, "{id}");
             assert_eq!(page.lowest(), page.highest(), "{id}");
         }

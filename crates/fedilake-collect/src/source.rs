@@ -62,7 +62,7 @@ impl Source {
             url.query_pairs_mut().append_pair("min_id", above.as_str());
         }
         let answer = self.get(url, above.is_some()).await?;
-        Page::parse(&answer.body, Utc::now())
+        Page::parse(&answer.body, Utc::now(), above.is_none())
             .map_err(|why| SourceError::Malformed { path: "the timeline".to_owned(), why })
     }
 

@@ -33,6 +33,7 @@ mod server_config;
 mod settings;
 mod source;
 mod timeline;
+mod watch;
 
 pub use address::ServerAddress;
 pub use arrival::{Arrival, EventStream};

@@ -1,18 +1,22 @@
 //! The follower: the table's files and the log's tail into the lake, at most a second behind.
 //!
 //! It reads the log without a group and takes what gathered for [`FOLLOW_INTERVAL`], or [`CHUNK_ROWS_MAX`] records when it
-//! is behind, as one small Parquet file into the lake, which moves its watermark in the same transaction. Where the lake's
-//! position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is rebuilt here.
+//! is behind, as one small Parquet file into the lake, which moves its watermark in the same transaction. While one take
+//! runs the next one's records gather, so a record waits for the rest of one take and for its own, and no longer. Where the
+//! lake's position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is
+//! rebuilt here.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use fedilake_log::{LogError, LogEvent, LogReader, Offset, Partition, Record};
+use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
 use fedilake_query::{Chunk, Lake};
 use fedilake_table::{FileMeta, Table};
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +30,8 @@ use crate::wire::Stores;
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
 /// Without records for so long, the lake seals its open days.
 const REST: Duration = Duration::from_secs(2);
-/// Records taken in one transaction at most: a follower that is behind takes few large bites, which the lake likes best.
+/// Records taken in one transaction at most: a follower that is behind takes few large bites, which the lake likes best. As
+/// many again gather meanwhile.
 const CHUNK_ROWS_MAX: usize = 200_000;
 /// Table files taken in one transaction at most.
 const FILES_MAX: usize = 8;
@@ -37,11 +42,13 @@ pub struct Follower {
     table: Arc<Table>,
     table_folder: PathBuf,
     lake: Arc<Lake>,
-    chunks: ChunkWriter,
+    chunks: Arc<Mutex<ChunkWriter>>,
     /// Held while the lake takes, and by whoever wants it to stand still.
     gate: LakeGate,
-    /// Next offset that the lake needs, by partition of the reader's log.
+    /// Next offset that the lake needs, by partition of the reader's log, once the running take is done.
     positions: HashMap<Partition, Offset>,
+    /// The take that runs, if one does.
+    taking: Option<BoxFuture<'static, anyhow::Result<()>>>,
     reached: watch::Sender<HashMap<Partition, Offset>>,
 }
 
@@ -54,9 +61,10 @@ impl Follower {
             table: Arc::clone(&stores.table),
             table_folder: stores.table_folder.clone(),
             lake,
-            chunks,
+            chunks: Arc::new(Mutex::new(chunks)),
             gate: Arc::clone(&stores.lake_gate),
             positions: HashMap::new(),
+            taking: None,
             reached: watch::Sender::new(HashMap::new()),
         })
     }
@@ -75,7 +83,7 @@ impl Follower {
         let mut rest = Some(Instant::now());
         loop {
             tokio::select! {
-                event = self.reader.next() => match event {
+                event = self.reader.next(), if gathered.len() < CHUNK_ROWS_MAX => match event {
                     Ok(LogEvent::Assigned(partition)) => self.begin(partition, &shutdown).await?,
                     Ok(LogEvent::Revoked(partition)) => gathered.retain(|record| record.partition != partition),
                     Ok(LogEvent::Records(records)) => {
@@ -85,22 +93,33 @@ impl Follower {
                         }
                         gathered.extend(records);
                         if gathered.len() >= CHUNK_ROWS_MAX {
-                            self.take_records(std::mem::take(&mut gathered)).await?;
+                            deadline = Instant::now();
                         }
                     }
                     Err(LogError::BelowStart { partition, .. }) => {
                         // The log let go of records between our reads; the table has them.
-                        self.take_records(std::mem::take(&mut gathered)).await?;
+                        self.finish().await?;
+                        self.take_records(std::mem::take(&mut gathered));
                         self.begin(partition, &shutdown).await?;
                     }
                     Err(error) => return Err(error).context("follow the log"),
                 },
-                () = sleep_until(deadline), if !gathered.is_empty() => self.take_records(std::mem::take(&mut gathered)).await?,
-                () = sleep_until(rest.unwrap_or(deadline)), if rest.is_some() && gathered.is_empty() => {
+                taken = ended(&mut self.taking), if self.taking.is_some() => {
+                    self.taking = None;
+                    taken?;
+                    self.publish();
+                }
+                () = sleep_until(deadline), if !gathered.is_empty() && self.taking.is_none() => {
+                    self.take_records(std::mem::take(&mut gathered));
+                }
+                () = sleep_until(rest.unwrap_or(deadline)), if rest.is_some() && gathered.is_empty() && self.taking.is_none() => {
                     self.seal().await?;
                     rest = None;
                 }
-                () = shutdown.cancelled() => return if rest.is_some() { self.seal().await } else { Ok(()) },
+                () = shutdown.cancelled() => {
+                    self.finish().await?;
+                    return if rest.is_some() { self.seal().await } else { Ok(()) };
+                }
             }
         }
     }
@@ -116,6 +135,7 @@ impl Follower {
 
     /// Places the reader where the lake is, by way of the table when the log starts later.
     async fn begin(&mut self, partition: Partition, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        self.finish().await?;
         let mut tried: Option<Offset> = None;
         loop {
             let bounds = self.reader.bounds(partition).await.context("follow the log")?;
@@ -186,39 +206,41 @@ impl Follower {
         Ok(())
     }
 
-    async fn take_records(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
-        let Some(last) = records.last() else { return Ok(()) };
+    /// Starts to take the records; [`Follower::taking`] ends when the lake has them.
+    fn take_records(&mut self, records: Vec<Record>) {
+        assert!(self.taking.is_none(), "one take runs at a time");
+        let Some(last) = records.last() else { return };
         let newest_appended_at_ms = last.appended_at_ms;
         let mut by_partition: HashMap<Partition, Vec<Record>> = HashMap::new();
         for record in records {
             by_partition.entry(record.partition).or_default().push(record);
         }
-        let mut chunks = Vec::new();
+        let mut pieces = Vec::new();
         for (partition, records) in by_partition {
             let next = records.last().expect("an entry is made with a record").offset.next();
             let first = *self.positions.get(&partition).expect("a partition is begun before its records come");
-            let name = format!("{partition}.parquet");
-            chunks.push(self.chunks.write(&name, self.reader.id(), partition, first..next, &records)?);
             self.positions.insert(partition, next);
+            pieces.push((partition, first..next, records));
         }
-        let lake = Arc::clone(&self.lake);
-        let gate = self.gate.lock().await;
-        let began = Instant::now();
-        tokio::task::spawn_blocking(move || {
-            let taken = lake.take(&chunks, &mut |_| {});
-            for chunk in &chunks {
-                // A chunk that stays is removed at the next start.
-                let _ = std::fs::remove_file(&chunk.parquet);
-            }
-            taken
-        })
-        .await
-        .context("take records")?
-        .context("take records into the lake")?;
-        drop(gate);
-        metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
-        let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
-        metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
+        let (lake, writer, log) = (Arc::clone(&self.lake), Arc::clone(&self.chunks), self.reader.id().clone());
+        let gate = Arc::clone(&self.gate);
+        self.taking = Some(Box::pin(async move {
+            let gate = gate.lock().await;
+            tokio::task::spawn_blocking(move || take(&lake, &writer, &log, pieces))
+                .await
+                .context("take records")?
+                .context("take records into the lake")?;
+            drop(gate);
+            let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
+            metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
+            Ok(())
+        }));
+    }
+
+    /// Waits for the running take, if one does.
+    async fn finish(&mut self) -> anyhow::Result<()> {
+        let Some(taking) = self.taking.take() else { return Ok(()) };
+        taking.await?;
         self.publish();
         Ok(())
     }
@@ -231,4 +253,31 @@ impl Follower {
     fn publish(&self) {
         self.reached.send_replace(self.positions.clone());
     }
+}
+
+/// The end of a take. Cancel-safe: a take that is not waited for stays where it is.
+async fn ended(taking: &mut Option<BoxFuture<'static, anyhow::Result<()>>>) -> anyhow::Result<()> {
+    match taking {
+        Some(taking) => taking.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Records of one partition, in order, and the offsets that they cover.
+type Piece = (Partition, Range<Offset>, Vec<Record>);
+
+fn take(lake: &Lake, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: Vec<Piece>) -> anyhow::Result<()> {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut chunks = Vec::new();
+    for (partition, offsets, records) in pieces {
+        chunks.push(writer.write(&format!("{partition}.parquet"), log, partition, offsets, &records)?);
+    }
+    let began = Instant::now();
+    let taken = lake.take(&chunks, &mut |_| {});
+    metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
+    for chunk in &chunks {
+        // A chunk that stays is removed at the next start.
+        let _ = std::fs::remove_file(&chunk.parquet);
+    }
+    Ok(taken?)
 }

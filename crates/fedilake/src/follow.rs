@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
-use fedilake_query::{Chunk, Lake};
-use fedilake_table::{FileMeta, Table};
+use fedilake_query::{Chunk, Lake, LakeError};
+use fedilake_table::{Chain, FileMeta, Table};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -33,6 +33,14 @@ const REST: Duration = Duration::from_secs(2);
 /// Records taken in one transaction at most: a follower that is behind takes few large bites, which the lake likes best. As
 /// many again gather meanwhile.
 const CHUNK_ROWS_MAX: usize = 200_000;
+/// How long a take that finds no memory waits before each further try.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+];
 /// Table files taken in one transaction at most.
 const FILES_MAX: usize = 8;
 
@@ -139,7 +147,10 @@ impl Follower {
         let mut tried: Option<Offset> = None;
         loop {
             let bounds = self.reader.bounds(partition).await.context("follow the log")?;
-            let position = self.lake_position(partition)?.unwrap_or(bounds.start);
+            let position = match self.lake_position(partition)? {
+                Some(position) => position,
+                None => self.chain_start(partition).await?.unwrap_or(bounds.start),
+            };
             match self.reader.seek(partition, position).await {
                 Ok(()) => {
                     self.positions.insert(partition, position);
@@ -168,6 +179,15 @@ impl Follower {
         }
     }
 
+    /// Where the table's files of a partition begin. Asked for after the log's bounds: the log lets go of nothing before the table
+    /// has it, so one of the two knows the first record that there is.
+    async fn chain_start(&mut self, partition: Partition) -> anyhow::Result<Option<Offset>> {
+        let snapshot = self.table.snapshot().await.context("read the table")?;
+        let chain = Chain { log: self.reader.id().clone(), partition };
+        let files = snapshot.chains.iter().find(|files| files.chain == chain).map(|files| &files.files);
+        Ok(files.and_then(|files| files.first()).map(|file| file.first))
+    }
+
     /// Takes every table file that holds what the lake lacks: other logs' chains and what the log has let go of.
     async fn take_from_table(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let snapshot = self.table.snapshot().await.context("read the table")?;
@@ -194,10 +214,12 @@ impl Follower {
             let (lake, files, shown) = (Arc::clone(&self.lake), files.to_vec(), bar.clone());
             let covered = offsets(&files);
             let gate = self.gate.lock().await;
-            tokio::task::spawn_blocking(move || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
-                .await
-                .context("take table files")?
-                .context("take table files into the lake")?;
+            tokio::task::spawn_blocking(move || {
+                patiently(PAUSES, || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
+            })
+            .await
+            .context("take table files")?
+            .context("take table files into the lake")?;
             drop(gate);
             done += covered;
             bar.set_position(done);
@@ -273,11 +295,84 @@ fn take(lake: &Lake, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: Vec<Piece
         chunks.push(writer.write(&format!("{partition}.parquet"), log, partition, offsets, &records)?);
     }
     let began = Instant::now();
-    let taken = lake.take(&chunks, &mut |_| {});
+    let taken = patiently(PAUSES, || lake.take(&chunks, &mut |_| {}));
     metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
     for chunk in &chunks {
         // A chunk that stays is removed at the next start.
         let _ = std::fs::remove_file(&chunk.parquet);
     }
     Ok(taken?)
+}
+
+/// Tries again, after a pause each time, while the lake has no memory left: questions use the same, and end.
+fn patiently(
+    pauses: impl IntoIterator<Item = Duration>,
+    mut take: impl FnMut() -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    for pause in pauses {
+        match take() {
+            Err(LakeError::OutOfMemory(reason)) => {
+                tracing::warn!(reason, "the lake has no memory left for what came; trying again");
+                std::thread::sleep(pause);
+            }
+            taken => return taken,
+        }
+    }
+    take()
+}
+
+#[cfg(test)]
+mod tests {
+    use fedilake_log::Key;
+    use fedilake_table::sink::{self, SinkProgress};
+
+    use super::*;
+    use crate::owner::Ownership;
+    use crate::settings::Settings;
+    use crate::wire;
+
+    #[tokio::test]
+    async fn a_chain_that_began_while_the_lake_was_busy_is_followed_from_its_beginning() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let settings = Settings::load(None, |_| None, &[])?;
+        let stores = Stores::open(Ownership::take(folder.path())?.context("free")?, &settings).await?;
+        let lake = Arc::new(wire::open_lake(stores.folder(), &settings)?);
+        let mut follower = Follower::new(&stores, Arc::clone(&lake))?;
+        // The table had nothing when the follower looked; then records came, were committed, and the log let go of them.
+        let record = || (Key(b"k".as_slice().into()), b"unreadable".as_slice().into());
+        stores.log.append(vec![record(), record(), record()]).await?;
+        let (stop, progress) = (CancellationToken::new(), Arc::<SinkProgress>::default());
+        let sink =
+            sink::run(stores.reader(), stores.table.clone(), sink::Limits::default(), progress.clone(), stop.clone());
+        let sink = tokio::spawn(sink);
+        while progress.positions().get(&Partition(0)).is_none_or(|position| position.read < Offset(3)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stop.cancel();
+        sink.await??;
+        assert_eq!(stores.reader().bounds(Partition(0)).await?.start, Offset(3));
+
+        follower.begin(Partition(0), &CancellationToken::new()).await?;
+        assert_eq!(lake.rejected()?, [("no_header".to_owned(), 3)]);
+        Ok(())
+    }
+
+    #[test]
+    fn only_a_lack_of_memory_is_waited_out_and_not_for_ever() {
+        let short = || Err(LakeError::OutOfMemory(String::new()));
+        let cases: [(Vec<Result<(), LakeError>>, bool, usize); 4] = [
+            (vec![Ok(())], true, 1),
+            (vec![short(), short(), Ok(())], true, 3),
+            (vec![short(), short(), short(), short()], false, 3),
+            (vec![Err(LakeError::Interrupted), Ok(())], false, 1),
+        ];
+        for (answers, is_taken, times) in cases {
+            let (mut answers, mut asked) = (answers.into_iter(), 0);
+            let taken = patiently([Duration::ZERO; 2], || {
+                asked += 1;
+                answers.next().unwrap()
+            });
+            assert_eq!((taken.is_ok(), asked), (is_taken, times));
+        }
+    }
 }

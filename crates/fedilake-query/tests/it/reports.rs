@@ -51,25 +51,20 @@ fn filter() -> impl Strategy<Value = Filter> {
             .prop_map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
     let places = (names(&["one.test", "Two.Test", "nowhere.test"]), names(&["alpha.test", "BETA.test", "it's.test"]));
-    (instant(), instant(), places, names(&["en", "unknown", "DE", "zz", "en-gb"]), proptest::option::of(any::<bool>())).prop_map(
-        |(from, to, (origins, servers), languages, bot)| Filter {
+    (instant(), instant(), places, names(&["en", "unknown", "DE", "zz", "en-gb"]), proptest::option::of(any::<bool>()))
+        .prop_map(|(from, to, (origins, servers), languages, bot)| Filter {
             from: from.map(|seconds| START_MS + seconds * 1000),
             to: to.map(|seconds| START_MS + seconds * 1000),
             origins,
             servers,
             languages,
             bot,
-        },
-    )
+        })
 }
 
 fn condition(filter: &Filter) -> String {
     let list = |names: &[String]| {
-        names
-            .iter()
-            .map(|name| format!("'{}'", name.to_lowercase().replace('\'', "''")))
-            .collect::<Vec<_>>()
-            .join(", ")
+        names.iter().map(|name| format!("'{}'", name.to_lowercase().replace('\'', "''"))).collect::<Vec<_>>().join(", ")
     };
     let mut all = vec!["true".to_owned()];
     all.extend(filter.from.map(|ms| format!("epoch_ms(created_at) >= {ms}")));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A part of the posts; the default is all of them. A list that is empty does not restrict; names that no post has
-/// match nothing.
+/// match nothing. Names are of any case: hosts and language tags are the same in each.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filter {

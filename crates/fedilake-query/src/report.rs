@@ -25,9 +25,10 @@ pub enum Report {
     /// The 20 most frequent known languages: language, posts, characters_min, characters_p25, characters_median,
     /// characters_p75, characters_max.
     Lengths,
-    /// A row a day and word that has any: day, topic, posts.
+    /// A row for each day that has posts and each word: day, topic, posts, which is 0 where none mentions it.
     Topics {
-        /// Words to look for in texts, in any case, also inside of longer words. None: the followed ones.
+        /// Words to look for in texts, in any case, also inside of longer words; one that differs from an earlier one only
+        /// in case is the same. None: the followed ones.
         words: Vec<String>,
     },
 }
@@ -122,7 +123,7 @@ fn figures(scope: &Scope) -> String {
 
 fn topics(words: &[String], scope: &Scope) -> String {
     let followed = layout::FOLLOWED.map(str::to_owned);
-    let words = if words.is_empty() { &followed[..] } else { words };
+    let words = topic::distinct(if words.is_empty() { &followed } else { words });
     let hits: Vec<_> = words
         .iter()
         .map(|word| {
@@ -134,5 +135,12 @@ fn topics(words: &[String], scope: &Scope) -> String {
             }
         })
         .collect();
-    include_str!("reports/topics.sql").replace("{hits}", &hits.join(" union all "))
+    let labels: Vec<_> = words.iter().map(|word| format!("({})", literal(word))).collect();
+    let asked = format!(
+        "asked (word) as (values {}), hit as (select day, word, count(*) as posts from ({}) group by all)",
+        labels.join(", "),
+        hits.join(" union all ")
+    );
+    // Last: a word may look like a placeholder.
+    over(scope, include_str!("reports/topics.sql")).replace("{asked}", &asked)
 }

@@ -188,14 +188,15 @@ impl Scope {
     }
 }
 
-/// The condition that a column's name is one of some; None when there are none.
+/// The condition that a column's name is one of some, in any case; None when there are none.
 fn among(connection: &Connection, column: &str, names: &[String]) -> Result<Option<String>, LakeError> {
     if names.is_empty() {
         return Ok(None);
     }
+    let names: Vec<_> = names.iter().map(|name| name.to_lowercase()).collect();
     let literals: Vec<_> = names.iter().map(|name| literal(name)).collect();
     let mut statement =
-        connection.prepare(&format!("select id from {column} where name in ({})", literals.join(", ")))?;
+        connection.prepare(&format!("select id from {column} where lower(name) in ({})", literals.join(", ")))?;
     let ids = statement.query_map([], |row| row.get::<_, i32>(0))?.collect::<Result<Vec<_>, _>>()?;
     // -1 is no name's number: a list is never empty.
     let ids: Vec<_> = std::iter::once(-1).chain(ids).map(|id| id.to_string()).collect();

@@ -4,6 +4,8 @@
 //! word is looked for while its post is taken and when any other is looked for later: of DuckDB's ways it is the fastest
 //! that ignores case (texts in lower case, compared, take three times as long).
 
+use std::collections::HashSet;
+
 use crate::views::literal;
 
 /// The SQL condition that a row's `text` mentions the word; null where there is no text.
@@ -15,6 +17,12 @@ pub(crate) fn mentions(word: &str) -> String {
 pub(crate) fn mentions_any(words: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
     format!("regexp_matches(text, {})", literal(&format!("(?i){}", words.join("|"))))
+}
+
+/// The words without those that mention the same as an earlier one: case does not matter.
+pub(crate) fn distinct(words: &[String]) -> Vec<&str> {
+    let mut seen = HashSet::new();
+    words.iter().filter(|word| seen.insert(word.to_lowercase())).map(String::as_str).collect()
 }
 
 /// The regular expression that matches the word itself.

@@ -22,9 +22,19 @@ const LANGUAGES: &str = include_str!("views/languages.csv");
 
 /// The SQL that defines the views over Parquet files, as statements ending in semicolons.
 ///
-/// `glob` is a path or a pattern as DuckDB's `read_parquet` takes it, such as `table/posts/**/*.parquet`.
+/// `glob` is a path or a pattern as DuckDB's `read_parquet` takes it, such as `table/posts/**/*.parquet`; the part of it that
+/// is no pattern is for [`plain`] to write.
 pub fn over_parquet(glob: &str) -> String {
     over_files(&literal(glob))
+}
+
+/// A path as a pattern that stands for nothing but this path.
+pub fn plain(path: &str) -> String {
+    let each = |c: char| match c {
+        '*' | '?' | '[' => format!("[{c}]"),
+        other => other.to_string(),
+    };
+    path.chars().map(each).collect()
 }
 
 /// The same over a SQL expression that names files.
@@ -55,6 +65,17 @@ pub fn language_name(tag: &str) -> Option<&'static str> {
     language_names().find_map(|(known, name)| (known == code).then_some(name))
 }
 
+/// The code of the language that has this English name, in any case.
+pub fn language_code(name: &str) -> Option<&'static str> {
+    let wanted = name.to_lowercase();
+    language_names().find_map(|(code, known)| (known.to_lowercase() == wanted).then_some(code))
+}
+
+/// Whether ISO 639 has this code, in any case.
+pub fn is_language_code(code: &str) -> bool {
+    language_names().any(|(known, _)| known.eq_ignore_ascii_case(code))
+}
+
 /// A SQL string literal.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -74,4 +95,17 @@ fn language_names() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 fn toot(create: &str, language_names: &str) -> String {
     include_str!("views/toot.sql").replace("{create}", create).replace("{language_names}", language_names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_english_name_is_one_languages() {
+        for (code, name) in language_names() {
+            assert_eq!(language_code(&name.to_uppercase()), Some(code), "{name}");
+            assert_eq!(language_name(code), Some(name));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fedilake_sim::talk;
 
 /// Collects public Mastodon posts without loss, keeps them exactly once, answers questions in milliseconds.
 #[derive(Debug, Parser)]
@@ -16,20 +17,23 @@ pub struct Cli {
     pub verb: Verb,
 }
 
+/// Where the flags that every verb understands stand in its help: apart from its own.
+const COMMON: &str = "Common options";
+
 /// Flags that every verb understands.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
     /// Folder that holds the log, the table and the lake [default: the platform's data folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Settings file [default: ./fedilake.toml, then fedilake/fedilake.toml in the platform's configuration folder]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Say less: warnings and errors only, no progress bar
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = COMMON)]
     pub quiet: bool,
     /// Say more (-vv: everything)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = COMMON, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
@@ -194,14 +198,14 @@ pub struct Filters {
     /// Up to and without this instant, or up to the end of this day (UTC)
     #[arg(long, value_name = "WHEN")]
     pub to: Option<String>,
-    /// Authors' home server; repeatable
-    #[arg(long = "origin", value_name = "DOMAIN")]
+    /// Authors' home server, as a host or a URL; repeatable
+    #[arg(long = "origin", value_name = "HOST_OR_URL")]
     pub origins: Vec<String>,
-    /// Server that the posts were collected from; repeatable
-    #[arg(long = "server", value_name = "HOST")]
+    /// Server that showed the post first of all that are collected, as a host or a URL; repeatable
+    #[arg(long = "server", value_name = "HOST_OR_URL")]
     pub servers: Vec<String>,
-    /// Language code such as en, or unknown; repeatable
-    #[arg(long = "language", value_name = "CODE")]
+    /// Language tag as posts have it (en is not en-GB), a language's English name, or unknown; repeatable
+    #[arg(long = "language", value_name = "TAG_OR_NAME")]
     pub languages: Vec<String>,
     /// Only bots
     #[arg(long, conflicts_with = "no_bot")]
@@ -216,7 +220,7 @@ pub struct Report {
     /// Which report [default: all seven]
     pub name: Option<ReportName>,
     /// A word for the topics report; repeatable [default: the followed words]
-    #[arg(long = "topic", value_name = "WORD")]
+    #[arg(long = "topic", value_name = "WORD", value_parser = topic)]
     pub topics: Vec<String>,
     #[command(flatten)]
     pub filters: Filters,
@@ -265,10 +269,10 @@ pub struct Simulate {
     #[arg(long, value_name = "ADDRESS", required_unless_present = "out", conflicts_with = "out")]
     pub serve: Option<SocketAddr>,
     /// How many servers
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    pub servers: usize,
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub servers: u16,
     /// Posts per second over all servers
-    #[arg(long, default_value_t = 50.0, value_name = "POSTS_PER_SECOND")]
+    #[arg(long, default_value_t = 50.0, value_name = "POSTS_PER_SECOND", value_parser = rate)]
     pub rate: f64,
     /// The same seed gives the same people and posts
     #[arg(long, default_value_t = 1)]
@@ -280,7 +284,7 @@ pub struct Simulate {
     #[arg(long, value_enum, default_value_t = Preset::Talk)]
     pub preset: Preset,
     /// How many posts of the preset [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=talk::POSTS))]
     pub posts: Option<u64>,
     /// Write recorded frames to this file (.zst and .gz compress), or - for standard output
     #[arg(long, value_name = "FILE|-")]
@@ -289,6 +293,23 @@ pub struct Simulate {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h"))
+}
+
+/// More than servers on one machine can show.
+const RATE_MAX: f64 = 1e6;
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= RATE_MAX => Ok(rate),
+        _ => Err(format!("it is no number above 0 and up to {RATE_MAX}")),
+    }
+}
+
+fn topic(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("every post would mention it; give a word".to_owned()),
+        word => Ok(word.to_owned()),
+    }
 }
 
 const DEMO_EXAMPLES: &str = "Examples:

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use fedilake_query::Filter;
+use fedilake_query::{Filter, views};
 
 use crate::cli::Filters;
 
-/// Times become a half-open range in UTC; hosts and codes become lower case.
+/// Times become a half-open range in UTC; URLs become hosts, languages' names their codes.
 pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
     let from = typed.from.as_deref().map(|text| instant(text, Edge::From)).transpose().context("--from")?;
     let to = typed.to.as_deref().map(|text| instant(text, Edge::To)).transpose().context("--to")?;
@@ -19,13 +19,12 @@ pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
             typed.to.as_deref().unwrap_or_default()
         );
     }
-    let lower = |texts: &[String]| texts.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>();
     Ok(Filter {
         from: from.map(|at| at.timestamp_millis()),
         to: to.map(|at| at.timestamp_millis()),
-        origins: lower(&typed.origins),
-        servers: lower(&typed.servers).iter().map(|server| host(server)).collect(),
-        languages: typed.languages.clone(),
+        origins: typed.origins.iter().map(|origin| host(origin)).collect(),
+        servers: typed.servers.iter().map(|server| host(server)).collect(),
+        languages: typed.languages.iter().map(|language| tag(language)).collect(),
         bot: match (typed.bot, typed.no_bot) {
             (true, _) => Some(true),
             (_, true) => Some(false),
@@ -60,10 +59,18 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
     bail!("{text:?} is no day and no instant\nhint: write 2023-02-04 or 2023-02-04T12:00:00Z (UTC)")
 }
 
-/// A server may be typed as a URL.
+/// A host may be typed as a URL.
 fn host(typed: &str) -> String {
+    let typed = typed.trim();
     let rest = typed.split_once("://").map_or(typed, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest).to_owned()
+    rest.split('/').next().unwrap_or(rest).to_lowercase()
+}
+
+/// A language may be typed by its English name; where a name is also some language's code (Vai), the code is meant.
+fn tag(typed: &str) -> String {
+    let typed = typed.trim();
+    let code = if views::is_language_code(typed) { None } else { views::language_code(typed) };
+    code.unwrap_or(typed).to_owned()
 }
 
 #[cfg(test)]
@@ -92,10 +99,19 @@ mod tests {
     }
 
     #[test]
-    fn a_server_may_be_typed_as_a_url() -> anyhow::Result<()> {
-        let typed =
-            Filters { servers: vec!["http://127.0.0.1:4000/".into(), "Mastodon.Social".into()], ..Filters::default() };
-        assert_eq!(filter(&typed)?.servers, ["127.0.0.1:4000", "mastodon.social"]);
+    fn servers_and_origins_may_be_typed_as_urls() -> anyhow::Result<()> {
+        let typed = vec!["http://127.0.0.1:4000/".to_owned(), " https://Mastodon.Social/@ann".to_owned()];
+        let filter = filter(&Filters { servers: typed.clone(), origins: typed, ..Filters::default() })?;
+        assert_eq!(filter.servers, ["127.0.0.1:4000", "mastodon.social"]);
+        assert_eq!(filter.origins, filter.servers);
+        Ok(())
+    }
+
+    #[test]
+    fn a_language_may_be_typed_by_its_name() -> anyhow::Result<()> {
+        let typed = ["English", "NORWEGIAN BOKMÅL", "pt-BR", "EN", "vai", "unknown", "Klingonese"];
+        let typed = Filters { languages: typed.map(str::to_owned).to_vec(), ..Filters::default() };
+        assert_eq!(filter(&typed)?.languages, ["en", "nb", "pt-BR", "EN", "vai", "unknown", "Klingonese"]);
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! stdout, which is data, and whether anybody still reads it.
 
-use std::io::{ErrorKind, Result, StdoutLock, Write};
+use std::io::{Error, ErrorKind, Result, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 static READER_IS_GONE: AtomicBool = AtomicBool::new(false);
@@ -20,16 +20,22 @@ pub fn reader_is_gone() -> bool {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.0.write(bytes).inspect_err(note)
+        self.0.write(bytes).map_err(named)
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.0.flush().inspect_err(note)
+        self.0.flush().map_err(named)
     }
 }
 
-fn note(error: &std::io::Error) {
+/// The error with what failed; whoever passes it on knows only that something was written.
+fn named(error: Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
         READER_IS_GONE.store(true, Relaxed);
     }
+    // `write_all` goes on after this one.
+    if error.kind() == ErrorKind::Interrupted {
+        return error;
+    }
+    Error::new(error.kind(), format!("write to standard output: {error}"))
 }

@@ -1,79 +1,168 @@
 //! Settings: flag over `FEDILAKE_*` over the settings file over the default, each with its source.
 //!
-//! The list of settings is [`SETTINGS`]; a key that is not in it is refused, so that a misspelt one does not pass in silence.
+//! The list of settings is [`SETTINGS`]; a key that is not in it is refused, and so is a value that its setting cannot have: a
+//! slip does not pass in silence, nor wait for the moment that needs the value.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use fedilake_collect::address;
 
 /// A setting that exists.
 pub struct Setting {
     /// As in the file: `table.key`.
     pub key: &'static str,
     pub default: &'static str,
+    pub kind: Kind,
     pub meaning: &'static str,
 }
+
+/// What a setting's value may be.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// Anything in one line.
+    Text,
+    /// Anything, separated by commas.
+    List,
+    /// A folder, there or not; empty: the platform's.
+    Folder,
+    /// `scheme:rest`.
+    Url,
+    /// An address and a port.
+    Address,
+    /// Hosts or URLs, separated by commas.
+    Servers,
+    /// `HOST=FILE`, separated by commas.
+    TokenFiles,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A whole number within these bounds.
+    Number(RangeInclusive<u64>),
+}
+
+/// A year: a time beyond it is a slip, and would overflow the clock.
+const YEAR_SECONDS: u64 = 365 * 24 * 3_600;
+/// A TiB: memory beyond it is a slip.
+const MEMORY_BYTES_MAX: u64 = 1 << 40;
+/// DuckDB does not even open a lake with less.
+const LAKE_BYTES_MIN: u64 = 16 << 20;
 
 /// Every setting, in the order in which `fedilake settings` prints them.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "data",
         default: "",
+        kind: Kind::Folder,
         meaning: "folder of the log, the table and the lake; empty: the platform's data folder",
     },
     Setting {
         key: "listen",
         default: "127.0.0.1:7878",
+        kind: Kind::Address,
         meaning: "address that answers report, sql, /healthz and /metrics",
     },
-    Setting { key: "log.url", default: "file:log", meaning: "where the log is, below the data folder" },
-    Setting { key: "table.url", default: "file:table", meaning: "where the table is, below the data folder" },
-    Setting { key: "collect.servers", default: "", meaning: "servers to collect from, hosts or URLs" },
+    Setting {
+        key: "log.url",
+        default: "file:log",
+        kind: Kind::Url,
+        meaning: "where the log is, below the data folder",
+    },
+    Setting {
+        key: "table.url",
+        default: "file:table",
+        kind: Kind::Url,
+        meaning: "where the table is, below the data folder",
+    },
+    Setting {
+        key: "collect.servers",
+        default: "",
+        kind: Kind::Servers,
+        meaning: "servers to collect from, hosts or URLs",
+    },
     Setting {
         key: "collect.timeline",
         default: "public",
+        kind: Kind::OneOf(&["public", "local"]),
         meaning: "public: what the servers see; local: their members' posts",
     },
-    Setting { key: "collect.token_files", default: "", meaning: "access tokens, as HOST=FILE" },
+    Setting { key: "collect.token_files", default: "", kind: Kind::TokenFiles, meaning: "access tokens, as HOST=FILE" },
     Setting {
         key: "collect.contact",
         default: "",
+        kind: Kind::Text,
         meaning: "your contact, a URL or an address, told to the servers in the User-Agent",
     },
-    Setting { key: "collect.batch_posts_max", default: "1000", meaning: "posts appended in one go at most" },
+    Setting {
+        key: "collect.batch_posts_max",
+        default: "1000",
+        kind: Kind::Number(1..=1_000_000),
+        meaning: "posts appended in one go at most",
+    },
     Setting {
         key: "collect.batch_age_milliseconds_max",
         default: "50",
+        kind: Kind::Number(0..=60_000),
         meaning: "how long a post waits for others before it is appended",
     },
     Setting {
         key: "sink.buffer_bytes_max",
         default: "134217728",
+        kind: Kind::Number(1..=MEMORY_BYTES_MAX),
         meaning: "rows in memory of which a table file is made, about a fifth as large",
     },
     Setting {
         key: "sink.buffer_age_seconds_max",
         default: "900",
+        kind: Kind::Number(1..=YEAR_SECONDS),
         meaning: "how long rows wait for others before a table file is made",
     },
     Setting {
         key: "sink.buffers_bytes_max",
         default: "536870912",
+        kind: Kind::Number(1..=MEMORY_BYTES_MAX),
         meaning: "rows in memory of all log partitions together",
     },
-    Setting { key: "lake.memory_bytes_max", default: "1073741824", meaning: "what DuckDB may use" },
-    Setting { key: "lake.threads", default: "0", meaning: "DuckDB's threads; 0: as many as cores" },
+    Setting {
+        key: "lake.memory_bytes_max",
+        default: "1073741824",
+        kind: Kind::Number(LAKE_BYTES_MIN..=MEMORY_BYTES_MAX),
+        meaning: "what DuckDB may use",
+    },
+    Setting {
+        key: "lake.threads",
+        default: "0",
+        kind: Kind::Number(0..=1_024),
+        meaning: "DuckDB's threads; 0: as many as cores",
+    },
     Setting {
         key: "report.topics",
         default: "balloon,earthquake,superbowl,chatgpt",
+        kind: Kind::List,
         meaning: "words of the topics report when none are typed",
     },
-    Setting { key: "sql.seconds_max", default: "60", meaning: "a question in SQL is stopped after this long" },
+    Setting {
+        key: "sql.seconds_max",
+        default: "60",
+        kind: Kind::Number(1..=YEAR_SECONDS),
+        meaning: "a question in SQL is stopped after this long",
+    },
+];
+
+/// Variables that begin like a setting's and are none: the filter of what is logged, and what the project's own tests read.
+const NO_SETTINGS: &[&str] = &[
+    "FEDILAKE_LOG",
+    "FEDILAKE_BLESS",
+    "FEDILAKE_CHAOS_ROUNDS",
+    "FEDILAKE_LOG_TEST_FOLDER",
+    "FEDILAKE_REQUIRE_SERVICES",
+    "FEDILAKE_SCHEDULES",
 ];
 
 /// Where a value came from.
@@ -110,11 +199,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the file (`file` if given, else the first of [`default_files`] that exists) and lays `environment` and `flags`,
-    /// pairs of key and value, over it.
+    /// Reads the file (`file` if given, else the first of [`default_files`] that exists) and lays `environment`, the variables of
+    /// the process, and `flags`, pairs of key and value, over it. Every value is one that its setting can have.
     pub fn load(
         file: Option<&Path>,
-        environment: impl Fn(&str) -> Option<String>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
         flags: &[(&'static str, String)],
     ) -> anyhow::Result<Settings> {
         let mut values: BTreeMap<&'static str, Value> =
@@ -125,16 +214,18 @@ impl Settings {
                 values.insert(key, Value { text, origin: Origin::File(path.clone()) });
             }
         }
-        for setting in SETTINGS {
-            let name = environment_name(setting.key);
-            if let Some(text) = environment(&name) {
-                values.insert(setting.key, Value { text, origin: Origin::Environment(name) });
-            }
+        for (key, name, text) in read_environment(environment)? {
+            values.insert(key, Value { text, origin: Origin::Environment(name) });
         }
         for (key, text) in flags {
             values.insert(key, Value { text: text.clone(), origin: Origin::Flag });
         }
-        Ok(Settings { values })
+        let settings = Settings { values };
+        for (setting, value) in settings.all() {
+            check(&setting.kind, &value.text)
+                .with_context(|| format!("setting {} = {:?} (from {})", setting.key, value.text, value.origin))?;
+        }
+        Ok(settings)
     }
 
     /// The same with one value set, as a flag would.
@@ -159,12 +250,12 @@ impl Settings {
 
     /// The address to listen on.
     pub fn listen(&self) -> anyhow::Result<SocketAddr> {
-        self.parse("listen", "an address such as 127.0.0.1:7878")
+        self.parse("listen")
     }
 
     /// A whole number.
     pub fn number<T: FromStr>(&self, key: &'static str) -> anyhow::Result<T> {
-        self.parse(key, "a whole number")
+        self.parse(key)
     }
 
     /// A time given in whole seconds.
@@ -179,12 +270,98 @@ impl Settings {
 
     /// A list: a TOML array, or separated by commas.
     pub fn list(&self, key: &'static str) -> Vec<String> {
-        self.text(key).split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        items(self.text(key)).map(str::to_owned).collect()
     }
 
-    fn parse<T: FromStr>(&self, key: &'static str, wanted: &str) -> anyhow::Result<T> {
+    /// Values were checked when they were loaded; what can still fail is a number too large for this machine.
+    fn parse<T: FromStr>(&self, key: &'static str) -> anyhow::Result<T> {
         let Value { text, origin } = &self.values[key];
-        text.parse().ok().with_context(|| format!("setting {key} = {text:?} (from {origin}) is not {wanted}"))
+        text.parse().ok().with_context(|| format!("setting {key} = {text:?} (from {origin}) cannot be used here"))
+    }
+}
+
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// Whether a setting of this kind can have this value; an error says why not.
+fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
+    match kind {
+        Kind::List => {}
+        Kind::Text if text.contains(char::is_control) => bail!("it is more than a line"),
+        Kind::Text => {}
+        Kind::Folder => {
+            if !text.is_empty() && Path::new(text).exists() && !Path::new(text).is_dir() {
+                bail!("it is a file, not a folder\nhint: --data takes the folder of the log, the table and the lake");
+            }
+        }
+        Kind::Url => {
+            let is_url = text.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty());
+            if !is_url {
+                bail!("it is no URL\nhint: write file:PATH, for example file:log");
+            }
+        }
+        Kind::Address => {
+            if text.parse::<SocketAddr>().is_err() {
+                bail!("it is no address with a port\nhint: write it like 127.0.0.1:7878; port 0 picks a free one");
+            }
+        }
+        Kind::Servers => {
+            for server in items(text) {
+                address::parse(server)?;
+            }
+        }
+        Kind::TokenFiles => {
+            for item in items(text) {
+                if item.split_once('=').is_none_or(|(host, file)| host.is_empty() || file.is_empty()) {
+                    bail!("{item:?} is not HOST=FILE\nhint: write it like mastodon.social=token.txt");
+                }
+            }
+        }
+        Kind::OneOf(words) => {
+            if !words.contains(&text) {
+                bail!("it is neither {}", words.join(" nor "));
+            }
+        }
+        Kind::Number(bounds) => {
+            if text.parse().is_ok_and(|number: u64| bounds.contains(&number)) {
+                return Ok(());
+            }
+            bail!("it is no whole number from {} to {}", bounds.start(), bounds.end());
+        }
+    }
+    Ok(())
+}
+
+/// The key, the variable and the value of each setting that the environment names.
+fn read_environment(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> anyhow::Result<Vec<(&'static str, String, String)>> {
+    let mut found = Vec::new();
+    for (name, value) in environment {
+        let name = name.to_string_lossy().into_owned();
+        if !name.starts_with("FEDILAKE_") || NO_SETTINGS.contains(&name.as_str()) {
+            continue;
+        }
+        let Some(setting) = SETTINGS.iter().find(|setting| environment_name(setting.key) == name) else {
+            bail!("environment variable {name} is no setting{}", nearest_variable_hint(&name));
+        };
+        let Ok(text) = value.into_string() else { bail!("environment variable {name} is no text (UTF-8)") };
+        found.push((setting.key, name, text));
+    }
+    Ok(found)
+}
+
+/// Points at the setting that shares most of its beginning with the variable.
+fn nearest_variable_hint(name: &str) -> String {
+    let shared = |setting: &&Setting| {
+        environment_name(setting.key).bytes().zip(name.bytes()).take_while(|(known, typed)| known == typed).count()
+    };
+    match SETTINGS.iter().max_by_key(shared) {
+        Some(setting) if shared(&setting) > "FEDILAKE_".len() + 3 => {
+            format!("\nhint: did you mean {}?", environment_name(setting.key))
+        }
+        _ => "\nhint: `fedilake settings` lists them".to_owned(),
     }
 }
 
@@ -272,7 +449,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("fedilake.toml");
         std::fs::write(&path, file)?;
-        let environment = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let environment = environment.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         Settings::load(Some(&path), environment, flags)
     }
 
@@ -301,17 +478,53 @@ mod tests {
             unknown.contains("sink.batch_posts_max") && unknown.contains("did you mean collect.batch_posts_max"),
             "{unknown}"
         );
-        let wrong = load("listen = 'here'", &[], &[]).and_then(|s| s.listen()).unwrap_err().to_string();
+        let told = |environment: &[(&str, &str)]| format!("{:#}", load("", environment, &[]).unwrap_err());
+        let misspelt = told(&[("FEDILAKE_SQL_SECONDS_MAKS", "5")]);
+        assert!(
+            misspelt.contains("FEDILAKE_SQL_SECONDS_MAKS")
+                && misspelt.contains("did you mean FEDILAKE_SQL_SECONDS_MAX?"),
+            "{misspelt}"
+        );
+        assert!(told(&[("FEDILAKE_HOME", "/")]).contains("`fedilake settings` lists them"));
+        let wrong = format!("{:#}", load("listen = 'here'", &[], &[]).unwrap_err());
         assert!(wrong.contains("listen = \"here\"") && wrong.contains("127.0.0.1:7878"), "{wrong}");
     }
 
     #[test]
-    fn every_default_is_a_value_of_its_kind() -> anyhow::Result<()> {
-        let settings = load("", &[], &[])?;
-        settings.listen()?;
-        for (setting, _) in settings.all().filter(|(s, _)| s.key.ends_with("_max") || s.key == "lake.threads") {
-            settings.number::<u64>(setting.key)?;
+    fn every_setting_is_checked_when_it_is_loaded() {
+        for (key, wrong) in [
+            ("data", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+            ("listen", "5"),
+            ("log.url", "log"),
+            ("table.url", ":table"),
+            ("collect.servers", "a.example, not a host"),
+            ("collect.timeline", "home"),
+            ("collect.token_files", "a.example"),
+            ("collect.contact", "two\nlines"),
+            ("collect.batch_posts_max", "0"),
+            ("collect.batch_age_milliseconds_max", "18446744073709551615"),
+            ("sink.buffer_bytes_max", "0"),
+            ("sink.buffer_age_seconds_max", "18446744073709551615"),
+            ("sink.buffers_bytes_max", "1e9"),
+            ("lake.memory_bytes_max", "1"),
+            ("lake.threads", "-1"),
+            ("sql.seconds_max", "abc"),
+        ] {
+            let told = format!("{:#}", load("", &[(&environment_name(key), wrong)], &[]).unwrap_err());
+            assert!(told.starts_with(&format!("setting {key} = {wrong:?} (from FEDILAKE_")), "{told}");
         }
+    }
+
+    #[test]
+    fn variables_that_are_no_settings_are_left_alone() -> anyhow::Result<()> {
+        let ours = NO_SETTINGS.iter().map(|name| (*name, "1"));
+        load("", &ours.chain([("HOME", "/"), ("FEDILAKERS", "2")]).collect::<Vec<_>>(), &[])?;
+        Ok(())
+    }
+
+    #[test]
+    fn every_default_is_a_value_of_its_kind() -> anyhow::Result<()> {
+        load("", &[], &[])?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What the process says on stderr, and what it counts for /metrics.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use anyhow::Context;
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -29,7 +30,15 @@ pub fn init(common: &Common) -> anyhow::Result<()> {
     let others = if common.verbose > 1 { "debug" } else { "warn" };
     let ours = ["fedilake", "fedilake_collect", "fedilake_log", "fedilake_table", "fedilake_query", "fedilake_sim"];
     let filter = ours.iter().fold(others.to_owned(), |filter, name| format!("{filter},{name}={level}"));
-    let filter = EnvFilter::try_from_env("FEDILAKE_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
+    let filter = match std::env::var_os("FEDILAKE_LOG").filter(|typed| !typed.is_empty()) {
+        Some(typed) => {
+            let typed = typed.to_string_lossy();
+            EnvFilter::try_new(&typed).with_context(|| {
+                format!("environment variable FEDILAKE_LOG = {typed:?} is no filter\nhint: write it like warn,fedilake_collect=debug")
+            })?
+        }
+        None => EnvFilter::new(filter),
+    };
     let terminal = std::io::stderr().is_terminal();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let builder = tracing_subscriber::fmt()
@@ -55,20 +64,41 @@ pub fn metrics() -> PrometheusHandle {
 /// Says what could not be done: what failed, on what, why, then hints.
 pub fn say_error(error: &anyhow::Error) {
     let mut stderr = AboveBars;
-    // Causes from the outermost in, but a cause that its parent already told.
-    let mut told = String::new();
+    // Nobody is left to tell when stderr itself is gone.
+    let _ = writeln!(stderr, "error: {}", told(error));
+}
+
+/// The causes from the outermost in, but those that a parent already told; then the hints of all of them, a line each.
+fn told(error: &anyhow::Error) -> String {
+    let (mut words, mut hints) = (String::new(), Vec::new());
     for cause in error.chain() {
         let text = cause.to_string();
-        if told.is_empty() {
-            told = text;
-        } else if !told.contains(&text) {
-            told = format!("{told}: {text}");
+        let (text, hint) = without_engine_advice(&text);
+        let (own_hints, lines): (Vec<&str>, Vec<&str>) = text.split('\n').partition(|line| line.starts_with("hint: "));
+        hints.extend(own_hints.into_iter().chain(hint).map(str::to_owned));
+        let text = lines.join("\n");
+        if words.is_empty() {
+            words = text;
+        } else if !words.contains(&text) {
+            words = format!("{words}: {text}");
         }
     }
-    let (hints, words): (Vec<&str>, Vec<&str>) = told.split('\n').partition(|line| line.starts_with("hint: "));
-    let _ = writeln!(stderr, "error: {}", words.join("\n"));
+    let mut lines = vec![words];
     for hint in hints {
-        let _ = writeln!(stderr, "{hint}");
+        if !lines.contains(&hint) {
+            lines.push(hint);
+        }
+    }
+    lines.join("\n")
+}
+
+/// DuckDB ends its complaint about memory with statements to set this and that, which are refused here.
+fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
+    match text.split_once("\n\nPossible solutions:") {
+        Some((complaint, _)) if complaint.contains("Out of Memory") => {
+            (complaint, Some("hint: ask for less at once, or give DuckDB more with the setting lake.memory_bytes_max"))
+        }
+        _ => (text, None),
     }
 }
 
@@ -86,25 +116,13 @@ pub fn quiet() -> bool {
     *QUIET.get().unwrap_or(&false)
 }
 
-/// A progress bar over `total` units (0: not known, a spinner), drawn only when stderr is a terminal and what it
-/// shows takes longer than two seconds.
+/// A progress bar over `total` units (0: not known, a spinner), drawn only when stderr is a terminal.
 pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> ProgressBar {
     if quiet() || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let template = match (unit, total) {
-        (Unit::Bytes, 0) => "{prefix:<10} {spinner} {bytes} {bytes_per_sec} {msg}",
-        (Unit::Bytes, _) => {
-            "{prefix:<10} {bar:24} {percent:>3} %  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}"
-        }
-        (Unit::Posts | Unit::Frames, 0) => "{prefix:<10} {spinner} {human_pos} {per_sec} {msg}",
-        (Unit::Posts | Unit::Frames, _) => {
-            "{prefix:<10} {bar:24} {percent:>3} %  {human_pos}/{human_len}  {per_sec}  {eta} left  {msg}"
-        }
-    };
-    let style = ProgressStyle::with_template(template).expect("the templates above are well-formed");
     let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
-    let bar = BARS.add(bar).with_style(style.progress_chars("█▉▊▋▌▍▎▏ ")).with_prefix(what);
+    let bar = BARS.add(bar).with_style(style(total, unit)).with_prefix(what);
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }
@@ -115,6 +133,28 @@ pub enum Unit {
     Bytes,
     Posts,
     Frames,
+    /// What cannot be counted: the message says it all.
+    Nothing,
+}
+
+/// One line of less than 80 columns whatever it shows: a line that wraps is not wiped away again. The message takes what is
+/// left. Without a total there is no rate either: what comes is given by others, and not a measure of anything here.
+fn style(total: u64, unit: Unit) -> ProgressStyle {
+    let template = match (unit, total) {
+        (Unit::Nothing, _) => "{prefix:<10} {spinner} {wide_msg}",
+        (Unit::Bytes, 0) => "{prefix:<10} {spinner} {bytes}  {wide_msg}",
+        (Unit::Bytes, _) => "{prefix:<10} {bar:12} {percent:>3} %  {bytes_per_sec}  {eta} left  {wide_msg}",
+        (Unit::Posts | Unit::Frames, 0) => "{prefix:<10} {spinner} {human_pos}  {wide_msg}",
+        (Unit::Posts | Unit::Frames, _) => {
+            "{prefix:<10} {bar:12} {percent:>3} %  {human_pos}  {rate}  {eta} left  {wide_msg}"
+        }
+    };
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // A bar that cannot be drawn is no reason to stop.
+        let _ = write!(out, "{}/s", HumanCount(state.per_sec().round() as u64));
+    };
+    let style = ProgressStyle::with_template(template).expect("the templates above are well-formed");
+    style.with_key("rate", rate).progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
 /// Writes to stderr without tearing the progress bars.
@@ -136,5 +176,105 @@ impl MakeWriter<'_> for AboveBars {
 
     fn make_writer(&self) -> AboveBars {
         AboveBars
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use anyhow::anyhow;
+    use indicatif::{ProgressDrawTarget, TermLike};
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+
+    #[test]
+    fn causes_come_before_hints_wherever_the_hint_was_given() {
+        let error = anyhow!("Address already in use\nhint: inner").context("listen on 1\nhint: outer").context("start");
+        assert_eq!(told(&error), "start: listen on 1: Address already in use\nhint: outer\nhint: inner");
+        let repeated = anyhow!("b.jsonl is missing\nhint: same").context("read: b.jsonl is missing\nhint: same");
+        assert_eq!(told(&repeated), "read: b.jsonl is missing\nhint: same");
+        let excerpt = anyhow!("no such column\nline 1, column 8:\nselect x\n       ^");
+        assert_eq!(told(&excerpt), excerpt.to_string());
+    }
+
+    #[test]
+    fn what_duckdb_advises_is_replaced_by_what_is_possible_here() {
+        let error = anyhow!(
+            "Out of Memory Error: failed to allocate 16 MiB\n\nPossible solutions:\n* Reducing the number of threads (SET threads=X)"
+        );
+        let told = told(&error.context("make the report"));
+        assert!(told.starts_with("make the report: Out of Memory Error: failed to allocate 16 MiB\nhint: "), "{told}");
+        assert!(told.contains("lake.memory_bytes_max") && !told.contains("SET"), "{told}");
+    }
+
+    /// A terminal that keeps what is written to it.
+    #[derive(Debug, Clone, Default)]
+    struct Terminal(Arc<Mutex<Vec<String>>>);
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> std::io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> std::io::Result<()> {
+            self.0.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+        fn clear_line(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_progress_line_fits_80_columns_and_its_rate_is_a_whole_number() {
+        for (total, unit) in [
+            (0, Unit::Nothing),
+            (0, Unit::Bytes),
+            (10_300_000_000, Unit::Bytes),
+            (0, Unit::Posts),
+            (1_622_149, Unit::Posts),
+            (1_800_000, Unit::Frames),
+        ] {
+            let terminal = Terminal::default();
+            let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+            let bar = ProgressBar::with_draw_target((total > 0).then_some(total), target);
+            bar.set_style(style(total, unit));
+            bar.set_prefix("collecting");
+            bar.set_message(
+                "3 live, 1 backing off (a.very.long.host.example: connect: refused by whoever was asked there)",
+            );
+            for step in 1..=20 {
+                bar.set_position(total * step / 20);
+                bar.tick();
+            }
+            let written = terminal.0.lock().unwrap().clone();
+            assert!(written.iter().any(|line| line.contains("collecting")), "{written:?}");
+            for line in written {
+                assert!(line.width() <= 80, "{} columns: {line:?}", line.width());
+                let rate = line.split("/s").next().filter(|_| line.contains("/s")).unwrap_or_default();
+                let is_of_posts = !matches!(unit, Unit::Bytes);
+                assert!(!is_of_posts || !rate.rsplit(' ').next().unwrap_or_default().contains('.'), "{line:?}");
+                assert!(total > 0 || !line.contains("/s"), "{line:?}");
+            }
+        }
     }
 }

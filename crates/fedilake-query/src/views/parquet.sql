@@ -1,6 +1,7 @@
--- Every row of the table. Columns that the files do not have yet are null.
+-- Every row of the table, with the log that the file's own folders name: one further up may be called log=… too. Columns that
+-- the files do not have yet are null.
 create or replace view table_rows as
-select * exclude (filename), regexp_extract(filename, 'log=([^/\\]+)', 1) as log
+select * exclude (filename), regexp_extract(filename, '(?:^|[/\\])log=([^/\\]+)(?:[/\\]partition=[^/\\]+)?[/\\][^/\\]+$', 1) as log
 from (
 {columns}
     union all by name

@@ -50,22 +50,21 @@ fn filter() -> impl Strategy<Value = Filter> {
         prop_oneof![2 => Just(Vec::new()), 1 => subsequence(all, 1..=all.len())]
             .prop_map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
-    let places = (names(&["one.test", "two.test", "nowhere.test"]), names(&["alpha.test", "beta.test", "it's.test"]));
-    (instant(), instant(), places, names(&["en", "unknown", "de", "zz"]), proptest::option::of(any::<bool>())).prop_map(
-        |(from, to, (origins, servers), languages, bot)| Filter {
+    let places = (names(&["one.test", "Two.Test", "nowhere.test"]), names(&["alpha.test", "BETA.test", "it's.test"]));
+    (instant(), instant(), places, names(&["en", "unknown", "DE", "zz", "en-gb"]), proptest::option::of(any::<bool>()))
+        .prop_map(|(from, to, (origins, servers), languages, bot)| Filter {
             from: from.map(|seconds| START_MS + seconds * 1000),
             to: to.map(|seconds| START_MS + seconds * 1000),
             origins,
             servers,
             languages,
             bot,
-        },
-    )
+        })
 }
 
 fn condition(filter: &Filter) -> String {
     let list = |names: &[String]| {
-        names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect::<Vec<_>>().join(", ")
+        names.iter().map(|name| format!("'{}'", name.to_lowercase().replace('\'', "''"))).collect::<Vec<_>>().join(", ")
     };
     let mut all = vec!["true".to_owned()];
     all.extend(filter.from.map(|ms| format!("epoch_ms(created_at) >= {ms}")));
@@ -77,7 +76,7 @@ fn condition(filter: &Filter) -> String {
         ("coalesce(language, 'unknown')", &filter.languages),
     ] {
         if !names.is_empty() {
-            all.push(format!("{column} in ({})", list(names)));
+            all.push(format!("lower({column}) in ({})", list(names)));
         }
     }
     all.join(" and ")
@@ -118,7 +117,8 @@ fn naive(report: &Report) -> String {
             quantile_disc(characters, 0.75), max(characters) from p where language is not null group by 1 order by 2 desc, 1"
             .to_owned(),
         Report::Topics { words } => format!(
-            "select {DAY} as d, w, count(*) from p, (select unnest([{}]) as w) where contains(lower(text), lower(w)) group by 1, 2 order by 1, 2",
+            "select d, w, (select count(*) from p where {DAY} = d and contains(lower(text), lower(w))) \
+            from (select distinct {DAY} as d from p), (select unnest([{}]) as w) order by 1, 2",
             words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
         ),
     }
@@ -214,6 +214,27 @@ fn the_newest_day_is_sealed_on_demand_and_opened_by_what_comes_next() {
     bench.lake.seal().unwrap();
     assert_eq!(bench.ask(sealed), [["3", "3"]]);
     same_as_asked_naively(&bench, &Filter::default());
+}
+
+#[test]
+fn a_word_that_is_asked_twice_counts_once_and_one_that_nobody_wrote_is_a_zero() {
+    let mut bench = Bench::new();
+    let post = |n: i64, text: &str| Event {
+        text: text.to_owned(),
+        ..Event::created("alpha.test", n, "ann@one.test", n * DAY)
+    };
+    bench.take(&[post(0, "a balloon and ÄRGER"), post(1, "{posts} {hours} {asked}")]);
+    let ask = |words: &[&str]| {
+        let report = Report::Topics { words: words.iter().map(|word| (*word).to_owned()).collect() };
+        decode(&bench.lake.report(&report, &Filter::default()).unwrap().ipc)
+    };
+    let (first, second) = ("2023/02/03 Fri", "2023/02/04 Sat");
+    assert_eq!(ask(&["balloon", "Balloon", "balloon"]), [[first, "balloon", "1"], [second, "balloon", "0"]]);
+    assert_eq!(ask(&["Ärger", "ärger"]), [[first, "Ärger", "1"], [second, "Ärger", "0"]]);
+    assert_eq!(ask(&["nobody"]), [[first, "nobody", "0"], [second, "nobody", "0"]]);
+    for word in ["{posts}", "{hours}", "{asked}"] {
+        assert_eq!(ask(&[word]), [[first, word, "0"], [second, word, "1"]]);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use fedilake_collect::{CollectorSettings, Counts, ServerConfig, ServerSnapshot, 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::render::counted;
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::wire::Stores;
@@ -130,7 +131,7 @@ pub(super) fn servers_line(servers: &[ServerSnapshot]) -> String {
 
 /// Says what came in and what became of it.
 pub(super) fn say_tally(tally: &Tally) {
-    telemetry::say(&format!("{} events appended{}", tally.accepted, reasons(tally)));
+    telemetry::say(&format!("{} appended{}", counted(tally.accepted, "event"), reasons(tally)));
 }
 
 /// `, 12 skipped (boost 10, nobot 2), 3 not usable (no_uri 3)`; empty when there is nothing to say.

@@ -17,27 +17,36 @@ mod sql;
 mod views;
 mod watching;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Servers, Verb};
+use crate::output;
 use crate::settings::Settings;
 
 /// Runs a verb to its end. An error means that it could not be done (exit code 2).
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = load_settings(&cli)?;
+    let code = run_verb(cli, &settings).await?;
+    // What does not end in a newline still waits to be written; at the process's end an error would pass in silence.
+    output::stdout().flush()?;
+    Ok(code)
+}
+
+async fn run_verb(cli: Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Run(typed) => run::run(&typed, &settings).await,
-        Verb::Collect(typed) => collect::run(&typed, &settings).await,
-        Verb::Sink(typed) => sink::run(&typed, &settings).await,
-        Verb::Serve(typed) => serve::run(&typed, &settings).await,
-        Verb::Report(typed) => report::run(&typed, &settings).await,
-        Verb::Sql(typed) => sql::run(&typed, &settings).await,
-        Verb::Check(typed) => check::run(&typed, &settings).await,
-        Verb::Replay(typed) => replay::run(&typed, &settings).await,
-        Verb::Demo(typed) => demo::run(&typed, &cli.common, &settings).await,
+        Verb::Run(typed) => run::run(&typed, settings).await,
+        Verb::Collect(typed) => collect::run(&typed, settings).await,
+        Verb::Sink(typed) => sink::run(&typed, settings).await,
+        Verb::Serve(typed) => serve::run(&typed, settings).await,
+        Verb::Report(typed) => report::run(&typed, settings).await,
+        Verb::Sql(typed) => sql::run(&typed, settings).await,
+        Verb::Check(typed) => check::run(&typed, settings).await,
+        Verb::Replay(typed) => replay::run(&typed, settings).await,
+        Verb::Demo(typed) => demo::run(&typed, &cli.common, settings).await,
         Verb::Simulate(typed) => simulate::run(&typed).await,
-        Verb::Settings => settings::run(&settings),
-        Verb::Views => views::run(&settings),
+        Verb::Settings => settings::run(settings),
+        Verb::Views => views::run(settings),
         Verb::Completions { shell } => completions::run(shell),
     }
 }
@@ -59,7 +68,7 @@ fn load_settings(cli: &Cli) -> anyhow::Result<Settings> {
         Verb::Collect(typed) => flags.extend(server_flags(&typed.servers)),
         _ => {}
     }
-    Settings::load(cli.common.config.as_deref(), |name| std::env::var(name).ok(), &flags)
+    Settings::load(cli.common.config.as_deref(), std::env::vars_os(), &flags)
 }
 
 fn server_flags(typed: &Servers) -> Vec<(&'static str, String)> {

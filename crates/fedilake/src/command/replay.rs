@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use fedilake_collect::replay::{self, Input, Pace, Progress, ReplaySettings, ReplaySummary};
+use fedilake_collect::replay::{self, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
 use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +13,7 @@ use crate::cli;
 use crate::command::collecting;
 use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline};
+use crate::render::counted;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry::{self, Unit};
@@ -62,13 +63,13 @@ pub(super) async fn append(
     let replay = replay::run(inputs, settings, log.0, log.1, Arc::clone(&progress), shutdown.child_token());
     let shown = show(&bar, &progress);
     let summary = tokio::select! {
-        summary = replay => summary.context("replay")?,
+        summary = replay => summary.map_err(with_hint)?,
         never = shown => match never {},
         error = pipeline.failure() => return Err(error),
     };
     bar.finish_and_clear();
-    let bar = telemetry::progress_bar("lake", 0, Unit::Posts);
-    bar.set_message("catching up");
+    let bar = telemetry::progress_bar("lake", 0, Unit::Nothing);
+    bar.set_message("takes what was replayed");
     pipeline.lake_catches_up().await?;
     bar.finish_and_clear();
     Ok(summary)
@@ -83,20 +84,51 @@ async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallibl
     }
 }
 
+/// The error with what a person can do about it.
+fn with_hint(error: ReplayError) -> anyhow::Error {
+    let hint = match &error {
+        ReplayError::Read { line: 0, .. } => "hint: nothing of it could be read; get the file again",
+        ReplayError::Read { .. } => {
+            "hint: what came before is kept; get the whole file and replay it: a post that comes again stays one post"
+        }
+        ReplayError::Open { .. } | ReplayError::Log(_) => return anyhow::Error::new(error).context("replay"),
+    };
+    anyhow::anyhow!("replay: {error}\n{hint}")
+}
+
 /// Says what was replayed, and which lines could not be used.
 fn say_summary(summary: &ReplaySummary) {
     for bad in &summary.bad_lines {
-        telemetry::say(&format!("{}:{}: {}", bad.input, bad.line, bad.why));
+        telemetry::say(&format!("{}:{}: {}", bad.input, bad.line, why(bad.why)));
     }
     let unshown = summary.tally.rejected_total().saturating_sub(summary.bad_lines.len() as u64);
     if unshown > 0 {
-        telemetry::say(&format!("… and {unshown} more lines that could not be used"));
+        telemetry::say(&format!("… and {} that could not be used", counted(unshown, "more line")));
     }
     if summary.lines_resumed > 0 {
-        telemetry::say(&format!("{} lines were appended by an earlier run", summary.lines_resumed));
+        let earlier = counted(summary.lines_resumed, "line");
+        telemetry::say(&format!("{earlier} of an earlier run: not appended again"));
     }
     collecting::say_tally(&summary.tally);
     if !summary.complete {
         telemetry::say("stopped before the end\nhint: the same command goes on from here");
     }
+}
+
+/// Why a line could not be used: a sentence, and the label under which it is counted.
+fn why(label: &str) -> String {
+    let sentence = match label {
+        "not_utf8" => "the line is not UTF-8",
+        "not_json" => "the line is no JSON",
+        "not_an_object" => "the line is no JSON object",
+        "cut_off" => "the file ends in the middle of this line",
+        "too_long" => "the line is too long for a post",
+        "too_deep" => "its objects and lists lie too deep in each other",
+        "no_server" => "nothing says which server it is from: a status needs a uri or a url, a frame its server",
+        "no_id" => "the status, or the delete, has no id",
+        "no_uri" => "the status has no uri",
+        "no_account" => "the status has no account with a name",
+        _ => return label.to_owned(),
+    };
+    format!("{sentence} ({label})")
 }

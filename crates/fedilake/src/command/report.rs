@@ -13,6 +13,7 @@ use crate::output;
 use crate::render::{self, Style};
 use crate::serve::api::ReportRequest;
 use crate::settings::Settings;
+use crate::telemetry;
 
 /// In the order in which a person reads them.
 const ALL: [ReportName; 7] = [
@@ -41,8 +42,40 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
     let words = if typed.topics.is_empty() { settings.list("report.topics") } else { typed.topics.clone() };
     let answers = Answers::of(&settings.data()?, settings).await?;
     let printed = print(&answers, &names, &words, &filter, typed.format, &Style::of_stdout()).await;
+    let told = match printed {
+        Ok(()) => say_unknown(&answers, &filter).await,
+        Err(error) => Err(error),
+    };
     answers.close().await?;
-    printed.map(|()| ExitCode::SUCCESS)
+    told.map(|()| ExitCode::SUCCESS)
+}
+
+/// Says which of the filter's names no post has: a misspelt one is an empty answer otherwise, or a part that nobody misses.
+async fn say_unknown(answers: &Answers, filter: &Filter) -> anyhow::Result<()> {
+    let of_origin = |name: &String| Filter { origins: vec![name.clone()], ..Filter::default() };
+    let of_server = |name: &String| Filter { servers: vec![name.clone()], ..Filter::default() };
+    let of_language = |name: &String| Filter { languages: vec![name.clone()], ..Filter::default() };
+    let origins = filter.origins.iter().map(|name| ("origin", name, of_origin(name)));
+    let servers = filter.servers.iter().map(|name| ("server", name, of_server(name)));
+    let languages = filter.languages.iter().map(|name| ("language", name, of_language(name)));
+    for (what, name, alone) in origins.chain(servers).chain(languages) {
+        if !has_posts(answers, alone).await? {
+            let column = match what {
+                "origin" => "author_domain",
+                column => column,
+            };
+            telemetry::say(&format!(
+                "no such {what}: no post has {name}\n\
+                 hint: `fedilake sql \"select {column}, count(*) from posts group by 1 order by 2 desc\"` lists those that there are"
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn has_posts(answers: &Answers, filter: Filter) -> anyhow::Result<bool> {
+    let rows = answers.report(&ReportRequest { report: Report::Languages, filter }).await?;
+    Ok(render::read_rows(&rows.ipc)?.num_rows() > 0)
 }
 
 /// All seven, for the demo.

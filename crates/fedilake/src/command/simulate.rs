@@ -1,14 +1,18 @@
 //! `fedilake simulate`: simulated servers, or a file of what they would have sent.
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fedilake_sim::talk::{self, Talk};
 use fedilake_sim::{Config, Output};
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Preset};
 use crate::command::serving;
+use crate::output;
+use crate::render::counted;
 use crate::shutdown;
 use crate::telemetry::{self, Unit};
 
@@ -16,13 +20,20 @@ use crate::telemetry::{self, Unit};
 pub(super) async fn run(typed: &cli::Simulate) -> anyhow::Result<ExitCode> {
     match (&typed.out, typed.serve) {
         (Some(out), _) => {
-            let (out, preset, posts, seed) = (out.clone(), typed.preset, typed.posts, typed.seed);
-            tokio::task::spawn_blocking(move || write(&out, preset, posts, seed)).await??;
+            let talk = (typed.preset, typed.seed, typed.posts);
+            let (out, shutdown) = (out.clone(), shutdown::on_signal()?);
+            tokio::task::spawn_blocking(move || write(&out, talk, shutdown)).await??;
         }
         (None, Some(listen)) => {
             serve(
                 typed,
-                Config { listen, servers: typed.servers, rate: typed.rate, seed: typed.seed, ..Config::default() },
+                Config {
+                    listen,
+                    servers: usize::from(typed.servers),
+                    rate: typed.rate,
+                    seed: typed.seed,
+                    ..Config::default()
+                },
             )
             .await?
         }
@@ -36,7 +47,11 @@ async fn serve(typed: &cli::Simulate, config: Config) -> anyhow::Result<()> {
     let simulation = fedilake_sim::serve(config, shutdown.child_token()).await.context("serve simulated servers")?;
     let addresses = simulation.addresses();
     let flags: Vec<String> = addresses.iter().map(|address| format!("--server http://{address}")).collect();
-    telemetry::say(&format!("serving {} simulated servers\nhint: fedilake run {}", addresses.len(), flags.join(" ")));
+    telemetry::say(&format!(
+        "serving {}\nhint: fedilake run {}",
+        counted(addresses.len() as u64, "simulated server"),
+        flags.join(" ")
+    ));
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}
@@ -45,22 +60,91 @@ async fn serve(typed: &cli::Simulate, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(out: &Path, preset: Preset, posts: Option<u64>, seed: u64) -> anyhow::Result<()> {
+fn write(out: &Path, (preset, seed, posts): (Preset, u64, Option<u64>), stop: CancellationToken) -> anyhow::Result<()> {
     let talk = match preset {
         Preset::Talk => Talk::new(seed, posts.unwrap_or(talk::POSTS)),
     };
     let totals = talk.totals();
     let posts = totals.posts;
     let bar = telemetry::progress_bar("simulate", totals.frames.all(), Unit::Frames);
-    let mut output = Output::create(out).with_context(|| format!("create {}", out.display()))?;
     let mut written = 0;
-    talk.write_jsonl(&mut output, &mut |frames| {
+    let mut progress = |frames| {
         written = frames;
         bar.set_position(frames);
-    })
-    .and_then(|()| output.finish())
-    .with_context(|| format!("write {}", out.display()))?;
+    };
+    if out == Path::new("-") {
+        talk.write_jsonl(&mut Until { out: output::stdout(), stop }, &mut progress)?;
+    } else {
+        let file = NewFile::beside(out)?;
+        Output::create(&file.beside)
+            .and_then(|output| {
+                let mut output = Until { out: output, stop };
+                talk.write_jsonl(&mut output, &mut progress)?;
+                output.out.finish()
+            })
+            .and_then(|()| file.put())
+            .with_context(|| format!("write {}", out.display()))?;
+    }
     bar.finish_and_clear();
-    telemetry::say(&format!("{posts} posts, all invented, as {written} frames in {}", out.display()));
+    telemetry::say(&format!(
+        "{}, all invented, as {} in {}",
+        counted(posts, "post"),
+        counted(written, "frame"),
+        if out == Path::new("-") { "standard output".into() } else { out.to_string_lossy() }
+    ));
     Ok(())
+}
+
+/// A file that is there whole or not at all: written under another name beside its own.
+struct NewFile<'a> {
+    name: &'a Path,
+    beside: PathBuf,
+}
+
+impl<'a> NewFile<'a> {
+    fn beside(name: &'a Path) -> anyhow::Result<NewFile<'a>> {
+        // A pipe or a device is no file that could be replaced.
+        if name.exists() && !name.is_file() {
+            if name.is_dir() {
+                bail!("write {}: it is a folder", name.display());
+            }
+            return Ok(NewFile { name, beside: name.to_owned() });
+        }
+        let file = name.file_name().with_context(|| format!("write {}: it names no file", name.display()))?;
+        // The end stays: it says how the file is compressed.
+        let partial = format!(".partial-{}-{}", std::process::id(), file.to_string_lossy());
+        Ok(NewFile { name, beside: name.with_file_name(partial) })
+    }
+
+    fn put(&self) -> std::io::Result<()> {
+        if self.name == self.beside { Ok(()) } else { std::fs::rename(&self.beside, self.name) }
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        if self.name != self.beside {
+            // Gone already when it was put in its place.
+            let _ = std::fs::remove_file(&self.beside);
+        }
+    }
+}
+
+/// Writes until it is told to stop.
+struct Until<W> {
+    out: W,
+    stop: CancellationToken,
+}
+
+impl<W: Write> Write for Until<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.stop.is_cancelled() {
+            return Err(std::io::Error::other("interrupted, nothing is left of it"));
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
 }

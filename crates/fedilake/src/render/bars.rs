@@ -53,13 +53,15 @@ pub(super) fn box_plot(five: FiveNumbers, most: f64, width: usize) -> String {
         .collect()
 }
 
-/// The axis of [`box_plot`]: tick labels at the given values, as far as they fit side by side.
+/// The axis of [`box_plot`]: labels at the given values, as far as they fit side by side within the width. A label begins at its
+/// value, but the last one, which may end there.
 pub(super) fn log_axis(ticks: &[f64], most: f64, width: usize) -> String {
     let mut axis = String::new();
     for tick in ticks.iter().filter(|tick| **tick <= most) {
         let (column, label) = (log_position(*tick, most, width), super::cells::with_separators(&format!("{tick}")));
-        if axis.len() <= column && (axis.is_empty() || axis.len() < column) && column + label.len() <= width + 6 {
-            axis.extend(std::iter::repeat_n(' ', column - axis.len()));
+        let start = column.min(width.saturating_sub(label.len()));
+        if axis.is_empty() || axis.len() < start {
+            axis.extend(std::iter::repeat_n(' ', start.saturating_sub(axis.len())));
             axis.push_str(&label);
         }
     }
@@ -87,6 +89,20 @@ mod tests {
     #[test]
     fn a_sparkline_leaves_a_gap_where_there_is_no_value() {
         assert_eq!(sparkline(&[0.1, f64::NAN, 8.0, 4.0], 8.0), "▁ █▄");
+    }
+
+    #[test]
+    fn an_axis_ends_with_its_plot() {
+        let ticks = [0.0, 10.0, 50.0, 140.0, 280.0, 500.0, 5_000.0, 50_000.0];
+        for width in 1..100 {
+            for most in [0.0, 9.0, 500.0, 5_000.0, 68_991.0] {
+                let axis = log_axis(&ticks, most, width);
+                assert!(axis.len() <= width, "{width} {most}: {axis:?}");
+                assert!(axis.starts_with('0'), "{width} {most}: {axis:?}");
+            }
+        }
+        assert_eq!(log_axis(&ticks, 500.0, 40), "0              10        50     140 280");
+        assert_eq!(log_axis(&ticks, 50_000.0, 40), "0        10    50  140280 500  50,000");
     }
 
     #[test]

@@ -10,8 +10,8 @@ pub(super) const NULL: &str = "-";
 /// Every value as text, nulls kept; lists and structs in brackets.
 pub(super) fn as_text(column: &ArrayRef) -> anyhow::Result<StringArray> {
     let options = FormatOptions::default()
-        .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S"))
-        .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%SZ"));
+        .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
+        .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.fZ"));
     let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
     (0..column.len()).map(|row| Ok(column.is_valid(row).then_some(formatter.value(row).try_to_string()?))).collect()
 }
@@ -23,9 +23,21 @@ pub(super) fn as_line(column: &ArrayRef) -> anyhow::Result<StringArray> {
     Ok(as_text(column)?.iter().map(|text| text.map(one_line)).collect())
 }
 
+/// The same with its line ends, and without any other control character.
+pub(super) fn as_lines(column: &ArrayRef) -> anyhow::Result<StringArray> {
+    let kept = |text: &str| text.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>();
+    Ok(as_text(column)?.iter().map(|text| text.map(kept)).collect())
+}
+
 /// Whether a column of this type is right-aligned.
 pub(super) fn is_number(kind: &DataType) -> bool {
     kind.is_numeric()
+}
+
+/// `1 row`, `1,622,149 rows`.
+pub fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", with_separators(&number.to_string()))
 }
 
 /// `1,622,149`; what is not a plain number stays as it is.
@@ -59,6 +71,20 @@ pub(super) fn as_floats(column: &ArrayRef) -> anyhow::Result<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_keeps_what_is_below_a_second() -> anyhow::Result<()> {
+        let instants =
+            arrow::array::TimestampMicrosecondArray::from(vec![1_675_382_400_000_000, 1_675_382_400_120_000]);
+        let texts = as_line(&(std::sync::Arc::new(instants.with_timezone("+00:00")) as ArrayRef))?;
+        assert_eq!([texts.value(0), texts.value(1)], ["2023-02-03 00:00:00Z", "2023-02-03 00:00:00.120Z"]);
+        Ok(())
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([counted(0, "row"), counted(1, "row"), counted(1_200, "row")], ["0 rows", "1 row", "1,200 rows"]);
+    }
 
     #[test]
     fn thousands_are_separated() {

@@ -18,7 +18,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 
 use crate::cli::Format;
-pub use cells::with_separators;
+pub use cells::{counted, with_separators};
 pub use style::Style;
 
 /// How many rows a table shows; the rest is counted.

@@ -10,12 +10,19 @@ use anyhow::Context;
 use arrow::array::{Array, RecordBatch, StringArray};
 
 use super::bars::{self, FiveNumbers};
-use super::table::{Column, write_columns};
+use super::table::{Column, GAP, cut, wrap, write_columns};
 use super::{Style, cells};
 use crate::cli::ReportName;
 
 /// Where a report is drawn when the reader is no terminal.
 const WIDTH: usize = 80;
+/// A terminal that is narrower is written beyond its edge, and one that is wider not to its end.
+const WIDTH_MIN: usize = 50;
+const WIDTH_MAX: usize = 120;
+/// Names give way to what is drawn beside them.
+const NAME_WIDTH_MAX: usize = 24;
+/// Less shows nothing.
+const PLOT_WIDTH_MIN: usize = 8;
 /// Lengths that people know: the limits of short text, of an old and a new microblog, of Mastodon, and round ones beyond.
 const LENGTH_TICKS: [f64; 8] = [0.0, 10.0, 50.0, 140.0, 280.0, 500.0, 5_000.0, 50_000.0];
 
@@ -41,12 +48,11 @@ pub fn write(
         ReportName::Topics => ("What is mentioned", "posts whose text contains the word, in any case"),
     };
     writeln!(out, "{}", style.bold(title))?;
-    writeln!(out, "{}", style.grey(unit))?;
-    if let Some(note) = note {
-        writeln!(out, "{}", style.grey(note))?;
+    for line in std::iter::once(unit).chain(note).flat_map(|text| wrap(&separated(text), width(style))) {
+        writeln!(out, "{}", style.grey(&line))?;
     }
     let report = Report::new(rows)?;
-    if rows.num_rows() == 0 {
+    if rows.num_rows() == 0 || (name == ReportName::Statistics && report.text("posts", 0)? == "0") {
         return Ok(writeln!(out, "no posts: collect some, or widen the filter")?);
     }
     match name {
@@ -99,19 +105,17 @@ impl<'a> Report<'a> {
 
 fn statistics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let figure = |name: &str| report.text(name, 0).map(cells::with_separators);
+    let count = |name: &str, what: &str| anyhow::Ok(cells::counted(report.text(name, 0)?.parse()?, what));
     let mean = report.floats("characters_mean")?[0];
-    writeln!(out, "{} posts", style.bold(&figure("posts")?))?;
+    let posts = count("posts", "post")?;
+    let (number, word) = posts.split_once(' ').unwrap_or((&posts, ""));
+    writeln!(out, "{} {word}", style.bold(number))?;
+    let (users, origins) = (count("users", "user")?, count("origins", "origin")?);
+    writeln!(out, "by {users} of {origins} in {}", count("languages", "language")?)?;
     writeln!(
         out,
-        "by {} users of {} origins in {} languages",
-        figure("users")?,
-        figure("origins")?,
-        figure("languages")?
-    )?;
-    writeln!(
-        out,
-        "{} characters: {mean:.0} a post, {} at least, {} at most",
-        figure("characters_sum")?,
+        "{}: {mean:.0} a post, {} at least, {} at most",
+        count("characters_sum", "character")?,
         figure("characters_min")?,
         figure("characters_max")?
     )?;
@@ -121,8 +125,6 @@ fn statistics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow
 
 fn daily(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let hosts = report.texts("most_frequent_host")?;
-    let text = |title: &str, cells: Vec<String>| Column { title: title.to_owned(), cells, right: false };
-    let count = |title: &str, cells: Vec<String>| Column { title: title.to_owned(), cells, right: true };
     let mut columns = vec![
         text("day", report.texts("day")?),
         count("posts", report.counts("posts")?),
@@ -166,67 +168,81 @@ fn lengths(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::R
     let most = max.iter().copied().fold(0.0, f64::max);
     let names = report.texts("language")?;
     let posts = report.counts("posts")?;
-    let width = style.width.unwrap_or(WIDTH).clamp(60, 120) - 34;
-    writeln!(
-        out,
-        "{}",
-        style.grey(&format!(
-            "{:16}  {:>9}  {:>5}  {}",
-            "language",
-            "posts",
-            "half",
-            bars::log_axis(&LENGTH_TICKS, most, width)
-        ))
-    )?;
-    for row in 0..names.len() {
-        let five =
-            FiveNumbers { min: min[row], lower: lower[row], median: median[row], upper: upper[row], max: max[row] };
-        let name: String = names[row].chars().take(16).collect();
-        let half = cells::with_separators(&format!("{}", median[row]));
-        writeln!(out, "{name:16}  {:>9}  {half:>5}  {}", posts[row], bars::box_plot(five, most, width))?;
-    }
-    Ok(())
+    let names = names.iter().map(|name| cut(name, NAME_WIDTH_MAX)).collect();
+    let medians = report.counts("characters_median")?;
+    let mut columns = vec![text("language", names), count("posts", posts), count("median", medians)];
+    let width = left_beside(&columns, style);
+    let five = |row: usize| FiveNumbers {
+        min: min[row],
+        lower: lower[row],
+        median: median[row],
+        upper: upper[row],
+        max: max[row],
+    };
+    let plots = (0..min.len()).map(|row| bars::box_plot(five(row), most, width)).collect();
+    columns.push(text(&bars::log_axis(&LENGTH_TICKS, most, width), plots));
+    write_columns(&mut columns, &within_report(style), out)
 }
 
+/// A column a word, in as many tables below each other as the words need.
 fn topics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
-    let posts = report.floats("posts")?;
-    let (days, words) = (report.texts("day")?, report.texts("topic")?);
-    let mut columns: Vec<Column> = Vec::new();
+    let (days, words, posts) = (report.texts("day")?, report.texts("topic")?, report.counts("posts")?);
+    let mut by_word: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    for ((day, word), posts) in days.iter().zip(&words).zip(&posts) {
+        by_word.entry(word).or_default().insert(day, posts);
+    }
     let mut shown_days = days.clone();
     shown_days.dedup();
-    columns.push(Column { title: "day".to_owned(), cells: shown_days.clone(), right: false });
-    let mut shown_words = words.clone();
-    shown_words.sort();
-    shown_words.dedup();
-    for word in shown_words {
-        let count = |day: &String| {
-            let posts =
-                (0..days.len()).find(|row| days[*row] == *day && words[*row] == word).map_or(0.0, |row| posts[row]);
-            cells::with_separators(&format!("{posts}"))
-        };
-        columns.push(Column { cells: shown_days.iter().map(count).collect(), title: word, right: true });
+    let mut columns = vec![text("day", shown_days.clone())];
+    for (word, posts) in by_word {
+        let cells = shown_days.iter().map(|day| (*posts.get(day.as_str()).unwrap_or(&"0")).to_owned()).collect();
+        let column = count(&cut(word, NAME_WIDTH_MAX), cells);
+        if columns.len() > 1 && column.width() > left_beside(&columns, style) {
+            write_columns(&mut columns, &within_report(style), out)?;
+            writeln!(out)?;
+            columns.truncate(1);
+        }
+        columns.push(column);
     }
     write_columns(&mut columns, &within_report(style), out)
 }
 
-/// Names with their posts, their share of what is shown first, and a bar.
+/// Names with their posts and a bar.
 fn counted(report: &Report<'_>, name: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let posts = report.floats("posts")?;
     let most = posts.iter().copied().fold(0.0, f64::max);
-    let width = style.width.unwrap_or(WIDTH).clamp(50, 120) - 40;
-    let mut columns = [
-        Column { title: name.to_owned(), cells: report.texts(name)?, right: false },
-        Column { title: "posts".to_owned(), cells: report.counts("posts")?, right: true },
-        Column {
-            title: String::new(),
-            cells: posts.iter().map(|posts| bars::bar(*posts, most, width)).collect(),
-            right: false,
-        },
-    ];
+    let names = report.texts(name)?.iter().map(|name| cut(name, NAME_WIDTH_MAX)).collect();
+    let mut columns = vec![text(name, names), count("posts", report.counts("posts")?)];
+    // A third of the line tells as much as all of it.
+    let width = left_beside(&columns, style).min(self::width(style) / 2);
+    columns.push(text("", posts.iter().map(|posts| bars::bar(*posts, most, width)).collect()));
     write_columns(&mut columns, &within_report(style), out)
+}
+
+fn text(title: &str, cells: Vec<String>) -> Column {
+    Column { title: title.to_owned(), cells, right: false }
+}
+
+fn count(title: &str, cells: Vec<String>) -> Column {
+    Column { title: title.to_owned(), cells, right: true }
+}
+
+/// The columns of the terminal that one more column may take beside these.
+fn left_beside(columns: &[Column], style: &Style) -> usize {
+    let used: usize = columns.iter().map(|column| column.width() + GAP).sum();
+    width(style).saturating_sub(used).max(PLOT_WIDTH_MIN)
+}
+
+/// Numbers in a sentence, with their thousands separated.
+fn separated(sentence: &str) -> String {
+    sentence.split(' ').map(cells::with_separators).collect::<Vec<_>>().join(" ")
 }
 
 /// A report fits its width also when it is piped.
 fn within_report(style: &Style) -> Style {
-    Style { width: Some(style.width.unwrap_or(WIDTH)), ..*style }
+    Style { width: Some(width(style)), ..*style }
+}
+
+fn width(style: &Style) -> usize {
+    style.width.unwrap_or(WIDTH).clamp(WIDTH_MIN, WIDTH_MAX)
 }

@@ -13,6 +13,9 @@ const TEXT_WIDTH_MIN: usize = 8;
 /// Numbers, and what a row is about, give way later.
 const NUMBER_WIDTH_MIN: usize = 24;
 
+/// Columns between two columns.
+pub(super) const GAP: usize = 2;
+
 /// A column laid out: its title, its cells, and on which side they stand.
 pub(super) struct Column {
     pub title: String,
@@ -20,8 +23,18 @@ pub(super) struct Column {
     pub right: bool,
 }
 
+impl Column {
+    /// What it takes in the terminal when nothing is cut.
+    pub(super) fn width(&self) -> usize {
+        self.cells.iter().map(|cell| cell.width()).chain([self.title.width()]).max().unwrap_or(0)
+    }
+}
+
 /// Writes the first [`TABLE_ROWS_MAX`] rows and says on stderr how many there are.
 pub(super) fn write<R: Read>(answer: Answer<R>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    if is_explanation(&answer.schema) {
+        return write_explanation(answer, out);
+    }
     let mut shown = columns_of(&answer.schema);
     let (mut rows, mut kept) = (0, 0);
     for batch in answer {
@@ -31,19 +44,95 @@ pub(super) fn write<R: Read>(answer: Answer<R>, style: &Style, out: &mut dyn Wri
         kept += part.num_rows();
         append(&mut shown, &part)?;
     }
-    write_columns(&mut shown, style, out)?;
+    match style.width {
+        Some(width) if !may_fit(&shown, width) => write_records(&shown, kept, width, style, out)?,
+        _ => write_columns(&mut shown, style, out)?,
+    }
     out.flush()?;
-    let total = cells::with_separators(&rows.to_string());
-    match rows {
-        1 => crate::telemetry::say("1 row"),
-        _ if rows > kept => {
-            crate::telemetry::say(&format!(
-                "{total} rows, the first {kept} shown\nhint: --format csv, json or parquet gives all"
-            ));
-        }
-        _ => crate::telemetry::say(&format!("{total} rows")),
+    let total = cells::counted(rows as u64, "row");
+    if rows > kept {
+        let kept = cells::with_separators(&kept.to_string());
+        crate::telemetry::say(&format!(
+            "{total}, the first {kept} shown\nhint: --format csv, json or parquet gives all"
+        ));
+    } else {
+        crate::telemetry::say(&total);
     }
     Ok(())
+}
+
+/// Whether the rows are a plan that EXPLAIN drew.
+fn is_explanation(schema: &SchemaRef) -> bool {
+    schema.fields().iter().map(|field| field.name().as_str()).eq(["explain_key", "explain_value"])
+}
+
+/// A drawing as it is: its lines belong together.
+fn write_explanation<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
+    for batch in answer {
+        for drawing in cells::as_lines(batch?.column(1))?.iter().flatten() {
+            writeln!(out, "{}", drawing.trim_end())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the columns have room side by side when they give way as far as they can.
+fn may_fit(columns: &[Column], width: usize) -> bool {
+    let least = columns.iter().zip(least(columns)).map(|(column, least)| column.width().min(least));
+    least.sum::<usize>() + GAP * columns.len().saturating_sub(1) <= width
+}
+
+/// Writes a field a line, row below row.
+fn write_records(
+    columns: &[Column],
+    rows: usize,
+    width: usize,
+    style: &Style,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let names = columns.iter().map(|column| column.title.width()).max().unwrap_or(0).min(width / 3);
+    let beside = width.saturating_sub(names + GAP).max(TEXT_WIDTH_MIN);
+    for row in 0..rows {
+        if row > 0 {
+            writeln!(out)?;
+        }
+        for column in columns {
+            let name = cut(&column.title, names);
+            let name = style.grey(&(" ".repeat(names - name.width()) + &name));
+            for (number, line) in wrap(&column.cells[row], beside).iter().enumerate() {
+                let name = if number == 0 { name.clone() } else { " ".repeat(names) };
+                writeln!(out, "{}", format!("{name}  {line}").trim_end())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The text in lines of at most `width` columns, broken between words where there are any.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a first one");
+        if line.width() + word.width() + usize::from(!line.is_empty()) <= width {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+            continue;
+        }
+        let mut rest = String::new();
+        for c in word.chars() {
+            if rest.width() + c.width().unwrap_or(0) > width {
+                lines.push(std::mem::take(&mut rest));
+            }
+            rest.push(c);
+        }
+        lines.push(rest);
+    }
+    if lines.len() > 1 && lines[0].is_empty() {
+        lines.remove(0);
+    }
+    lines
 }
 
 /// Writes the columns side by side within the style's width: the widest ones give way.
@@ -77,14 +166,10 @@ fn append(columns: &mut [Column], batch: &RecordBatch) -> anyhow::Result<()> {
 }
 
 fn fit(columns: &[Column], width: Option<usize>) -> Vec<usize> {
-    let natural =
-        |column: &Column| column.cells.iter().map(|cell| cell.width()).chain([column.title.width()]).max().unwrap_or(0);
-    let mut widths: Vec<usize> = columns.iter().map(natural).collect();
+    let mut widths: Vec<usize> = columns.iter().map(Column::width).collect();
     let Some(width) = width else { return widths };
-    let gaps = 2 * columns.len().saturating_sub(1);
-    let least =
-        |(index, column): (usize, &Column)| if column.right || index == 0 { NUMBER_WIDTH_MIN } else { TEXT_WIDTH_MIN };
-    let least: Vec<usize> = columns.iter().enumerate().map(least).collect();
+    let gaps = GAP * columns.len().saturating_sub(1);
+    let least: Vec<usize> = least(columns).collect();
     while widths.iter().sum::<usize>() + gaps > width {
         let above = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
         let Some((widest, _)) = above.max_by_key(|(width, _)| **width) else { break };
@@ -93,11 +178,20 @@ fn fit(columns: &[Column], width: Option<usize>) -> Vec<usize> {
     widths
 }
 
+/// How far each column gives way.
+fn least(columns: &[Column]) -> impl Iterator<Item = usize> {
+    columns.iter().enumerate().map(
+        |(index, column)| {
+            if column.right || index == 0 { NUMBER_WIDTH_MIN } else { TEXT_WIDTH_MIN }
+        },
+    )
+}
+
 fn line(columns: &[Column], cells: &[&str], widths: &[usize]) -> String {
     let mut line = String::new();
     for ((column, cell), width) in columns.iter().zip(cells).zip(widths) {
         if !line.is_empty() {
-            line.push_str("  ");
+            line.push_str(&" ".repeat(GAP));
         }
         let cell = cut(cell, *width);
         let pad = " ".repeat(width - cell.width().min(*width));
@@ -107,7 +201,8 @@ fn line(columns: &[Column], cells: &[&str], widths: &[usize]) -> String {
     line
 }
 
-fn cut(text: &str, width: usize) -> String {
+/// The text, or its beginning and a sign that it goes on.
+pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -151,6 +246,35 @@ mod tests {
         assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
         assert!(text.contains("a@a.example           7  short\n"), "{text}");
         Ok(())
+    }
+
+    #[test]
+    fn what_does_not_fit_side_by_side_stands_below_each_other() -> anyhow::Result<()> {
+        let column =
+            |name: &str, cell: &str| Column { title: name.to_owned(), cells: vec![cell.to_owned()], right: false };
+        let mut columns = vec![column("uri", "https://a.example/users/ada/statuses/1234567890")];
+        columns.extend((0..5).map(|n| column(&format!("field{n}"), "words and more words")));
+        assert!(!may_fit(&columns, 40) && may_fit(&columns, 80));
+        let mut out = Vec::new();
+        write_records(&columns, 1, 30, &Style { colour: false, width: Some(30) }, &mut out)?;
+        let text = String::from_utf8(out)?;
+        assert!(text.lines().all(|line| line.width() <= 30), "{text}");
+        assert!(text.starts_with("   uri  https://a.example/use\n        rs/ada/statuses/12345\n"), "{text}");
+        assert!(text.contains("field0  words and more words\n"), "{text}");
+        Ok(())
+    }
+
+    #[test]
+    fn text_breaks_between_words_and_loses_none() {
+        for (text, width, lines) in [
+            ("", 5, &[""][..]),
+            ("one two three", 7, &["one two", "three"]),
+            ("abcdefgh ij", 4, &["abcd", "efgh", "ij"]),
+            ("a abcdefgh", 4, &["a", "abcd", "efgh"]),
+            ("日本語", 4, &["日本", "語"]),
+        ] {
+            assert_eq!(wrap(text, width), lines, "{text}");
+        }
     }
 
     #[test]

@@ -334,7 +334,7 @@ mod tests {
     #[tokio::test]
     async fn a_chain_that_began_while_the_lake_was_busy_is_followed_from_its_beginning() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
-        let settings = Settings::load(None, |_| None, &[])?;
+        let settings = Settings::load(None, [], &[])?;
         let stores = Stores::open(Ownership::take(folder.path())?.context("free")?, &settings).await?;
         let lake = Arc::new(wire::open_lake(stores.folder(), &settings)?);
         let mut follower = Follower::new(&stores, Arc::clone(&lake))?;

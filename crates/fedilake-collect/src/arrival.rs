@@ -19,6 +19,8 @@ pub enum Arrival {
     Rejected(Rejected),
     /// Everything of the timeline up to this id was given before this: once that is durable, the bookmark may stand here.
     Mark(Cursor),
+    /// Nothing of the timeline is missing, and this way in brings what is new: it works.
+    CaughtUp,
     /// Something failed beside the stream, which goes on.
     Trouble(SourceError),
 }

@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cursor::Cursor;
-use crate::source::ServerConfig;
+use crate::server_config::ServerConfig;
 
 /// Saves under way at once: the log syncs them together.
 const SAVES_MAX: usize = 64;

@@ -6,6 +6,8 @@
 //!
 //! On shutdown the collectors stop, what they handed over is appended, and the bookmarks are saved, in this order.
 
+use std::future;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +28,9 @@ use crate::counts::{Counts, ServerCounts, ServerState};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::http::{Http, HttpError};
+use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
-use crate::source::{ServerConfig, Source};
+use crate::source::Source;
 use crate::{live, poll};
 
 /// Why a run ended early.
@@ -81,7 +84,8 @@ pub async fn run(
             counts,
             sender: sender.clone(),
             stop: stop.clone(),
-            backoff: Backoff::default(),
+            live_backoff: Backoff::default(),
+            poll_backoff: Backoff::default(),
             live_at: Instant::now(),
         };
         collectors.spawn(collector.run());
@@ -98,11 +102,23 @@ pub async fn run(
     let outcome = tokio::select! {
         appended = appender.run() => appended,
         error = keeper.save_at_times(settings.bookmark_interval) => Err(error),
+        never = async { join(&mut collectors).await; future::pending().await } => never,
     };
     stop.cancel();
-    while collectors.join_next().await.is_some() {}
+    join(&mut collectors).await;
     outcome?;
     Ok(keeper.save().await?)
+}
+
+/// Waits until all have ended. A panic of one, which would else be a server that nobody reads, goes on here.
+async fn join(collectors: &mut JoinSet<()>) {
+    while let Some(ended) = collectors.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            resume_unwind(panic);
+        }
+    }
 }
 
 /// The task that reads one server.
@@ -114,7 +130,8 @@ struct Collector {
     counts: Arc<ServerCounts>,
     sender: mpsc::Sender<Delivery>,
     stop: CancellationToken,
-    backoff: Backoff,
+    live_backoff: Backoff,
+    poll_backoff: Backoff,
     /// Its stream is not asked for before this.
     live_at: Instant,
 }
@@ -140,7 +157,7 @@ impl Collector {
                 End::Failed(error) => error,
             };
             if started.elapsed() >= self.source.settings().backoff_max {
-                self.backoff.reset();
+                self.backoff(is_live).reset();
             }
             self.tell(&error, is_live);
             let wait = self.after(is_live, &error);
@@ -162,7 +179,7 @@ impl Collector {
         match opened {
             Ok(arrivals) => {
                 self.counts.state(ServerState::Live);
-                self.pass_on(arrivals, None).await
+                self.pass_on(arrivals, true).await
             }
             Err(error) => End::Failed(error),
         }
@@ -171,21 +188,21 @@ impl Collector {
     async fn poll(&mut self) -> End {
         self.counts.state(ServerState::Polling);
         let arrivals = poll::open(self.source.clone(), self.place.clone());
-        self.pass_on(arrivals, Some(self.live_at)).await
+        self.pass_on(arrivals, false).await
     }
 
-    async fn pass_on(&mut self, mut arrivals: EventStream, until: Option<Instant>) -> End {
-        let stop = self.stop.clone();
+    async fn pass_on(&mut self, mut arrivals: EventStream, is_live: bool) -> End {
+        let (stop, live_at) = (self.stop.clone(), self.live_at);
         loop {
             let arrival = tokio::select! {
                 biased;
                 () = stop.cancelled() => return End::Stopped,
                 arrival = arrivals.next() => arrival,
-                () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => return End::LiveIsDue,
+                () = sleep_until(live_at), if !is_live => return End::LiveIsDue,
             };
             match arrival {
                 Some(Ok(arrival)) => {
-                    if self.take(arrival).await.is_err() {
+                    if self.take(arrival, is_live).await.is_err() {
                         return End::Stopped;
                     }
                 }
@@ -196,7 +213,7 @@ impl Collector {
     }
 
     /// Fails when the appender is gone.
-    async fn take(&mut self, arrival: Arrival) -> Result<(), mpsc::error::SendError<Delivery>> {
+    async fn take(&mut self, arrival: Arrival, is_live: bool) -> Result<(), mpsc::error::SendError<Delivery>> {
         let server = self.number;
         match arrival {
             Arrival::Event(event) => {
@@ -216,25 +233,33 @@ impl Collector {
                 tracing::debug!(server = %self.source.config().address.server, %rejected, "status not translated");
                 self.counts.tally(|tally| tally.reject(rejected.reason.as_str()));
             }
+            Arrival::CaughtUp => self.backoff(is_live).reset(),
             Arrival::Trouble(error) => self.tell(&error, false),
         }
         Ok(())
     }
 
+    /// The failures of each way in are its own.
+    fn backoff(&mut self, is_live: bool) -> &mut Backoff {
+        if is_live { &mut self.live_backoff } else { &mut self.poll_backoff }
+    }
+
     /// How long to wait, and whether to stream or to poll then.
     fn after(&mut self, is_live: bool, error: &SourceError) -> Duration {
-        let settings = self.source.settings();
+        let (source, backoff) = (self.source.clone(), self.backoff(is_live));
+        let settings = source.settings();
         match error {
             SourceError::Refused { .. } | SourceError::NoStreaming | SourceError::Malformed { .. } if is_live => {
+                backoff.reset();
                 self.live_at = Instant::now() + jittered(settings.live_retry_after);
-                self.backoff.reset();
                 Duration::ZERO
             }
-            _ if is_live && self.backoff.failures() >= LIVE_FAILURES_MAX => {
+            SourceError::RateLimited { .. } => backoff.next(error, settings),
+            _ if is_live && backoff.failures() >= LIVE_FAILURES_MAX => {
                 self.live_at = Instant::now() + jittered(settings.backoff_max);
                 jittered(settings.backoff_min)
             }
-            _ => self.backoff.next(error, settings),
+            _ => backoff.next(error, settings),
         }
     }
 

@@ -8,7 +8,7 @@ use fedilake_model::Server;
 
 use crate::admit::Skipped;
 use crate::error::SourceError;
-use crate::source::Timeline;
+use crate::timeline::Timeline;
 
 /// Counts of one way in: a server, or a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,8 @@ use futures::stream::{self, BoxStream};
 
 use crate::cursor::Cursor;
 use crate::error::SourceError;
-use crate::source::{Page, Source};
+use crate::page::Page;
+use crate::source::Source;
 
 /// Pages, lowest first. After an error nothing follows. Waiting for the next is cancel-safe.
 pub type Pages = BoxStream<'static, Result<Page, SourceError>>;

@@ -1,8 +1,10 @@
 //! The one HTTP client: every request to a server goes through here.
 //!
 //! It names itself with a contact, has time-outs for connecting, for whole answers and for silence, caps on what it holds in
-//! memory, and follows few redirects, none of them from https to http. A token goes to the host that it was given for, and to
-//! no other: redirects to another host lose it. Tokens and their URLs are never logged.
+//! memory, and follows few redirects, none of them from https to http. A request's token goes to
+//! the request's host and to no other: redirects to another host lose it. That host is the server that the token was given
+//! for, or the one that this server names for its streams, in a document that came over https and again over https
+//! ([`Source::stream`](crate::Source::stream)). Tokens and their URLs are never logged.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::SourceError;
 use crate::limits;
@@ -127,10 +129,15 @@ impl Http {
         })
     }
 
-    /// Opens a stream of server-sent events.
-    pub async fn stream(&self, url: Url, token: Option<&Token>) -> Result<Stream, SourceError> {
+    /// Opens a stream of server-sent events. `each_headers` as in [`Http::get`].
+    pub async fn stream(
+        &self,
+        url: Url,
+        token: Option<&Token>,
+        each_headers: impl FnMut(&HeaderMap),
+    ) -> Result<Stream, SourceError> {
         let path = url.path().to_owned();
-        let response = timeout(self.settings.answer_timeout, self.send(url, token, EVENT_STREAM, |_| {}));
+        let response = timeout(self.settings.answer_timeout, self.send(url, token, EVENT_STREAM, each_headers));
         let response = response.await.map_err(|_| SourceError::Unreachable {
             doing: "wait for the stream to open",
             why: "timed out".to_owned(),
@@ -139,7 +146,7 @@ impl Http {
         if !kind.is_some_and(|kind| kind.starts_with(EVENT_STREAM)) {
             return Err(SourceError::Malformed { path, why: "no event stream" });
         }
-        Ok(Stream { response, silence_timeout: self.settings.silence_timeout })
+        Ok(Stream::new(response, self.settings.silence_timeout))
     }
 
     /// The cap on a frame of a stream.
@@ -185,13 +192,22 @@ const EVENT_STREAM: &str = "text/event-stream";
 pub struct Stream {
     response: Response,
     silence_timeout: Duration,
+    /// When the silence that goes on is too long, however often its end was waited for.
+    silent_at: Instant,
 }
 
 impl Stream {
+    fn new(response: Response, silence_timeout: Duration) -> Stream {
+        Stream { response, silence_timeout, silent_at: Instant::now() + silence_timeout }
+    }
+
     /// The next bytes; an error when the stream ends, breaks, or is silent for too long. Cancel-safe.
     pub async fn next(&mut self) -> Result<Bytes, SourceError> {
-        match timeout(self.silence_timeout, self.response.chunk()).await {
-            Ok(Ok(Some(bytes))) => Ok(bytes),
+        match timeout_at(self.silent_at, self.response.chunk()).await {
+            Ok(Ok(Some(bytes))) => {
+                self.silent_at = Instant::now() + self.silence_timeout;
+                Ok(bytes)
+            }
             Ok(Ok(None)) => Err(SourceError::Ended),
             Ok(Err(error)) => Err(unreachable("read the stream", error)),
             Err(_) => {

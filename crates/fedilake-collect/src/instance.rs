@@ -4,7 +4,7 @@ use bytes::Bytes;
 use reqwest::Url;
 use sonic_rs::{JsonValueTrait, Value};
 
-use crate::source::Timeline;
+use crate::timeline::Timeline;
 
 /// Where a server's streams are.
 #[derive(Clone, Debug, PartialEq, Eq)]

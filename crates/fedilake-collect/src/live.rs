@@ -25,9 +25,11 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::http::Stream;
-use crate::rhythm::Rhythm;
-use crate::source::{Page, Source};
+use crate::mark::Mark;
+use crate::page::Page;
+use crate::source::Source;
 use crate::sse::{Framer, SseFrame};
+use crate::watch::{Gap, Watch};
 
 /// Opens the stream and everything of the timeline from `from` on; without a place from the newest page on.
 pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStream, SourceError> {
@@ -36,19 +38,12 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
         stream,
         overlap: source.settings().overlap_short,
         framer: Framer::new(source.frame_bytes_max()),
-        rhythm: Rhythm::new(Instant::now(), source.settings().silence_min, source.settings().silence_max),
+        watch: Watch::new(Instant::now(), source.settings()),
         source,
         broken: None,
-        mark: from.clone(),
+        mark: Mark::new(from.clone()),
         highest: from,
-        gap: Gap::Open,
         pages: None,
-        found: 0,
-        due: Instant::now(),
-        may_be_lost: false,
-        is_alive: false,
-        was_alive: false,
-        wait: Duration::ZERO,
         backoff: Backoff::default(),
         ready: VecDeque::new(),
     };
@@ -59,49 +54,20 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
     Ok(arrivals.boxed())
 }
 
-/// What the fill under way, or the next one, is for. Only while the gap is closed, posts of the stream move the mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gap {
-    /// Posts from before the stream was opened may be missing.
-    Open,
-    /// They were read; those that became visible late, or before the stream began to bring posts, may be missing.
-    Settling,
-    /// Nothing is missing while the stream works: the next look is due when it has been silent for too long.
-    Closed,
-    /// The stream is, or was, silent: was the timeline too?
-    Silent,
-    /// It was not. Does the stream bring posts again?
-    Doubtful,
-}
-
 struct Live {
     source: Arc<Source>,
     stream: Stream,
     framer: Framer,
     /// The stream's end, given out after all that came before it.
     broken: Option<SourceError>,
-    /// The last mark given out.
-    mark: Option<Cursor>,
+    mark: Mark,
     /// The greatest id given out.
     highest: Option<Cursor>,
-    gap: Gap,
+    watch: Watch,
     /// The fill under way.
     pages: Option<Pages>,
-    /// Posts that it found and the stream had not brought.
-    found: usize,
-    /// When the next one begins.
-    due: Instant,
-    /// The stream brought a post after a silence longer than normal, and the timeline was not looked at since.
-    may_be_lost: bool,
-    /// The stream has brought a post, since it was opened or since a look into a silence found some.
-    is_alive: bool,
-    /// It had when the fill began.
-    was_alive: bool,
-    /// How long a stream that has brought nothing is left to itself.
-    wait: Duration,
     /// How far before the mark a second look begins.
     overlap: Duration,
-    rhythm: Rhythm,
     backoff: Backoff,
     ready: VecDeque<Arrival>,
 }
@@ -122,7 +88,7 @@ impl Live {
                     Some(Err(error)) => self.fill_later(error),
                     None => self.finish_fill()?,
                 },
-                () = sleep_until(self.due), if self.pages.is_none() => self.start_fill(),
+                () = sleep_until(self.watch.due()), if self.pages.is_none() => self.start_fill(),
             }
         }
     }
@@ -135,7 +101,7 @@ impl Live {
         for frame in frames {
             self.take_frame(frame);
         }
-        self.mark_highest();
+        self.ready.extend(self.mark.moved());
     }
 
     fn take_frame(&mut self, frame: SseFrame) {
@@ -146,48 +112,33 @@ impl Live {
             _ => return self.ready.push_back(Arrival::Unknown),
         };
         let arrival = self.source.translate(&Frame { kind, data: frame.data }, Utc::now());
-        if let Arrival::Event(event) = &arrival
+        if kind != FrameKind::Delete {
+            self.watch.beat(Instant::now());
+        }
+        if kind == FrameKind::Update
+            && let Arrival::Event(event) = &arrival
             && let Some(post) = event.post()
         {
-            raise(&mut self.highest, Cursor::new(&post.id));
-        }
-        if kind != FrameKind::Delete {
-            self.beat(Instant::now());
+            let id = Cursor::new(&post.id);
+            self.highest = self.highest.take().max(Some(id.clone()));
+            // Else posts before it may be missing.
+            if self.watch.gap() == Gap::Closed {
+                self.mark.take_post(id);
+            }
         }
         self.ready.push_back(arrival);
     }
 
-    /// The stream brought a post.
-    fn beat(&mut self, now: Instant) {
-        self.may_be_lost |= self.rhythm.beat(now);
-        let was_alive = std::mem::replace(&mut self.is_alive, true);
-        self.wait = Duration::ZERO;
-        match self.gap {
-            Gap::Closed if self.may_be_lost => {
-                self.gap = Gap::Silent;
-                self.due = now;
-            }
-            Gap::Closed => self.due = self.rhythm.patience(),
-            Gap::Settling if !was_alive => self.due = now + self.source.settings().second_look_after,
-            _ => {}
-        }
-    }
-
     fn start_fill(&mut self) {
         let (source, settings) = (self.source.clone(), self.source.settings());
-        if self.gap == Gap::Closed {
-            self.gap = Gap::Silent;
-        }
-        self.found = 0;
-        self.was_alive = self.is_alive;
-        self.may_be_lost = false;
-        self.pages = Some(match (self.gap, &self.mark, &self.highest) {
-            (Gap::Open, ..) => gap::fill(source, self.mark.clone(), settings.overlap),
+        self.watch.begin();
+        self.pages = Some(match (self.watch.gap(), self.mark.place(), &self.highest) {
+            (Gap::Open, ..) => gap::fill(source, self.mark.place().cloned(), settings.overlap),
             // A cache does not know these pages yet, unlike the newest one.
-            (Gap::Settling, Some(mark), Some(highest)) if self.is_alive => {
+            (Gap::Settling, Some(mark), Some(highest)) if self.watch.is_alive() => {
                 gap::walk(source, mark.back(self.overlap), highest.clone())
             }
-            _ => gap::fill(source, self.mark.clone(), settings.overlap_short),
+            _ => gap::fill(source, self.mark.place().cloned(), settings.overlap_short),
         });
     }
 
@@ -195,77 +146,34 @@ impl Live {
         self.backoff.reset();
         self.overlap = gap::overlap_within(self.source.settings().overlap_short, &page);
         if let Some(usual) = page.usual_interval() {
-            self.rhythm.guess(usual);
+            self.watch.guess(usual);
         }
-        // A timeline seen empty is known whole: what comes next is new.
-        let highest = page.highest().cloned().unwrap_or_else(Cursor::start);
-        let (frames, observed_at) = page.into_frames();
-        for frame in frames {
-            let arrival = self.source.translate(&frame, observed_at);
-            self.found += usize::from(matches!(arrival, Arrival::Event(_)));
+        self.mark.take_page(&page);
+        self.highest = self.highest.take().max(page.highest().cloned());
+        for arrival in self.source.arrivals(page) {
+            if matches!(arrival, Arrival::Event(_)) {
+                self.watch.find();
+            }
             self.ready.push_back(arrival);
         }
-        raise(&mut self.highest, highest.clone());
-        self.mark(highest);
+        self.ready.extend(self.mark.moved());
     }
 
     fn finish_fill(&mut self) -> Result<(), SourceError> {
         self.pages = None;
-        let is_behind = self.found > 0 && !self.is_alive;
-        match self.gap {
-            Gap::Open => self.look_later(Gap::Settling),
-            Gap::Doubtful if !self.is_alive => return Err(SourceError::Stalled),
-            Gap::Settling if is_behind => self.look_later(Gap::Doubtful),
-            Gap::Silent if self.found > 0 => {
-                self.is_alive = false;
-                self.look_later(Gap::Doubtful);
-            }
-            _ if !self.was_alive || self.may_be_lost => self.look_later(Gap::Settling),
-            Gap::Silent => {
-                self.rhythm.wait_longer(Instant::now());
-                self.close();
-            }
-            Gap::Settling | Gap::Doubtful | Gap::Closed => self.close(),
+        self.watch.end(Instant::now())?;
+        if self.watch.gap() == Gap::Closed {
+            self.ready.push_back(Arrival::CaughtUp);
         }
         Ok(())
-    }
-
-    /// Soon; while the stream has brought nothing, later each time.
-    fn look_later(&mut self, gap: Gap) {
-        let settings = self.source.settings();
-        self.due = Instant::now() + settings.second_look_after.max(self.wait.min(settings.silence_max));
-        if gap == Gap::Settling && self.gap == gap && !self.is_alive {
-            self.wait = (settings.second_look_after + self.wait) * 2;
-        }
-        self.gap = gap;
-    }
-
-    fn close(&mut self) {
-        self.gap = Gap::Closed;
-        self.due = self.rhythm.patience();
-        self.mark_highest();
     }
 
     /// The stream goes on without the fill, which begins again where its pages had come to.
     fn fill_later(&mut self, error: SourceError) {
         self.pages = None;
         let wait: Duration = self.backoff.next(&error, self.source.settings());
-        self.due = Instant::now() + wait;
+        self.watch.fail(Instant::now() + wait);
         self.ready.push_back(Arrival::Trouble(error));
-    }
-
-    fn mark_highest(&mut self) {
-        if self.gap == Gap::Closed
-            && let Some(highest) = self.highest.clone()
-        {
-            self.mark(highest);
-        }
-    }
-
-    fn mark(&mut self, cursor: Cursor) {
-        if raise(&mut self.mark, cursor.clone()) {
-            self.ready.push_back(Arrival::Mark(cursor));
-        }
     }
 }
 
@@ -274,13 +182,4 @@ async fn next_page(pages: &mut Option<Pages>) -> Option<Result<Page, SourceError
         Some(pages) => pages.next().await,
         None => None,
     }
-}
-
-/// Whether `cursor` was above `highest`, where it now stands.
-fn raise(highest: &mut Option<Cursor>, cursor: Cursor) -> bool {
-    let is_above = highest.as_ref().is_none_or(|highest| *highest < cursor);
-    if is_above {
-        *highest = Some(cursor);
-    }
-    is_above
 }

@@ -18,7 +18,9 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::limits::PAGED_WINDOW;
-use crate::source::{Page, Source};
+use crate::mark::Mark;
+use crate::page::Page;
+use crate::source::Source;
 
 /// Everything of the timeline from `from` on; without a place from the newest page on. Ends with the first failed request.
 pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
@@ -27,7 +29,7 @@ pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
         interval: settings.poll_interval_min,
         pages: Some(gap::fill(source.clone(), from.clone(), settings.overlap)),
         source,
-        mark: from,
+        mark: Mark::new(from),
         ready: VecDeque::new(),
         found: 0,
         pages_read: 0,
@@ -44,7 +46,7 @@ pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
 
 struct Poll {
     source: Arc<Source>,
-    mark: Option<Cursor>,
+    mark: Mark,
     /// The poll under way.
     pages: Option<Pages>,
     /// Posts that it brought.
@@ -71,7 +73,7 @@ impl Poll {
                 let settings = self.source.settings();
                 self.is_deep = Instant::now() >= self.deep_due;
                 let overlap = if self.is_deep { settings.overlap } else { settings.overlap_short };
-                self.pages = Some(gap::fill(self.source.clone(), self.mark.clone(), overlap));
+                self.pages = Some(gap::fill(self.source.clone(), self.mark.place().cloned(), overlap));
                 continue;
             };
             match pages.next().await.transpose()? {
@@ -83,18 +85,12 @@ impl Poll {
 
     fn take(&mut self, page: Page) {
         self.pages_read += 1;
-        // A timeline seen empty is known whole: what comes next is new.
-        let highest = page.highest().cloned().unwrap_or_else(Cursor::start);
-        let (frames, observed_at) = page.into_frames();
-        for frame in frames {
-            let arrival = self.source.translate(&frame, observed_at);
+        self.mark.take_page(&page);
+        for arrival in self.source.arrivals(page) {
             self.found += usize::from(matches!(arrival, Arrival::Event(_)));
             self.ready.push_back(arrival);
         }
-        if self.mark.as_ref().is_none_or(|mark| *mark < highest) {
-            self.mark = Some(highest.clone());
-            self.ready.push_back(Arrival::Mark(highest));
-        }
+        self.ready.extend(self.mark.moved());
     }
 
     fn finish(&mut self) {
@@ -111,6 +107,7 @@ impl Poll {
             let pace = PAGED_WINDOW * self.pages_read / (settings.paged_requests_max / 2).max(1);
             self.deep_due = now + pace.max(settings.overlap / 2);
         }
+        self.ready.push_back(Arrival::CaughtUp);
         self.pages = None;
         self.found = 0;
         self.pages_read = 0;

@@ -6,8 +6,9 @@
 //! are appended in the order of the input. A line that cannot be used is counted, and the first of them are kept with file
 //! and line number to be shown.
 //!
-//! How far a file was appended is kept as a bookmark under the identity of its content, so that a replay started again
-//! after a kill goes on from there: at most the last append is repeated. A file replayed to its end is not replayed again.
+//! How far a file was appended is kept as a bookmark under a hash of its whole content, so that a replay started again
+//! after a kill goes on from there: at most the last append is repeated. A file replayed to its end is not replayed again,
+//! unless a byte of it has changed.
 //! Standard input has no identity and always starts anew; repeated records are one post in the `posts` view.
 
 mod chunk;
@@ -174,7 +175,8 @@ impl Replay {
     async fn run(&mut self, input: Input, pacer: &Pacer, shutdown: &CancellationToken) -> Result<(), ReplayError> {
         let name = input.to_string();
         let open_error = |source| ReplayError::Open { input: name.clone(), source };
-        let bookmark = input.identity().map_err(open_error)?.map(|identity| format!("replay/{identity}"));
+        let identity = input.identity(shutdown.clone()).await.map_err(open_error)?;
+        let bookmark = identity.map(|identity| format!("replay/{identity}"));
         let from = match &bookmark {
             Some(bookmark) => Position::parse(self.bookmarks.load(bookmark).await?.as_deref()),
             None => Position::default(),

@@ -1,55 +1,24 @@
 //! One server as we read it: where, with what token, how fast, and what of it was just seen.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fedilake_model::{Frame, FrameKind, PostEvent};
+use fedilake_model::{Frame, PostEvent};
 use reqwest::Url;
-use sonic_rs::JsonValueTrait;
+use reqwest::header::HeaderMap;
 use tokio::time::sleep;
 
-use crate::address::ServerAddress;
 use crate::arrival::Arrival;
 use crate::cursor::Cursor;
 use crate::error::SourceError;
-use crate::http::{Answer, Http, Stream, Token};
+use crate::http::{Answer, Http, Stream};
 use crate::instance::{self, Streaming};
 use crate::limits::Limits;
+use crate::page::Page;
 use crate::seen::Seen;
+use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
-
-/// Which of a server's timelines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Timeline {
-    /// All public posts that the server knows.
-    #[default]
-    Public,
-    /// Those of its own members.
-    Local,
-}
-
-impl Timeline {
-    /// As it stands in bookmarks.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Timeline::Public => "public",
-            Timeline::Local => "local",
-        }
-    }
-}
-
-/// A server that is to be read.
-#[derive(Clone, Debug)]
-pub struct ServerConfig {
-    /// Where it is.
-    pub address: ServerAddress,
-    /// What of it.
-    pub timeline: Timeline,
-    /// With whose permission; most servers let nobody stream without.
-    pub token: Option<Token>,
-}
+use crate::timeline::Timeline;
 
 /// One server, across all its connections.
 #[derive(Debug)]
@@ -61,17 +30,8 @@ pub struct Source {
     seen: Mutex<Seen>,
 }
 
-/// A page of a timeline, lowest id first.
-#[derive(Debug)]
-pub struct Page {
-    statuses: Vec<(Option<Cursor>, Frame)>,
-    observed_at: DateTime<Utc>,
-}
-
 /// Posts a page, the most that Mastodon gives.
 const PAGE_POSTS: &str = "40";
-/// Fewer say nothing of how fast posts come.
-const SPAN_POSTS_MIN: usize = 20;
 
 impl Source {
     /// A server of which nothing is known yet.
@@ -102,11 +62,12 @@ impl Source {
             url.query_pairs_mut().append_pair("min_id", above.as_str());
         }
         let answer = self.get(url, above.is_some()).await?;
-        Page::parse(&answer.body, Utc::now())
+        Page::parse(&answer.body, Utc::now(), above.is_none())
             .map_err(|why| SourceError::Malformed { path: "the timeline".to_owned(), why })
     }
 
-    /// Opens the live stream, at the address that the server's instance document names.
+    /// Opens the live stream, at the address that the server's instance document names. The token goes along to the server's own
+    /// host, and to another one only over https, named over https.
     pub async fn stream(&self) -> Result<Stream, SourceError> {
         let base = match self.streaming().await? {
             Streaming::Here => self.config.address.base.clone(),
@@ -119,10 +80,17 @@ impl Source {
             Timeline::Local => "/api/v1/streaming/public/local",
         };
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
-        self.http.stream(url, self.config.token.as_ref()).await
+        let token = self.config.token.as_ref().filter(|_| is_trusted(&url, &self.config.address.base));
+        self.http.stream(url, token, |headers| self.heed(headers)).await
     }
 
-    /// What a frame of the stream, or a status of a page, means; each version of a post once.
+    /// What the statuses of a page mean, in its order; each version of a post once.
+    pub fn arrivals(&self, page: Page) -> impl Iterator<Item = Arrival> {
+        let (frames, observed_at) = page.into_frames();
+        frames.map(move |frame| self.translate(&frame, observed_at))
+    }
+
+    /// What a frame means; each version of a post once.
     pub fn translate(&self, frame: &Frame, observed_at: DateTime<Utc>) -> Arrival {
         let event = match PostEvent::from_api(frame, &self.config.address.server, observed_at) {
             Ok(event) => event,
@@ -157,7 +125,12 @@ impl Source {
         if is_paged {
             lock(&self.limits).count_paged(Utc::now());
         }
-        self.http.get(url, self.config.token.as_ref(), |headers| lock(&self.limits).take(headers, Utc::now())).await
+        self.http.get(url, self.config.token.as_ref(), |headers| self.heed(headers)).await
+    }
+
+    /// Takes from the headers of any answer what may be asked next.
+    fn heed(&self, headers: &HeaderMap) {
+        lock(&self.limits).take(headers, Utc::now());
     }
 
     fn url(&self, path: &str) -> Url {
@@ -167,49 +140,34 @@ impl Source {
     }
 }
 
-impl Page {
-    fn parse(body: &Bytes, observed_at: DateTime<Utc>) -> Result<Page, &'static str> {
-        if body.trim_ascii_start().first() != Some(&b'[') {
-            return Err("no JSON array");
-        }
-        let mut statuses = Vec::new();
-        for status in sonic_rs::to_array_iter(body) {
-            let status = status.map_err(|_| "broken JSON")?;
-            let raw = status.as_raw_str().as_bytes();
-            let id = sonic_rs::get(raw, ["id"]).ok().and_then(|id| id.as_str().map(Cursor::new));
-            statuses.push((id, Frame { kind: FrameKind::Update, data: Bytes::copy_from_slice(raw) }));
-        }
-        statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(Page { statuses, observed_at })
-    }
-
-    /// The statuses and when they were seen, lowest id first.
-    pub fn into_frames(self) -> (impl Iterator<Item = Frame>, DateTime<Utc>) {
-        (self.statuses.into_iter().map(|(_, frame)| frame), self.observed_at)
-    }
-
-    /// The time that a good part of a page's posts took to come; none where that cannot be told.
-    pub fn span(&self) -> Option<Duration> {
-        let is_enough = self.statuses.len() >= SPAN_POSTS_MIN;
-        self.highest().filter(|_| is_enough)?.since(self.lowest()?)
-    }
-
-    /// How far apart its posts came; none where that cannot be told.
-    pub fn usual_interval(&self) -> Option<Duration> {
-        Some(self.span()? / u32::try_from(self.statuses.len()).ok()?)
-    }
-
-    /// The least id.
-    pub fn lowest(&self) -> Option<&Cursor> {
-        self.statuses.iter().find_map(|(id, _)| id.as_ref())
-    }
-
-    /// The greatest id.
-    pub fn highest(&self) -> Option<&Cursor> {
-        self.statuses.last().and_then(|(id, _)| id.as_ref())
-    }
+/// Whether the token for the server at `base` may go to `url`, which that server named: to its own host, or where both its
+/// word and the token travel encrypted.
+fn is_trusted(url: &Url, base: &Url) -> bool {
+    url.host() == base.host() || (base.scheme() == "https" && url.scheme() == "https")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_token_goes_to_its_server_and_to_where_that_streams_over_https() {
+        for (base, url, expected) in [
+            ("https://a.example", "https://a.example", true),
+            ("https://a.example", "https://streaming.a.example", true),
+            ("https://a.example", "https://cdn.example:8443", true),
+            ("http://127.0.0.1:1", "http://127.0.0.1:2", true),
+            ("http://a.example", "http://b.example", false),
+            // Who answered for a.example is not known.
+            ("http://a.example", "https://b.example", false),
+        ] {
+            let (base, url) = (Url::parse(base).unwrap(), Url::parse(url).unwrap());
+            assert_eq!(is_trusted(&url, &base), expected, "{base} {url}");
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! The one translation: what a server sends → what happened to a post.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::status::{Account, Json, Mention};
@@ -20,6 +23,13 @@ impl PostEvent {
             FrameKind::Delete => deletion(&frame.data, server, observed_at).map(PostEvent::Deleted),
         };
         event.map_err(|reason| Rejected::new(reason, &frame.data))
+    }
+}
+
+impl Frame {
+    /// The id of the status that it holds, as [`PostEvent::from_api`] reads it, also where nothing else of it can be read.
+    pub fn status_id(&self) -> Option<String> {
+        Json::parse(&self.data).ok()?.status().id.map(Cow::into_owned)
     }
 }
 
@@ -110,12 +120,11 @@ fn mentioned_domain(mention: &Mention<'_>, server: &Server) -> Option<String> {
 
 /// Hashtags without `#`, lower case, each once.
 fn tags(names: &[&str]) -> Vec<String> {
-    let mut tags: Vec<String> = Vec::with_capacity(names.len().min(64));
-    for name in names {
-        let tag = name.trim_start_matches('#').to_lowercase();
-        if !tag.is_empty() && !tags.contains(&tag) {
-            tags.push(tag);
-        }
+    let names = names.iter().map(|name| name.trim_start_matches('#').to_lowercase());
+    let mut tags: Vec<String> = names.filter(|tag| !tag.is_empty()).collect();
+    if tags.len() > 1 {
+        let mut seen = HashSet::with_capacity(tags.len());
+        tags.retain(|tag| seen.insert(tag.clone()));
     }
     tags
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use crate::domain;
+
 /// A Mastodon server that we read, as `host` or `host:port`, lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Server(String);
@@ -13,6 +15,11 @@ impl Server {
     /// Takes a bare host, with a port if it is not the default one.
     pub fn new(host: &str) -> Server {
         Server(host.to_ascii_lowercase())
+    }
+
+    /// The server at an http or https URL; `None` for anything else.
+    pub fn of_url(url: &str) -> Option<Server> {
+        domain::of_url(url).map(Server::new)
     }
 
     /// The host as text.

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use duckdb::{Config, Connection};
 
 use crate::error::message;
+use crate::names::Names;
 use crate::{LakeError, LakePosition, layout};
 
 /// The lake's limits.
@@ -37,6 +38,7 @@ pub struct Lake {
     options: LakeOptions,
     rebuilt: bool,
     pub(crate) writer: Mutex<Connection>,
+    pub(crate) names: Mutex<Names>,
     outside: Mutex<Option<Connection>>,
     counter: Mutex<Connection>,
     readers: Mutex<Connection>,
@@ -71,6 +73,7 @@ impl Lake {
             options,
             rebuilt,
             writer: Mutex::new(writer),
+            names: Mutex::default(),
             outside: Mutex::default(),
             counter: Mutex::new(counter),
             readers,

@@ -32,20 +32,21 @@ create table post (
     native_text varchar,
     observed_at timestamptz,
     first_stream integer,
-    first_offset bigint,
+    first_offset bigint,          -- null: log_offset
     -- the winning version
     edited_at timestamptz,
     seen_at timestamptz,          -- null: observed_at
     stream integer,
     log_offset bigint,
-    content_hash ubigint,         -- of what is content, not a count: an equal one saves rewriting the row
+    content_hash ubigint,         -- 40 bits, of what is content, not a count: an equal one saves rewriting the row
     favourites integer,
     reblogs integer,
     replies integer,
     author_followers bigint,
-    uri varchar using compression zstd,         -- null: https://ORIGIN/users/NAME/statuses/NUMBER with the author's name
-    uri_number bigint,
-    url varchar using compression zstd,         -- null: made from uri as Mastodon does; empty: not given
+    -- Both are null for most posts: zstd would spend four bytes on each of these.
+    uri varchar,                  -- null: https://ORIGIN/users/NAME/statuses/NUMBER with the author's name
+    uri_number bigint,            -- NUMBER xor what a Mastodon would make of created_at: less is left to store
+    url varchar,                  -- null: made from uri as Mastodon does; empty: not given
     text varchar using compression zstd,
     spoiler_text varchar,
     words integer,

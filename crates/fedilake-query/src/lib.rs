@@ -19,6 +19,7 @@ pub mod error;
 pub mod filter;
 pub mod lake;
 mod layout;
+mod names;
 pub mod report;
 pub mod rows;
 mod scope;

@@ -41,6 +41,7 @@ fn sql(reading: &Reading) -> String {
         .replace("{from}", &reading.from.to_string())
         .replace("{next}", &reading.next.to_string())
         .replace("{topics}", &format!("({topics})"))
+        .replace("{snowflake}", &views::snowflake("created_at"))
         .replace("{columns}", views::COLUMNS)
         .replace("{files}", &files(&reading.files))
 }

@@ -18,6 +18,7 @@ use duckdb::arrow::array::RecordBatch;
 use duckdb::{Connection, params};
 
 use crate::lake::lock;
+use crate::names::Names;
 use crate::seal::{self, Effort};
 use crate::{Lake, LakeError, source};
 
@@ -80,14 +81,17 @@ impl Lake {
     /// merge, about every 120,000 rows.
     pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), LakeError> {
         let writer = lock(&self.writer);
+        let mut names = lock(&self.names);
         let mut outside = self.outside()?;
         writer.execute_batch("begin")?;
-        match take(&writer, chunks, progress, &mut outside) {
+        let taken = take(&writer, &mut names, chunks, progress, &mut outside);
+        match taken.and_then(|rows| Ok(writer.execute_batch("commit").map(|()| rows)?)) {
             Ok(rows) => {
-                writer.execute_batch("commit")?;
+                names.commit();
                 seal::seal(&writer, if rows >= STAGE_ROWS as u64 { Effort::Large } else { Effort::Small })
             }
             Err(error) => {
+                names.rollback();
                 // The first error says more than a failing rollback would.
                 let _ = writer.execute_batch("rollback");
                 Err(error)
@@ -106,6 +110,7 @@ pub(crate) fn positions(connection: &Connection) -> Result<Vec<LakePosition>, La
 
 fn take(
     writer: &Connection,
+    names: &mut Names,
     chunks: &[Chunk],
     progress: &mut dyn FnMut(TakeProgress),
     outside: &mut Connection,
@@ -120,7 +125,7 @@ fn take(
     let rows = std::thread::scope(|scope| {
         let readings = &readings;
         let reader = scope.spawn(move || readings.iter().try_for_each(|reading| source::read(outside, reading, &send)));
-        let merged = merge_all(writer, batches, &mut |rows| progress(TakeProgress { rows, offsets }));
+        let merged = merge_all(writer, names, batches, &mut |rows| progress(TakeProgress { rows, offsets }));
         let read = reader.join().expect("reading does not panic");
         read.and(merged)
     })?;
@@ -183,20 +188,25 @@ fn stream(writer: &Connection, chunk: &Chunk) -> Result<(i32, i64), LakeError> {
 
 fn merge_all(
     writer: &Connection,
+    names: &mut Names,
     batches: Receiver<RecordBatch>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, LakeError> {
     let mut rows = 0;
     let mut batches = batches.into_iter().peekable();
     while batches.peek().is_some() {
-        rows += stage(writer, &mut batches)? as u64;
-        merge(writer)?;
+        rows += stage(writer, names, &mut batches)? as u64;
+        merge(writer, names)?;
         progress(rows);
     }
     Ok(rows)
 }
 
-fn stage(writer: &Connection, batches: &mut impl Iterator<Item = RecordBatch>) -> Result<usize, LakeError> {
+fn stage(
+    writer: &Connection,
+    names: &mut Names,
+    batches: &mut impl Iterator<Item = RecordBatch>,
+) -> Result<usize, LakeError> {
     writer.execute_batch(include_str!("merge/stage.sql"))?;
     let mut appender = writer.appender_to_catalog_and_db("stage", "temp", "main")?;
     let mut rows = 0;
@@ -204,13 +214,14 @@ fn stage(writer: &Connection, batches: &mut impl Iterator<Item = RecordBatch>) -
         && let Some(batch) = batches.next()
     {
         rows += batch.num_rows();
+        names.meet(&batch);
         appender.append_record_batch(batch)?;
     }
     appender.flush()?;
     Ok(rows)
 }
 
-fn merge(writer: &Connection) -> Result<(), LakeError> {
+fn merge(writer: &Connection, names: &mut Names) -> Result<(), LakeError> {
     let run = |wanted: bool, sql: &str| if wanted { writer.execute_batch(sql) } else { Ok(()) };
     // Most small batches lack most of what can happen, and even a statement that finds nothing takes milliseconds.
     let any = |conditions: [&str; 4], table: &str| {
@@ -220,10 +231,11 @@ fn merge(writer: &Connection) -> Result<(), LakeError> {
         })
     };
     let [deletes, rejects, topics, _] = any(["kind = 1", "kind = 2", "topics <> 0", "true"], "stage")?;
-    writer.execute_batch(include_str!("merge/names.sql"))?;
+    names.number(writer)?;
     run(rejects, include_str!("merge/reject.sql"))?;
     writer.execute_batch(include_str!("merge/authors.sql"))?;
     run(exists(writer, "met")?, include_str!("merge/enrol.sql"))?;
+    writer.execute_batch(include_str!("merge/match.sql"))?;
     run(deletes, include_str!("merge/hide.sql"))?;
     run(exists(writer, "deleted")?, include_str!("merge/awaited.sql"))?;
     run(exists(writer, "gone")?, include_str!("merge/bury.sql"))?;
@@ -241,7 +253,11 @@ fn merge(writer: &Connection) -> Result<(), LakeError> {
     }
     writer.execute_batch(include_str!("merge/insert.sql"))?;
     run(topics, include_str!("merge/topics.sql"))?;
-    run(known || exists(writer, "repeated")?, include_str!("merge/sight.sql"))?;
+    if known || exists(writer, "repeated")? {
+        writer.execute_batch(include_str!("merge/see.sql"))?;
+        run(exists(writer, "moved")?, "delete from sighting using moved where sighting.post = moved.post")?;
+        writer.execute_batch(include_str!("merge/sight.sql"))?;
+    }
     Ok(())
 }
 

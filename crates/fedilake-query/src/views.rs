@@ -45,7 +45,18 @@ pub(crate) fn over_files(files: &str) -> String {
 
 /// The SQL that defines the views over the lake's tables.
 pub(crate) fn lake() -> String {
-    format!("{}\n{}", include_str!("views/lake.sql"), toot("create view", "language_name"))
+    let uri = format!(
+        "coalesce(p.uri, 'https://' || o.name || '/users/' || split_part(a.name, '@', 1) || '/statuses/' || xor(p.uri_number, {}))",
+        snowflake("p.created_at")
+    );
+    let base = include_str!("views/lake.sql").replace("{uri}", &uri);
+    format!("{base}\n{}", toot("create view", "language_name"))
+}
+
+/// The number that a Mastodon server gives a post made at `created_at`, but for its lower 16 bits: the milliseconds.
+/// Any time has one: of those beyond the year 6000 the upper bits are left out.
+pub(crate) fn snowflake(created_at: &str) -> String {
+    format!("((epoch_ms({created_at}) & 140737488355327) * 65536)")
 }
 
 /// The English name of a language tag's primary subtag, where ISO 639 has one.

@@ -1,18 +1,22 @@
 //! The follower: the table's files and the log's tail into the lake, at most a second behind.
 //!
 //! It reads the log without a group and takes what gathered for [`FOLLOW_INTERVAL`], or [`CHUNK_ROWS_MAX`] records when it
-//! is behind, as one small Parquet file into the lake, which moves its watermark in the same transaction. Where the lake's
-//! position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is rebuilt here.
+//! is behind, as one small Parquet file into the lake, which moves its watermark in the same transaction. While one take
+//! runs the next one's records gather, so a record waits for the rest of one take and for its own, and no longer. Where the
+//! lake's position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is
+//! rebuilt here.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use fedilake_log::{LogError, LogEvent, LogReader, Offset, Partition, Record};
-use fedilake_query::{Chunk, Lake};
-use fedilake_table::{FileMeta, Table};
+use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
+use fedilake_query::{Chunk, Lake, LakeError};
+use fedilake_table::{Chain, FileMeta, Table};
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -26,8 +30,17 @@ use crate::wire::Stores;
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
 /// Without records for so long, the lake seals its open days.
 const REST: Duration = Duration::from_secs(2);
-/// Records taken in one transaction at most: a follower that is behind takes few large bites, which the lake likes best.
+/// Records taken in one transaction at most: a follower that is behind takes few large bites, which the lake likes best. As
+/// many again gather meanwhile.
 const CHUNK_ROWS_MAX: usize = 200_000;
+/// How long a take that finds no memory waits before each further try.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+];
 /// Table files taken in one transaction at most.
 const FILES_MAX: usize = 8;
 
@@ -37,11 +50,13 @@ pub struct Follower {
     table: Arc<Table>,
     table_folder: PathBuf,
     lake: Arc<Lake>,
-    chunks: ChunkWriter,
+    chunks: Arc<Mutex<ChunkWriter>>,
     /// Held while the lake takes, and by whoever wants it to stand still.
     gate: LakeGate,
-    /// Next offset that the lake needs, by partition of the reader's log.
+    /// Next offset that the lake needs, by partition of the reader's log, once the running take is done.
     positions: HashMap<Partition, Offset>,
+    /// The take that runs, if one does.
+    taking: Option<BoxFuture<'static, anyhow::Result<()>>>,
     reached: watch::Sender<HashMap<Partition, Offset>>,
 }
 
@@ -54,9 +69,10 @@ impl Follower {
             table: Arc::clone(&stores.table),
             table_folder: stores.table_folder.clone(),
             lake,
-            chunks,
+            chunks: Arc::new(Mutex::new(chunks)),
             gate: Arc::clone(&stores.lake_gate),
             positions: HashMap::new(),
+            taking: None,
             reached: watch::Sender::new(HashMap::new()),
         })
     }
@@ -75,7 +91,7 @@ impl Follower {
         let mut rest = Some(Instant::now());
         loop {
             tokio::select! {
-                event = self.reader.next() => match event {
+                event = self.reader.next(), if gathered.len() < CHUNK_ROWS_MAX => match event {
                     Ok(LogEvent::Assigned(partition)) => self.begin(partition, &shutdown).await?,
                     Ok(LogEvent::Revoked(partition)) => gathered.retain(|record| record.partition != partition),
                     Ok(LogEvent::Records(records)) => {
@@ -85,22 +101,33 @@ impl Follower {
                         }
                         gathered.extend(records);
                         if gathered.len() >= CHUNK_ROWS_MAX {
-                            self.take_records(std::mem::take(&mut gathered)).await?;
+                            deadline = Instant::now();
                         }
                     }
                     Err(LogError::BelowStart { partition, .. }) => {
                         // The log let go of records between our reads; the table has them.
-                        self.take_records(std::mem::take(&mut gathered)).await?;
+                        self.finish().await?;
+                        self.take_records(std::mem::take(&mut gathered));
                         self.begin(partition, &shutdown).await?;
                     }
                     Err(error) => return Err(error).context("follow the log"),
                 },
-                () = sleep_until(deadline), if !gathered.is_empty() => self.take_records(std::mem::take(&mut gathered)).await?,
-                () = sleep_until(rest.unwrap_or(deadline)), if rest.is_some() && gathered.is_empty() => {
+                taken = ended(&mut self.taking), if self.taking.is_some() => {
+                    self.taking = None;
+                    taken?;
+                    self.publish();
+                }
+                () = sleep_until(deadline), if !gathered.is_empty() && self.taking.is_none() => {
+                    self.take_records(std::mem::take(&mut gathered));
+                }
+                () = sleep_until(rest.unwrap_or(deadline)), if rest.is_some() && gathered.is_empty() && self.taking.is_none() => {
                     self.seal().await?;
                     rest = None;
                 }
-                () = shutdown.cancelled() => return if rest.is_some() { self.seal().await } else { Ok(()) },
+                () = shutdown.cancelled() => {
+                    self.finish().await?;
+                    return if rest.is_some() { self.seal().await } else { Ok(()) };
+                }
             }
         }
     }
@@ -116,10 +143,14 @@ impl Follower {
 
     /// Places the reader where the lake is, by way of the table when the log starts later.
     async fn begin(&mut self, partition: Partition, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        self.finish().await?;
         let mut tried: Option<Offset> = None;
         loop {
             let bounds = self.reader.bounds(partition).await.context("follow the log")?;
-            let position = self.lake_position(partition)?.unwrap_or(bounds.start);
+            let position = match self.lake_position(partition)? {
+                Some(position) => position,
+                None => self.chain_start(partition).await?.unwrap_or(bounds.start),
+            };
             match self.reader.seek(partition, position).await {
                 Ok(()) => {
                     self.positions.insert(partition, position);
@@ -148,6 +179,15 @@ impl Follower {
         }
     }
 
+    /// Where the table's files of a partition begin. Asked for after the log's bounds: the log lets go of nothing before the table
+    /// has it, so one of the two knows the first record that there is.
+    async fn chain_start(&mut self, partition: Partition) -> anyhow::Result<Option<Offset>> {
+        let snapshot = self.table.snapshot().await.context("read the table")?;
+        let chain = Chain { log: self.reader.id().clone(), partition };
+        let files = snapshot.chains.iter().find(|files| files.chain == chain).map(|files| &files.files);
+        Ok(files.and_then(|files| files.first()).map(|file| file.first))
+    }
+
     /// Takes every table file that holds what the lake lacks: other logs' chains and what the log has let go of.
     async fn take_from_table(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let snapshot = self.table.snapshot().await.context("read the table")?;
@@ -174,10 +214,12 @@ impl Follower {
             let (lake, files, shown) = (Arc::clone(&self.lake), files.to_vec(), bar.clone());
             let covered = offsets(&files);
             let gate = self.gate.lock().await;
-            tokio::task::spawn_blocking(move || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
-                .await
-                .context("take table files")?
-                .context("take table files into the lake")?;
+            tokio::task::spawn_blocking(move || {
+                patiently(PAUSES, || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
+            })
+            .await
+            .context("take table files")?
+            .context("take table files into the lake")?;
             drop(gate);
             done += covered;
             bar.set_position(done);
@@ -186,39 +228,41 @@ impl Follower {
         Ok(())
     }
 
-    async fn take_records(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
-        let Some(last) = records.last() else { return Ok(()) };
+    /// Starts to take the records; [`Follower::taking`] ends when the lake has them.
+    fn take_records(&mut self, records: Vec<Record>) {
+        assert!(self.taking.is_none(), "one take runs at a time");
+        let Some(last) = records.last() else { return };
         let newest_appended_at_ms = last.appended_at_ms;
         let mut by_partition: HashMap<Partition, Vec<Record>> = HashMap::new();
         for record in records {
             by_partition.entry(record.partition).or_default().push(record);
         }
-        let mut chunks = Vec::new();
+        let mut pieces = Vec::new();
         for (partition, records) in by_partition {
             let next = records.last().expect("an entry is made with a record").offset.next();
             let first = *self.positions.get(&partition).expect("a partition is begun before its records come");
-            let name = format!("{partition}.parquet");
-            chunks.push(self.chunks.write(&name, self.reader.id(), partition, first..next, &records)?);
             self.positions.insert(partition, next);
+            pieces.push((partition, first..next, records));
         }
-        let lake = Arc::clone(&self.lake);
-        let gate = self.gate.lock().await;
-        let began = Instant::now();
-        tokio::task::spawn_blocking(move || {
-            let taken = lake.take(&chunks, &mut |_| {});
-            for chunk in &chunks {
-                // A chunk that stays is removed at the next start.
-                let _ = std::fs::remove_file(&chunk.parquet);
-            }
-            taken
-        })
-        .await
-        .context("take records")?
-        .context("take records into the lake")?;
-        drop(gate);
-        metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
-        let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
-        metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
+        let (lake, writer, log) = (Arc::clone(&self.lake), Arc::clone(&self.chunks), self.reader.id().clone());
+        let gate = Arc::clone(&self.gate);
+        self.taking = Some(Box::pin(async move {
+            let gate = gate.lock().await;
+            tokio::task::spawn_blocking(move || take(&lake, &writer, &log, pieces))
+                .await
+                .context("take records")?
+                .context("take records into the lake")?;
+            drop(gate);
+            let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
+            metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
+            Ok(())
+        }));
+    }
+
+    /// Waits for the running take, if one does.
+    async fn finish(&mut self) -> anyhow::Result<()> {
+        let Some(taking) = self.taking.take() else { return Ok(()) };
+        taking.await?;
         self.publish();
         Ok(())
     }
@@ -230,5 +274,105 @@ impl Follower {
 
     fn publish(&self) {
         self.reached.send_replace(self.positions.clone());
+    }
+}
+
+/// The end of a take. Cancel-safe: a take that is not waited for stays where it is.
+async fn ended(taking: &mut Option<BoxFuture<'static, anyhow::Result<()>>>) -> anyhow::Result<()> {
+    match taking {
+        Some(taking) => taking.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Records of one partition, in order, and the offsets that they cover.
+type Piece = (Partition, Range<Offset>, Vec<Record>);
+
+fn take(lake: &Lake, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: Vec<Piece>) -> anyhow::Result<()> {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut chunks = Vec::new();
+    for (partition, offsets, records) in pieces {
+        chunks.push(writer.write(&format!("{partition}.parquet"), log, partition, offsets, &records)?);
+    }
+    let began = Instant::now();
+    let taken = patiently(PAUSES, || lake.take(&chunks, &mut |_| {}));
+    metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
+    for chunk in &chunks {
+        // A chunk that stays is removed at the next start.
+        let _ = std::fs::remove_file(&chunk.parquet);
+    }
+    Ok(taken?)
+}
+
+/// Tries again, after a pause each time, while the lake has no memory left: questions use the same, and end.
+fn patiently(
+    pauses: impl IntoIterator<Item = Duration>,
+    mut take: impl FnMut() -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    for pause in pauses {
+        match take() {
+            Err(LakeError::OutOfMemory(reason)) => {
+                tracing::warn!(reason, "the lake has no memory left for what came; trying again");
+                std::thread::sleep(pause);
+            }
+            taken => return taken,
+        }
+    }
+    take()
+}
+
+#[cfg(test)]
+mod tests {
+    use fedilake_log::Key;
+    use fedilake_table::sink::{self, SinkProgress};
+
+    use super::*;
+    use crate::owner::Ownership;
+    use crate::settings::Settings;
+    use crate::wire;
+
+    #[tokio::test]
+    async fn a_chain_that_began_while_the_lake_was_busy_is_followed_from_its_beginning() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let settings = Settings::load(None, [], &[])?;
+        let stores = Stores::open(Ownership::take(folder.path())?.context("free")?, &settings).await?;
+        let lake = Arc::new(wire::open_lake(stores.folder(), &settings)?);
+        let mut follower = Follower::new(&stores, Arc::clone(&lake))?;
+        // The table had nothing when the follower looked; then records came, were committed, and the log let go of them.
+        let record = || (Key(b"k".as_slice().into()), b"unreadable".as_slice().into());
+        stores.log.append(vec![record(), record(), record()]).await?;
+        let (stop, progress) = (CancellationToken::new(), Arc::<SinkProgress>::default());
+        let sink =
+            sink::run(stores.reader(), stores.table.clone(), sink::Limits::default(), progress.clone(), stop.clone());
+        let sink = tokio::spawn(sink);
+        while progress.positions().get(&Partition(0)).is_none_or(|position| position.read < Offset(3)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stop.cancel();
+        sink.await??;
+        assert_eq!(stores.reader().bounds(Partition(0)).await?.start, Offset(3));
+
+        follower.begin(Partition(0), &CancellationToken::new()).await?;
+        assert_eq!(lake.rejected()?, [("no_header".to_owned(), 3)]);
+        Ok(())
+    }
+
+    #[test]
+    fn only_a_lack_of_memory_is_waited_out_and_not_for_ever() {
+        let short = || Err(LakeError::OutOfMemory(String::new()));
+        let cases: [(Vec<Result<(), LakeError>>, bool, usize); 4] = [
+            (vec![Ok(())], true, 1),
+            (vec![short(), short(), Ok(())], true, 3),
+            (vec![short(), short(), short(), short()], false, 3),
+            (vec![Err(LakeError::Interrupted), Ok(())], false, 1),
+        ];
+        for (answers, is_taken, times) in cases {
+            let (mut answers, mut asked) = (answers.into_iter(), 0);
+            let taken = patiently([Duration::ZERO; 2], || {
+                asked += 1;
+                answers.next().unwrap()
+            });
+            assert_eq!((taken.is_ok(), asked), (is_taken, times));
+        }
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Members<'a> {
                 "uri" => {
                     members.uri = Some(value);
                     // A frame has none: the rest of a status is for the one translation to read.
-                    if host_of(&members.uri).is_some() {
+                    if server_of(&members.uri).is_some() {
                         break;
                     }
                 }
@@ -132,8 +132,7 @@ fn recorded(
 }
 
 fn bare(line: &Bytes, json: &[u8], members: &Members<'_>) -> Result<Line, &'static str> {
-    let host = host_of(&members.uri).or_else(|| host_of(&members.url));
-    let server = Server::new(host.ok_or("no_server")?);
+    let server = server_of(&members.uri).or_else(|| server_of(&members.url)).ok_or("no_server")?;
     Ok(Line::Frame { server, observed_at: None, frame: Frame { kind: FrameKind::Update, data: line.slice_ref(json) } })
 }
 
@@ -151,13 +150,9 @@ fn part_of(line: &Bytes, raw: &str) -> Bytes {
     }
 }
 
-/// The host, with its port, of a member that is a URL.
-fn host_of<'v>(value: &'v Option<LazyValue<'_>>) -> Option<&'v str> {
-    let url = text(value)?;
-    let (_, rest) = url.split_once("://")?;
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    (!host.is_empty()).then_some(host)
+/// The server of a member that is a URL.
+fn server_of(value: &Option<LazyValue<'_>>) -> Option<Server> {
+    Server::of_url(text(value)?)
 }
 
 #[cfg(test)]

@@ -132,9 +132,7 @@ impl Fake {
 
     /// A new post in the timeline and on every stream; its key in the log.
     pub(crate) fn publish(&self) -> String {
-        let (id, status) = self.post();
-        self.send(&format!("event: update\ndata: {status}\n\n"));
-        format!("{}/{id}", self.host())
+        self.publish_as(self.id())
     }
 
     pub(crate) fn publish_many(&self, count: usize) -> Vec<String> {
@@ -143,7 +141,8 @@ impl Fake {
 
     /// A new post that the streams do not bring.
     pub(crate) fn publish_unstreamed(&self) -> String {
-        let (id, _) = self.post();
+        let id = self.id();
+        self.show(id);
         format!("{}/{id}", self.host())
     }
 
@@ -158,11 +157,21 @@ impl Fake {
         self.inner.next_id.fetch_add(100 << 16, Ordering::Relaxed)
     }
 
-    fn post(&self) -> (u64, Value) {
-        let id = self.id();
+    /// A new post of this id on every stream, which the timeline does not show.
+    pub(crate) fn stream_as(&self, id: &str) -> String {
+        self.send(&format!("event: update\ndata: {}\n\n", status(&self.host(), id)));
+        format!("{}/{id}", self.host())
+    }
+
+    /// A new post of this id in the timeline and on every stream.
+    pub(crate) fn publish_as(&self, id: u64) -> String {
+        self.show(id);
+        self.stream_as(&id.to_string())
+    }
+
+    fn show(&self, id: u64) {
         let status = status(&self.host(), &id.to_string());
-        self.inner.timeline.lock().unwrap().push((id, status.clone()));
-        (id, status)
+        self.inner.timeline.lock().unwrap().push((id, status));
     }
 
     /// Ends every stream as a server does that stops.

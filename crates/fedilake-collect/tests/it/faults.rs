@@ -6,8 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::Utc;
 use fedilake_collect::collector::{self, CollectError};
-use fedilake_collect::{CollectorSettings, ServerState};
+use fedilake_collect::http::Http;
+use fedilake_collect::{CollectorSettings, ServerState, Source};
 use fedilake_log::{Bookmarks, LogError};
+use serde_json::json;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +86,80 @@ async fn too_many_requests_stop_all_requests_until_the_reset() {
 }
 
 #[tokio::test]
+async fn a_stream_that_was_told_to_wait_is_not_polled_meanwhile_however_often_it_failed() {
+    let fake = Fake::start().await;
+    fake.answer_streams_with(Answer::Status(500));
+    let run = Run::start(vec![fake.config()]);
+    run.server_where(|server| server.state == ServerState::Polling).await;
+    let reset = Utc::now() + Duration::from_millis(1_500);
+    fake.answer_streams_with(Answer::Limited(reset));
+    run.server_where(|server| server.failures.contains_key("rate_limited")).await;
+    let asked = fake.seen().len();
+    let key = fake.publish_unstreamed();
+    run.log.wait_for(1).await;
+    assert!(Utc::now() > reset - Duration::from_millis(1_000), "the Date header has whole seconds");
+    let server = run.server_where(|_| true).await;
+    assert_eq!((run.log.keys(), server.failures["rate_limited"]), (vec![key], 1));
+    let next = &fake.seen()[asked];
+    assert_eq!(next.path, "/api/v2/instance", "the stream is asked for first");
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_answer_to_a_stream_request_says_of_limits_holds_for_pages_too() {
+    let fake = Fake::start().await;
+    let wait = Duration::from_millis(1_500);
+    fake.answer_streams_with(Answer::Limited(Utc::now() + wait));
+    let http = Http::new(settings().http).unwrap();
+    let source = Source::new(fake.config(), http, Arc::new(settings()));
+    assert!(source.stream().await.is_err());
+    source.page(None).await.unwrap();
+    let seen = fake.seen();
+    let apart = seen[2].at - seen[1].at;
+    // The Date header has whole seconds, and the request before took its time.
+    assert!(apart > wait / 5, "{} is {apart:?} after {}", seen[2].path, seen[1].path);
+}
+
+#[tokio::test]
+async fn a_stream_that_works_between_its_ends_is_never_given_up_for_polling() {
+    let fake = Fake::start().await;
+    // A spell of any length here is short.
+    let settings = CollectorSettings { backoff_max: Duration::from_secs(60), ..settings() };
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    for ends in 0..10 {
+        fake.streams_opened(ends + 1).await;
+        let shown = fake.publish();
+        // Posts that only the stream brings move the bookmark once the gap is closed.
+        let stream = async {
+            loop {
+                fake.stream_as(&fake.id().to_string());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = stream => {}
+            _ = run.bookmark_where(|bookmark| bookmark != "0" && bookmark > shown.split_once('/').unwrap().1) => {}
+        }
+        assert_eq!(run.server_where(|_| true).await.state, ServerState::Live, "after {ends} ends");
+        fake.end_streams();
+    }
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_without_heartbeats_is_found_out_while_the_timeline_is_looked_at() {
+    let fake = Fake::start().await;
+    let mut settings = settings();
+    // The looks come more often than this.
+    settings.http.silence_timeout = Duration::from_millis(800);
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let server = run.server_where(|server| server.failures.contains_key("unreachable")).await;
+    assert!(server.last_error.unwrap().contains("heartbeat"));
+    fake.streams_opened(2).await;
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn posts_pass_while_a_gap_cannot_be_filled_but_the_bookmark_stays() {
     let fake = Fake::start().await;
     let run = Run::start(vec![fake.config()]);
@@ -107,8 +183,8 @@ async fn posts_pass_while_a_gap_cannot_be_filled_but_the_bookmark_stays() {
     fake.answer_pages_with(Answer::Good);
     run.log.wait_for(2 + streamed).await;
     assert!(run.log.keys().contains(&missed));
-    let last = fake.publish();
-    run.bookmark_where(|bookmark| last.ends_with(bookmark)).await;
+    let last = fake.publish_many(10);
+    run.bookmark_near(&last).await;
     run.stop().await.unwrap();
 }
 
@@ -139,6 +215,31 @@ async fn a_stream_that_only_thumps_is_found_out_by_its_timeline() {
 }
 
 #[tokio::test]
+async fn a_stream_that_was_quiet_for_very_long_is_still_collected() {
+    let fake = Fake::start().await;
+    let ms = Duration::from_millis;
+    let settings = CollectorSettings { second_look_after: ms(1), silence_max: ms(1), ..settings() };
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    // The wait for the next look would double with each one.
+    fake.requests(100).await;
+    fake.publish();
+    run.log.wait_for(1).await;
+    assert!(run.server_where(|_| true).await.failures.is_empty());
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_collector_that_panics_ends_the_run_with_its_panic() {
+    let fake = Fake::start().await;
+    // No date is that far ahead.
+    let settings = CollectorSettings { backoff_min: Duration::MAX, backoff_max: Duration::MAX, ..settings() };
+    fake.answer_streams_with(Answer::Status(500));
+    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let ended = tokio::spawn(run.ended());
+    assert!(timeout(Duration::from_secs(10), ended).await.expect("the run ends").unwrap_err().is_panic());
+}
+
+#[tokio::test]
 async fn a_silence_of_the_timeline_itself_is_no_failure() {
     let fake = Fake::start().await;
     let run = Run::start(vec![fake.config()]);
@@ -151,9 +252,9 @@ async fn a_silence_of_the_timeline_itself_is_no_failure() {
         fake.send(":thump\n\n");
     }
     assert!(run.server_where(|_| true).await.failures.is_empty());
-    let key = fake.publish();
-    run.log.wait_for(2).await;
-    run.bookmark_where(|bookmark| key.ends_with(bookmark)).await;
+    let keys = fake.publish_many(10);
+    run.log.wait_for(11).await;
+    run.bookmark_near(&keys).await;
     run.stop().await.unwrap();
 }
 
@@ -164,6 +265,8 @@ async fn a_log_that_fails_ends_the_run_and_no_bookmark_is_beyond_it() {
     let bookmarks = Arc::default();
     let run = Run::start_with(vec![fake.config()], settings(), log.clone(), Arc::clone(&bookmarks));
     fake.streams_opened(1).await;
+    let first = fake.publish_many(20);
+    run.bookmark_near(&first).await;
     let keys = async {
         let mut keys = Vec::new();
         loop {
@@ -179,9 +282,8 @@ async fn a_log_that_fails_ends_the_run_and_no_bookmark_is_beyond_it() {
     assert!(matches!(error, CollectError::Log(_)), "{error}");
     assert!(error.to_string().contains("no space left"), "{error}");
     let durable = log.keys();
-    for bookmark in bookmarks.all().into_values().filter(|bookmark| bookmark != "0") {
-        assert!(durable.iter().any(|key| key.ends_with(&bookmark)), "{bookmark} is not in the log");
-    }
+    let bookmark = bookmarks.all().into_values().next().unwrap();
+    assert!(durable.iter().any(|key| key.ends_with(&format!("/{bookmark}"))), "{bookmark} is not in the log");
 }
 
 /// Looks into the log at each save.
@@ -221,10 +323,11 @@ async fn a_bookmark_is_saved_after_what_it_stands_for() {
     ));
     fake.streams_opened(1).await;
     for count in 1..=10 {
-        let key = fake.publish();
-        log.wait_for(count).await;
+        let keys = fake.publish_many(10);
+        log.wait_for(10 * count).await;
         until("the bookmark is saved", || {
-            bookmarks.saves.lock().unwrap().iter().any(|(place, _)| key.ends_with(place)).then_some(())
+            let saves = bookmarks.saves.lock().unwrap();
+            saves.iter().any(|(place, _)| keys.iter().any(|key| key.ends_with(place))).then_some(())
         })
         .await;
     }
@@ -242,15 +345,15 @@ async fn a_shutdown_saves_the_bookmarks() {
     let settings = CollectorSettings { bookmark_interval: Duration::from_secs(3600), ..settings() };
     let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
     let mut keys = Vec::new();
-    for count in 1..=3 {
+    for count in 1..=10 {
         keys.push(fake.publish());
         run.log.wait_for(count).await;
     }
     let bookmarks = run.bookmarks.clone();
     run.stop().await.unwrap();
     let bookmark = bookmarks.all().into_values().next().expect("there is one");
-    // The last page's own mark may have come too late.
-    assert!(keys[1..].iter().any(|key| key.ends_with(&bookmark)), "{bookmark} of {keys:?}");
+    // It trails three posts behind, and the last page's own mark may have come too late.
+    assert!(keys[5..].iter().any(|key| key.ends_with(&bookmark)), "{bookmark} of {keys:?}");
 }
 
 #[tokio::test]
@@ -258,15 +361,16 @@ async fn what_was_accepted_before_a_shutdown_is_in_the_log_and_the_bookmark_says
     let fake = Fake::start().await;
     let run = Run::start(vec![fake.config()]);
     fake.streams_opened(1).await;
+    let first = fake.publish_many(20);
+    run.bookmark_near(&first).await;
     fake.publish_many(1_000);
     run.log.wait_for(200).await;
     let (log, counts, bookmarks) = (run.log.clone(), run.counts.clone(), run.bookmarks.clone());
     run.stop().await.unwrap();
     assert_eq!(log.keys().len() as u64, counts.tally().accepted);
     assert_eq!(counts.snapshot()[0].state, ServerState::Stopped);
-    for bookmark in bookmarks.all().into_values().filter(|bookmark| bookmark != "0") {
-        assert!(log.keys().iter().any(|key| key.ends_with(&bookmark)));
-    }
+    let bookmark = bookmarks.all().into_values().next().unwrap();
+    assert!(log.keys().iter().any(|key| key.ends_with(&format!("/{bookmark}"))), "{bookmark} is not in the log");
 }
 
 #[tokio::test]
@@ -277,6 +381,18 @@ async fn a_token_is_not_sent_on_to_where_a_server_redirects() {
     other.requests(2).await;
     assert!(fake.seen().iter().all(|seen| seen.headers["authorization"] == "Bearer secret-token"));
     assert!(other.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_is_not_sent_in_the_open_to_another_host() {
+    let (api, streams) = (Fake::start().await, Fake::start().await);
+    let other = format!("ws://localhost:{}", streams.address.port());
+    api.describe_itself(json!({"configuration": {"urls": {"streaming": other}}}));
+    let run = Run::start(vec![api.config_with_token("secret-token")]);
+    streams.streams_opened(1).await;
+    assert!(!streams.seen().is_empty());
+    assert!(streams.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
     run.stop().await.unwrap();
 }
 

@@ -272,6 +272,21 @@ async fn a_file_replayed_to_its_end_is_not_replayed_again_wherever_it_lies() {
 }
 
 #[tokio::test]
+async fn a_file_corrected_anywhere_is_replayed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("posts.jsonl");
+    let (bookmarks, log) = (Arc::new(MemoryBookmarks::default()), Arc::new(MemoryLog::new()));
+    for (corrected, count) in [(0, 100), (50, 200), (51, 300)] {
+        // Of one length, and the middle is far from both ends.
+        let (written, meant) = (format!("/@alice/{corrected}\""), format!("/@elice/{corrected}\""));
+        fs::write(&path, posts(100).replace(&written, &meant)).unwrap();
+        let settings = ReplaySettings::new(observed_at());
+        let summary = replay_with(file(&path), settings, &log, &bookmarks).await.unwrap();
+        assert_eq!((summary.lines, summary.lines_resumed, log.keys().len()), (100, 0, count), "line {corrected}");
+    }
+}
+
+#[tokio::test]
 async fn a_cut_archive_is_named_after_all_that_can_be_read_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cut.jsonl.zst");

@@ -11,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::PATIENCE;
 use crate::memory::{MemoryBookmarks, MemoryLog};
 
+/// Posts that a mark stands behind the last one, at most.
+const MARK_TRAILS: usize = 3;
+
 /// As for real servers, in fast motion.
 pub(crate) fn settings() -> CollectorSettings {
     let ms = Duration::from_millis;
@@ -18,7 +21,8 @@ pub(crate) fn settings() -> CollectorSettings {
         http: HttpSettings {
             connect_timeout: ms(1_000),
             answer_timeout: ms(1_000),
-            silence_timeout: ms(1_000),
+            // The fake server sends no heartbeats.
+            silence_timeout: ms(60_000),
             answer_bytes_max: 1 << 20,
             frame_bytes_max: 256 << 10,
             ..HttpSettings::new("https://example.org/fedilake")
@@ -83,6 +87,12 @@ impl Run {
             _ => None,
         })
         .await
+    }
+
+    /// Waits until the only bookmark stands at one of the last `keys`: a mark trails a few posts behind.
+    pub(crate) async fn bookmark_near(&self, keys: &[String]) {
+        let last = &keys[keys.len().saturating_sub(MARK_TRAILS + 1)..];
+        self.bookmark_where(|bookmark| last.iter().any(|key| key.ends_with(&format!("/{bookmark}")))).await;
     }
 
     /// The only bookmark, once it is as wanted.

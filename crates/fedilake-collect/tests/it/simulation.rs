@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::memory::{MemoryBookmarks, MemoryLog};
-use crate::run::{Run, settings};
+use crate::run::{Run, settings, until};
 
 async fn simulate(config: Config) -> Simulation {
     let unlimited = 1_000_000;
@@ -113,7 +113,12 @@ async fn no_fault_of_a_server_loses_a_post_or_disturbs_another_server() {
     for (server, fault) in faults.clone() {
         simulation.set_fault(server, Some(fault), None);
     }
-    sleep(Duration::from_millis(700)).await;
+    // The others act on requests only, which an open stream has no need of. A silence that is over before it is felt is too
+    // short to be told from chance.
+    let is_felt = |fault: &Fault| !matches!(fault, Fault::ServerError | Fault::Html);
+    for (server, fault) in faults.clone().filter(|(_, fault)| is_felt(fault)) {
+        until(&format!("{fault} is felt"), || (!run.counts.snapshot()[server].failures.is_empty()).then_some(())).await;
+    }
     for (server, _) in faults.clone() {
         simulation.set_fault(server, None, None);
     }
@@ -121,14 +126,6 @@ async fn no_fault_of_a_server_loses_a_post_or_disturbs_another_server() {
     let servers = run.counts.snapshot();
     let failures = &servers[well].failures;
     assert!(failures.is_empty(), "the server that was well: {failures:?}");
-    for (server, fault) in faults {
-        // Others act on requests only, which an open stream has no need of, or were over before they were found out.
-        let breaks_streams = matches!(
-            fault,
-            Fault::Reset | Fault::EndlessLine | Fault::HugeStatus | Fault::Disconnect | Fault::Unauthorized
-        );
-        assert!(!breaks_streams || !servers[server].failures.is_empty(), "{fault} was not felt");
-    }
     run.stop().await.unwrap();
 }
 

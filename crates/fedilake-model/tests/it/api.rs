@@ -300,3 +300,13 @@ proptest! {
         prop_assert_eq!(post.characters as usize, post.text.chars().count());
     }
 }
+
+#[test]
+fn hundreds_of_thousands_of_tags_are_read_in_a_moment() {
+    let names: Vec<String> = (0..200_000).map(|i| format!("Tag{i}")).collect();
+    let tags: Vec<Value> = names.iter().chain(&names).map(|name| json!({ "name": name })).collect();
+    let start = std::time::Instant::now();
+    let post = post(json!({ "tags": tags }));
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(post.tags, names.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>());
+}

@@ -8,13 +8,13 @@ anti join deleted on deleted.server = server.id and deleted.native = stage.nativ
 where stage.kind = 1;
 
 insert into gone
-select post.uri_hash
+select post.uri_hash, post.id, post.day
 from stage
 join server on server.name = stage.server
 join post on post.server = server.id and post.native = stage.native
 where stage.kind = 1
 union all
-select post.uri_hash
+select post.uri_hash, post.id, post.day
 from stage
 join server on server.name = stage.server
 join sighting on sighting.server = server.id and sighting.native = stage.native

@@ -1,4 +1,5 @@
-create or replace temp table gone (uri_hash ubigint);
+-- Posts that a delete hides; `post` and `day` are of the lake's row, if it has one.
+create or replace temp table gone (uri_hash ubigint, post bigint, day integer);
 
 create or replace temp table stage (
     stream integer, log_offset bigint, kind utinyint, reason varchar,

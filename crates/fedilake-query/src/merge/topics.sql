@@ -1,9 +1,8 @@
 -- Mentions of followed words in new and rewritten posts.
 insert into topic_hit
-select topic.id, change.id, stage.created_at, stage.day, author.origin, language.id, stage.bot
+select topic.id, change.id, stage.created_at, stage.day, change.origin, language.id, stage.bot
 from stage
 join change on change.r = stage.rowid
 join topic on (stage.topics >> topic.id) & 1 = 1
-join author on author.hash = stage.author_hash
 left join language on language.name = stage.language
 where stage.topics <> 0 and change.what in ('insert', 'rewrite');

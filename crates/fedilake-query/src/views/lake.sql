@@ -2,8 +2,8 @@ create view posts as
 select
     s.name as server,
     coalesce(p.native_text, p.native::varchar) as id,
-    coalesce(p.uri, 'https://' || o.name || '/users/' || split_part(a.name, '@', 1) || '/statuses/' || p.uri_number) as uri,
-    case when p.url is null then replace(replace(coalesce(p.uri, 'https://' || o.name || '/users/' || split_part(a.name, '@', 1) || '/statuses/' || p.uri_number), '/users/', '/@'), '/statuses/', '/') else nullif(p.url, '') end as url,
+    {uri} as uri,
+    case when p.url is null then replace(replace({uri}, '/users/', '/@'), '/statuses/', '/') else nullif(p.url, '') end as url,
     p.created_at,
     p.edited_at,
     p.observed_at,
@@ -41,7 +41,7 @@ left join language l on l.id = p.language
 left join app y on y.id = p.app;
 
 create view sightings as
-select s.name as server, coalesce(g.native_text, g.native::varchar) as id, coalesce(p.uri, 'https://' || o.name || '/users/' || split_part(a.name, '@', 1) || '/statuses/' || p.uri_number) as uri, g.observed_at
+select s.name as server, coalesce(g.native_text, g.native::varchar) as id, {uri} as uri, g.observed_at
 from (
     select id as post, server, native, native_text, observed_at from post
     union all

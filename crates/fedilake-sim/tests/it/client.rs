@@ -34,12 +34,14 @@ pub(crate) fn ids(page: &serde_json::Value) -> Vec<String> {
 pub(crate) struct Events {
     pub(crate) response: reqwest::Response,
     pub(crate) text: String,
+    /// A character of which the last chunk held only the beginning.
+    rest: Vec<u8>,
 }
 
 impl Events {
     /// Opens the stream; when this returns, nothing that is published is missed.
     pub(crate) async fn open(simulation: &Simulation, server: usize, path: &str) -> Events {
-        let mut events = Events { response: get(simulation, server, path).await, text: String::new() };
+        let mut events = Events { response: get(simulation, server, path).await, text: String::new(), rest: Vec::new() };
         assert_eq!(events.response.status(), 200);
         while !events.text.starts_with(":)\n") {
             assert!(events.more().await, "a stream opens with a greeting");
@@ -55,7 +57,14 @@ impl Events {
     pub(crate) async fn try_more(&mut self) -> reqwest::Result<bool> {
         let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await.unwrap()?;
         if let Some(chunk) = &chunk {
-            self.text.push_str(std::str::from_utf8(chunk).unwrap());
+            self.rest.extend_from_slice(chunk);
+            let whole = match std::str::from_utf8(&self.rest) {
+                Ok(text) => text.len(),
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                Err(error) => panic!("{error}"),
+            };
+            self.text.push_str(std::str::from_utf8(&self.rest[..whole]).unwrap());
+            self.rest.drain(..whole);
         }
         Ok(chunk.is_some())
     }

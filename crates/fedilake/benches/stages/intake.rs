@@ -1,5 +1,6 @@
 //! JSON lines → log → table → lake, a stage at a time, each beside the least that it cannot do without.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -7,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use duckdb::Connection;
 use duckdb::arrow::array::RecordBatch;
+use duckdb::{AccessMode, Config, Connection};
 use fedilake_collect::replay::{self, Input, Progress, ReplaySettings};
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{LogEvent, Offset, Partition};
+use fedilake_log::{LogEvent, LogId, Offset, Partition, Record};
+use fedilake_model::avro::{Decoder, Encoded};
 use fedilake_query::{Chunk, Lake, LakeOptions};
 use fedilake_sim::talk::Talk;
 use fedilake_table::sink::{self, Limits, SinkProgress};
-use fedilake_table::{FileMeta, Table};
+use fedilake_table::{Chain, DataFile, FileMeta, Table};
 use object_store::local::LocalFileSystem;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -27,15 +29,19 @@ use crate::sheet::{Sheet, count, met, none, ratio};
 const FILES_A_TAKE: usize = 8;
 const SEED: u64 = 7;
 
-/// Brings the talk's `posts` into the data folder `data` by way of `frames`, which is removed again, and returns the
-/// table's files.
-pub fn measure(
-    runtime: &Runtime,
-    frames: &Path,
-    data: &Path,
-    posts: u64,
-    sheet: &mut Sheet,
-) -> anyhow::Result<Vec<PathBuf>> {
+/// Rows of a file that is sealed without a sink, about as many as the sink's have.
+const ROWS_A_FILE: usize = 250_000;
+
+/// Files that came of the intake.
+pub struct Files {
+    /// The table's.
+    pub table: Vec<PathBuf>,
+    /// As the table's, of the last version of each visible post alone: without copies, earlier versions and deletes.
+    pub posts: Vec<PathBuf>,
+}
+
+/// Brings the talk's `posts` into the data folder `data` by way of `frames`, which is removed again.
+pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet: &mut Sheet) -> anyhow::Result<Files> {
     write_frames(frames, posts)?;
     let log = Arc::new(EmbeddedLog::open(data.join("log")).context("open the log")?);
 
@@ -43,6 +49,7 @@ pub fn measure(
     let (appends, logged) = cost_of(|| runtime.block_on(append_all(frames, &log)))?;
     let records = log.bounds().end.0;
     let (record_bytes, scanned) = cost_of(|| runtime.block_on(scan(&log, records)))?;
+    let kept = runtime.block_on(read_all(&log, records))?;
     let ((), written) = cost_of(|| write_bare(&data.join("bare"), &vec![record_bytes / appends; appends as usize]))?;
     row(sheet, "JSON lines → admitted → Avro → synced log", lines, logged, parsed + written, Some(100_000.0));
     floor(sheet, "floor: JSON parsed bare (sonic-rs)", lines, parsed);
@@ -62,7 +69,8 @@ pub fn measure(
     let ((), taken) = cost_of(|| take_all(&data.join("lake.duckdb"), &files, &paths))?;
     row(sheet, "table → lake", records, taken, read, None);
     floor(sheet, "floor: the files scanned bare (DuckDB)", records, read);
-    Ok(paths)
+    let posts = seal_posts(&data.join("lake.duckdb"), kept, &data.join("posts"))?;
+    Ok(Files { table: paths, posts })
 }
 
 fn row(sheet: &mut Sheet, stage: &str, units: u64, cost: Cost, floor: Cost, budget: Option<f64>) {
@@ -133,18 +141,57 @@ async fn append_all(path: &Path, log: &Arc<EmbeddedLog>) -> anyhow::Result<u64> 
 }
 
 /// Reads the log to its end; the bytes of its records.
-async fn scan(log: &EmbeddedLog, mut records: u64) -> anyhow::Result<u64> {
+async fn scan(log: &EmbeddedLog, records: u64) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    let count = |record: Record| bytes += (record.key.0.len() + record.value.len()) as u64;
+    read(log, records, count).await?;
+    Ok(bytes)
+}
+
+async fn read_all(log: &EmbeddedLog, records: u64) -> anyhow::Result<Vec<Encoded>> {
+    let mut all = Vec::new();
+    let keep = |record: Record| {
+        all.push(Encoded {
+            partition: record.partition.0,
+            offset: record.offset.0,
+            appended_at_ms: record.appended_at_ms,
+            value: record.value,
+        });
+    };
+    read(log, records, keep).await?;
+    Ok(all)
+}
+
+async fn read(log: &EmbeddedLog, mut records: u64, mut take: impl FnMut(Record)) -> anyhow::Result<()> {
     let mut reader = log.reader();
     reader.next().await?;
     reader.seek(Partition(0), Offset(0)).await?;
-    let mut bytes = 0;
     while records > 0 {
         if let LogEvent::Records(read) = reader.next().await? {
             records -= read.len() as u64;
-            bytes += read.iter().map(|record| (record.key.0.len() + record.value.len()) as u64).sum::<u64>();
+            read.into_iter().for_each(&mut take);
         }
     }
-    Ok(bytes)
+    Ok(())
+}
+
+/// Seals, of all records, those that a post in the lake comes from.
+fn seal_posts(lake: &Path, mut records: Vec<Encoded>, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder)?;
+    let engine = Connection::open_with_flags(lake, Config::default().access_mode(AccessMode::ReadOnly)?)?;
+    let mut statement = engine.prepare("select log_offset::ubigint from post")?;
+    let visible: HashSet<u64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    records.retain(|record| visible.contains(&record.offset));
+    let chain = Chain { log: LogId::new("posts").context("an id")?, partition: Partition(0) };
+    let mut decoder = Decoder::new();
+    let seal = |records: &[Encoded]| {
+        let [first, .., last] = records else { anyhow::bail!("too few posts for a file") };
+        let (first, next) = (Offset(first.offset), Offset(last.offset).next());
+        let path = folder.join(format!("{first}.parquet"));
+        std::fs::write(&path, DataFile::seal(chain.clone(), first, next, records, &mut decoder)?.bytes())?;
+        Ok(path)
+    };
+    records.chunks(ROWS_A_FILE).map(seal).collect()
 }
 
 fn open_table(folder: &Path) -> anyhow::Result<Arc<Table>> {

@@ -50,16 +50,16 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
     std::fs::create_dir_all(&data)?;
 
     let mut rates = Sheet::new(&["stage", "a core", "wall", "floor a core", "ratio", "budget", "met"]);
-    let table = intake::measure(&runtime, &folder.join("talk.jsonl"), &data, extent.posts, &mut rates)?;
+    let files = intake::measure(&runtime, &folder.join("talk.jsonl"), &data, extent.posts, &mut rates)?;
     rates.print("Rates, in events a second");
 
-    let talk = talk::Talk::lay_out(&table, &folder.join("talk"))?;
+    let talk = talk::Talk::lay_out(&files.table, &folder.join("talk"))?;
     let talk = talk.measure()?;
     let lake = data.join("lake.duckdb");
     answers::measure(&lake, &talk)?.print("Answers, in milliseconds, warm");
     answers::filtered(&lake)?
         .print("Answers of a part of the posts: all seven reports, one after the other, in milliseconds");
-    sizes::measure(&lake, &table, &talk)?.print("Memory and bytes, in MB");
+    sizes::measure(&lake, &files, &talk)?.print("Memory and bytes, in MB");
     drop(talk);
 
     freshness::measure(&runtime, &data, extent.live)?.print("Freshness while 2,000 posts/s come in, in milliseconds");

@@ -1,0 +1,310 @@
+//! Whether a stream brings what its timeline shows, and when to look. Pure: time is an argument.
+//!
+//! A look is a fill of pages. It begins when it is due, finds posts that the stream had not brought, or none, and ends; what
+//! follows from that is decided here.
+
+use std::mem;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::SourceError;
+use crate::rhythm::Rhythm;
+use crate::settings::CollectorSettings;
+
+/// What the look under way, or the next one, is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// Posts from before the stream was opened may be missing.
+    Open,
+    /// They were read; those that became visible late, or before the stream began to bring posts, may be missing.
+    Settling,
+    /// Nothing is missing while the stream works: the next look is due when it has been silent for too long.
+    Closed,
+    /// The stream is, or was, silent: was the timeline too?
+    Silent,
+    /// It was not. Does the stream bring posts again?
+    Doubtful,
+}
+
+/// The watch over one open stream.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    gap: Gap,
+    /// When the next look begins.
+    due: Instant,
+    /// The look under way found a post.
+    has_found: bool,
+    /// The stream brought a post after a silence longer than normal, and the timeline was not looked at since.
+    may_be_lost: bool,
+    /// The stream has brought a post, since it was opened or since a look into a silence found some.
+    is_alive: bool,
+    /// It had when the look began.
+    was_alive: bool,
+    /// How long a stream that has brought nothing is left to itself.
+    wait: Duration,
+    rhythm: Rhythm,
+    second_look_after: Duration,
+    silence_max: Duration,
+}
+
+impl Watch {
+    /// Over a stream opened at `now`: the first look is due at once.
+    pub(crate) fn new(now: Instant, settings: &CollectorSettings) -> Watch {
+        Watch {
+            gap: Gap::Open,
+            due: now,
+            has_found: false,
+            may_be_lost: false,
+            is_alive: false,
+            was_alive: false,
+            wait: Duration::ZERO,
+            rhythm: Rhythm::new(now, settings.silence_min, settings.silence_max),
+            second_look_after: settings.second_look_after,
+            silence_max: settings.silence_max,
+        }
+    }
+
+    /// When the next look begins, unless one is under way.
+    pub(crate) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// What it is for.
+    pub(crate) fn gap(&self) -> Gap {
+        self.gap
+    }
+
+    /// Whether the stream has brought posts.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.is_alive
+    }
+
+    /// Posts come this far apart, says the timeline.
+    pub(crate) fn guess(&mut self, usual: Duration) {
+        self.rhythm.guess(usual);
+    }
+
+    /// The stream brought a post.
+    pub(crate) fn beat(&mut self, now: Instant) {
+        self.may_be_lost |= self.rhythm.beat(now);
+        let was_alive = mem::replace(&mut self.is_alive, true);
+        self.wait = Duration::ZERO;
+        match self.gap {
+            Gap::Closed if self.may_be_lost => {
+                self.gap = Gap::Silent;
+                self.due = now;
+            }
+            Gap::Closed => self.due = self.rhythm.patience(),
+            Gap::Settling if !was_alive => self.due = now + self.second_look_after,
+            _ => {}
+        }
+    }
+
+    /// A look begins.
+    pub(crate) fn begin(&mut self) {
+        if self.gap == Gap::Closed {
+            self.gap = Gap::Silent;
+        }
+        self.has_found = false;
+        self.was_alive = self.is_alive;
+        self.may_be_lost = false;
+    }
+
+    /// It found a post that the stream had not brought.
+    pub(crate) fn find(&mut self) {
+        self.has_found = true;
+    }
+
+    /// It came to its end. Fails when the stream is to be given up.
+    pub(crate) fn end(&mut self, now: Instant) -> Result<(), SourceError> {
+        match self.gap {
+            Gap::Open => self.look_later(Gap::Settling, now),
+            Gap::Doubtful if !self.is_alive => return Err(SourceError::Stalled),
+            Gap::Settling if self.has_found && !self.is_alive => self.look_later(Gap::Doubtful, now),
+            Gap::Silent if self.has_found => {
+                self.is_alive = false;
+                self.look_later(Gap::Doubtful, now);
+            }
+            _ if !self.was_alive || self.may_be_lost => self.look_later(Gap::Settling, now),
+            Gap::Silent => {
+                self.rhythm.wait_longer(now);
+                self.close();
+            }
+            Gap::Settling | Gap::Doubtful | Gap::Closed => self.close(),
+        }
+        Ok(())
+    }
+
+    /// It failed: it begins again at `due`.
+    pub(crate) fn fail(&mut self, due: Instant) {
+        self.due = due;
+    }
+
+    /// Soon; while the stream has brought nothing, later each time.
+    fn look_later(&mut self, gap: Gap, now: Instant) {
+        self.due = now + self.second_look_after.max(self.wait);
+        if gap == Gap::Settling && self.gap == gap && !self.is_alive {
+            self.wait = ((self.second_look_after + self.wait) * 2).min(self.silence_max);
+        }
+        self.gap = gap;
+    }
+
+    fn close(&mut self) {
+        self.gap = Gap::Closed;
+        self.due = self.rhythm.patience();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A watch in a time of its own.
+    struct Told {
+        watch: Watch,
+        now: Instant,
+    }
+
+    fn settings() -> CollectorSettings {
+        CollectorSettings { second_look_after: 5 * SECOND, silence_max: 600 * SECOND, ..CollectorSettings::new("") }
+    }
+
+    impl Told {
+        fn opened() -> Told {
+            let now = Instant::now();
+            Told { watch: Watch::new(now, &settings()), now }
+        }
+
+        /// Of a stream that brings a post a second and misses nothing.
+        fn closed() -> Told {
+            let mut told = Told::opened();
+            told.look(0).unwrap();
+            for _ in 0..100 {
+                told.posts(SECOND);
+            }
+            told.look(0).unwrap();
+            assert_eq!(told.watch.gap(), Gap::Closed);
+            told
+        }
+
+        /// The stream brings a post after `silence`.
+        fn posts(&mut self, silence: Duration) {
+            self.now += silence;
+            self.watch.beat(self.now);
+        }
+
+        /// Waits until a look is due; it finds `found` posts. Says how long it waited.
+        fn look(&mut self, found: usize) -> Result<Duration, SourceError> {
+            let waited = self.begin();
+            (0..found).for_each(|_| self.watch.find());
+            self.watch.end(self.now).map(|()| waited)
+        }
+
+        fn begin(&mut self) -> Duration {
+            let waited = self.watch.due().saturating_duration_since(self.now);
+            self.now += waited;
+            self.watch.begin();
+            waited
+        }
+    }
+
+    #[test]
+    fn a_gap_is_closed_by_a_look_after_the_stream_brought_a_post() {
+        for found in [0, 40] {
+            let mut told = Told::opened();
+            assert_eq!(told.look(found).unwrap(), Duration::ZERO);
+            assert_eq!(told.watch.gap(), Gap::Settling);
+            told.posts(SECOND);
+            assert_eq!(told.look(1).unwrap(), 5 * SECOND, "the look comes after the post");
+            assert_eq!(told.watch.gap(), Gap::Closed);
+        }
+    }
+
+    #[test]
+    fn a_post_during_a_look_does_not_close_the_gap_before_it() {
+        let mut told = Told::opened();
+        told.look(0).unwrap();
+        told.begin();
+        told.posts(SECOND);
+        told.watch.end(told.now).unwrap();
+        assert_eq!(told.watch.gap(), Gap::Settling);
+        told.look(0).unwrap();
+        assert_eq!(told.watch.gap(), Gap::Closed);
+    }
+
+    #[test]
+    fn a_quiet_stream_is_looked_at_less_and_less_often_within_bounds_and_never_given_up() {
+        let mut told = Told::opened();
+        let waits: Vec<u64> = (0..200).map(|_| told.look(0).unwrap().as_secs()).collect();
+        assert_eq!(waits[..6], [0, 5, 5, 10, 30, 70]);
+        assert_eq!(waits[199], 600);
+        assert_eq!(told.watch.gap(), Gap::Settling);
+        told.posts(SECOND);
+        assert_eq!(told.look(0).unwrap(), 5 * SECOND);
+        assert_eq!(told.watch.gap(), Gap::Closed);
+    }
+
+    #[test]
+    fn a_stream_that_brings_nothing_of_what_the_timeline_shows_is_given_up() {
+        let mut told = Told::opened();
+        told.look(0).unwrap();
+        told.look(1).unwrap();
+        assert_eq!(told.watch.gap(), Gap::Doubtful);
+        assert_eq!(told.look(0), Err(SourceError::Stalled));
+    }
+
+    #[test]
+    fn a_silence_much_longer_than_usual_is_looked_into() {
+        let mut told = Told::closed();
+        let waited = told.begin();
+        assert!(waited > 15 * SECOND && waited < 25 * SECOND, "{waited:?}");
+        assert_eq!(told.watch.gap(), Gap::Silent);
+    }
+
+    #[test]
+    fn a_silence_of_the_timeline_too_is_normal_from_then_on() {
+        let mut told = Told::closed();
+        let first = told.look(0).unwrap();
+        assert_eq!(told.watch.gap(), Gap::Closed);
+        assert!(told.look(0).unwrap() > first * 3 / 2);
+    }
+
+    #[test]
+    fn a_silence_of_the_stream_alone_ends_it_unless_it_brings_posts_again() {
+        for is_back in [false, true] {
+            let mut told = Told::closed();
+            told.look(3).unwrap();
+            assert_eq!(told.watch.gap(), Gap::Doubtful);
+            if is_back {
+                told.posts(SECOND);
+                told.look(0).unwrap();
+                assert_eq!(told.watch.gap(), Gap::Closed);
+            } else {
+                assert_eq!(told.look(0), Err(SourceError::Stalled));
+            }
+        }
+    }
+
+    #[test]
+    fn a_post_that_ends_a_long_silence_is_looked_behind_at_once() {
+        let mut told = Told::closed();
+        told.posts(60 * SECOND);
+        assert_eq!(told.watch.gap(), Gap::Silent);
+        assert_eq!(told.look(0).unwrap(), Duration::ZERO);
+        assert_eq!(told.watch.gap(), Gap::Closed);
+    }
+
+    #[test]
+    fn a_look_that_failed_begins_again_with_the_same_purpose() {
+        let mut told = Told::opened();
+        told.begin();
+        told.posts(SECOND);
+        told.watch.fail(told.now + 7 * SECOND);
+        assert_eq!((told.watch.gap(), told.look(0).unwrap()), (Gap::Open, 7 * SECOND));
+        assert_eq!(told.watch.gap(), Gap::Settling);
+    }
+}

@@ -1,0 +1,94 @@
+//! The names that have numbers, as far as this process met them: servers, origins, languages and apps.
+//!
+//! Few batches bring a new one, and to find none in the tables takes milliseconds for each sort. What is remembered here is
+//! never more than what is committed, so a name that is not remembered only costs the look into its table.
+
+use std::collections::HashSet;
+
+use duckdb::Connection;
+use duckdb::arrow::array::{AsArray, RecordBatch};
+use duckdb::arrow::datatypes::UInt8Type;
+
+/// A table of names, the staged column that brings them, and the rows of which it does: a condition in SQL and in Rust.
+struct Sort {
+    table: &'static str,
+    column: &'static str,
+    rows: &'static str,
+    brings: fn(kind: u8) -> bool,
+}
+
+const SORTS: [Sort; 4] = [
+    Sort { table: "server", column: "server", rows: "kind <> 2", brings: |kind| kind != 2 },
+    Sort { table: "origin", column: "author_domain", rows: "kind = 0", brings: |kind| kind == 0 },
+    Sort { table: "language", column: "language", rows: "kind = 0", brings: |kind| kind == 0 },
+    Sort { table: "app", column: "app", rows: "kind = 0", brings: |kind| kind == 0 },
+];
+
+/// What a lake's process knows of its names.
+#[derive(Default)]
+pub(crate) struct Names {
+    sorts: [Known; 4],
+}
+
+#[derive(Default)]
+struct Known {
+    committed: HashSet<String>,
+    /// Of the running take.
+    met: HashSet<String>,
+    /// Whether staged rows have a name that is in neither of the two, or may have.
+    is_new_staged: bool,
+}
+
+impl Names {
+    /// Notes the names of rows that are about to be staged.
+    pub(crate) fn meet(&mut self, batch: &RecordBatch) {
+        for (known, sort) in self.sorts.iter_mut().zip(&SORTS) {
+            known.meet(batch, sort);
+        }
+    }
+
+    /// Gives numbers to the names in stage that have none.
+    pub(crate) fn number(&mut self, writer: &Connection) -> duckdb::Result<()> {
+        for (known, Sort { table, column, rows, .. }) in self.sorts.iter_mut().zip(&SORTS) {
+            if std::mem::take(&mut known.is_new_staged) {
+                let sql = include_str!("merge/names.sql");
+                let sql = sql.replace("{table}", table).replace("{column}", column).replace("{rows}", rows);
+                writer.execute_batch(&sql)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The take is in the lake.
+    pub(crate) fn commit(&mut self) {
+        for known in &mut self.sorts {
+            known.committed.extend(known.met.drain());
+        }
+    }
+
+    /// The take is not in the lake.
+    pub(crate) fn rollback(&mut self) {
+        for known in &mut self.sorts {
+            known.met.clear();
+            known.is_new_staged = false;
+        }
+    }
+}
+
+impl Known {
+    fn meet(&mut self, batch: &RecordBatch, sort: &Sort) {
+        let kinds = batch.column_by_name("kind").and_then(|column| column.as_primitive_opt::<UInt8Type>());
+        let names = batch.column_by_name(sort.column).and_then(|column| column.as_string_opt::<i32>());
+        let (Some(kinds), Some(names)) = (kinds, names) else {
+            // In a form that is not read here: the table is looked into.
+            self.is_new_staged = true;
+            return;
+        };
+        for (kind, name) in kinds.iter().zip(names) {
+            let (Some(kind), Some(name)) = (kind, name) else { continue };
+            if (sort.brings)(kind) && !self.committed.contains(name) && self.met.insert(name.to_owned()) {
+                self.is_new_staged = true;
+            }
+        }
+    }
+}

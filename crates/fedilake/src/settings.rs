@@ -294,6 +294,11 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
             if !text.is_empty() && Path::new(text).exists() && !Path::new(text).is_dir() {
                 bail!("it is a file, not a folder\nhint: --data takes the folder of the log, the table and the lake");
             }
+            if text.contains('?') {
+                bail!(
+                    "DuckDB cannot keep a lake below a name with a question mark\nhint: --data takes any other folder"
+                );
+            }
         }
         Kind::Url => {
             let is_url = text.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty());
@@ -494,6 +499,7 @@ mod tests {
     fn every_setting_is_checked_when_it_is_loaded() {
         for (key, wrong) in [
             ("data", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+            ("data", "really?"),
             ("listen", "5"),
             ("log.url", "log"),
             ("table.url", ":table"),

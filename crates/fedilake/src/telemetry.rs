@@ -94,12 +94,11 @@ fn told(error: &anyhow::Error) -> String {
 
 /// DuckDB ends its complaint about memory with statements to set this and that, which are refused here.
 fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
-    match text.split_once("\n\nPossible solutions:") {
-        Some((complaint, _)) if complaint.contains("Out of Memory") => {
-            (complaint, Some("hint: ask for less at once, or give DuckDB more with the setting lake.memory_bytes_max"))
-        }
-        _ => (text, None),
+    if !text.contains("Out of Memory Error") {
+        return (text, None);
     }
+    let complaint = text.split("\n\nPossible solutions:").next().unwrap_or(text);
+    (complaint, Some("hint: ask for less at once, or give DuckDB more with the setting lake.memory_bytes_max"))
 }
 
 /// Says a line to the person at the terminal, unless `--quiet`.

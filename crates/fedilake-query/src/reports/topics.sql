@@ -1,7 +1,7 @@
 -- A day's posts that mention a word, in any case: a row for each word and each day that has posts, 0 where none mentions it.
 with
     day as (select distinct day from {hours}),
-    {asked},
+    {asked}
 select
     strftime(date '1970-01-01' + day.day, '%Y/%m/%d %a') as day, asked.word as topic, coalesce(hit.posts, 0)::bigint as posts
 from day

@@ -17,7 +17,7 @@ use crate::command::watching::Watching;
 use crate::command::{replay, report};
 use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline};
-use crate::render::Style;
+use crate::render::{Style, counted};
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
@@ -40,7 +40,11 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
 
     let posts = if typed.full { talk::POSTS } else { talk::POSTS / SHARE };
     let words = settings.list("report.topics");
-    telemetry::say(&format!("replaying {posts} invented posts of the talk's ten days into {}", folder.display()));
+    telemetry::say(&format!(
+        "replaying {} of the talk's ten days into {}",
+        counted(posts, "invented post"),
+        folder.display()
+    ));
     replay::append(vec![recorded(posts)?], Pace::Max, &mut pipeline, &shutdown).await?;
     let answers = Answers::of(&folder, settings).await?;
     if !shutdown.is_cancelled() {

@@ -13,6 +13,7 @@ use crate::cli;
 use crate::command::serving;
 use crate::owner::Ownership;
 use crate::pipeline::with_hint;
+use crate::render::counted;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
@@ -57,7 +58,7 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     };
     ended.context("store posts")?.map_err(with_hint)?;
     let done = progress.summary();
-    telemetry::say(&format!("{} rows in {} files", done.rows, done.files));
+    telemetry::say(&format!("{} in {}", counted(done.rows, "row"), counted(done.files, "file")));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -101,8 +101,8 @@ mod tests {
                 assert!(axis.starts_with('0'), "{width} {most}: {axis:?}");
             }
         }
-        assert_eq!(log_axis(&ticks, 500.0, 40), "0              10        50     140 280");
-        assert_eq!(log_axis(&ticks, 50_000.0, 40), "0        10    50  140280 500  50,000");
+        assert_eq!(log_axis(&ticks, 500.0, 40), "0              10        50    140 280");
+        assert_eq!(log_axis(&ticks, 50_000.0, 40), "0        10   50  140 500      5,000");
     }
 
     #[test]

@@ -246,3 +246,144 @@ fn within_report(style: &Style) -> Style {
 fn width(style: &Style) -> usize {
     style.width.unwrap_or(WIDTH).clamp(WIDTH_MIN, WIDTH_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+
+    const NAMES: [ReportName; 7] = [
+        ReportName::Statistics,
+        ReportName::Daily,
+        ReportName::Apps,
+        ReportName::Hours,
+        ReportName::Languages,
+        ReportName::Lengths,
+        ReportName::Topics,
+    ];
+
+    fn texts(cells: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(cells.to_vec()))
+    }
+
+    fn numbers(cells: &[i64]) -> ArrayRef {
+        Arc::new(Int64Array::from(cells.to_vec()))
+    }
+
+    /// Rows as the lake gives them, with names and numbers as long as they come.
+    fn rows(name: ReportName) -> RecordBatch {
+        const MANY: i64 = 1_622_149;
+        let long = "an.account.whose.name.does.not.end@a.server.whose.name.does.not.end.example";
+        let day = "2023/02/03 Fri";
+        let columns: Vec<(&str, ArrayRef)> = match name {
+            ReportName::Statistics => vec![
+                ("posts", numbers(&[MANY])),
+                ("users", numbers(&[142_877])),
+                ("origins", numbers(&[8_309])),
+                ("languages", numbers(&[131])),
+                ("characters_min", numbers(&[0])),
+                ("characters_mean", Arc::new(Float64Array::from(vec![151.18]))),
+                ("characters_max", numbers(&[68_991])),
+                ("characters_sum", numbers(&[245_245_677])),
+                ("first_created_at", texts(&["2023-02-03 21:40:00.123456Z"])),
+                ("last_created_at", texts(&["2023-02-12 23:59:59.999999Z"])),
+            ],
+            ReportName::Daily => vec![
+                ("day", texts(&[day])),
+                ("posts", numbers(&[MANY])),
+                ("users", numbers(&[142_877])),
+                ("origins", numbers(&[8_309])),
+                ("most_frequent_nonbot", texts(&[long])),
+                ("most_frequent_bot", texts(&[long])),
+                ("most_frequent_host", texts(&[&format!("https://{long}")])),
+            ],
+            ReportName::Apps => vec![("app", texts(&[long, "x"])), ("posts", numbers(&[MANY, 1]))],
+            ReportName::Languages => {
+                vec![("language", texts(&["日本語の長い名前とその続き", "x"])), ("posts", numbers(&[MANY, 1]))]
+            }
+            ReportName::Hours => vec![
+                ("day", texts(&[day; 24])),
+                ("hour", numbers(&(0..24).collect::<Vec<_>>())),
+                ("posts", numbers(&[67_589; 24])),
+            ],
+            ReportName::Lengths => vec![
+                ("language", texts(&["Standard Moroccan Tamazight", "日本語の長い名前とその続き"])),
+                ("posts", numbers(&[12_345_678, 1])),
+                ("characters_min", numbers(&[0, 0])),
+                ("characters_p25", numbers(&[20, 68_990])),
+                ("characters_median", numbers(&[100, 68_990])),
+                ("characters_p75", numbers(&[280, 68_990])),
+                ("characters_max", numbers(&[68_991, 68_991])),
+            ],
+            ReportName::Topics => {
+                let words: Vec<String> = (0..20).map(|n| format!("word number {n} {long}")).collect();
+                vec![
+                    ("day", texts(&[day; 20])),
+                    ("topic", texts(&words.iter().map(String::as_str).collect::<Vec<_>>())),
+                    ("posts", numbers(&[MANY; 20])),
+                ]
+            }
+        };
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    fn written(name: ReportName, rows: &RecordBatch, width: Option<usize>) -> String {
+        let note = "the app is known for 1231221 of 1593122 posts by people: apps do not federate";
+        let mut out = Vec::new();
+        write(name, rows, Some(note), &Style { colour: false, width }, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_report_fits_80_columns_in_a_terminal_of_80_and_when_it_is_piped() {
+        for name in NAMES {
+            let text = written(name, &rows(name), Some(80));
+            for line in text.lines() {
+                assert!(line.width() <= 80, "{name:?}: {} columns: {line}", line.width());
+            }
+            assert_eq!(written(name, &rows(name), None), text, "{name:?}");
+        }
+        let topics = written(ReportName::Topics, &rows(ReportName::Topics), Some(80));
+        assert!((0..20).all(|n| topics.contains(&format!("word number {n} "))), "{topics}");
+        let note = written(ReportName::Apps, &rows(ReportName::Apps), Some(80));
+        assert!(note.contains("1,231,221 of 1,593,122 posts"), "{note}");
+    }
+
+    #[test]
+    fn nothing_is_said_of_no_posts_but_that_there_are_none() {
+        let nothing = RecordBatch::try_from_iter(vec![("posts", numbers(&[0]))]).unwrap();
+        let text = written(ReportName::Statistics, &nothing, None);
+        assert!(text.ends_with("\nno posts: collect some, or widen the filter\n"), "{text}");
+        for name in NAMES.into_iter().filter(|name| *name != ReportName::Statistics) {
+            let text = written(name, &rows(name).slice(0, 0), None);
+            assert!(text.ends_with("\nno posts: collect some, or widen the filter\n"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_nobody_wrote_is_a_column_of_zeros() {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("day", texts(&["2023/02/03 Fri", "2023/02/04 Sat"])),
+            ("topic", texts(&["nobody", "nobody"])),
+            ("posts", numbers(&[0, 0])),
+        ];
+        let text = written(ReportName::Topics, &RecordBatch::try_from_iter(columns).unwrap(), None);
+        assert!(text.ends_with("day             nobody\n2023/02/03 Fri       0\n2023/02/04 Sat       0\n"), "{text}");
+    }
+
+    #[test]
+    fn one_post_is_not_many() {
+        let mut columns = Vec::new();
+        let statistics = rows(ReportName::Statistics);
+        for (field, column) in statistics.schema_ref().fields().iter().zip(statistics.columns()) {
+            let one = matches!(field.name().as_str(), "posts" | "users" | "origins" | "languages" | "characters_sum");
+            columns.push((field.name().clone(), if one { numbers(&[1]) } else { Arc::clone(column) }));
+        }
+        let text = written(ReportName::Statistics, &RecordBatch::try_from_iter(columns).unwrap(), None);
+        assert!(text.contains("\n1 post\nby 1 user of 1 origin in 1 language\n1 character: "), "{text}");
+    }
+}

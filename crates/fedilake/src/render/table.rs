@@ -98,7 +98,7 @@ fn write_records(
         }
         for column in columns {
             let name = cut(&column.title, names);
-            let name = style.grey(&(" ".repeat(names - name.width()) + &name));
+            let name = style.grey(&name) + &" ".repeat(names - name.width());
             for (number, line) in wrap(&column.cells[row], beside).iter().enumerate() {
                 let name = if number == 0 { name.clone() } else { " ".repeat(names) };
                 writeln!(out, "{}", format!("{name}  {line}").trim_end())?;
@@ -259,7 +259,10 @@ mod tests {
         write_records(&columns, 1, 30, &Style { colour: false, width: Some(30) }, &mut out)?;
         let text = String::from_utf8(out)?;
         assert!(text.lines().all(|line| line.width() <= 30), "{text}");
-        assert!(text.starts_with("   uri  https://a.example/use\n        rs/ada/statuses/12345\n"), "{text}");
+        assert!(
+            text.starts_with("uri     https://a.example/user\n        s/ada/statuses/1234567\n        890\n"),
+            "{text}"
+        );
         assert!(text.contains("field0  words and more words\n"), "{text}");
         Ok(())
     }

@@ -82,9 +82,60 @@ fn a_question_that_never_ends_or_eats_memory_is_stopped() {
         let said = data.run(["sql", sql]);
         assert_eq!(said.code(), Some(2), "{sql}: {said:#?}");
         assert!(said.stderr.contains("error:"), "{}", said.stderr);
+        assert!(!said.stderr.contains("(SET "), "DuckDB's advice is refused here: {}", said.stderr);
+        assert_eq!(said.stderr.contains("lake.memory_bytes_max"), sql == hungry, "{}", said.stderr);
     }
     assert_eq!(data.number("select count(*) from posts"), 10);
     owner.interrupt().done();
+}
+
+#[test]
+fn a_plan_keeps_its_lines() {
+    let data = filled(1);
+    let plan = data.run(["sql", "explain select count(*) from posts"]).done().stdout;
+    assert!(plan.starts_with('┌') && plan.lines().count() > 5, "{plan}");
+}
+
+#[test]
+fn languages_and_hosts_may_be_typed_as_people_know_them_and_what_no_post_has_is_said() {
+    let data = filled(3);
+    let asked = |filter: &[&str]| {
+        let words = ["report", "statistics", "--format", "json"].into_iter().chain(filter.iter().copied());
+        let said = data.run(words).done();
+        (said.json()[0]["posts"].as_i64().unwrap(), said.stderr)
+    };
+    for filter in [
+        &["--language", "en"][..],
+        &["--language", "EN"],
+        &["--language", "english"],
+        &["--origin", "https://A.example/@ada"],
+        &["--server", "https://a.example", "--origin", "A.EXAMPLE"],
+    ] {
+        assert_eq!(asked(filter), (3, String::new()), "{filter:?}");
+    }
+    for (filter, posts, unknown) in [
+        (&["--language", "Klingonese"][..], 0, "no such language: no post has Klingonese\nhint: "),
+        (&["--origin", "b.example", "--origin", "a.example"], 3, "no such origin: no post has b.example\nhint: "),
+        (&["--server", "https://b.example"], 0, "no such server: no post has b.example\nhint: "),
+    ] {
+        let (found, said) = asked(filter);
+        assert!(found == posts && said.starts_with(unknown), "{filter:?}: {found} {said}");
+    }
+    let nothing = data.run(["report", "statistics", "--from", "2024-01-01"]).done().stdout;
+    assert!(nothing.ends_with("no posts: collect some, or widen the filter\n"), "{nothing}");
+}
+
+#[test]
+fn a_topic_counts_once_however_often_it_is_asked_for_and_also_when_nobody_wrote_it() {
+    let data = filled(3);
+    let rows = json!([{"day": "2023/02/04 Sat", "topic": "text", "posts": 3}]);
+    let topics = ["report", "topics", "--format", "json"];
+    assert_eq!(data.run(topics.iter().chain(&["--topic", "text", "--topic", "TEXT"])).done().json(), rows);
+    let mut command = fedilake(topics.iter().chain(&["--data", data.path().to_str().unwrap()]));
+    let said = command.env("FEDILAKE_REPORT_TOPICS", "text,text").output().unwrap();
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&said.stdout).unwrap(), rows);
+    let none = data.run(["report", "topics", "--topic", "nobody"]).done().stdout;
+    assert!(none.ends_with("day             nobody\n2023/02/04 Sat       0\n"), "{none}");
 }
 
 #[test]

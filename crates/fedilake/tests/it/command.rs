@@ -1,6 +1,6 @@
 //! The command line as a contract.
 
-use crate::program::{Data, fedilake, run};
+use crate::program::{Data, Running, fedilake, run, wait_until};
 
 const VERBS: [&str; 13] = [
     "demo",
@@ -25,7 +25,10 @@ fn every_verb_is_listed_and_helps_with_examples() {
         assert!(all.contains(&format!("\n  {verb}")), "{verb}: {all}");
         let help = run([verb, "--help"]).done().stdout;
         assert!(help.contains("Examples:") && help.contains(&format!("fedilake {verb}")), "{verb}: {help}");
-        assert!(help.contains("--data"), "{verb}: {help}");
+        let (own, common) = help.split_once("\nCommon options:\n").unwrap_or_else(|| panic!("{verb}: {help}"));
+        for flag in ["--data", "--config", "--quiet", "--verbose"] {
+            assert!(common.contains(flag) && !own.contains(&format!("  {flag}")), "{verb} {flag}: {help}");
+        }
     }
 }
 
@@ -69,6 +72,86 @@ fn a_misspelt_setting_and_a_store_that_is_not_there_yet_are_refused() {
 }
 
 #[test]
+fn a_wrong_value_is_refused_by_name_before_anything_is_done() {
+    for (name, value, part) in [
+        ("FEDILAKE_LISTEN", "5", "setting listen = \"5\" (from FEDILAKE_LISTEN)"),
+        ("FEDILAKE_SQL_SECONDS_MAX", "abc", "setting sql.seconds_max = \"abc\""),
+        ("FEDILAKE_COLLECT_BATCH_POSTS_MAX", "0", "setting collect.batch_posts_max = \"0\""),
+        ("FEDILAKE_SQL_SECONDS_MAKS", "5", "did you mean FEDILAKE_SQL_SECONDS_MAX?"),
+        ("FEDILAKE_LOG", "fedilake=loud=much", "FEDILAKE_LOG = \"fedilake=loud=much\""),
+    ] {
+        for verb in ["settings", "report"] {
+            let output = fedilake([verb]).env(name, value).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{name}");
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(stderr.starts_with("error: ") && stderr.contains(part), "{name}: {stderr}");
+        }
+    }
+    for name in ["FEDILAKE_CHAOS_ROUNDS", "FEDILAKE_REQUIRE_SERVICES", "FEDILAKE_BLESS"] {
+        assert!(fedilake(["settings"]).env(name, "1").env("FEDILAKE_LOG", "warn").output().unwrap().status.success());
+    }
+}
+
+#[test]
+fn a_data_folder_that_is_a_file_is_called_one() {
+    let data = Data::new();
+    let file = data.beside("file");
+    std::fs::write(&file, "").unwrap();
+    for verb in ["report", "serve", "demo"] {
+        let said = run([verb, "--data", file.to_str().unwrap()]);
+        assert_eq!(said.code(), Some(2), "{verb}");
+        assert!(said.stderr.contains("it is a file, not a folder\nhint: "), "{verb}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn a_hint_comes_last_and_the_cause_before_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let data = Data::new();
+    let said = data.run(["serve", "--listen", &address]);
+    assert_eq!(said.code(), Some(2));
+    let lines: Vec<&str> = said.stderr.lines().filter(|line| !line.contains("INFO")).collect();
+    assert_eq!(lines.len(), 2, "{}", said.stderr);
+    assert!(lines[0].starts_with(&format!("error: listen on {address}: Address already in use")), "{}", said.stderr);
+    assert_eq!(lines[1], "hint: --listen 127.0.0.1:0 picks a free port");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_named() {
+    for arguments in [&["settings"][..], &["simulate", "--posts", "10", "--out", "-"], &["completions", "bash"]] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let output = fedilake(arguments.iter().copied()).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains("write to standard output: No space left on device"), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn simulated_frames_go_to_standard_output_or_into_a_file_that_is_whole() {
+    let data = Data::new();
+    let file = data.beside("talk.jsonl");
+    let frames = ["simulate", "--posts", "50", "--seed", "3", "--out"];
+    run(frames.into_iter().chain([file.to_str().unwrap()])).done();
+    let printed = run(frames.into_iter().chain(["-"])).done();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), printed.stdout);
+    assert!(printed.stderr.starts_with("50 posts, all invented, as "), "{}", printed.stderr);
+
+    // All of the ten days take seconds, and nothing stands under the file's name before they are written.
+    let old = std::fs::read(&file).unwrap();
+    let running = Running::start(&mut fedilake(["simulate", "--out", file.to_str().unwrap()]));
+    let partial = || std::fs::read_dir(file.parent().unwrap()).unwrap().count() > 1;
+    wait_until("the first frames", partial);
+    let said = running.interrupt();
+    assert_eq!(said.code(), Some(2), "{said:#?}");
+    assert!(said.stderr.contains("interrupted"), "{}", said.stderr);
+    assert_eq!(std::fs::read(&file).unwrap(), old);
+    assert!(!partial(), "what was written is left behind");
+}
+
+#[test]
 fn what_is_typed_wrong_is_named_with_an_exit_code_of_two() {
     let data = Data::new();
     let folder = data.path();
@@ -77,7 +160,15 @@ fn what_is_typed_wrong_is_named_with_an_exit_code_of_two() {
         &["report", "dayly"][..],
         &["report", "--format", "xml"],
         &["report", "daily", "--bot", "--no-bot"],
+        &["report", "topics", "--topic", ""],
+        &["report", "topics", "--topic", " "],
         &["simulate"],
+        &["simulate", "--serve", "127.0.0.1:0", "--servers", "0"],
+        &["simulate", "--serve", "127.0.0.1:0", "--rate", "0"],
+        &["simulate", "--serve", "127.0.0.1:0", "--rate", "-5"],
+        &["simulate", "--serve", "127.0.0.1:0", "--rate", "NaN"],
+        &["simulate", "--out", "-", "--posts", "0"],
+        &["simulate", "--out", "-", "--posts", "1622150"],
         &["replay"],
         &["run", "--for", "soon"],
         &["sink", "--accept-gap", "everything", "--data", folder],

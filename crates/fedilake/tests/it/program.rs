@@ -228,3 +228,13 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 pub fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/corpus/statuses.jsonl")
 }
+
+/// Whether the author of a status asks machines to stay away: #nobot or #noindex as a word of the note, or the flag.
+pub fn says_no(status: &Value) -> bool {
+    let note = status["account"]["note"].as_str().unwrap_or_default().to_lowercase();
+    // Mastodon writes a hashtag as #<span>nobot</span>.
+    let plain: String = note.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
+    let tags = plain.split('#').skip(1);
+    let words = tags.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default());
+    words.into_iter().any(|word| word == "nobot" || word == "noindex") || status["account"]["noindex"] == true
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::program::{Data, corpus, run, run_with_input};
+use crate::program::{Data, corpus, run, run_with_input, says_no};
 
 /// A status that may be kept, `number` telling it from others.
 pub fn status(number: u64, content: &str) -> Value {
@@ -41,10 +41,6 @@ fn each_distinct_admitted_post_of_the_corpus_is_one_row_and_the_rest_is_counted_
     let lines: Vec<Value> =
         std::fs::read_to_string(corpus()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let statuses: Vec<&Value> = lines.iter().map(|line| &line["status"]).collect();
-    let says_no = |status: &Value| {
-        let note = status["account"]["note"].as_str().unwrap_or_default().to_lowercase();
-        note.contains("nobot") || note.contains("noindex") || status["account"]["noindex"] == json!(true)
-    };
     let admitted =
         |status: &&&Value| status["visibility"] == "public" && status["reblog"].is_null() && !says_no(status);
     let uris: BTreeSet<&str> = statuses.iter().filter(admitted).map(|status| status["uri"].as_str().unwrap()).collect();
@@ -77,7 +73,7 @@ fn the_talks_figures_come_out_of_its_preset() {
         data.number("select count(*) from mastodon_toot where strftime(created_tz, '%Y/%m/%d %a') = '2023/02/03 Fri'");
     assert_eq!(Some(toots), daily[0]["posts"].as_i64());
     let checked = data.run(["check"]).done();
-    assert!(checked.stdout.contains("20"), "{}", checked.stdout);
+    assert!(checked.stdout.contains("\n20,000 posts in the lake\nwhole: "), "{}", checked.stdout);
 }
 
 #[test]
@@ -123,8 +119,10 @@ fn a_bad_line_is_counted_and_named_and_costs_no_other() {
     let said = data.run(["replay", file.to_str().unwrap()]).done();
     assert_eq!(data.number("select count(*) from posts"), 2);
     for line in [2, 3, 6, 7] {
-        assert!(said.stderr.contains(&format!("odd.jsonl:{line}")), "line {line}: {}", said.stderr);
+        assert!(said.stderr.contains(&format!("odd.jsonl:{line}: ")), "line {line}: {}", said.stderr);
     }
+    assert!(said.stderr.contains("odd.jsonl:3: the line is no JSON object (not_an_object)"), "{}", said.stderr);
+    assert!(said.stderr.contains("odd.jsonl:6: nothing says which server it is from"), "{}", said.stderr);
 }
 
 #[test]
@@ -162,5 +160,12 @@ fn a_missing_file_and_a_cut_archive_are_named() {
     let said = data.run(["replay", file.to_str().unwrap()]);
     assert_eq!(said.code(), Some(2), "{said:?}");
     assert!(said.stderr.contains("cut.jsonl.zst"), "{}", said.stderr);
+    let kept = data.number("select count(*) from posts");
+    assert!(0 < kept && kept < 2_000, "{kept}");
+    assert!(said.stderr.contains(&format!("after line {kept}: ")), "{}", said.stderr);
+    assert!(said.stderr.contains("\nhint: what came before is kept; "), "{}", said.stderr);
     data.run(["check"]).done();
+    std::fs::write(&file, whole).unwrap();
+    data.run(["replay", file.to_str().unwrap()]).done();
+    assert_eq!(data.number("select count(*) from posts"), 2_000);
 }

@@ -42,3 +42,26 @@ fn views_are_printed_whether_or_not_a_process_owns_the_folder() {
     assert_eq!(data.run(["views"]).done().stdout, alone);
     owner.interrupt().done();
 }
+
+#[test]
+fn views_find_the_files_of_a_folder_with_any_name_and_say_when_there_are_none() {
+    let data = Data::new();
+    let file = data.beside("talk.jsonl");
+    run(["simulate", "--posts", "50", "--out", file.to_str().unwrap()]).done();
+    for name in ["a [x] folder", "a*b", "log=other", "it's [[*]]"] {
+        let folder = data.beside(name);
+        let folder = folder.to_str().unwrap();
+        let said = run(["views", "--data", folder]).done();
+        assert!(said.stderr.contains("there is no table file in") && said.stderr.contains("hint: "), "{said:#?}");
+        run(["replay", file.to_str().unwrap(), "--data", folder]).done();
+        let said = run(["views", "--data", folder]).done();
+        assert_eq!(said.stderr, "", "{name}");
+        let duckdb = Connection::open_in_memory().unwrap();
+        duckdb.execute_batch(&said.stdout).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let posts: i64 = duckdb.query_row("select count(*) from posts", [], |row| row.get(0)).unwrap();
+        assert_eq!(posts, 50, "{name}");
+        let log: String = duckdb.query_row("select min(log) from table_rows", [], |row| row.get(0)).unwrap();
+        let chain = format!("log={log}");
+        assert!(std::path::Path::new(folder).join("table/posts").join(&chain).is_dir(), "{name}: {chain}");
+    }
+}

@@ -260,7 +260,7 @@ mod tests {
             // Every file has the same size, with its values in other places.
             let rows = format!(
                 "(select hash(range + {n}) as a, repeat('x', {n}) as t from range(500)
-                union all select 0, repeat('y', 500 * (24 - {n})))"
+                union all select 0::ubigint, repeat('y', 500 * (24 - {n})))"
             );
             let file = format!("'{}' (format parquet, compression uncompressed)", path.display());
             outside.execute_batch(&format!("copy {rows} to {file}"))?;

@@ -41,7 +41,8 @@ pub(crate) struct Events {
 impl Events {
     /// Opens the stream; when this returns, nothing that is published is missed.
     pub(crate) async fn open(simulation: &Simulation, server: usize, path: &str) -> Events {
-        let mut events = Events { response: get(simulation, server, path).await, text: String::new(), rest: Vec::new() };
+        let mut events =
+            Events { response: get(simulation, server, path).await, text: String::new(), rest: Vec::new() };
         assert_eq!(events.response.status(), 200);
         while !events.text.starts_with(":)\n") {
             assert!(events.more().await, "a stream opens with a greeting");

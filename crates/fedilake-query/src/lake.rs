@@ -243,30 +243,3 @@ fn refused(path: &Path, error: &duckdb::Error) -> LakeError {
         LakeError::Open { path, reason }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_that_is_written_anew_is_read_anew() -> Result<(), Box<dyn std::error::Error>> {
-        let folder = tempfile::tempdir()?;
-        let outside = outside_of(&folder.path().join("lake.duckdb"), &LakeOptions::default())?;
-        let path = folder.path().join("0.parquet");
-        let sum = |rows: &str| -> duckdb::Result<f64> {
-            outside.query_row(&format!("select sum(hash(a, t) % 1000000)::double from {rows}"), [], |row| row.get(0))
-        };
-        for n in 1..24 {
-            // Every file has the same size, with its values in other places.
-            let rows = format!(
-                "(select hash(range + {n}) as a, repeat('x', {n}) as t from range(500)
-                union all select 0::ubigint, repeat('y', 500 * (24 - {n})))"
-            );
-            let file = format!("'{}' (format parquet, compression uncompressed)", path.display());
-            outside.execute_batch(&format!("copy {rows} to {file}"))?;
-            let read = sum(&format!("read_parquet('{}')", path.display()));
-            assert_eq!(read.ok(), Some(sum(&rows)?), "file {n}");
-        }
-        Ok(())
-    }
-}

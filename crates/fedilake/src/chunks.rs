@@ -79,3 +79,59 @@ pub fn position_of(positions: &[LakePosition], log: &LogId, partition: Partition
 pub fn offsets(chunks: &[Chunk]) -> u64 {
     chunks.iter().map(|chunk| u64::try_from(chunk.next - chunk.first).unwrap_or_default()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use fedilake_model::avro::Encoder;
+    use fedilake_model::{Frame, FrameKind, PostEvent, Server};
+    use fedilake_query::{Filter, Lake, LakeOptions, Report};
+
+    use super::*;
+
+    const POSTS: u64 = 500;
+
+    /// Posts with these offsets, of which each has `n` characters more in its text and fewer in its warning.
+    fn records(first: u64, n: usize) -> Vec<Record> {
+        let event = |offset: u64| {
+            let (text, warning) = ("x".repeat(n), "y".repeat(24 - n));
+            let json = format!(
+                r#"{{"id":"{offset}","uri":"https://a.example/{offset:06}","account":{{"acct":"ann"}},
+                "created_at":"2023-02-04T10:00:00Z","content":"{offset:06}{text}","spoiler_text":"{offset:06}{warning}"}}"#
+            );
+            let frame = Frame { kind: FrameKind::Update, data: json.into() };
+            PostEvent::from_api(&frame, &Server::new("a.example"), chrono::DateTime::UNIX_EPOCH).unwrap()
+        };
+        let events: Vec<PostEvent> = (first..first + POSTS).map(event).collect();
+        let values = Encoder::new().encode(&events).into_iter();
+        let record = |(offset, value)| Record {
+            partition: Partition(0),
+            offset: Offset(offset),
+            appended_at_ms: 0,
+            key: fedilake_log::Key(b"k".as_slice().into()),
+            value,
+        };
+        (first..).zip(values).map(record).collect()
+    }
+
+    #[test]
+    fn a_chunk_is_not_taken_for_an_earlier_one_of_its_name_and_size() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let lake = Lake::open(&folder.path().join("lake.duckdb"), LakeOptions::default())?;
+        let mut writer = ChunkWriter::in_empty_folder(&folder.path().join("tmp"))?;
+        let log = LogId::new("l").unwrap();
+        let mut sizes = std::collections::HashSet::new();
+        let mut first = 100_000;
+        for n in 1..24 {
+            let offsets = Offset(first)..Offset(first + POSTS);
+            let chunk = writer.write("0.parquet", &log, Partition(0), offsets, &records(first, n))?;
+            sizes.insert(std::fs::metadata(&chunk.parquet)?.len());
+            lake.take(&[chunk], &mut |_| ()).with_context(|| format!("chunk {n}"))?;
+            first += POSTS;
+            let rows = crate::render::read_rows(&lake.report(&Report::Statistics, &Filter::default())?.ipc)?;
+            let posts = arrow::util::display::array_value_to_string(rows.column_by_name("posts").unwrap(), 0)?;
+            assert_eq!(posts, (n as u64 * POSTS).to_string());
+        }
+        assert!(sizes.len() < 10, "{sizes:?}");
+        Ok(())
+    }
+}

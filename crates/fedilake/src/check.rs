@@ -19,8 +19,6 @@ use crate::render::with_separators;
 
 /// Makes readers of the log.
 pub type ReaderSource = Arc<dyn Fn() -> Box<dyn LogReader> + Send + Sync>;
-/// Held while the lake takes rows, or is to stand still.
-pub type LakeGate = Arc<tokio::sync::Mutex<()>>;
 
 /// What a check saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

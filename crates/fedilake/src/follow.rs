@@ -17,7 +17,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::check::LakeGate;
 use crate::chunks::{ChunkWriter, chunk_of, offsets, position_of};
 use crate::telemetry::{self, Unit};
 use crate::wire::Stores;
@@ -38,8 +37,6 @@ pub struct Follower {
     table_folder: PathBuf,
     lake: Arc<Lake>,
     chunks: ChunkWriter,
-    /// Held while the lake takes, and by whoever wants it to stand still.
-    gate: LakeGate,
     /// Next offset that the lake needs, by partition of the reader's log.
     positions: HashMap<Partition, Offset>,
     reached: watch::Sender<HashMap<Partition, Offset>>,
@@ -55,7 +52,6 @@ impl Follower {
             table_folder: stores.table_folder.clone(),
             lake,
             chunks,
-            gate: Arc::clone(&stores.lake_gate),
             positions: HashMap::new(),
             reached: watch::Sender::new(HashMap::new()),
         })
@@ -108,10 +104,7 @@ impl Follower {
     /// Lets the lake keep the figures of the days that changed, so that reports need not count them.
     async fn seal(&mut self) -> anyhow::Result<()> {
         let lake = Arc::clone(&self.lake);
-        let gate = self.gate.lock().await;
-        let sealed = tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")?;
-        drop(gate);
-        sealed.context("seal days")
+        tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")?.context("seal days")
     }
 
     /// Places the reader where the lake is, by way of the table when the log starts later.
@@ -173,12 +166,10 @@ impl Follower {
             }
             let (lake, files, shown) = (Arc::clone(&self.lake), files.to_vec(), bar.clone());
             let covered = offsets(&files);
-            let gate = self.gate.lock().await;
             tokio::task::spawn_blocking(move || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
                 .await
                 .context("take table files")?
                 .context("take table files into the lake")?;
-            drop(gate);
             done += covered;
             bar.set_position(done);
         }
@@ -202,7 +193,6 @@ impl Follower {
             self.positions.insert(partition, next);
         }
         let lake = Arc::clone(&self.lake);
-        let gate = self.gate.lock().await;
         let began = Instant::now();
         tokio::task::spawn_blocking(move || {
             let taken = lake.take(&chunks, &mut |_| {});
@@ -215,7 +205,6 @@ impl Follower {
         .await
         .context("take records")?
         .context("take records into the lake")?;
-        drop(gate);
         metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
         let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
         metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);

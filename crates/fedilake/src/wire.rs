@@ -12,7 +12,7 @@ use fedilake_table::{Table, sink};
 use object_store::local::LocalFileSystem;
 use tokio::sync::watch;
 
-use crate::check::{Checker, LakeGate, ReaderSource};
+use crate::check::{Checker, ReaderSource};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 
@@ -23,8 +23,6 @@ pub struct Stores {
     pub table: Arc<Table>,
     /// Where the table's files lie, for readers of plain files.
     pub table_folder: PathBuf,
-    /// The lake's gate, for its follower and its checker.
-    pub lake_gate: LakeGate,
     new_reader: ReaderSource,
     /// Last: the folder is let go when what is open in it is closed.
     ownership: Arc<Ownership>,
@@ -61,15 +59,7 @@ impl Stores {
             let log = Arc::clone(&log);
             move || log.reader()
         });
-        Ok(Stores {
-            log: log.clone(),
-            bookmarks: log,
-            table,
-            table_folder,
-            lake_gate: LakeGate::default(),
-            new_reader,
-            ownership: Arc::new(ownership),
-        })
+        Ok(Stores { log: log.clone(), bookmarks: log, table, table_folder, new_reader, ownership: Arc::new(ownership) })
     }
 
     /// A reader of the log, without a position.

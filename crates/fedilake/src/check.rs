@@ -82,7 +82,8 @@ pub struct Checker {
 }
 
 /// How long a lake that lies behind may stand still before it is checked as it is.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A rebuilt one stands still while it takes some files at once.
+const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The table may grow while the log's tail is read, and the log let go of it: how often to begin again.
 const ATTEMPTS: u32 = 10;

@@ -44,6 +44,9 @@ const SIZED: [(&str, Told, Makes); 13] = [
     ("printf", Told::Text, Makes::Width),
 ];
 
+/// Functions that call an aggregate by its name.
+const AGGREGATES_OF_LISTS: [&str; 5] = ["list_aggregate", "list_aggr", "array_aggregate", "array_aggr", "aggregate"];
+
 /// Refuses a statement that calls for more than [`SIZE_MAX`], or does not say of how much.
 pub(super) fn bounded(tree: &Value) -> Result<(), String> {
     let sizes = sizes(tree)?;
@@ -99,22 +102,45 @@ impl Sizes {
 /// What a node itself calls for.
 fn own(node: &Value) -> Result<Sizes, String> {
     let name = node["function_name"].as_str().unwrap_or_default();
-    let Some((name, told, makes)) = SIZED.iter().find(|(sized, ..)| name.eq_ignore_ascii_case(sized)) else {
-        return Ok(NOTHING);
-    };
     let arguments = node["children"].as_array().map_or(&[][..], Vec::as_slice);
+    if AGGREGATES_OF_LISTS.iter().any(|by_name| name.eq_ignore_ascii_case(by_name)) {
+        let of = arguments.get(1).and_then(|of| of["value"]["value"].as_str()).unwrap_or_default();
+        return match sized(of) {
+            Some((of, ..)) => {
+                Err(format!("{name}() may not call {of}()\nhint: aggregate the rows that unnest() makes"))
+            }
+            None => Ok(NOTHING),
+        };
+    }
+    let Some((name, told, makes)) = sized(name) else { return Ok(NOTHING) };
+    // Of `s.repeat(3)` the first argument stands before the dot.
+    let before = usize::from(is_method(node));
     let size = match told {
-        Told::At(at) => arguments.get(*at).map_or(Some(1), literal),
-        Told::From(at) => {
-            arguments.iter().skip(*at).try_fold(0u64, |sum, argument| Some(sum.saturating_add(literal(argument)?)))
+        Told::At(at) => arguments.get(*at - before).map_or(Some(1), literal),
+        Told::From(at) if *at >= before => arguments
+            .iter()
+            .skip(*at - before)
+            .try_fold(0u64, |sum, argument| Some(sum.saturating_add(literal(argument)?))),
+        Told::Text if before == 0 => {
+            arguments.first().and_then(|text| text["value"]["value"].as_str()).and_then(widest)
         }
-        Told::Text => arguments.first().and_then(|text| text["value"]["value"].as_str()).and_then(widest),
+        Told::From(_) | Told::Text => None,
     };
     let size = size.ok_or_else(|| unknown(name, *told))?.max(1);
     Ok(match makes {
         Makes::Times => Sizes { times: size, width: 1 },
         Makes::Width => Sizes { times: 1, width: size },
     })
+}
+
+fn sized(name: &str) -> Option<&'static (&'static str, Told, Makes)> {
+    SIZED.iter().find(|(sized, ..)| name.eq_ignore_ascii_case(sized))
+}
+
+/// Whether what stands before a function's name is no schema: DuckDB then takes it for the first argument.
+fn is_method(node: &Value) -> bool {
+    let text = |key: &str| node[key].as_str().unwrap_or_default().to_ascii_lowercase();
+    !matches!((text("catalog").as_str(), text("schema").as_str()), ("", "") | ("" | "system", "main" | "pg_catalog"))
 }
 
 fn unknown(name: &str, told: Told) -> String {

@@ -5,13 +5,16 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use duckdb::Connection;
 use duckdb::arrow::array::RecordBatch;
 
 use crate::error::message;
-use crate::take::positions;
-use crate::{Chunk, Lake, LakeError, source, views};
+use crate::lake::{Snapshot, outside_of};
+use crate::sql::Watch;
+use crate::{Cancel, Chunk, Lake, LakeError, SqlLimits, source, views};
 
 /// Uris that a finding names.
 const EXAMPLES: usize = 3;
@@ -121,23 +124,38 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Checks every row of the files, and the lake against them. `chunks` are the table's files and, where the lake is
-/// ahead of the table, the log's tail as it was taken.
+/// Counts checks, so that each has a folder of its own to spill into.
+static CHECKS: AtomicU64 = AtomicU64::new(0);
+
+/// Checks every row of the files, and one moment of `lake` against them: takes go on meanwhile. `chunks` are the table's files
+/// and, where the lake is ahead of the table, the log's tail as it was taken.
 ///
-/// What is wrong is returned, in the order of the module's description; an error means that checking failed.
-pub fn rows(lake: &Lake, chunks: &[Chunk]) -> Result<Vec<Finding>, LakeError> {
-    let outside = lake.outside()?;
-    let mut findings = damaged(&outside, chunks);
+/// What is wrong is returned, in the order of the module's description; an error means that checking failed, or was cancelled.
+pub fn rows(lake: &Lake, snapshot: &Snapshot, chunks: &[Chunk], cancel: &Cancel) -> Result<Vec<Finding>, LakeError> {
+    let name = format!(".check-{}", CHECKS.fetch_add(1, Ordering::Relaxed));
+    let outside = outside_of(lake.path(), &name, lake.options())?;
+    let limits = SqlLimits { time: Duration::MAX, cancel: cancel.clone(), ..SqlLimits::default() };
+    let files_watch = Watch::start(lake, &outside, &limits)?;
+    let lake_watch = Watch::start(lake, &snapshot.connection, &limits)?;
+    let found = find(&outside, snapshot, chunks);
+    // What they would say, the flag says.
+    let _ = (files_watch.stop(), lake_watch.stop());
+    // A file whose reading was interrupted seems damaged.
+    if cancel.is_cancelled() { Err(LakeError::Interrupted) } else { found }
+}
+
+fn find(outside: &Connection, snapshot: &Snapshot, chunks: &[Chunk]) -> Result<Vec<Finding>, LakeError> {
+    let mut findings = damaged(outside, chunks);
     if !findings.is_empty() {
         return Ok(findings);
     }
-    findings.extend(places(lake, chunks)?);
+    findings.extend(places(snapshot, chunks));
     let comparable = findings.is_empty();
     if chunks.iter().any(|chunk| chunk.next > chunk.first) {
-        findings.extend(offsets(&outside, chunks)?);
+        findings.extend(offsets(outside, chunks)?);
         if comparable {
             for view in ["posts", "sightings"] {
-                findings.extend(compare(lake, &outside, chunks, view)?);
+                findings.extend(compare(snapshot, outside, chunks, view)?);
             }
         }
     }
@@ -153,8 +171,8 @@ fn damaged(outside: &Connection, chunks: &[Chunk]) -> Vec<Finding> {
 }
 
 /// Whether the lake stands where the files of each log partition end.
-fn places(lake: &Lake, chunks: &[Chunk]) -> Result<Vec<Finding>, LakeError> {
-    let lake = lake.read(positions)?;
+fn places(snapshot: &Snapshot, chunks: &[Chunk]) -> Vec<Finding> {
+    let lake = snapshot.positions();
     let mut ends = std::collections::BTreeMap::new();
     for chunk in chunks {
         let end = ends.entry((chunk.log.clone(), chunk.partition)).or_insert(chunk.next);
@@ -177,11 +195,11 @@ fn places(lake: &Lake, chunks: &[Chunk]) -> Result<Vec<Finding>, LakeError> {
     }
     for position in lake {
         if !ends.contains_key(&(position.log.clone(), position.partition)) {
-            let crate::LakePosition { log, partition, next } = position;
+            let crate::LakePosition { log, partition, next } = position.clone();
             findings.push(Finding::Ahead { log, partition, lake: next, files: None });
         }
     }
-    Ok(findings)
+    findings
 }
 
 fn offsets(outside: &Connection, chunks: &[Chunk]) -> Result<Vec<Finding>, LakeError> {
@@ -235,7 +253,7 @@ const COMPARED_ROWS: i64 = 250_000;
 
 /// Compares a view's rows by their hashes, a share of the uris after the other.
 fn compare(
-    lake: &Lake,
+    snapshot: &Snapshot,
     outside: &Connection,
     chunks: &[Chunk],
     view: &'static str,
@@ -252,7 +270,7 @@ fn compare(
             from all_rows where kind not in ('created', 'edited') or hash(uri) % {shares} = {share}"
         ))?;
         let of_share = format!("where hash(v.uri) % {shares} = {share}");
-        difference.add(compare_share(lake, outside, view, &of_share)?);
+        difference.add(compare_share(snapshot, outside, view, &of_share)?);
     }
     let Difference { missing, surplus, mut uris } = difference;
     uris.sort();
@@ -278,19 +296,23 @@ impl Difference {
     }
 }
 
-fn compare_share(lake: &Lake, outside: &Connection, view: &str, of_share: &str) -> Result<Difference, LakeError> {
+fn compare_share(
+    snapshot: &Snapshot,
+    outside: &Connection,
+    view: &str,
+    of_share: &str,
+) -> Result<Difference, LakeError> {
     let hashes = format!("select v.uri as uri, hash(v) as hash from {view} v {of_share}");
     outside.execute_batch("create or replace temp table lake_row (uri varchar, hash ubigint)")?;
-    lake.read(|connection| {
-        let mut appender = outside.appender_to_catalog_and_db("lake_row", "temp", "main")?;
-        let mut statement = connection.prepare(&hashes)?;
-        // Started as a stream and read by `step`, which returns errors where the iterator would panic.
-        drop(statement.stream_arrow([])?);
-        while let Some(batch) = statement.step()? {
-            appender.append_record_batch(RecordBatch::from(&batch))?;
-        }
-        Ok(appender.flush()?)
-    })?;
+    let mut appender = outside.appender_to_catalog_and_db("lake_row", "temp", "main")?;
+    let mut statement = snapshot.connection.prepare(&hashes)?;
+    // Started as a stream and read by `step`, which returns errors where the iterator would panic.
+    drop(statement.stream_arrow([])?);
+    while let Some(batch) = statement.step()? {
+        appender.append_record_batch(RecordBatch::from(&batch))?;
+    }
+    appender.flush()?;
+    drop(appender);
     outside.execute_batch(&format!("create or replace temp table file_row as {hashes}"))?;
     let only = |here: &str, there: &str| -> Result<(u64, Vec<String>), LakeError> {
         let rows = format!("from {here} anti join {there} using (uri, hash)");

@@ -53,6 +53,11 @@ pub enum LakeError {
     /// DuckDB gave the database up, as after a commit that could not be written: the lake has to be opened again.
     #[error("lake has to be opened again: {0}")]
     Fatal(String),
+    /// The lake's file is not what DuckDB wrote. It is a cache.
+    #[error(
+        "lake is damaged: {0}\nhint: delete lake.duckdb in the data folder; it is rebuilt from the table and the log"
+    )]
+    Damaged(String),
     /// Anything else that DuckDB says.
     #[error("lake: {0}")]
     Engine(String),
@@ -64,11 +69,17 @@ impl From<duckdb::Error> for LakeError {
         match text.split_once(" Error: ").map(|(kind, _)| kind) {
             Some("INTERRUPT") => LakeError::Interrupted,
             Some("Out of Memory") => LakeError::OutOfMemory(text),
+            Some("IO" | "FATAL" | "INTERNAL" | "Serialization") if is_of_damage(&text) => LakeError::Damaged(text),
             Some("IO") => LakeError::Write(text),
             Some("FATAL") => LakeError::Fatal(text),
             _ => LakeError::Engine(text),
         }
     }
+}
+
+/// Whether DuckDB's words mean that what it reads is not what it wrote.
+fn is_of_damage(text: &str) -> bool {
+    ["Corrupt", "checksum"].iter().any(|sign| text.contains(sign))
 }
 
 /// DuckDB's own words, without the Rust client's wrapping.

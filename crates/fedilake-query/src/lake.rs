@@ -4,6 +4,7 @@
 //! off and the configuration is locked before the first statement that came from outside, so neither SQL nor a
 //! damaged file can reach another file. Readers see the last commit while a take runs.
 
+use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -43,11 +44,14 @@ pub struct Lake {
     counter: Mutex<Connection>,
     readers: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
+    /// Last: dropped when the database is closed.
+    guard: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Lake {
     /// Opens the lake at `path`, or creates an empty one. One of another layout, or one that is no database, is
-    /// deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty.
+    /// deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty. What queries of a killed process
+    /// spilled is removed.
     pub fn open(path: &Path, options: LakeOptions) -> Result<Lake, LakeError> {
         let existed = path.exists();
         let (writer, rebuilt) = match connect(path, &options) {
@@ -63,6 +67,8 @@ impl Lake {
             Err(error) if existed && is_unreadable(&message(&error)) => (recreate(path, &options)?, true),
             Err(error) => return Err(refused(path, &error)),
         };
+        // Only now is it sure that no other process has them. DuckDB makes them when it first spills.
+        remove_spills(path).map_err(|error| LakeError::Open { path: path.to_owned(), reason: error.to_string() })?;
         let counter = writer.try_clone()?;
         // Authors are numbered without holes, so they can be counted by a table instead of a hash: five times as fast.
         // Other queries, which group by several columns, would pay for large tables.
@@ -78,7 +84,14 @@ impl Lake {
             counter: Mutex::new(counter),
             readers,
             idle: Mutex::default(),
+            guard: None,
         })
+    }
+
+    /// Keeps `guard`, such as a lock that says whose the folder is, until the database is closed.
+    pub fn guarded_by(mut self, guard: impl Any + Send + Sync) -> Lake {
+        self.guard = Some(Box::new(guard));
+        self
     }
 
     /// Whether opening found a lake that it had to delete.
@@ -118,6 +131,15 @@ impl Lake {
         })
     }
 
+    /// The lake as it is now. What is taken later does not show, and does not wait for it.
+    pub fn snapshot(&self) -> Result<Snapshot, LakeError> {
+        let connection = self.another()?;
+        connection.execute_batch("begin transaction read only")?;
+        // The first look is what the transaction sees from then on.
+        let positions = crate::take::positions(&connection)?;
+        Ok(Snapshot { connection, positions })
+    }
+
     /// Lends a reading connection: an idle one, or a new one.
     pub(crate) fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, LakeError>) -> Result<T, LakeError> {
         let idle = lock(&self.idle).pop();
@@ -142,7 +164,7 @@ impl Lake {
     pub(crate) fn outside(&self) -> Result<Outside<'_>, LakeError> {
         let mut outside = lock(&self.outside);
         if outside.is_none() {
-            *outside = Some(outside_of(&self.path, &self.options)?);
+            *outside = Some(outside_of(&self.path, ".files", &self.options)?);
         }
         Ok(Outside(outside))
     }
@@ -150,6 +172,24 @@ impl Lake {
     /// A new connection; a running take does not hold it up.
     pub(crate) fn another(&self) -> Result<Connection, LakeError> {
         Ok(lock(&self.readers).try_clone()?)
+    }
+}
+
+/// The lake at one moment.
+pub struct Snapshot {
+    pub(crate) connection: Connection,
+    positions: Vec<LakePosition>,
+}
+
+impl Snapshot {
+    /// Where the lake stood in each log partition that it had taken from.
+    pub fn positions(&self) -> &[LakePosition] {
+        &self.positions
+    }
+
+    /// How many posts it showed.
+    pub fn posts(&self) -> Result<u64, LakeError> {
+        Ok(self.connection.query_row("select count(*)::ubigint from posts", [], |row| row.get(0))?)
     }
 }
 
@@ -175,11 +215,15 @@ impl DerefMut for Outside<'_> {
     }
 }
 
-fn outside_of(path: &Path, options: &LakeOptions) -> Result<Connection, LakeError> {
+/// What the name of a folder that queries spill into ends in.
+const SPILL: &str = ".spill";
+
+/// An in-memory DuckDB that may open files, with a spill folder of its own beside the lake.
+pub(crate) fn outside_of(path: &Path, name: &str, options: &LakeOptions) -> Result<Connection, LakeError> {
     let config = Config::default()
         // The lake's own threads merge meanwhile.
         .threads((options.threads / 2).max(1) as i64)?
-        .with("temp_directory", beside(path, ".files.spill").to_string_lossy())?
+        .with("temp_directory", beside(path, &format!("{name}{SPILL}")).to_string_lossy())?
         .with("max_temp_directory_size", format!("{}B", options.spill_bytes_max))?
         .max_memory(&format!("{}B", options.memory_bytes_max))?
         // It takes a file for the one that had its path and size before, though the time differs, and `VALIDATE_ALL` holds.
@@ -197,7 +241,7 @@ fn connect(path: &Path, options: &LakeOptions) -> duckdb::Result<Connection> {
         .enable_autoload_extension(false)?
         // zstd for strings needs a storage format newer than the oldest that DuckDB can still write.
         .with("storage_compatibility_version", "v1.5.0")?
-        .with("temp_directory", spill_folder(path).to_string_lossy())?
+        .with("temp_directory", beside(path, SPILL).to_string_lossy())?
         .with("max_temp_directory_size", format!("{}B", options.spill_bytes_max))?;
     let connection = Connection::open_with_flags(path, config)?;
     // The spill folder has to be named before access ends.
@@ -218,8 +262,21 @@ fn recreate(path: &Path, options: &LakeOptions) -> Result<Connection, LakeError>
     Ok(connection)
 }
 
-fn spill_folder(path: &Path) -> PathBuf {
-    beside(path, ".spill")
+/// Removes the folders into which queries of a killed process spilled.
+fn remove_spills(path: &Path) -> std::io::Result<()> {
+    let (Some(folder), Some(lake)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    // A bare name lies in the current folder.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let lake = format!("{}.", lake.to_string_lossy());
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&lake) && name.ends_with(SPILL) && entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

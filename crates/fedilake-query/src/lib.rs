@@ -32,7 +32,7 @@ pub mod views;
 
 pub use error::LakeError;
 pub use filter::Filter;
-pub use lake::{Lake, LakeOptions};
+pub use lake::{Lake, LakeOptions, Snapshot};
 pub use report::Report;
 pub use rows::Rows;
 pub use sql::{Cancel, SqlError, SqlLimits, SqlSummary};

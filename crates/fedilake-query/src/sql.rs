@@ -2,10 +2,11 @@
 //!
 //! What may run is decided by DuckDB's own parser, not by looking at the text: the statement must be one that only
 //! reads (SELECT in all its forms, FROM, VALUES, WITH, DESCRIBE, SHOW, SUMMARIZE; EXPLAIN of them), and may call no
-//! function that acts on the instance. It then runs in a read-only transaction of a database that can open no other
-//! file and whose configuration is locked.
+//! function that acts on the instance, nor one that makes much of little ([`growth`]). It then runs in a read-only
+//! transaction of a database that can open no other file and whose configuration is locked.
 
 mod failure;
+mod growth;
 mod guard;
 mod watch;
 
@@ -19,6 +20,7 @@ use crate::{Lake, LakeError, rows};
 
 pub use failure::{SqlError, SqlErrorKind};
 pub use watch::Cancel;
+pub(crate) use watch::Watch;
 
 /// How much a statement may take. The default is a minute and no other limit.
 #[derive(Clone, Debug)]
@@ -71,7 +73,7 @@ impl Lake {
 }
 
 fn run(connection: &Connection, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
-    let engine = |error: duckdb::Error| SqlError::from_engine(text, &error);
+    let engine = |error: duckdb::Error| SqlError::from_engine(text, error);
     let output = |error: LakeError| SqlError::from(error);
     let mut statement = connection.prepare(text).map_err(engine)?;
     let schema = statement.stream_arrow([]).map_err(engine)?.get_schema();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fedilake_log::Offset;
+use fedilake_log::{Bounds, Offset};
 use futures::StreamExt;
 
 use crate::chain::Name;
@@ -24,8 +24,27 @@ pub struct Check {
     pub bytes: u64,
     /// Offsets that the log lost before the table had them, accepted by hand. Not a fault, but never forgotten.
     pub accepted_gaps: Vec<FileMeta>,
+    /// The offset right after the last one that each chain covers; none where its newest file does not tell.
+    pub ends: BTreeMap<Chain, Option<Offset>>,
     /// What is wrong, chain by chain; empty if the table is whole.
     pub findings: Vec<Finding>,
+}
+
+impl Check {
+    /// Holds a chain's end against its log: what the log has let go of is in the table, or missing. `log` is what the log held
+    /// *before* the table was checked, for the log lets go of what a sink commits meanwhile.
+    pub fn hold_against(&mut self, chain: &Chain, log: Bounds) {
+        let end = match self.ends.get(chain) {
+            Some(Some(end)) => *end,
+            // A finding names the file that does not tell.
+            Some(None) => return,
+            None => Offset(0),
+        };
+        if end < log.start {
+            let before = "what the log still holds".to_owned();
+            self.findings.push(Finding::Missing { chain: chain.clone(), first: end, next: log.start, before });
+        }
+    }
 }
 
 /// Something wrong with a table. Ranges are offsets, `next` not included; locations are names in the store.
@@ -142,6 +161,7 @@ impl Table {
             };
             before = Some(listed);
         }
+        check.ends.insert(chain.clone(), expected);
         Ok(())
     }
 }

@@ -34,4 +34,4 @@ pub use error::TableError;
 pub use file::{DataFile, FileError};
 pub use footer::Footer;
 pub use holes::Holes;
-pub use table::{ChainFiles, Commit, FileMeta, Snapshot, Table};
+pub use table::{ChainFiles, Commit, DamagedFile, FileMeta, Snapshot, Table};

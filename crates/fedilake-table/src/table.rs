@@ -36,6 +36,14 @@ struct Tail {
     next: Offset,
 }
 
+/// A chain as far as its files can be read.
+struct Whole {
+    newest: Option<Offset>,
+    end: Offset,
+    /// Those behind it.
+    damaged: Vec<DamagedFile>,
+}
+
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -66,6 +74,17 @@ pub struct FileMeta {
 pub struct Snapshot {
     /// Every chain that has a data file, by log and partition.
     pub chains: Vec<ChainFiles>,
+    /// Files at the chains' ends that cannot be read.
+    pub damaged: Vec<DamagedFile>,
+}
+
+/// A file that is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedFile {
+    /// Its name in the store.
+    pub location: String,
+    /// What is wrong with it.
+    pub why: String,
 }
 
 /// A chain's data files in the order of their offsets; never empty. Each ends where the following one begins.
@@ -161,6 +180,9 @@ impl Table {
 
     /// Every data file there is. Reads the names, and the footer of each chain's newest file: a file ends where the following
     /// one begins, which [`Table::check`] proves.
+    ///
+    /// A newest file that is damaged hinders nobody who does not need its rows: it is listed as covering one offset, and whoever
+    /// reads it finds out. What lies behind it does not join the chain and is left out.
     pub async fn snapshot(&self) -> Result<Snapshot, TableError> {
         let mut chains: BTreeMap<Chain, BTreeMap<Offset, Listed>> = BTreeMap::new();
         for listed in self.objects.list().await? {
@@ -171,25 +193,52 @@ impl Table {
         let chains: Vec<_> = chains.into_iter().collect();
         // Collected first: a stream of lazily made futures that borrow is not Send for every lifetime.
         let joined: Vec<_> = chains.iter().map(|(chain, files)| self.join_up(chain, files)).collect();
-        let chains = futures::stream::iter(joined).buffered(READS_AT_ONCE).try_collect().await?;
-        Ok(Snapshot { chains })
+        let joined: Vec<_> = futures::stream::iter(joined).buffered(READS_AT_ONCE).try_collect().await?;
+        let (chains, damaged): (_, Vec<_>) = joined.into_iter().unzip();
+        Ok(Snapshot { chains, damaged: damaged.concat() })
     }
 
-    async fn join_up(&self, chain: &Chain, files: &BTreeMap<Offset, Listed>) -> Result<ChainFiles, TableError> {
-        let newest = *files.keys().next_back().expect("a chain is listed by its files");
-        let end = match self.known(chain) {
-            Some(Tail { newest: Some(known), next }) if known == newest => next,
-            _ => self.end_of(chain, newest).await?,
-        };
-        let nexts = files.keys().skip(1).copied().chain([end]);
-        let files = files.iter().zip(nexts).map(|((first, listed), next)| FileMeta {
+    async fn join_up(
+        &self,
+        chain: &Chain,
+        files: &BTreeMap<Offset, Listed>,
+    ) -> Result<(ChainFiles, Vec<DamagedFile>), TableError> {
+        let Whole { newest, end, damaged: unreadable } = self.whole(chain, files).await?;
+        let whole = newest.map(|newest| files.range(..=newest)).into_iter().flatten();
+        let damaged = files.get(&end).map(|_| end);
+        let firsts: Vec<Offset> = whole.map(|(first, _)| *first).chain(damaged).collect();
+        let last = damaged.map_or(end, Offset::next);
+        let nexts = firsts.iter().skip(1).copied().chain([last]);
+        let files = firsts.iter().zip(nexts).map(|(first, next)| FileMeta {
             chain: chain.clone(),
             first: *first,
             next,
-            location: listed.location.clone(),
-            bytes: listed.bytes,
+            location: files[first].location.clone(),
+            bytes: files[first].bytes,
         });
-        Ok(ChainFiles { chain: chain.clone(), files: files.collect() })
+        Ok((ChainFiles { chain: chain.clone(), files: files.collect() }, unreadable))
+    }
+
+    /// The newest file of a chain that can be read, and where the chain ends with it.
+    async fn whole(&self, chain: &Chain, files: &BTreeMap<Offset, Listed>) -> Result<Whole, TableError> {
+        let mut damaged = Vec::new();
+        for newest in files.keys().rev().copied() {
+            if let Some(Tail { newest: Some(known), next: end }) = self.known(chain)
+                && known == newest
+            {
+                return Ok(Whole { newest: Some(newest), end, damaged });
+            }
+            match self.objects.footer(chain, newest).await {
+                Ok(footer) => {
+                    self.remember(chain, Tail { newest: Some(newest), next: footer.next });
+                    return Ok(Whole { newest: Some(newest), end: footer.next, damaged });
+                }
+                Err(TableError::Damaged { location, why }) => damaged.push(DamagedFile { location, why }),
+                Err(error) => return Err(error),
+            }
+        }
+        let first = *files.keys().next().expect("a chain is listed by its files");
+        Ok(Whole { newest: None, end: first, damaged })
     }
 
     /// Where `chain` ends according to the store, looking no further back than what is known; `None` if nothing was ever

@@ -2,10 +2,9 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
-use fedilake_query::{Rows, SqlLimits};
+use fedilake_query::{Cancel, Rows, SqlLimits};
 use reqwest::Response;
 use serde::Serialize;
 
@@ -14,12 +13,12 @@ use crate::owner::{self, Access, Contact};
 use crate::pipeline::{Loops, Pipeline};
 use crate::serve::api::{NOTE_HEADER, ReportRequest, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
-use crate::wire::Stores;
+use crate::wire::{self, Stores};
 
 /// Whoever answers for a data folder.
 pub enum Answers {
-    /// The folder was free: its lake, caught up with the log, and ours until this is dropped.
-    Here { pipeline: Box<Pipeline>, sql_time_max: Duration },
+    /// The folder was free: its lake, and ours until this is closed.
+    Here { pipeline: Box<Pipeline>, sql_limits: SqlLimits },
     /// The process that owns it.
     There { contact: Contact, client: reqwest::Client },
 }
@@ -27,12 +26,20 @@ pub enum Answers {
 impl Answers {
     /// Finds who answers for `folder`; without an owner takes it and catches the lake up.
     pub async fn of(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
+        let mut answers = Answers::of_any(folder, settings).await?;
+        if let Answers::Here { pipeline, .. } = &mut answers {
+            pipeline.lake_catches_up().await?;
+        }
+        Ok(answers)
+    }
+
+    /// The same, but for those who also want to hear from a lake that cannot catch up.
+    pub async fn of_any(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
         match owner::access(folder).await? {
             Access::Owner(ownership) => {
                 let stores = Stores::open(ownership, settings).await?;
-                let mut pipeline = Pipeline::start(stores, settings, Loops { sink: false, listen: None }).await?;
-                pipeline.lake_catches_up().await?;
-                Ok(Answers::Here { pipeline: Box::new(pipeline), sql_time_max: settings.seconds("sql.seconds_max")? })
+                let pipeline = Pipeline::start(stores, settings, Loops { sink: false, listen: None }).await?;
+                Ok(Answers::Here { pipeline: Box::new(pipeline), sql_limits: wire::sql_limits(settings)? })
             }
             Access::Guest(contact) => {
                 // The owner is on this machine: no proxy is asked.
@@ -70,8 +77,8 @@ impl Answers {
         read: impl FnOnce(&mut dyn Read) -> anyhow::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
         match self {
-            Answers::Here { pipeline, sql_time_max } => {
-                let (lake, limits) = (pipeline.lake.clone(), SqlLimits { time: *sql_time_max, ..SqlLimits::default() });
+            Answers::Here { pipeline, sql_limits } => {
+                let (lake, limits) = (pipeline.lake.clone(), sql_limits.clone());
                 let (mut answer, mut out) = std::io::pipe().context("make a pipe")?;
                 let asked = tokio::task::spawn_blocking(move || lake.sql(&query, &limits, &mut out));
                 let read = tokio::task::spawn_blocking(move || read(&mut answer));
@@ -90,9 +97,13 @@ impl Answers {
     }
 
     /// Checks the table, and the lake against it.
-    pub async fn check(&self) -> anyhow::Result<CheckReport> {
+    pub async fn check(&mut self) -> anyhow::Result<CheckReport> {
         match self {
-            Answers::Here { pipeline, .. } => pipeline.stores.checker(&pipeline.lake).check().await,
+            Answers::Here { pipeline, .. } => match pipeline.checker().check(&Cancel::default()).await {
+                // Why the lake could not follow explains more than that it did not.
+                Err(_) if pipeline.follower_ended() => Err(pipeline.failure().await),
+                checked => checked,
+            },
             Answers::There { contact, client } => {
                 let answer =
                     ask(client, contact, "check", &()).await?.bytes().await.context("read the owner's answer")?;

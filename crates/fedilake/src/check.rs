@@ -1,25 +1,24 @@
 //! The check: the table's chains and files, the rows in them, and the lake against them.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
-use fedilake_log::{LogEvent, LogReader, Offset, Partition, Record};
-use fedilake_query::{Chunk, Filter, Lake, Report, Rows};
-use fedilake_table::{ChainFiles, Table};
+use anyhow::{Context, bail};
+use fedilake_log::{Bounds, LogError, LogEvent, LogReader, Offset, Partition, Record};
+use fedilake_query::{Cancel, Chunk, Lake, LakePosition, Snapshot, check};
+use fedilake_table::{Chain, ChainFiles, Table};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
-use crate::chunks::{ChunkWriter, chunk_of};
-use crate::render::{self, with_separators};
+use crate::chunks::{ChunkWriter, chunk_of, position_of};
+use crate::render::with_separators;
 
 /// Makes readers of the log.
 pub type ReaderSource = Arc<dyn Fn() -> Box<dyn LogReader> + Send + Sync>;
-/// Held while the lake takes rows, or is to stand still.
-pub type LakeGate = Arc<tokio::sync::Mutex<()>>;
 
 /// What a check saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,31 +77,55 @@ pub struct Checker {
     pub chunks_folder: PathBuf,
     pub new_reader: ReaderSource,
     pub lake: Arc<Lake>,
-    pub gate: LakeGate,
+    /// Where the follower is; closed when it has ended.
+    pub reached: watch::Receiver<HashMap<Partition, Offset>>,
+}
+
+/// How long a lake that lies behind may stand still before it is checked as it is.
+/// A rebuilt one stands still while it takes some files at once.
+const PATIENCE: Duration = Duration::from_secs(120);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// The table may grow while the log's tail is read, and the log let go of it: how often to begin again.
+const ATTEMPTS: u32 = 10;
+/// Records in a chunk of the log's tail.
+const CHUNK_ROWS_MAX: usize = 100_000;
+
+/// A moment at which the table, the log's tail behind it and the lake belong together.
+struct Moment {
+    /// The table's files, and of the log what the lake has and the table not.
+    chunks: Vec<Chunk>,
+    lake: Snapshot,
+    /// Whether the follower had ended before the lake had all of the table.
+    left_behind: bool,
 }
 
 impl Checker {
-    /// Checks the table by itself, then, if it is whole, its rows against each other and the lake against them and the
-    /// log's tail. The lake stands still meanwhile.
-    pub async fn check(&self) -> anyhow::Result<CheckReport> {
-        let still = self.gate.lock().await;
-        let checked = self.table.check().await.context("check the table")?;
-        let mut findings: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
-        let mut posts = 0;
-        // A table with a damaged file has no figures to hold the lake against.
-        if findings.is_empty() {
-            let chunks = self.chunks().await?;
-            let lake = Arc::clone(&self.lake);
-            let (rows, counted) = tokio::task::spawn_blocking(move || {
-                let rows = fedilake_query::check::rows(&lake, &chunks)?;
-                anyhow::Ok((rows, lake.report(&Report::Statistics, &Filter::default())?))
-            })
-            .await?
-            .context("check the lake")?;
-            findings.extend(rows.iter().map(ToString::to_string));
-            posts = count_of_posts(&counted)?;
+    /// Checks the table by itself and against what the log still holds, then, if it is whole, its rows against each other and
+    /// the lake against them and the log's tail. The lake is looked at as it was at one moment; collectors, sink and follower go
+    /// on. `cancel` ends what runs on a thread; all else ends when the call is dropped.
+    pub async fn check(&self, cancel: &Cancel) -> anyhow::Result<CheckReport> {
+        let folder = ChunksFolder::new(&self.chunks_folder);
+        let Moment { chunks, lake: snapshot, left_behind } = self.moment(&folder.0).await?;
+        // Before the table is looked at: the log lets go of what a sink commits meanwhile.
+        let logs = self.logs().await?;
+        let mut checked = self.table.check().await.context("check the table")?;
+        for (chain, bounds) in logs {
+            checked.hold_against(&chain, bounds);
         }
-        drop(still);
+        let mut findings: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
+        // A table with a damaged file has no rows to hold the lake against.
+        let compare = findings.is_empty();
+        if compare && left_behind {
+            bail!("the lake no longer follows, and lacks what the table has");
+        }
+        let (lake, cancel) = (Arc::clone(&self.lake), cancel.clone());
+        let (found, posts) = tokio::task::spawn_blocking(move || {
+            let found = if compare { check::rows(&lake, &snapshot, &chunks, &cancel)? } else { Vec::new() };
+            anyhow::Ok((found, snapshot.posts()?))
+        })
+        .await?
+        .context("check the lake")?;
+        findings.extend(found.iter().map(ToString::to_string));
         Ok(CheckReport {
             chains: checked.chains,
             files: checked.files,
@@ -118,55 +141,156 @@ impl Checker {
         })
     }
 
-    /// The table's files, and of the log what the lake has and the table not yet.
-    async fn chunks(&self) -> anyhow::Result<Vec<Chunk>> {
-        let snapshot = self.table.snapshot().await.context("read the table")?;
-        let files = snapshot.chains.iter().flat_map(|chain| &chain.files);
-        let mut chunks: Vec<Chunk> = files.map(|file| chunk_of(&self.table_folder, file)).collect();
-        let positions = self.lake.positions().context("read the lake's position")?;
+    /// Whether the lake has all that the log has.
+    pub async fn lake_is_current(&self) -> bool {
         let mut reader = (self.new_reader)();
-        let mut writer = ChunkWriter::new(&self.chunks_folder)?;
-        let log = reader.id().clone();
-        for position in positions.iter().filter(|position| position.log == log.as_str()) {
-            let partition = Partition(u32::try_from(position.partition).context("a partition is no negative number")?);
-            let next = Offset(u64::try_from(position.next).context("an offset is no negative number")?);
-            let of_partition = |chain: &&ChainFiles| chain.chain.log == log && chain.chain.partition == partition;
-            let first = match snapshot.chains.iter().find(of_partition) {
-                Some(chain) => chain.next(),
-                None => reader.bounds(partition).await.context("read the log's bounds")?.start,
-            };
-            if first < next {
-                let records = read(reader.as_mut(), partition, first..next).await?;
-                let name = format!("check-{partition}.parquet");
-                chunks.push(writer.write(&name, &log, partition, first..next, &records)?);
+        let reached = self.reached.borrow().clone();
+        for (partition, position) in reached {
+            if reader.bounds(partition).await.map_or(true, |bounds| position < bounds.end) {
+                return false;
             }
         }
-        Ok(chunks)
+        true
     }
-}
 
-/// The records of a partition at these offsets.
-async fn read(reader: &mut dyn LogReader, partition: Partition, offsets: Range<Offset>) -> anyhow::Result<Vec<Record>> {
-    let mut records: Vec<Record> = Vec::new();
-    loop {
-        match reader.next().await.context("read the log's tail")? {
-            LogEvent::Assigned(assigned) if assigned == partition => {
-                reader.seek(partition, offsets.start).await.context("read the log's tail")?;
+    async fn moment(&self, folder: &Path) -> anyhow::Result<Moment> {
+        let mut table = self.table.snapshot().await.context("read the table")?;
+        for _ in 0..ATTEMPTS {
+            let (lake, left_behind) = self.lake_with(&table).await?;
+            let positions = lake.positions().to_vec();
+            let mut chunks: Vec<Chunk> = table
+                .chains
+                .iter()
+                .flat_map(|chain| &chain.files)
+                .map(|file| chunk_of(&self.table_folder, file))
+                .collect();
+            if let Some(tail) = self.tail(&table, &positions, folder).await? {
+                chunks.extend(tail);
+                return Ok(Moment { chunks, lake, left_behind });
             }
-            LogEvent::Assigned(_) | LogEvent::Revoked(_) => {}
-            LogEvent::Records(read) => {
-                let end_reached = read.last().is_some_and(|record| record.offset.next() >= offsets.end);
-                records.extend(read.into_iter().filter(|record| offsets.contains(&record.offset)));
-                if end_reached {
-                    return Ok(records);
+            let now = self.table.snapshot().await.context("read the table")?;
+            if now == table {
+                // It is missing, which the check of the table says.
+                return Ok(Moment { chunks, lake, left_behind });
+            }
+            table = now;
+        }
+        bail!("the table grew {ATTEMPTS} times while the log's tail was read\nhint: try again when less is stored")
+    }
+
+    /// The lake when it has what the table and the log have now, or when it no longer gets there; and whether its follower is gone
+    /// and the table has more.
+    async fn lake_with(&self, table: &fedilake_table::Snapshot) -> anyhow::Result<(Snapshot, bool)> {
+        let of_table: Vec<_> = table.chains.iter().map(|chain| (chain.chain.clone(), chain.next())).collect();
+        // A log without records gives the lake no position.
+        let logs = self.logs().await?.into_iter().filter(|(_, bounds)| bounds.start < bounds.end);
+        let of_log: Vec<_> = logs.map(|(chain, bounds)| (chain, bounds.end)).collect();
+        let (mut stood, mut since) = (None, Instant::now());
+        loop {
+            // Before the lake is looked at: what a follower did before its end shows then.
+            let follows = self.reached.has_changed().is_ok();
+            let lake = Arc::clone(&self.lake);
+            let lake = tokio::task::spawn_blocking(move || lake.snapshot()).await?.context("look at the lake")?;
+            let has = |(chain, end): &(Chain, Offset)| {
+                position_of(lake.positions(), &chain.log, chain.partition).is_some_and(|position| position >= *end)
+            };
+            let has_table = of_table.iter().all(has);
+            if has_table && of_log.iter().all(has) || !follows {
+                return Ok((lake, !has_table));
+            }
+            if stood.as_deref() != Some(lake.positions()) {
+                (stood, since) = (Some(lake.positions().to_vec()), Instant::now());
+            } else if since.elapsed() >= PATIENCE {
+                return Ok((lake, false));
+            }
+            drop(lake);
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// What the log's partitions hold.
+    async fn logs(&self) -> anyhow::Result<Vec<(Chain, Bounds)>> {
+        let mut reader = (self.new_reader)();
+        loop {
+            if let LogEvent::Assigned(partition) = reader.next().await.context("read the log")? {
+                let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
+                return Ok(vec![(Chain { log: reader.id().clone(), partition }, bounds)]);
+            }
+        }
+    }
+
+    /// What the lake at `positions` has of the log and the table not, as chunks in `folder`; None when the log no longer has it.
+    async fn tail(
+        &self,
+        table: &fedilake_table::Snapshot,
+        positions: &[LakePosition],
+        folder: &Path,
+    ) -> anyhow::Result<Option<Vec<Chunk>>> {
+        let mut chunks = Vec::new();
+        for (chain, bounds) in self.logs().await? {
+            let Some(next) = position_of(positions, &chain.log, chain.partition) else { continue };
+            let of_chain = table.chains.iter().find(|files| files.chain == chain);
+            let first = of_chain.map_or(bounds.start, ChainFiles::next);
+            if first < next {
+                match self.read(&chain, first..next, folder).await? {
+                    Some(read) => chunks.extend(read),
+                    None => return Ok(None),
                 }
             }
         }
+        Ok(Some(chunks))
+    }
+
+    /// The records of a partition at these offsets, as chunks of a bounded size.
+    async fn read(&self, chain: &Chain, offsets: Range<Offset>, folder: &Path) -> anyhow::Result<Option<Vec<Chunk>>> {
+        let mut reader = (self.new_reader)();
+        let mut writer = ChunkWriter::new(folder)?;
+        let mut chunks = Vec::new();
+        let mut first = offsets.start;
+        let mut records: Vec<Record> = Vec::new();
+        while first < offsets.end {
+            match reader.next().await {
+                Ok(LogEvent::Assigned(assigned)) if assigned == chain.partition => {
+                    match reader.seek(assigned, offsets.start).await {
+                        Err(LogError::BelowStart { .. }) => return Ok(None),
+                        sought => sought.context("read the log's tail")?,
+                    }
+                }
+                Ok(LogEvent::Assigned(_) | LogEvent::Revoked(_)) => {}
+                Ok(LogEvent::Records(read)) => {
+                    // A read may go beyond the last offset that is wanted; holes may be there instead of it.
+                    let end_reached = read.last().is_some_and(|record| record.offset.next() >= offsets.end);
+                    records.extend(read.into_iter().filter(|record| offsets.contains(&record.offset)));
+                    if end_reached || records.len() >= CHUNK_ROWS_MAX {
+                        let last = records.last().map_or(offsets.end, |record| record.offset.next());
+                        let next = if end_reached { offsets.end } else { last };
+                        let name = format!("{}-{first}.parquet", chain.partition);
+                        chunks.push(writer.write(&name, &chain.log, chain.partition, first..next, &records)?);
+                        records.clear();
+                        first = next;
+                    }
+                }
+                Err(LogError::BelowStart { .. }) => return Ok(None),
+                Err(error) => return Err(error).context("read the log's tail"),
+            }
+        }
+        Ok(Some(chunks))
     }
 }
 
-fn count_of_posts(statistics: &Rows) -> anyhow::Result<u64> {
-    let rows = render::read_rows(&statistics.ipc)?;
-    let posts = rows.column_by_name("posts").and_then(|posts| posts.as_primitive_opt::<Int64Type>());
-    posts.and_then(|posts| posts.iter().next()??.try_into().ok()).context("the statistics count posts")
+/// A folder for one check's chunks, which goes with it.
+struct ChunksFolder(PathBuf);
+
+impl ChunksFolder {
+    /// A name of its own below `folder`; it is made when something is written.
+    fn new(folder: &Path) -> ChunksFolder {
+        ChunksFolder(folder.join(format!("check-{:08x}", rand::random::<u32>())))
+    }
+}
+
+impl Drop for ChunksFolder {
+    fn drop(&mut self) {
+        // Mostly there is none; one that stays is removed at the next start.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

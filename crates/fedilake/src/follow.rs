@@ -21,7 +21,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::check::LakeGate;
 use crate::chunks::{ChunkWriter, chunk_of, offsets, position_of};
 use crate::telemetry::{self, Unit};
 use crate::wire::Stores;
@@ -51,8 +50,6 @@ pub struct Follower {
     table_folder: PathBuf,
     lake: Arc<Lake>,
     chunks: Arc<Mutex<ChunkWriter>>,
-    /// Held while the lake takes, and by whoever wants it to stand still.
-    gate: LakeGate,
     /// Next offset that the lake needs, by partition of the reader's log, once the running take is done.
     positions: HashMap<Partition, Offset>,
     /// The take that runs, if one does.
@@ -70,7 +67,6 @@ impl Follower {
             table_folder: stores.table_folder.clone(),
             lake,
             chunks: Arc::new(Mutex::new(chunks)),
-            gate: Arc::clone(&stores.lake_gate),
             positions: HashMap::new(),
             taking: None,
             reached: watch::Sender::new(HashMap::new()),
@@ -135,10 +131,7 @@ impl Follower {
     /// Lets the lake keep the figures of the days that changed, so that reports need not count them.
     async fn seal(&mut self) -> anyhow::Result<()> {
         let lake = Arc::clone(&self.lake);
-        let gate = self.gate.lock().await;
-        let sealed = tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")?;
-        drop(gate);
-        sealed.context("seal days")
+        tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")?.context("seal days")
     }
 
     /// Places the reader where the lake is, by way of the table when the log starts later.
@@ -213,14 +206,12 @@ impl Follower {
             }
             let (lake, files, shown) = (Arc::clone(&self.lake), files.to_vec(), bar.clone());
             let covered = offsets(&files);
-            let gate = self.gate.lock().await;
             tokio::task::spawn_blocking(move || {
                 patiently(PAUSES, || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
             })
             .await
             .context("take table files")?
             .context("take table files into the lake")?;
-            drop(gate);
             done += covered;
             bar.set_position(done);
         }
@@ -245,14 +236,11 @@ impl Follower {
             pieces.push((partition, first..next, records));
         }
         let (lake, writer, log) = (Arc::clone(&self.lake), Arc::clone(&self.chunks), self.reader.id().clone());
-        let gate = Arc::clone(&self.gate);
         self.taking = Some(Box::pin(async move {
-            let gate = gate.lock().await;
             tokio::task::spawn_blocking(move || take(&lake, &writer, &log, pieces))
                 .await
                 .context("take records")?
                 .context("take records into the lake")?;
-            drop(gate);
             let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
             metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
             Ok(())
@@ -336,7 +324,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let settings = Settings::load(None, [], &[])?;
         let stores = Stores::open(Ownership::take(folder.path())?.context("free")?, &settings).await?;
-        let lake = Arc::new(wire::open_lake(stores.folder(), &settings)?);
+        let lake = Arc::new(wire::open_lake(Arc::clone(stores.ownership()), &settings)?);
         let mut follower = Follower::new(&stores, Arc::clone(&lake))?;
         // The table had nothing when the follower looked; then records came, were committed, and the log let go of them.
         let record = || (Key(b"k".as_slice().into()), b"unreadable".as_slice().into());
@@ -360,7 +348,7 @@ mod tests {
     #[test]
     fn only_a_lack_of_memory_is_waited_out_and_not_for_ever() {
         let short = || Err(LakeError::OutOfMemory(String::new()));
-        let cases: [(Vec<Result<(), LakeError>>, bool, usize); 4] = [
+        let cases = [
             (vec![Ok(())], true, 1),
             (vec![short(), short(), Ok(())], true, 3),
             (vec![short(), short(), short(), short()], false, 3),

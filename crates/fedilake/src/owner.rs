@@ -1,27 +1,55 @@
 //! A data folder belongs to one process.
 //!
-//! The file `lock` carries an operating system's lock, which ends with its process however that ends, and as its content
-//! where the owner answers: pid, address and a secret (mode 0600), so that `report`, `sql` and `check` can ask the owner
-//! instead of opening what it holds. A lock without content is an owner that does not answer (yet): wait or give up.
+//! The file `lock` carries an operating system's lock, which ends with its process however that ends. Its content says who has
+//! it and where that process answers, with a secret (mode 0600), so that `report`, `sql` and `check` can ask the owner instead
+//! of opening what it holds. An owner that does not answer yet is waited for, and named when that takes longer than a moment;
+//! one that never will (`collect`, `sink`) is an error.
+//!
+//! Whatever is opened in the folder is closed before the folder is let go: the lake keeps the ownership until its database is
+//! closed ([`crate::wire::open_lake`]), so a process that gets the folder finds nothing in it in use.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::telemetry;
+
 /// How often a waiting reader looks whether the folder is free or its owner answers.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long it waits before it says for whom, or gives up on an owner that answers nobody.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where the owner answers, as it stands in the lock file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where the owner answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     pub pid: u32,
     pub address: SocketAddr,
     pub secret: String,
+}
+
+/// What stands in the lock file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sign {
+    pid: u32,
+    answers: Answering,
+}
+
+/// Whether an owner answers guests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answering {
+    /// It is opening what is in the folder, or will soon be done with it.
+    NotYet,
+    Never,
+    At {
+        address: SocketAddr,
+        secret: String,
+    },
 }
 
 /// The folder is ours until this is dropped.
@@ -45,8 +73,9 @@ impl Ownership {
         let lock = open_lock(folder)?;
         match lock.try_lock() {
             Ok(()) => {
-                lock.set_len(0).with_context(|| format!("clear {}", lock_path(folder).display()))?;
-                Ok(Some(Ownership { lock, folder: folder.to_owned() }))
+                let ownership = Ownership { lock, folder: folder.to_owned() };
+                ownership.sign(Answering::NotYet)?;
+                Ok(Some(ownership))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error).with_context(|| {
@@ -60,8 +89,13 @@ impl Ownership {
         if let Some(ownership) = Ownership::take(folder)? {
             return Ok(ownership);
         }
-        let who =
-            read_contact(folder).map_or_else(String::new, |c| format!(" (pid {}, answering on {})", c.pid, c.address));
+        let who = match read_sign(folder) {
+            Some(Sign { pid, answers: Answering::At { address, .. } }) => {
+                format!(" (pid {pid}, answering on {address})")
+            }
+            Some(Sign { pid, .. }) => format!(" (pid {pid})"),
+            None => String::new(),
+        };
         bail!(
             "data folder {} is in use by another fedilake{who}\n\
              hint: a `file:` log and table have one owner; stop it, or give this one a folder of its own with --data DIR",
@@ -75,15 +109,28 @@ impl Ownership {
     }
 
     /// Lets others know where this process answers.
-    pub fn publish(&mut self, address: SocketAddr, secret: &str) -> anyhow::Result<()> {
-        let contact = Contact { pid: std::process::id(), address, secret: secret.to_owned() };
-        let path = lock_path(&self.folder);
-        let text = serde_json::to_vec(&contact).context("write contact")?;
-        // One write of few bytes; a reader that sees a part of it sees no JSON and looks again.
-        self.lock
-            .rewind()
-            .and_then(|()| self.lock.write_all(&text))
-            .with_context(|| format!("write {}", path.display()))
+    pub fn publish(&self, address: SocketAddr, secret: &str) -> anyhow::Result<()> {
+        self.sign(Answering::At { address, secret: secret.to_owned() })
+    }
+
+    /// Lets others know that this process answers nobody.
+    pub fn answers_nobody(&self) -> anyhow::Result<()> {
+        self.sign(Answering::Never)
+    }
+
+    fn sign(&self, answers: Answering) -> anyhow::Result<()> {
+        let text = serde_json::to_vec(&Sign { pid: std::process::id(), answers }).context("write contact")?;
+        let write = || {
+            // The file may be older than this process, and have been copied or touched since it was made.
+            #[cfg(unix)]
+            self.lock.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            // One write of few bytes; a reader that sees a part of it sees no JSON and looks again.
+            self.lock.set_len(0)?;
+            let mut lock = &self.lock;
+            lock.rewind()?;
+            lock.write_all(&text)
+        };
+        write().with_context(|| format!("write {}", lock_path(&self.folder).display()))
     }
 }
 
@@ -103,12 +150,29 @@ pub async fn access(folder: &Path) -> anyhow::Result<Access> {
             folder.display()
         );
     }
+    let began = Instant::now();
+    let mut told = false;
     loop {
         if let Some(ownership) = Ownership::take(folder)? {
             return Ok(Access::Owner(ownership));
         }
-        if let Some(contact) = read_contact(folder) {
-            return Ok(Access::Guest(contact));
+        let sign = read_sign(folder);
+        if let Some(Sign { pid, answers: Answering::At { address, secret } }) = sign {
+            return Ok(Access::Guest(Contact { pid, address, secret }));
+        }
+        if began.elapsed() >= PATIENCE {
+            let pid = sign.as_ref().map_or_else(String::new, |sign| format!(" {}", sign.pid));
+            if sign.is_some_and(|sign| sign.answers == Answering::Never) {
+                bail!(
+                    "data folder {} is in use by process{pid}, which answers no questions\n\
+                     hint: stop it first, or let `fedilake run` collect, store and answer in one process",
+                    folder.display()
+                );
+            }
+            if !told {
+                telemetry::say(&format!("waiting for process{pid}, which has data folder {}", folder.display()));
+                told = true;
+            }
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
@@ -127,7 +191,7 @@ fn open_lock(folder: &Path) -> anyhow::Result<File> {
     options.open(&path).with_context(|| format!("open {}", path.display()))
 }
 
-fn read_contact(folder: &Path) -> Option<Contact> {
+fn read_sign(folder: &Path) -> Option<Sign> {
     let mut text = Vec::new();
     File::open(lock_path(folder)).ok()?.read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
@@ -140,9 +204,10 @@ mod tests {
     #[tokio::test]
     async fn a_folder_has_one_owner_and_its_guests_find_it() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
-        let mut owner = Ownership::take(folder.path())?.context("free")?;
+        let owner = Ownership::take(folder.path())?.context("free")?;
         assert!(Ownership::take(folder.path())?.is_none());
-        assert!(Ownership::take_or_refuse(folder.path()).unwrap_err().to_string().contains("hint: "));
+        let refused = Ownership::take_or_refuse(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("hint: ") && refused.contains(&std::process::id().to_string()), "{refused}");
 
         owner.publish("127.0.0.1:7878".parse()?, "secret")?;
         let Access::Guest(contact) = access(folder.path()).await? else { bail!("the folder has an owner") };
@@ -150,6 +215,16 @@ mod tests {
 
         drop(owner);
         assert!(matches!(access(folder.path()).await?, Access::Owner(_)));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_owner_that_answers_nobody_is_not_waited_for() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let owner = Ownership::take(folder.path())?.context("free")?;
+        owner.answers_nobody()?;
+        let error = access(folder.path()).await.unwrap_err().to_string();
+        assert!(error.contains(&std::process::id().to_string()) && error.contains("hint: "), "{error}");
         Ok(())
     }
 
@@ -166,8 +241,13 @@ mod tests {
     fn the_secret_is_for_its_owner_only() -> anyhow::Result<()> {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir()?;
-        let _owner = Ownership::take(folder.path())?;
-        assert_eq!(std::fs::metadata(folder.path().join("lock"))?.permissions().mode() & 0o777, 0o600);
+        let lock = folder.path().join("lock");
+        // As a copy or a careless archive leaves it.
+        std::fs::write(&lock, "")?;
+        std::fs::set_permissions(&lock, std::fs::Permissions::from_mode(0o644))?;
+        let owner = Ownership::take(folder.path())?.context("free")?;
+        owner.publish("127.0.0.1:7878".parse()?, "secret")?;
+        assert_eq!(std::fs::metadata(&lock)?.permissions().mode() & 0o777, 0o600);
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! The loops of one process: the sink (log → table), the follower (table and log → lake), the server that answers.
 //!
 //! They stop in the order of the data's way: whoever appends is done before [`Pipeline::stop`] is called; the sink flushes;
-//! the follower reaches the log's end; the server goes last.
+//! the follower reaches the log's end; the server goes last, after its questions, which end first. Then the lake is closed, the
+//! log, and at last the folder is let go.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -17,8 +18,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::check::Checker;
 use crate::follow::Follower;
-use crate::serve::Server;
+use crate::serve::{self, Server};
 use crate::settings::Settings;
 use crate::wire::{self, Stores};
 
@@ -27,13 +29,16 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Loops that run, and what they work on.
 pub struct Pipeline {
-    pub stores: Stores,
     pub lake: Arc<Lake>,
+    // After the lake: it holds the folder that the lake is in.
+    pub stores: Stores,
     /// Where the server answers, if there is one.
     pub address: Option<SocketAddr>,
     sink: Option<Loop>,
     follower: Loop,
     server: Option<Loop>,
+    /// Ends the server's questions.
+    questions: CancellationToken,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
 }
 
@@ -104,34 +109,45 @@ async fn early_end(maybe: &mut Option<Loop>) -> anyhow::Error {
 }
 
 impl Pipeline {
-    /// Opens the lake and starts the loops.
-    pub async fn start(mut stores: Stores, settings: &Settings, loops: Loops) -> anyhow::Result<Pipeline> {
-        let lake = open_lake(&stores, settings).await?;
-        let sink = match loops.sink {
-            false => None,
-            true => {
-                let limits = wire::sink_limits(settings)?;
-                let (reader, table, progress) =
-                    (stores.reader(), Arc::clone(&stores.table), Arc::new(SinkProgress::default()));
-                Some(Loop::spawn("the sink", |stop| async move {
-                    sink::run(reader, table, limits, progress, stop).await.map(|_| ()).map_err(with_hint)
-                }))
-            }
+    /// Opens the lake and starts the loops. Nothing was begun when the port is not free.
+    pub async fn start(stores: Stores, settings: &Settings, loops: Loops) -> anyhow::Result<Pipeline> {
+        let listener = match loops.listen {
+            None => None,
+            Some(listen) => Some(serve::listen(listen).await?),
         };
+        let limits = wire::sink_limits(settings)?;
+        let sql_limits = wire::sql_limits(settings)?;
+        let lake = open_lake(&stores, settings).await?;
+        let sink = loops.sink.then(|| {
+            let (reader, table, progress) =
+                (stores.reader(), Arc::clone(&stores.table), Arc::new(SinkProgress::default()));
+            Loop::spawn("the sink", |stop| async move {
+                sink::run(reader, table, limits, progress, stop).await.map(|_| ()).map_err(with_hint)
+            })
+        });
         let follower = Follower::new(&stores, Arc::clone(&lake))?;
         let reached = follower.reached();
         let follower = Loop::spawn("the follower", |stop| follower.run(stop));
-        let (server, address) = match loops.listen {
-            None => (None, None),
-            Some(listen) => {
-                let server =
-                    Server::bind(listen, &stores, Arc::clone(&lake), settings.seconds("sql.seconds_max")?).await?;
-                let address = server.address();
-                stores.ownership().publish(address, server.secret())?;
-                (Some(Loop::spawn("the server", |stop| server.run(stop))), Some(address))
-            }
-        };
-        Ok(Pipeline { stores, lake, address, sink, follower, server, reached })
+        let questions = CancellationToken::new();
+        let (mut server, mut address) = (None, None);
+        if let Some(listener) = listener {
+            let checker = stores.checker(&lake, reached.clone());
+            let answering = Server::new(listener, checker, Arc::clone(&lake), sql_limits, questions.clone())?;
+            stores.ownership().publish(answering.address(), answering.secret())?;
+            address = Some(answering.address());
+            server = Some(Loop::spawn("the server", |stop| answering.run(stop)));
+        }
+        Ok(Pipeline { lake, stores, address, sink, follower, server, questions, reached })
+    }
+
+    /// What a check works on.
+    pub fn checker(&self) -> Checker {
+        self.stores.checker(&self.lake, self.reached.clone())
+    }
+
+    /// Whether the follower has ended, which is a failure that [`Pipeline::failure`] tells.
+    pub fn follower_ended(&self) -> bool {
+        self.reached.has_changed().is_err()
     }
 
     /// Resolves when a loop fails, once; pending for ever while all run. Cancel-safe.
@@ -174,9 +190,10 @@ impl Pipeline {
         }
     }
 
-    /// Flushes the sink, lets the lake catch up, ends the server. All that was appended is in the table afterwards, also when
-    /// the lake could not follow.
+    /// Ends the questions, flushes the sink, lets the lake catch up, ends the server, closes the lake. All that was appended is in
+    /// the table afterwards, also when the lake could not follow.
     pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.questions.cancel();
         if let Some(sink) = self.sink.take() {
             sink.stop().await?;
         }
@@ -186,10 +203,11 @@ impl Pipeline {
                 .context("the lake did not catch up in time; the next start goes on")??;
         }
         self.follower.stop().await?;
-        match self.server {
-            Some(server) => server.stop().await,
-            None => Ok(()),
+        if let Some(server) = self.server {
+            server.stop().await?;
         }
+        let lake = self.lake;
+        tokio::task::spawn_blocking(move || drop(lake)).await.context("close the lake")
     }
 }
 
@@ -200,8 +218,8 @@ enum CaughtUp {
 }
 
 async fn open_lake(stores: &Stores, settings: &Settings) -> anyhow::Result<Arc<Lake>> {
-    let (folder, settings) = (stores.folder().to_owned(), settings.clone());
-    Ok(Arc::new(tokio::task::spawn_blocking(move || wire::open_lake(&folder, &settings)).await??))
+    let (ownership, settings) = (Arc::clone(stores.ownership()), settings.clone());
+    Ok(Arc::new(tokio::task::spawn_blocking(move || wire::open_lake(ownership, &settings)).await??))
 }
 
 /// The sink's error with what a person can do about it.

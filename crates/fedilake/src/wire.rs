@@ -1,16 +1,18 @@
 //! URLs → log, table, lake. The only place that names implementations.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{Bookmarks, LogReader, LogWriter};
-use fedilake_query::{Lake, LakeOptions};
+use fedilake_log::{Bookmarks, LogError, LogReader, LogWriter, Offset, Partition};
+use fedilake_query::{Lake, LakeOptions, SqlLimits};
 use fedilake_table::{Table, sink};
 use object_store::local::LocalFileSystem;
+use tokio::sync::watch;
 
-use crate::check::{Checker, LakeGate, ReaderSource};
+use crate::check::{Checker, ReaderSource};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 
@@ -21,10 +23,9 @@ pub struct Stores {
     pub table: Arc<Table>,
     /// Where the table's files lie, for readers of plain files.
     pub table_folder: PathBuf,
-    /// The lake's gate, for its follower and its checker.
-    pub lake_gate: LakeGate,
     new_reader: ReaderSource,
-    ownership: Ownership,
+    /// Last: the folder is let go when what is open in it is closed.
+    ownership: Arc<Ownership>,
 }
 
 impl Stores {
@@ -34,21 +35,31 @@ impl Stores {
         let table_folder = table_folder(&folder, settings)?;
         let table = Arc::new(open_table(&table_folder)?);
         let log_folder = local_folder(&folder, "log.url", settings)?;
-        let log = tokio::task::spawn_blocking(move || EmbeddedLog::open(&log_folder)).await?.context("open the log")?;
-        let log = Arc::new(log);
+        let opened = tokio::task::spawn_blocking({
+            let log_folder = log_folder.clone();
+            move || EmbeddedLog::open(log_folder)
+        });
+        let log = match opened.await? {
+            Ok(log) => Arc::new(log),
+            Err(error @ LogError::Damaged { .. }) => {
+                let hint = damaged_log_hint(&log_folder, &table).await?;
+                return Err(error).with_context(|| format!("open the log\n{hint}"));
+            }
+            Err(error) => return Err(error).context("open the log"),
+        };
+        // Who reads what the lake already has needs none of them.
+        for damaged in table.snapshot().await.context("read the table")?.damaged {
+            tracing::warn!(
+                "table file {} is damaged: {}; `fedilake check` says what it held",
+                damaged.location,
+                damaged.why
+            );
+        }
         let new_reader: ReaderSource = Arc::new({
             let log = Arc::clone(&log);
             move || log.reader()
         });
-        Ok(Stores {
-            log: log.clone(),
-            bookmarks: log,
-            table,
-            table_folder,
-            lake_gate: LakeGate::default(),
-            new_reader,
-            ownership,
-        })
+        Ok(Stores { log: log.clone(), bookmarks: log, table, table_folder, new_reader, ownership: Arc::new(ownership) })
     }
 
     /// A reader of the log, without a position.
@@ -56,15 +67,15 @@ impl Stores {
         (self.new_reader)()
     }
 
-    /// What a check works on.
-    pub fn checker(&self, lake: &Arc<Lake>) -> Checker {
+    /// What a check works on; `reached` is where the lake's follower is.
+    pub fn checker(&self, lake: &Arc<Lake>, reached: watch::Receiver<HashMap<Partition, Offset>>) -> Checker {
         Checker {
             table: Arc::clone(&self.table),
             table_folder: self.table_folder.clone(),
             chunks_folder: self.folder().join("tmp"),
             new_reader: Arc::clone(&self.new_reader),
             lake: Arc::clone(lake),
-            gate: Arc::clone(&self.lake_gate),
+            reached,
         }
     }
 
@@ -73,9 +84,9 @@ impl Stores {
         self.ownership.folder()
     }
 
-    /// The ownership of the data folder, to publish an address.
-    pub fn ownership(&mut self) -> &mut Ownership {
-        &mut self.ownership
+    /// The ownership of the data folder, to say where this process answers.
+    pub fn ownership(&self) -> &Arc<Ownership> {
+        &self.ownership
     }
 }
 
@@ -111,8 +122,8 @@ pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
     })
 }
 
-/// The lake beside them; blocking.
-pub fn open_lake(folder: &Path, settings: &Settings) -> anyhow::Result<Lake> {
+/// The lake in an owned folder, which it keeps until it is closed; blocking.
+pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<Lake> {
     let options = LakeOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
         threads: match settings.number("lake.threads")? {
@@ -121,8 +132,32 @@ pub fn open_lake(folder: &Path, settings: &Settings) -> anyhow::Result<Lake> {
         },
         ..LakeOptions::default()
     };
-    let path = folder.join("lake.duckdb");
-    Lake::open(&path, options).with_context(|| format!("open lake {}", path.display()))
+    let path = ownership.folder().join("lake.duckdb");
+    let lake = Lake::open(&path, options).with_context(|| format!("open lake {}", path.display()))?;
+    Ok(lake.guarded_by(ownership))
+}
+
+/// What a question in SQL may take: half of the lake's memory, so that the follower goes on beside it.
+pub fn sql_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
+    let lake_bytes_max: u64 = settings.number("lake.memory_bytes_max")?;
+    Ok(SqlLimits {
+        time: settings.seconds("sql.seconds_max")?,
+        memory_bytes_max: Some(lake_bytes_max / 2),
+        ..SqlLimits::default()
+    })
+}
+
+/// What a person can do about a damaged log.
+async fn damaged_log_hint(log: &Path, table: &Table) -> anyhow::Result<String> {
+    let snapshot = table.snapshot().await.context("read the table")?;
+    let has: Vec<String> =
+        snapshot.chains.iter().map(|chain| format!("{} up to offset {}", chain.chain, chain.next())).collect();
+    let has = if has.is_empty() { "nothing".to_owned() } else { has.join(", ") };
+    Ok(format!(
+        "hint: restore it from a copy, or move {} away: a new log begins, and its posts go beside the old ones\n\
+         hint: the table has {has}; what only the log had is lost then, unless servers or recorded files give it again",
+        log.display()
+    ))
 }
 
 /// The folder that a `file:` URL names, relative ones below the data folder.
@@ -137,5 +172,35 @@ fn local_folder(data: &Path, key: &'static str, settings: &Settings) -> anyhow::
             "setting {key} = {url:?} is not a URL\nhint: use file:PATH, for example file:{}",
             &key[..key.len() - 4]
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defaults() -> anyhow::Result<Settings> {
+        Settings::load(Some(Path::new("/dev/null")), [], &[])
+    }
+
+    #[test]
+    fn a_folder_is_let_go_when_its_lake_is_closed() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let ownership = Arc::new(Ownership::take(folder.path())?.context("free")?);
+        let lake = open_lake(Arc::clone(&ownership), &defaults()?)?;
+        drop(ownership);
+        assert!(Ownership::take(folder.path())?.is_none(), "the lake is open");
+        drop(lake);
+        assert!(Ownership::take(folder.path())?.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn a_question_may_take_half_of_the_lakes_memory() -> anyhow::Result<()> {
+        let settings =
+            defaults()?.with("lake.memory_bytes_max", "1000".to_owned()).with("sql.seconds_max", "7".to_owned());
+        let limits = sql_limits(&settings)?;
+        assert_eq!((limits.memory_bytes_max, limits.time), (Some(500), std::time::Duration::from_secs(7)));
+        Ok(())
     }
 }

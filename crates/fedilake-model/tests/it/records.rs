@@ -210,7 +210,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn any_bytes_are_rows(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..8)) {
+    fn any_bytes_are_rows(mut values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..8)) {
+        // What looks like a newer schema's record is an error and no row: see above.
+        values.retain(|value| !value.starts_with(&[0xc3, 0x01]) || value.len() < 10);
         let rows = decode(values.clone().into_iter().map(Bytes::from));
         prop_assert_eq!(rows.num_rows(), values.len());
     }

@@ -86,12 +86,12 @@ impl SqlError {
     }
 
     /// DuckDB's error, whose text may end in `LINE n: …` and a caret.
-    pub(super) fn from_engine(text: &str, error: &duckdb::Error) -> SqlError {
-        let full = message(error);
+    pub(super) fn from_engine(text: &str, error: duckdb::Error) -> SqlError {
+        let full = message(&error);
         let kind = match full.split_once(" Error: ").map(|(kind, _)| kind) {
             Some("INTERRUPT") => SqlErrorKind::Cancelled,
             Some("Out of Memory") => SqlErrorKind::Memory,
-            Some("IO" | "FATAL" | "INTERNAL") => SqlErrorKind::Engine,
+            Some("IO" | "FATAL" | "INTERNAL") => return SqlError::from(LakeError::from(error)),
             Some("Parser") => SqlErrorKind::Syntax,
             Some("Permission") => SqlErrorKind::Refused,
             _ => SqlErrorKind::Statement,

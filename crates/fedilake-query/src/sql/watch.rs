@@ -24,19 +24,19 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// A thread that looks after one statement until it is told that the statement ended.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     ended: Sender<()>,
     thread: JoinHandle<Option<(SqlErrorKind, String)>>,
 }
 
 impl Watch {
-    pub(super) fn start(lake: &Lake, connection: &Connection, limits: &SqlLimits) -> Result<Watch, LakeError> {
+    pub(crate) fn start(lake: &Lake, connection: &Connection, limits: &SqlLimits) -> Result<Watch, LakeError> {
         let statement = connection.interrupt_handle();
         let gauge = match limits.memory_bytes_max {
             Some(_) => Some(lake.another()?),
@@ -80,7 +80,7 @@ impl Watch {
     }
 
     /// Ends the watch; says why it stopped the statement, if it did.
-    pub(super) fn stop(self) -> Option<(SqlErrorKind, String)> {
+    pub(crate) fn stop(self) -> Option<(SqlErrorKind, String)> {
         // A watch that is gone already needs no telling.
         let _ = self.ended.send(());
         self.thread.join().expect("the watch does not panic")

@@ -54,3 +54,36 @@ fn a_folder_that_is_not_there_is_an_error_that_names_it() {
     let error = Lake::open(&path, options()).err().unwrap();
     assert!(error.to_string().contains("nowhere"), "{error}");
 }
+
+#[test]
+fn what_a_killed_process_spilled_is_removed_and_nothing_else() {
+    let bench = Bench::new();
+    let gone = ["lake.duckdb.spill", "lake.duckdb.files.spill", "lake.duckdb.check-7.spill"];
+    let kept = ["lake.duckdb.mine", "other.duckdb.spill"];
+    for folder in gone.iter().chain(&kept) {
+        fs::create_dir(bench.path().join(folder)).unwrap();
+        fs::write(bench.path().join(folder).join("duckdb_temp_storage_DEFAULT-0.tmp"), "spilled").unwrap();
+    }
+    let bench = bench.reopen();
+    assert_eq!(gone.map(|folder| bench.path().join(folder).exists()), [false; 3]);
+    assert_eq!(kept.map(|folder| bench.path().join(folder).exists()), [true; 2]);
+}
+
+#[test]
+fn a_guard_is_kept_until_the_lake_is_closed() {
+    struct Guard(std::path::PathBuf, std::sync::mpsc::Sender<bool>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            // Another connection of this process would be let in: DuckDB's lock is looked at from outside.
+            let seen = fs::read_to_string("/proc/locks").unwrap_or_default();
+            let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&self.0).unwrap());
+            let held = seen.lines().any(|line| line.contains(&format!(":{inode} ")));
+            self.1.send(held).unwrap();
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lake.duckdb");
+    let (sender, held) = std::sync::mpsc::channel();
+    drop(Lake::open(&path, options()).unwrap().guarded_by(Guard(path.clone(), sender)));
+    assert!(!held.recv().unwrap(), "the guard went before DuckDB's lock");
+}

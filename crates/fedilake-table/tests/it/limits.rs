@@ -19,7 +19,7 @@ async fn files(reader: Scripted, limits: Limits) -> Vec<(u32, Vec<(u64, u64)>)> 
     let table = Arc::new(Table::new(Arc::new(InMemory::new()), Path::default()));
     let end = reader.end.clone();
     sink::run(Box::new(reader), table.clone(), limits, Arc::<SinkProgress>::default(), end).await.unwrap();
-    let Snapshot { chains } = table.snapshot().await.unwrap();
+    let Snapshot { chains, .. } = table.snapshot().await.unwrap();
     let ranges = |files: Vec<fedilake_table::FileMeta>| files.iter().map(|file| (file.first.0, file.next.0)).collect();
     chains.into_iter().map(|chain| (chain.chain.partition.0, ranges(chain.files))).collect()
 }

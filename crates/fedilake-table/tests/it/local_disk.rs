@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{Bounds, Key, LogWriter};
+use fedilake_log::{Bounds, Key, LogWriter, Offset};
 use fedilake_table::local::{Leftovers, remove_leftovers};
 use fedilake_table::sink::{self, Limits, SinkError, SinkProgress, SinkSummary};
 use fedilake_table::{Chain, Finding, Table, TableError};
@@ -147,4 +147,68 @@ async fn a_damaged_newest_file_stops_the_sink_and_is_named() {
     std::fs::write(&path, &whole).unwrap();
     assert_eq!(sink_all(&log, table(&folder)).await.unwrap().rows, 5);
     assert_eq!(table(&folder).check().await.unwrap().rows, 10);
+}
+
+#[tokio::test]
+async fn a_damaged_end_hides_no_file_before_it() {
+    let (logs, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let log = open(logs.path());
+    for _ in 0..3 {
+        append(&log, 5).await;
+        sink_all(&log, table(&folder)).await.unwrap();
+    }
+    let ranges = async || -> (Vec<(u64, u64)>, Vec<String>) {
+        let snapshot = table(&folder).snapshot().await.unwrap();
+        let files = snapshot.chains.iter().flat_map(|chain| &chain.files);
+        let damaged = snapshot.damaged.iter().map(|file| file.location[file.location.len() - 10..].to_owned());
+        (files.map(|file| (file.first.0, file.next.0)).collect(), damaged.collect())
+    };
+    let place = folder.path().join("posts").join(chain(&log).to_string());
+    let newest = place.join("00000000000000000010.parquet");
+    let whole = std::fs::read(&newest).unwrap();
+    assert_eq!(ranges().await, (vec![(0, 5), (5, 10), (10, 15)], vec![]));
+
+    // A copy under a name that is not its own belongs nowhere.
+    let copy = place.join("00000000000000000099.parquet");
+    std::fs::write(&copy, &whole).unwrap();
+    assert_eq!(ranges().await, (vec![(0, 5), (5, 10), (10, 15)], vec!["99.parquet".to_owned()]));
+    std::fs::remove_file(&copy).unwrap();
+
+    // Of a file that joins the chain it is known that it covers its first offset.
+    std::fs::write(&newest, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(ranges().await, (vec![(0, 5), (5, 10), (10, 11)], vec!["10.parquet".to_owned()]));
+    std::fs::write(place.join("00000000000000000005.parquet"), []).unwrap();
+    assert_eq!(ranges().await.0, [(0, 5), (5, 6)]);
+    std::fs::write(place.join(FIRST), []).unwrap();
+    assert_eq!(ranges().await.0, [(0, 1)]);
+}
+
+#[tokio::test]
+async fn what_the_log_let_go_of_is_in_the_table_or_missing() {
+    let (logs, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let log = open(logs.path());
+    for _ in 0..2 {
+        append(&log, 5).await;
+        sink_all(&log, table(&folder)).await.unwrap();
+    }
+    let place = folder.path().join("posts").join(chain(&log).to_string());
+    let missing = async || {
+        let mut check = table(&folder).check().await.unwrap();
+        check.hold_against(&chain(&log), log.bounds());
+        check
+            .findings
+            .iter()
+            .map(|finding| match finding {
+                Finding::Missing { first, next, .. } => (*first, *next),
+                other => panic!("{other}"),
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(missing().await, []);
+    std::fs::remove_file(place.join("00000000000000000005.parquet")).unwrap();
+    assert_eq!(missing().await, [(Offset(5), Offset(10))]);
+    std::fs::remove_file(place.join(FIRST)).unwrap();
+    assert_eq!(missing().await, [(Offset(0), Offset(10))]);
+    std::fs::remove_dir_all(&place).unwrap();
+    assert_eq!(missing().await, [(Offset(0), Offset(10))]);
 }

@@ -17,6 +17,7 @@ pub(super) async fn run(typed: &cli::Collect, settings: &Settings) -> anyhow::Re
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
     let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
+    stores.ownership().answers_nobody()?;
     let mut collecting = Collecting::start(servers, &stores, settings)?;
     let watching = Watching::start(collecting.counts.clone());
     tokio::select! {

@@ -24,6 +24,7 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     let gap = typed.accept_gap.as_deref().map(parse_gap).transpose()?;
     let shutdown = shutdown::on_signal()?;
     let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
+    stores.ownership().answers_nobody()?;
     if let Some(gap) = gap {
         accept_gap(gap, &stores).await?;
     }

@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use fedilake_query::Lake;
+use fedilake_query::{Lake, SqlLimits};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::Checker;
 use crate::telemetry;
-use crate::wire::Stores;
 
 /// A server that is bound but does not answer yet.
 pub struct Server {
@@ -31,26 +30,32 @@ pub struct Server {
 struct State {
     lake: Arc<Lake>,
     checker: Checker,
-    sql_time_max: Duration,
+    sql_limits: SqlLimits,
+    /// Cancelled when questions are to end.
+    questions: CancellationToken,
     secret: String,
     metrics: PrometheusHandle,
 }
 
+/// Binds `address`; port 0 picks a free one.
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listen on {address}\nhint: --listen 127.0.0.1:0 picks a free port"))
+}
+
 impl Server {
-    /// Binds `listen`; port 0 picks a free one.
-    pub async fn bind(
-        listen: SocketAddr,
-        stores: &Stores,
+    /// Answers on `listener` once it runs; cancelling `questions` ends those under way and refuses new ones.
+    pub fn new(
+        listener: TcpListener,
+        checker: Checker,
         lake: Arc<Lake>,
-        sql_time_max: Duration,
+        sql_limits: SqlLimits,
+        questions: CancellationToken,
     ) -> anyhow::Result<Server> {
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("listen on {listen}\nhint: --listen 127.0.0.1:0 picks a free port"))?;
         let address = listener.local_addr().context("listen")?;
         let secret = format!("{:032x}", rand::random::<u128>());
-        let checker = stores.checker(&lake);
-        let state = State { lake, checker, sql_time_max, secret, metrics: telemetry::metrics() };
+        let state = State { lake, checker, sql_limits, questions, secret, metrics: telemetry::metrics() };
         Ok(Server { listener, address, state: Arc::new(state) })
     }
 

@@ -11,10 +11,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
-use fedilake_query::{Lake, SqlError, SqlLimits};
+use fedilake_query::{Cancel, Lake, SqlError, SqlLimits};
 use futures::StreamExt;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 use super::api::{NOTE_HEADER, ReportRequest, SqlRequest};
 use super::{State, guard};
@@ -53,6 +55,10 @@ async fn healthz(extract::State(state): Shared) -> Result<&'static str, Refused>
 }
 
 async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
+    // The follower tells it when it takes something; with nothing to take it would tell of the last time for ever.
+    if state.checker.lake_is_current().await {
+        metrics::gauge!("fedilake_lake_lag_seconds").set(0.0);
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], state.metrics.render())
 }
 
@@ -67,9 +73,10 @@ async fn report(extract::State(state): Shared, Json(request): Json<ReportRequest
 }
 
 async fn sql(extract::State(state): Shared, Json(request): Json<SqlRequest>) -> Result<Response, Refused> {
+    let asking = Asking::begin(&state.questions);
     let (sender, mut receiver) = mpsc::channel(ANSWER_BLOCKS_MAX);
     let lake = Arc::clone(&state.lake);
-    let limits = SqlLimits { time: state.sql_time_max, ..SqlLimits::default() };
+    let limits = SqlLimits { cancel: asking.cancel.clone(), ..state.sql_limits.clone() };
     tokio::task::spawn_blocking(move || {
         let mut out = ToChannel(&sender);
         if let Err(error) = lake.sql(&request.query, &limits, &mut out) {
@@ -85,11 +92,51 @@ async fn sql(extract::State(state): Shared, Json(request): Json<SqlRequest>) -> 
     };
     let rest = ReceiverStream::new(receiver);
     let blocks = futures::stream::once(async { Ok::<_, SqlError>(first) }).chain(rest);
+    let blocks = blocks.inspect(move |_| {
+        // The question is wanted as long as somebody reads its answer.
+        let _ = &asking;
+    });
     Ok(([(header::CONTENT_TYPE, ARROW_STREAM)], Body::from_stream(blocks)).into_response())
 }
 
 async fn check(extract::State(state): Shared) -> Result<Json<CheckReport>, Refused> {
-    state.checker.check().await.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
+    let asking = Asking::begin(&state.questions);
+    tokio::select! {
+        checked = state.checker.check(&asking.cancel) => {
+            checked.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
+        }
+        () = state.questions.cancelled() => {
+            Err((StatusCode::SERVICE_UNAVAILABLE, "the process that was checked is stopping".to_owned()))
+        }
+    }
+}
+
+/// A question that somebody waits for. Dropped, as its handler is when the guest goes away, it is cancelled; so it is when
+/// questions are to end.
+struct Asking {
+    cancel: Cancel,
+    watch: AbortHandle,
+}
+
+impl Asking {
+    fn begin(questions: &CancellationToken) -> Asking {
+        let cancel = Cancel::default();
+        let watch = tokio::spawn({
+            let (cancel, questions) = (cancel.clone(), questions.clone());
+            async move {
+                questions.cancelled().await;
+                cancel.cancel();
+            }
+        });
+        Asking { cancel, watch: watch.abort_handle() }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+        self.watch.abort();
+    }
 }
 
 async fn on_lake<T: Send + 'static>(

@@ -18,12 +18,12 @@ fn lines(data: &Data, numbers: std::ops::Range<u64>) -> PathBuf {
     file
 }
 
-fn replay(data: &Data, numbers: std::ops::Range<u64>) -> Said {
+pub fn replay(data: &Data, numbers: std::ops::Range<u64>) -> Said {
     let file = lines(data, numbers);
     data.run(["replay", file.to_str().unwrap()])
 }
 
-fn table_files(data: &Data) -> Vec<PathBuf> {
+pub fn table_files(data: &Data) -> Vec<PathBuf> {
     fn below(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod asked;
+mod beside;
 mod command;
+mod damage;
 mod faults;
 mod graph;
 mod kills;

@@ -150,6 +150,12 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has not ended yet.
+    pub fn is_running(&self) -> bool {
+        // A process that ended and was not waited for has no memory.
+        std::fs::read_to_string(format!("/proc/{}/statm", self.pid())).is_ok_and(|pages| !pages.starts_with("0 "))
+    }
+
     /// Waits for a line on stderr that contains `part` and returns it.
     #[track_caller]
     pub fn wait_for_line(&mut self, part: &str) -> String {

@@ -1,0 +1,125 @@
+//! Table files that go or rot, logs that are damaged: what is missing is named, and what is whole answers.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::faults::{replay, table_files};
+use crate::program::{Data, Said};
+
+/// A folder whose table has three files of a hundred rows.
+fn three_files() -> (Data, Vec<PathBuf>) {
+    let data = Data::new();
+    for start in [0, 100, 200] {
+        replay(&data, start..start + 100).done();
+    }
+    let files = table_files(&data);
+    assert_eq!(files.len(), 3, "{files:?}");
+    (data, files)
+}
+
+fn delete_lake(data: &Data) {
+    fs::remove_file(data.path().join("lake.duckdb")).unwrap();
+}
+
+#[track_caller]
+fn finds(data: &Data, what: &str) -> Said {
+    let said = data.run(["check"]);
+    assert_eq!(said.code(), Some(1), "{said:#?}");
+    assert!(said.stdout.contains(what), "{what}: {said:#?}");
+    said
+}
+
+#[track_caller]
+fn answers(data: &Data, posts: i64) {
+    assert_eq!(data.number("select count(*) from posts"), posts);
+    data.run(["report", "statistics"]).done();
+    let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
+    owner.wait_for_line("answering on");
+    assert_eq!(data.number("select count(*) from posts"), posts);
+    owner.interrupt().done();
+}
+
+#[test]
+fn a_newest_file_that_is_gone_is_a_range_that_check_names_with_a_lake_and_without() {
+    let (data, files) = three_files();
+    fs::remove_file(&files[2]).unwrap();
+    finds(&data, "200..300");
+    answers(&data, 300);
+    finds(&data, "200..300");
+
+    delete_lake(&data);
+    finds(&data, "200..300");
+    let said = data.run(["report"]);
+    assert_eq!(said.code(), Some(2), "{said:#?}");
+    assert!(said.stderr.contains("hint: `fedilake check`"), "{}", said.stderr);
+}
+
+#[test]
+fn a_table_of_which_nothing_is_left_is_missing_whole() {
+    let data = Data::new();
+    replay(&data, 0..100).done();
+    fs::remove_file(&table_files(&data)[0]).unwrap();
+    finds(&data, "0..100");
+    delete_lake(&data);
+    finds(&data, "0..100");
+    fs::remove_dir_all(data.path().join("table")).unwrap();
+    finds(&data, "0..100");
+}
+
+#[test]
+fn a_newest_file_that_is_damaged_is_found_and_hinders_nobody_who_does_not_need_it() {
+    let (data, files) = three_files();
+    let whole = fs::read(&files[2]).unwrap();
+    let name = files[2].file_name().unwrap().to_str().unwrap();
+    for left in [0, 5, whole.len() / 2, whole.len() - 1] {
+        fs::write(&files[2], &whole[..left]).unwrap();
+        finds(&data, name);
+        answers(&data, 300);
+    }
+    delete_lake(&data);
+    finds(&data, name);
+    let said = data.run(["report"]);
+    assert_eq!(said.code(), Some(2), "{said:#?}");
+    assert!(said.stderr.contains(name), "{}", said.stderr);
+
+    fs::write(&files[2], &whole).unwrap();
+    data.run(["check"]).done();
+    let copy = files[2].with_file_name("00000000000000000999.parquet");
+    fs::write(&copy, &whole).unwrap();
+    finds(&data, "00000000000000000999.parquet");
+    answers(&data, 300);
+    delete_lake(&data);
+    answers(&data, 300);
+    fs::remove_file(&copy).unwrap();
+    data.run(["check"]).done();
+}
+
+#[test]
+fn a_damaged_log_comes_with_a_way_out() {
+    let (data, _) = three_files();
+    let log = data.path().join("log");
+    let mut folders = vec![log.join("store")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match fs::metadata(&path).unwrap() {
+                kind if kind.is_dir() => folders.push(path),
+                kind => fs::write(&path, vec![0xa5; kind.len() as usize]).unwrap(),
+            }
+        }
+    }
+    for question in ["report", "check"] {
+        let said = data.run([question]);
+        assert_eq!(said.code(), Some(2), "{said:#?}");
+        for told in ["damaged", "up to offset 300", &format!("hint: restore it from a copy, or move {}", log.display())]
+        {
+            assert!(said.stderr.contains(told), "{told}: {}", said.stderr);
+        }
+    }
+    // As the hint says.
+    fs::rename(&log, data.beside("damaged-log")).unwrap();
+    assert_eq!(data.number("select count(*) from posts"), 300);
+    replay(&data, 300..400).done();
+    assert_eq!(data.number("select count(*) from posts"), 400);
+    data.run(["check"]).done();
+}

@@ -123,3 +123,23 @@ fn a_damaged_log_comes_with_a_way_out() {
     assert_eq!(data.number("select count(*) from posts"), 400);
     data.run(["check"]).done();
 }
+
+#[test]
+fn a_damaged_lake_comes_with_a_way_out() {
+    let data = Data::new();
+    replay(&data, 0..2_000).done();
+    let lake = data.path().join("lake.duckdb");
+    let mut bytes = fs::read(&lake).unwrap();
+    // DuckDB's file: three headers of 4 KiB, then blocks of 256 KiB; the first ones say what is in the others.
+    let blocks: Vec<usize> = (12_288..bytes.len()).step_by(262_144).skip(1).collect();
+    for block in blocks {
+        bytes[block + 5_000..block + 5_064].fill(0xa5);
+    }
+    fs::write(&lake, bytes).unwrap();
+    let said = data.run(["check"]);
+    assert_eq!(said.code(), Some(2), "{said:#?}");
+    assert!(said.stderr.contains("hint: delete lake.duckdb"), "{}", said.stderr);
+    delete_lake(&data);
+    data.run(["check"]).done();
+    assert_eq!(data.number("select count(*) from posts"), 2_000);
+}

@@ -84,7 +84,7 @@ impl Answers {
                 let read = tokio::task::spawn_blocking(move || read(&mut answer));
                 let (asked, read) = tokio::join!(asked, read);
                 // A question that failed explains more than an answer that broke off.
-                asked??;
+                asked?.map_err(wire::with_sql_hint)?;
                 read?
             }
             Answers::There { contact, client } => {

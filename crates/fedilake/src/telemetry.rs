@@ -98,7 +98,7 @@ fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
         return (text, None);
     }
     let complaint = text.split("\n\nPossible solutions:").next().unwrap_or(text);
-    (complaint, Some("hint: ask for less at once, or give DuckDB more with the setting lake.memory_bytes_max"))
+    (complaint, Some("hint: ask for less at once, or give it more memory with the setting lake.memory_bytes_max"))
 }
 
 /// Says a line to the person at the terminal, unless `--quiet`.

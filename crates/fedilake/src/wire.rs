@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use fedilake_log::embedded::EmbeddedLog;
 use fedilake_log::{Bookmarks, LogError, LogReader, LogWriter, Offset, Partition};
-use fedilake_query::{Lake, LakeOptions, SqlLimits};
+use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::{Lake, LakeOptions, SqlError, SqlLimits};
 use fedilake_table::{Table, sink};
 use object_store::local::LocalFileSystem;
 use tokio::sync::watch;
@@ -145,6 +146,16 @@ pub fn sql_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
         memory_bytes_max: Some(lake_bytes_max / 2),
         ..SqlLimits::default()
     })
+}
+
+/// Why a question failed, and the setting that allows it more where it met one of [`sql_limits`].
+pub fn with_sql_hint(error: SqlError) -> anyhow::Error {
+    let (more, setting) = match error.kind {
+        SqlErrorKind::Memory => ("memory", "lake.memory_bytes_max"),
+        SqlErrorKind::Time => ("time", "sql.seconds_max"),
+        _ => return error.into(),
+    };
+    anyhow::anyhow!("{error}\nhint: ask for less at once, or give it more {more} with the setting {setting}")
 }
 
 /// What a person can do about a damaged log.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{NOTE_HEADER, ReportRequest, SqlRequest};
 use super::{State, guard};
 use crate::check::CheckReport;
+use crate::wire::with_sql_hint;
 
 /// Blocks of an SQL answer on their way to the socket.
 const ANSWER_BLOCKS_MAX: usize = 4;
@@ -86,7 +87,7 @@ async fn sql(extract::State(state): Shared, Json(request): Json<SqlRequest>) -> 
     });
     // What is wrong with a question shows before its first row; later errors break the answer off.
     let first = match receiver.recv().await {
-        Some(Err(error)) => return Err((StatusCode::BAD_REQUEST, error.to_string())),
+        Some(Err(error)) => return Err((StatusCode::BAD_REQUEST, with_sql_hint(error).to_string())),
         Some(Ok(bytes)) => bytes,
         None => Bytes::new(),
     };

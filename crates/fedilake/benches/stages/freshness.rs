@@ -88,7 +88,8 @@ fn appended(data: &Path, after: i64, to: i64) -> anyhow::Result<Vec<(i64, i64)>>
 async fn watch(data: &Path, live: Duration) -> anyhow::Result<Vec<Seen>> {
     sleep(WARM_UP).await;
     let contact: Value = serde_json::from_slice(&std::fs::read(data.join("lock")).context("read the lock")?)?;
-    let (Some(address), Some(secret)) = (contact["address"].as_str(), contact["secret"].as_str()) else {
+    let at = &contact["answers"]["at"];
+    let (Some(address), Some(secret)) = (at["address"].as_str(), at["secret"].as_str()) else {
         bail!("the lock does not say where the program answers");
     };
     let client = reqwest::Client::builder().no_proxy().build()?;

@@ -85,8 +85,9 @@ pub struct Checker {
 /// A rebuilt one stands still while it takes some files at once.
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// The table may grow while the log's tail is read, and the log let go of it: how often to begin again.
-const ATTEMPTS: u32 = 10;
+/// The table may grow until the lake has what it had, and the log let go of that: how often to begin again. Only a sink that
+/// commits several times a second, thousands of times as often as by default, makes it more than a few.
+const ATTEMPTS: u32 = 50;
 /// Records in a chunk of the log's tail.
 const CHUNK_ROWS_MAX: usize = 100_000;
 
@@ -154,6 +155,8 @@ impl Checker {
     }
 
     async fn moment(&self, folder: &Path) -> anyhow::Result<Moment> {
+        // The log before the table: what it has let go of by then is in the table's files.
+        let mut logs = self.logs().await?;
         let mut table = self.table.snapshot().await.context("read the table")?;
         for _ in 0..ATTEMPTS {
             let (lake, left_behind) = self.lake_with(&table).await?;
@@ -164,10 +167,11 @@ impl Checker {
                 .flat_map(|chain| &chain.files)
                 .map(|file| chunk_of(&self.table_folder, file))
                 .collect();
-            if let Some(tail) = self.tail(&table, &positions, folder).await? {
+            if let Some(tail) = self.tail(&logs, &table, &positions, folder).await? {
                 chunks.extend(tail);
                 return Ok(Moment { chunks, lake, left_behind });
             }
+            logs = self.logs().await?;
             let now = self.table.snapshot().await.context("read the table")?;
             if now == table {
                 // It is missing, which the check of the table says.
@@ -222,17 +226,18 @@ impl Checker {
     /// What the lake at `positions` has of the log and the table not, as chunks in `folder`; None when the log no longer has it.
     async fn tail(
         &self,
+        logs: &[(Chain, Bounds)],
         table: &fedilake_table::Snapshot,
         positions: &[LakePosition],
         folder: &Path,
     ) -> anyhow::Result<Option<Vec<Chunk>>> {
         let mut chunks = Vec::new();
-        for (chain, bounds) in self.logs().await? {
+        for (chain, bounds) in logs {
             let Some(next) = position_of(positions, &chain.log, chain.partition) else { continue };
-            let of_chain = table.chains.iter().find(|files| files.chain == chain);
+            let of_chain = table.chains.iter().find(|files| files.chain == *chain);
             let first = of_chain.map_or(bounds.start, ChainFiles::next);
             if first < next {
-                match self.read(&chain, first..next, folder).await? {
+                match self.read(chain, first..next, folder).await? {
                     Some(read) => chunks.extend(read),
                     None => return Ok(None),
                 }

@@ -57,7 +57,8 @@ fn readers_that_come_at_once_take_turns_and_find_nothing_in_use() {
 
 #[test]
 fn a_check_beside_a_sink_that_commits_finds_nothing_and_leaves_nothing() {
-    for sink_buffer_bytes in ["60000", "134217728"] {
+    // A file about every second, and none before the end.
+    for sink_buffer_bytes in ["1000000", "134217728"] {
         let data = Data::new();
         let file = data.beside("talk.jsonl");
         let file = file.to_str().unwrap();

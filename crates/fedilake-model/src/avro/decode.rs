@@ -50,7 +50,7 @@ pub enum DecodeError {
         /// Bytes of all the records.
         bytes: usize,
     },
-    /// Good records did not become a batch: a defect of this program. The decoder is of no more use.
+    /// Good records did not become a batch: a defect of this program.
     #[error("decode records: {0}")]
     Arrow(#[from] ArrowError),
 }

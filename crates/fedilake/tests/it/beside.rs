@@ -88,14 +88,20 @@ fn a_check_beside_a_sink_that_commits_finds_nothing_and_leaves_nothing() {
     }
 }
 
+/// An owner of the folder, and a question that it works on without end.
+fn owner_with_a_question(data: &Data) -> (Running, Running) {
+    let mut owner = serve_without_limit(data);
+    owner.wait_for_line("answering on");
+    let question = data.start(["sql", ENDLESS]);
+    wait_until("a question under way", || is_busy(owner.pid()));
+    (owner, question)
+}
+
 #[test]
 fn an_owner_that_is_asked_to_stop_ends_its_questions() {
     let data = Data::new();
     replay(&data, 0..100).done();
-    let mut owner = serve_without_limit(&data);
-    owner.wait_for_line("answering on");
-    let question = data.start(["sql", ENDLESS]);
-    wait_until("a question under way", || is_busy(owner.pid()));
+    let (owner, question) = owner_with_a_question(&data);
     let asked = Instant::now();
     owner.interrupt().done();
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
@@ -106,10 +112,7 @@ fn an_owner_that_is_asked_to_stop_ends_its_questions() {
 fn a_question_whose_guest_is_gone_ends() {
     let data = Data::new();
     replay(&data, 0..100).done();
-    let mut owner = serve_without_limit(&data);
-    owner.wait_for_line("answering on");
-    let question = data.start(["sql", ENDLESS]);
-    wait_until("a question under way", || is_busy(owner.pid()));
+    let (owner, question) = owner_with_a_question(&data);
     question.kill();
     wait_until("its end", || !is_busy(owner.pid()));
     assert_eq!(data.number("select count(*) from posts"), 100);

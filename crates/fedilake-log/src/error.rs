@@ -56,6 +56,17 @@ pub enum LogError {
         /// What the operating system said.
         why: String,
     },
+    /// The schema that a record was written with cannot be had, or is none that a row can be made of. Nothing was handed out
+    /// of the record or of what follows it: a good post must not be lost.
+    #[error("record {partition}:{offset}: {why}")]
+    Schema {
+        /// The record's partition.
+        partition: Partition,
+        /// The record's offset.
+        offset: Offset,
+        /// What the registry said, or which field is unknown.
+        why: String,
+    },
     /// The log's own thread or the runtime is gone: the process is ending.
     #[error("the log is closed")]
     Closed,

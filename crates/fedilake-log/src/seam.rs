@@ -97,6 +97,9 @@ pub enum LogEvent {
     Revoked(Partition),
     /// Records in the order of their offsets within each partition. Never empty.
     Records(Vec<Record>),
+    /// No record of the partition lies between what was handed out and this offset: a log whose last offsets are holes
+    /// (see [`Offset`]) says so, once it has read over them.
+    Reached(Partition, Offset),
 }
 
 /// The end of a log that grows.
@@ -121,7 +124,10 @@ pub trait LogReader: Send {
     /// `LogError::BelowStart` and `LogError::BeyondEnd` leave the position as it was (an offset equal to the end waits for new records).
     async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
 
-    /// What the partition holds now.
+    /// Every partition that the log has now, in order, whether or not it is assigned to this reader.
+    async fn partitions(&mut self) -> Result<Vec<Partition>, LogError>;
+
+    /// What the partition, any of [`LogReader::partitions`], holds now. Its end lies behind all that was acknowledged before.
     async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError>;
 
     /// Says that everything below `offset` is in the table; the log may forget it, now, later or never.

@@ -113,6 +113,7 @@ pub async fn run(
             Some(Ok(LogEvent::Assigned(partition))) => sink.begin(partition).await,
             Some(Ok(LogEvent::Revoked(partition))) => sink.forget(partition),
             Some(Ok(LogEvent::Records(records))) => sink.take(records).await,
+            Some(Ok(LogEvent::Reached(partition, offset))) => sink.pass_over(partition, offset),
             Some(Err(LogError::BelowStart { partition, .. })) => sink.begin_above_start(partition).await,
             Some(Err(error)) => Err(error.into()),
         };
@@ -194,6 +195,15 @@ impl Sink {
             Err(SinkError::Log(LogError::NotAssigned { partition })) => self.forget(partition),
             done => done,
         }
+    }
+
+    /// Holes at the log's end: they go into the file of the records before them, or of those that come.
+    fn pass_over(&mut self, partition: Partition, offset: Offset) -> Result<(), SinkError> {
+        if let Some(buffer) = self.buffers.get_mut(&partition) {
+            buffer.pass_over(offset);
+            self.progress.reached(partition, buffer.next());
+        }
+        Ok(())
     }
 
     async fn take(&mut self, records: Vec<Record>) -> Result<(), SinkError> {

@@ -261,7 +261,7 @@ impl Checker {
                         sought => sought.context("read the log's tail")?,
                     }
                 }
-                Ok(LogEvent::Assigned(_) | LogEvent::Revoked(_)) => {}
+                Ok(LogEvent::Assigned(_) | LogEvent::Revoked(_) | LogEvent::Reached(..)) => {}
                 Ok(LogEvent::Records(read)) => {
                     // A read may go beyond the last offset that is wanted; holes may be there instead of it.
                     let end_reached = read.last().is_some_and(|record| record.offset.next() >= offsets.end);

@@ -57,6 +57,25 @@ pub struct Follower {
     reached: watch::Sender<HashMap<Partition, Offset>>,
 }
 
+/// What came from the log and the lake does not have yet.
+#[derive(Default)]
+struct Gathered {
+    records: Vec<Record>,
+    /// Offsets below which no more records come, where the log said so: its last ones may be holes.
+    reached: HashMap<Partition, Offset>,
+}
+
+impl Gathered {
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.reached.is_empty()
+    }
+
+    fn forget(&mut self, partition: Partition) {
+        self.records.retain(|record| record.partition != partition);
+        self.reached.remove(&partition);
+    }
+}
+
 impl Follower {
     /// A follower that keeps its chunks in a folder beside the lake.
     pub fn new(stores: &Stores, lake: Arc<Lake>) -> anyhow::Result<Follower> {
@@ -81,29 +100,35 @@ impl Follower {
     /// Follows until `shutdown`. Takes what the table has and the lake lacks first.
     pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
         self.take_from_table(&shutdown).await?;
-        let mut gathered: Vec<Record> = Vec::new();
+        let mut gathered = Gathered::default();
         let mut deadline = Instant::now();
         // When to seal what is open, unless records come before.
         let mut rest = Some(Instant::now());
         loop {
             tokio::select! {
-                event = self.reader.next(), if gathered.len() < CHUNK_ROWS_MAX => match event {
+                event = self.reader.next(), if gathered.records.len() < CHUNK_ROWS_MAX => match event {
                     Ok(LogEvent::Assigned(partition)) => self.begin(partition, &shutdown).await?,
-                    Ok(LogEvent::Revoked(partition)) => gathered.retain(|record| record.partition != partition),
+                    Ok(LogEvent::Revoked(partition)) => gathered.forget(partition),
+                    Ok(LogEvent::Reached(partition, offset)) => {
+                        if gathered.is_empty() {
+                            deadline = Instant::now() + FOLLOW_INTERVAL;
+                        }
+                        gathered.reached.insert(partition, offset);
+                    }
                     Ok(LogEvent::Records(records)) => {
                         rest = Some(Instant::now() + REST);
                         if gathered.is_empty() {
                             deadline = Instant::now() + FOLLOW_INTERVAL;
                         }
-                        gathered.extend(records);
-                        if gathered.len() >= CHUNK_ROWS_MAX {
+                        gathered.records.extend(records);
+                        if gathered.records.len() >= CHUNK_ROWS_MAX {
                             deadline = Instant::now();
                         }
                     }
                     Err(LogError::BelowStart { partition, .. }) => {
                         // The log let go of records between our reads; the table has them.
                         self.finish().await?;
-                        self.take_records(std::mem::take(&mut gathered));
+                        self.take(std::mem::take(&mut gathered));
                         self.begin(partition, &shutdown).await?;
                     }
                     Err(error) => return Err(error).context("follow the log"),
@@ -114,7 +139,7 @@ impl Follower {
                     self.publish();
                 }
                 () = sleep_until(deadline), if !gathered.is_empty() && self.taking.is_none() => {
-                    self.take_records(std::mem::take(&mut gathered));
+                    self.take(std::mem::take(&mut gathered));
                 }
                 () = sleep_until(rest.unwrap_or(deadline)), if rest.is_some() && gathered.is_empty() && self.taking.is_none() => {
                     self.seal().await?;
@@ -219,18 +244,22 @@ impl Follower {
         Ok(())
     }
 
-    /// Starts to take the records; [`Follower::taking`] ends when the lake has them.
-    fn take_records(&mut self, records: Vec<Record>) {
+    /// Starts to take what was gathered; [`Follower::taking`] ends when the lake has it.
+    fn take(&mut self, Gathered { records, reached }: Gathered) {
         assert!(self.taking.is_none(), "one take runs at a time");
-        let Some(last) = records.last() else { return };
-        let newest_appended_at_ms = last.appended_at_ms;
-        let mut by_partition: HashMap<Partition, Vec<Record>> = HashMap::new();
+        let newest_appended_at_ms = records.iter().map(|record| record.appended_at_ms).max();
+        let mut by_partition: HashMap<Partition, Vec<Record>> =
+            reached.keys().map(|partition| (*partition, Vec::new())).collect();
         for record in records {
             by_partition.entry(record.partition).or_default().push(record);
         }
+        if by_partition.is_empty() {
+            return;
+        }
         let mut pieces = Vec::new();
         for (partition, records) in by_partition {
-            let next = records.last().expect("an entry is made with a record").offset.next();
+            let read = records.last().map(|record| record.offset.next());
+            let next = read.max(reached.get(&partition).copied()).expect("an entry has a record or was reached");
             let first = *self.positions.get(&partition).expect("a partition is begun before its records come");
             self.positions.insert(partition, next);
             pieces.push((partition, first..next, records));
@@ -241,8 +270,10 @@ impl Follower {
                 .await
                 .context("take records")?
                 .context("take records into the lake")?;
-            let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
-            metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
+            if let Some(newest_appended_at_ms) = newest_appended_at_ms {
+                let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
+                metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
+            }
             Ok(())
         }));
     }

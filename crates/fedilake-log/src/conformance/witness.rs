@@ -95,6 +95,10 @@ impl Witness {
                 }
                 self.seen.extend(records);
             }
+            LogEvent::Reached(partition, offset) => {
+                let last = self.seen.iter().rev().find(|record| record.partition == partition);
+                assert!(last.is_none_or(|record| record.offset < offset), "{offset} was reached before");
+            }
         }
     }
 

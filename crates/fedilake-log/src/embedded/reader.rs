@@ -92,6 +92,10 @@ impl LogReader for EmbeddedReader {
         Ok(())
     }
 
+    async fn partitions(&mut self) -> Result<Vec<Partition>, LogError> {
+        Ok(vec![PARTITION])
+    }
+
     async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError> {
         if partition != PARTITION {
             return Err(LogError::NotAssigned { partition });

@@ -55,6 +55,12 @@ impl Buffer {
         });
     }
 
+    /// No record comes below `offset` any more.
+    pub(super) fn pass_over(&mut self, offset: Offset) {
+        assert!(offset >= self.next, "the log reached offset {offset} after {}", self.next);
+        self.next = offset;
+    }
+
     /// Hands over all records and begins anew behind them.
     pub(super) fn empty(&mut self) -> Vec<Encoded> {
         std::mem::replace(self, Buffer::new(self.next)).records

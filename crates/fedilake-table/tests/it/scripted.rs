@@ -86,6 +86,10 @@ impl LogReader for Scripted {
         self.still_ours(partition)
     }
 
+    async fn partitions(&mut self) -> std::result::Result<Vec<Partition>, LogError> {
+        Ok(vec![Partition(0)])
+    }
+
     async fn bounds(&mut self, _: Partition) -> std::result::Result<Bounds, LogError> {
         Ok(self.bounds)
     }

@@ -151,6 +151,10 @@ impl LogReader for Reader {
         Ok(())
     }
 
+    async fn partitions(&mut self) -> Result<Vec<Partition>, LogError> {
+        Ok(vec![PARTITION])
+    }
+
     async fn bounds(&mut self, _: Partition) -> Result<Bounds, LogError> {
         self.stage.turn(|| ()).await;
         Ok(self.log.bounds())

@@ -139,9 +139,12 @@ pub struct Collect {
 
 #[derive(Debug, Args)]
 pub struct Sink {
-    /// Stop cleanly after this long, e.g. 30s [default: when the log's end is reached on a `file:` log, which has one owner]
+    /// Stop cleanly after this long, e.g. 30s [default: never; on a `file:` log, which has one owner, when its end is reached]
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
+    /// End when all that the log holds now is stored, also on a log that others write to and sink
+    #[arg(long, conflicts_with = "duration")]
+    pub once: bool,
     /// Commit an empty file over offsets that the log no longer has; `check` lists it for ever
     #[arg(long, value_name = "PARTITION:FIRST..NEXT")]
     pub accept_gap: Option<String>,

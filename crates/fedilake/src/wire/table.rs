@@ -1,0 +1,98 @@
+//! The table that `table.url` names, and its files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use fedilake_query::Chunk;
+use fedilake_table::{FileMeta, Table, sink};
+use object_store::local::LocalFileSystem;
+
+use super::{Scheme, path_below};
+use crate::chunks::chunk_of;
+use crate::owner::Ownership;
+use crate::settings::Settings;
+
+/// A table's data files for DuckDB, which reads files of this machine.
+#[derive(Clone)]
+pub struct TableFiles {
+    table: Arc<Table>,
+    /// Where they lie, if on this machine.
+    folder: Option<PathBuf>,
+}
+
+impl TableFiles {
+    /// The files as chunks. Those that lie elsewhere are copied into `scratch`, which is made for them, unless they are there
+    /// already; the caller removes it.
+    pub async fn chunks(&self, files: &[FileMeta], scratch: &Path) -> anyhow::Result<Vec<Chunk>> {
+        let mut chunks = Vec::with_capacity(files.len());
+        for file in files {
+            let path = match &self.folder {
+                Some(folder) => folder.join(file.location.as_ref()),
+                None => self.copy(file, scratch).await?,
+            };
+            chunks.push(chunk_of(file, path));
+        }
+        Ok(chunks)
+    }
+
+    async fn copy(&self, file: &FileMeta, scratch: &Path) -> anyhow::Result<PathBuf> {
+        let name = format!("{}-{}-{}.parquet", file.chain.log, file.chain.partition, file.first);
+        let path = scratch.join(name);
+        // A data file never changes.
+        if std::fs::metadata(&path).is_ok_and(|there| there.len() == file.bytes) {
+            return Ok(path);
+        }
+        std::fs::create_dir_all(scratch).with_context(|| format!("make {}", scratch.display()))?;
+        self.table.copy(file, &path).await.with_context(|| format!("copy {} here", file.location))?;
+        Ok(path)
+    }
+}
+
+/// Opens the table, making it if it is not there. One in the data folder needs its ownership.
+pub(super) async fn open(
+    ownership: Option<&Arc<Ownership>>,
+    settings: &Settings,
+) -> anyhow::Result<(Arc<Table>, TableFiles)> {
+    match Scheme::of("table.url", settings)? {
+        Scheme::S3 => anyhow::bail!("no s3 yet"),
+        _ => {
+            let ownership = ownership.context("a `file:` table has one owner")?;
+            let folder = table_folder(ownership.folder(), settings)?;
+            let table = Arc::new(open_local(&folder)?);
+            Ok((Arc::clone(&table), TableFiles { table, folder: Some(folder) }))
+        }
+    }
+}
+
+/// The folder of a `file:` table, whether or not it is there.
+pub fn table_folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf> {
+    path_below(data, "table.url", settings)
+}
+
+/// Opens the table of the folder that this process owns, and removes what killed writers left.
+fn open_local(folder: &Path) -> anyhow::Result<Table> {
+    std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    let leftovers =
+        fedilake_table::local::remove_leftovers(folder).with_context(|| format!("clean up {}", folder.display()))?;
+    if leftovers.files > 0 {
+        tracing::debug!(
+            files = leftovers.files,
+            bytes = leftovers.bytes,
+            "removed what a killed process had not committed"
+        );
+    }
+    let store = LocalFileSystem::new_with_prefix(folder)
+        .with_context(|| format!("open table {}", folder.display()))?
+        .with_fsync(true);
+    Ok(Table::new(Arc::new(store), object_store::path::Path::default()))
+}
+
+/// When the sink seals a file.
+pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
+    Ok(sink::Limits {
+        buffer_bytes_max: settings.number("sink.buffer_bytes_max")?,
+        buffer_age_max: settings.seconds("sink.buffer_age_seconds_max")?,
+        buffers_bytes_max: settings.number("sink.buffers_bytes_max")?,
+    })
+}

@@ -132,6 +132,9 @@ pub struct Run {
 pub struct Collect {
     #[command(flatten)]
     pub servers: Servers,
+    /// Answer /healthz and /metrics on this address; port 0 picks a free one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
     /// Stop cleanly after this long, e.g. 30s
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
@@ -148,6 +151,9 @@ pub struct Sink {
     /// Commit an empty file over offsets that the log no longer has; `check` lists it for ever
     #[arg(long, value_name = "PARTITION:FIRST..NEXT")]
     pub accept_gap: Option<String>,
+    /// Answer /healthz and /metrics on this address; port 0 picks a free one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use crate::cli;
 use crate::command::collecting::{self, Collecting};
 use crate::command::serving;
 use crate::command::watching::Watching;
+use crate::serve::Figures;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
@@ -17,6 +18,7 @@ pub(super) async fn run(typed: &cli::Collect, settings: &Settings) -> anyhow::Re
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_the_log(settings)?;
     let log = Log::open(ownership.as_ref(), settings).await?;
+    let _figures = Figures::start(typed.listen).await?;
     let mut collecting = Collecting::start(servers, &log, settings)?;
     let watching = Watching::start(collecting.counts.clone());
     tokio::select! {

@@ -5,6 +5,7 @@ mod collect;
 mod collecting;
 mod completions;
 mod demo;
+mod lag;
 mod replay;
 mod report;
 mod run;

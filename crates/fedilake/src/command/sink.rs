@@ -10,9 +10,11 @@ use fedilake_table::{Chain, Commit};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
+use crate::command::lag::Lag;
 use crate::command::serving;
 use crate::pipeline::with_hint;
 use crate::render::counted;
+use crate::serve::Figures;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
@@ -28,6 +30,8 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
         accept_gap(gap, &stores).await?;
     }
     let progress = Arc::new(SinkProgress::default());
+    let _figures = Figures::start(typed.listen).await?;
+    let _lag = Lag::watch(stores.log.reader(), Arc::clone(&progress));
     let stop = CancellationToken::new();
     let sink = sink::run(
         // To the end of every partition: others may sink beside, the first file of an offset wins.

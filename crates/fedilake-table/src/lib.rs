@@ -25,6 +25,7 @@ mod holes;
 mod layout;
 pub mod local;
 mod objects;
+pub mod s3;
 pub mod sink;
 mod table;
 

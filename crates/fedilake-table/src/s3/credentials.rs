@@ -1,0 +1,152 @@
+//! Who asks: the first that is there of the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, a web identity, the shared
+//! files' profile, the container's and the machine's own. All but the profile are object_store's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use object_store::CredentialProvider;
+use object_store::aws::{AwsCredential, AwsCredentialProvider};
+
+use super::profile::{Profile, ProfileFiles, Stamp};
+use super::{Environment, S3Error};
+
+/// Where credentials come from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// Variables, or a token that they name.
+    Variables,
+    /// The shared files.
+    Profile(Arc<FromFiles>),
+    /// The machine's metadata service, the last resort.
+    Machine,
+    /// Nowhere, and the machine is not to be asked.
+    Nowhere,
+}
+
+impl Source {
+    pub(super) fn find(environment: &Environment, profile: Option<Profile>) -> Result<Source, S3Error> {
+        let has = |name: &str| environment.get(name).is_some();
+        match (has("AWS_ACCESS_KEY_ID"), has("AWS_SECRET_ACCESS_KEY")) {
+            (true, true) => return Ok(Source::Variables),
+            (true, false) => return Err(S3Error::Half { missing: "AWS_SECRET_ACCESS_KEY", there: "AWS_ACCESS_KEY_ID" }),
+            (false, true) => return Err(S3Error::Half { missing: "AWS_ACCESS_KEY_ID", there: "AWS_SECRET_ACCESS_KEY" }),
+            (false, false) => {}
+        }
+        if environment.is_true("AWS_SKIP_SIGNATURE") || (has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN")) {
+            return Ok(Source::Variables);
+        }
+        if let Some(Profile { files, credential: Some(credential), .. }) = profile {
+            return Ok(Source::Profile(Arc::new(FromFiles::new(files, credential))));
+        }
+        if has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || has("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
+            return Ok(Source::Variables);
+        }
+        if environment.is_true("AWS_EC2_METADATA_DISABLED") {
+            return Ok(Source::Nowhere);
+        }
+        Ok(Source::Machine)
+    }
+
+    /// The provider, where it is ours.
+    pub(super) fn provider(&self) -> Option<AwsCredentialProvider> {
+        match self {
+            Source::Profile(files) => Some(Arc::clone(files) as AwsCredentialProvider),
+            Source::Nowhere => Some(Arc::new(Nobody)),
+            Source::Variables | Source::Machine => None,
+        }
+    }
+
+    /// Why there are none.
+    pub(super) fn why_not(&self, error: &object_store::Error) -> String {
+        match self {
+            Source::Variables => format!("the variables name a source that does not answer: {error}"),
+            Source::Profile(_) => error.to_string(),
+            Source::Machine => "neither variables nor files give any, and this machine has none of its own".to_owned(),
+            Source::Nowhere => {
+                "neither variables nor files give any, and AWS_EC2_METADATA_DISABLED keeps the machine from being asked"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// A profile's keys. The files are read again when they changed: whoever renews short-lived keys writes them there.
+#[derive(Debug)]
+pub(super) struct FromFiles {
+    files: ProfileFiles,
+    known: Mutex<(Stamp, Arc<AwsCredential>)>,
+}
+
+impl FromFiles {
+    fn new(files: ProfileFiles, credential: AwsCredential) -> FromFiles {
+        let known = Mutex::new((files.stamp(), Arc::new(credential)));
+        FromFiles { files, known }
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for FromFiles {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let stamp = self.files.stamp();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != stamp
+            // A file that is just being written may lack the keys: the old ones serve until it has them.
+            && let Ok(Some(Profile { credential: Some(credential), .. })) = self.files.read()
+        {
+            *known = (stamp, Arc::new(credential));
+        }
+        Ok(Arc::clone(&known.1))
+    }
+}
+
+/// Has none.
+#[derive(Debug)]
+struct Nobody;
+
+#[async_trait]
+impl CredentialProvider for Nobody {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        Err(object_store::Error::Generic { store: "S3", source: "there are no credentials".into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn changed_files_give_their_new_keys_and_broken_ones_the_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials");
+        let write = |key: &str| {
+            std::fs::write(&path, format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = s\n")).unwrap();
+        };
+        write("A");
+        let (there, nowhere) = (path.display().to_string(), folder.path().join("none").display().to_string());
+        let variables = [("AWS_SHARED_CREDENTIALS_FILE", there.as_str()), ("AWS_CONFIG_FILE", nowhere.as_str())];
+        let environment = Environment::of(&variables);
+        let source = Source::find(&environment, Profile::load(&environment).unwrap()).unwrap();
+        let provider = source.provider().unwrap();
+        let key = async || provider.get_credential().await.unwrap().key_id.clone();
+        assert_eq!(key().await, "A");
+        write("longer");
+        assert_eq!(key().await, "longer");
+        std::fs::write(&path, "[default]\naws_access_").unwrap();
+        assert_eq!(key().await, "longer");
+    }
+
+    #[test]
+    fn variables_come_before_files_and_half_of_them_are_refused() {
+        let find = |variables: &[(&str, &str)]| Source::find(&Environment::of(variables), None);
+        let both = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s")];
+        assert!(matches!(find(&both), Ok(Source::Variables)));
+        assert!(find(&both[..1]).unwrap_err().to_string().contains("AWS_SECRET_ACCESS_KEY"));
+        assert!(find(&both[1..]).unwrap_err().to_string().contains("AWS_ACCESS_KEY_ID"));
+        assert!(matches!(find(&[("AWS_EC2_METADATA_DISABLED", "TRUE")]), Ok(Source::Nowhere)));
+        assert!(matches!(find(&[]), Ok(Source::Machine)));
+    }
+}

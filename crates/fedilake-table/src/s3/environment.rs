@@ -1,0 +1,42 @@
+//! The variables that say where the store is and who asks.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+
+/// Variables by name. Only those that are text, and empty ones count as not set, as Amazon's own tools have it.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Of the process: `std::env::vars_os()`.
+    pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Environment {
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Environment(variables.into_iter().filter_map(text).filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// These.
+    pub fn of(variables: &[(&str, &str)]) -> Environment {
+        Environment::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Whether a variable says yes.
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    pub(super) fn of_aws(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter(|(name, _)| name.starts_with("AWS_")).map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Without the values: some are secret.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,181 @@
+//! What goes over the wire: each request is counted, bounded in time, and said to be worth another try when no answer came.
+//!
+//! Counted here and not at the store's methods: a listing is a request for each thousand names, and each try costs.
+//! Metrics: `fedilake_store_requests_total{kind=…}` and `fedilake_store_bytes_total{direction=in|out}`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use metrics::counter;
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+};
+
+/// What was asked of a store, every try counted.
+#[derive(Debug, Default)]
+pub struct Requests {
+    kinds: [AtomicU64; Kind::ALL.len()],
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+/// Figures of [`Requests`] at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestCounts {
+    /// Pages of listings.
+    pub list: u64,
+    /// Objects read, whole or in part.
+    pub get: u64,
+    /// Objects asked for without their content.
+    pub head: u64,
+    /// Objects written, or refused because the name was taken.
+    pub put: u64,
+    /// Objects deleted.
+    pub delete: u64,
+    /// Requests for credentials, which go elsewhere.
+    pub credentials: u64,
+    /// Bytes of the answers' bodies, as they were announced.
+    pub bytes_in: u64,
+    /// Bytes of the requests' bodies.
+    pub bytes_out: u64,
+}
+
+impl Requests {
+    /// The figures so far.
+    pub fn counts(&self) -> RequestCounts {
+        let [list, get, head, put, delete, credentials] =
+            Kind::ALL.map(|kind| self.kinds[kind as usize].load(Relaxed));
+        let (bytes_in, bytes_out) = (self.bytes_in.load(Relaxed), self.bytes_out.load(Relaxed));
+        RequestCounts { list, get, head, put, delete, credentials, bytes_in, bytes_out }
+    }
+
+    fn sent(&self, kind: Kind, bytes: u64) {
+        self.kinds[kind as usize].fetch_add(1, Relaxed);
+        self.bytes_out.fetch_add(bytes, Relaxed);
+        counter!("fedilake_store_requests_total", "kind" => kind.name()).increment(1);
+        counter!("fedilake_store_bytes_total", "direction" => "out").increment(bytes);
+    }
+
+    fn received(&self, bytes: u64) {
+        self.bytes_in.fetch_add(bytes, Relaxed);
+        counter!("fedilake_store_bytes_total", "direction" => "in").increment(bytes);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    List,
+    Get,
+    Head,
+    Put,
+    Delete,
+    Credentials,
+}
+
+impl Kind {
+    const ALL: [Kind; 6] = [Kind::List, Kind::Get, Kind::Head, Kind::Put, Kind::Delete, Kind::Credentials];
+
+    fn of(request: &HttpRequest, host: &str) -> Kind {
+        if request.uri().authority().is_none_or(|authority| authority.as_str() != host) {
+            return Kind::Credentials;
+        }
+        match request.method().as_str() {
+            "GET" if request.uri().query().is_some_and(|query| query.contains("list-type=")) => Kind::List,
+            "HEAD" => Kind::Head,
+            "PUT" => Kind::Put,
+            "DELETE" => Kind::Delete,
+            _ => Kind::Get,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::List => "list",
+            Kind::Get => "get",
+            Kind::Head => "head",
+            Kind::Put => "put",
+            Kind::Delete => "delete",
+            Kind::Credentials => "credentials",
+        }
+    }
+}
+
+/// Makes clients that count.
+#[derive(Clone, Debug)]
+pub(super) struct Counting {
+    requests: Arc<Requests>,
+    /// The store's host and port; what goes elsewhere asks for credentials.
+    host: String,
+}
+
+impl Counting {
+    pub(super) fn new(requests: Arc<Requests>, host: String) -> Counting {
+        Counting { requests, host }
+    }
+}
+
+impl HttpConnector for Counting {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        // Answers are read as they are wanted, which may be slow; none may come to a halt.
+        let reading = ReqwestConnector::default().connect(&options.clone().with_read_timeout(SILENCE_MAX))?;
+        let writing = ReqwestConnector::default().connect(options)?;
+        Ok(HttpClient::new(Counted { counting: self.clone(), reading, writing }))
+    }
+}
+
+/// How long a store may be silent.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// What a body may need beyond that: a line of two megabits a second is slow.
+const BODY_BYTES_A_SECOND_MIN: u64 = 256 * 1024;
+
+#[derive(Debug)]
+struct Counted {
+    counting: Counting,
+    reading: HttpClient,
+    writing: HttpClient,
+}
+
+#[async_trait]
+impl HttpService for Counted {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let kind = Kind::of(&request, &self.counting.host);
+        let bytes_out = request.body().content_length() as u64;
+        self.counting.requests.sent(kind, bytes_out);
+        let client = if bytes_out == 0 { &self.reading } else { &self.writing };
+        let time = SILENCE_MAX + Duration::from_secs(bytes_out / BODY_BYTES_A_SECOND_MIN);
+        let answer = async {
+            let response = client.execute(request).await?;
+            let length = response.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
+            if kind != Kind::Head {
+                self.counting.requests.received(length.unwrap_or(0));
+            }
+            match kind {
+                // A listing is small and read at once anyway; here one that breaks off is asked for again.
+                Kind::List => whole(response).await,
+                _ => Ok(response),
+            }
+        };
+        match tokio::time::timeout(time, answer).await {
+            Ok(answer) => answer.map_err(again),
+            Err(elapsed) => Err(HttpError::new(HttpErrorKind::Request, elapsed)),
+        }
+    }
+}
+
+async fn whole(response: HttpResponse) -> Result<HttpResponse, HttpError> {
+    let (parts, body) = response.into_parts();
+    Ok(HttpResponse::from_parts(parts, body.bytes().await?.into()))
+}
+
+/// The error as one after which the request is sent again. By itself the client does so only where it knows that the first try
+/// did nothing. Here every request may be sent twice: reads, deletes, and create-only puts, of which the second is refused.
+fn again(error: HttpError) -> HttpError {
+    match error.kind() {
+        HttpErrorKind::Connect | HttpErrorKind::Request => error,
+        _ => HttpError::new(HttpErrorKind::Request, error),
+    }
+}

@@ -362,7 +362,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let settings = Settings::load(None, [], &[])?;
         let ownership = Arc::new(Ownership::take(folder.path())?.context("free")?);
-        let stores = Stores::open(Some(&ownership), &settings).await?;
+        let stores = Stores::open(Some(&ownership), &settings, wire::Use::Write).await?;
         let lake = Arc::new(wire::open_lake(ownership, &settings)?);
         let mut follower = Follower::new(&stores, Arc::clone(&lake), folder.path().join("tmp"))?;
         // The table had nothing when the follower looked; then records came, were committed, and the log let go of them.

@@ -24,7 +24,7 @@ use crate::follow::Follower;
 use crate::owner::Ownership;
 use crate::serve::{self, Server};
 use crate::settings::Settings;
-use crate::wire::{self, Stores};
+use crate::wire::{self, Stores, Use};
 
 /// How long the loops may take to finish what was accepted.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -115,7 +115,8 @@ impl Pipeline {
     /// Opens log, table and lake and starts the loops. Nothing was begun when the port is not free.
     pub async fn start(ownership: Ownership, settings: &Settings, loops: Loops) -> anyhow::Result<Pipeline> {
         let ownership = Arc::new(ownership);
-        let stores = Stores::open(Some(&ownership), settings).await?;
+        let used = if loops.sink { Use::Write } else { Use::Read };
+        let stores = Stores::open(Some(&ownership), settings, used).await?;
         let listener = match loops.listen {
             None => None,
             Some(listen) => Some(serve::listen(listen).await?),

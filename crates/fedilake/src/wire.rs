@@ -11,7 +11,7 @@ use fedilake_table::Table;
 
 pub use self::lake::{open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Log, ReaderSource};
-pub use self::table::{TableFiles, sink_limits, table_folder};
+pub use self::table::{TableFiles, Use, sink_limits, table_folder};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 
@@ -25,8 +25,12 @@ pub struct Stores {
 
 impl Stores {
     /// Opens both, making what is not there. What is in the data folder needs its ownership, and keeps it.
-    pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings) -> anyhow::Result<Stores> {
-        let (table, files) = table::open(ownership, settings).await?;
+    pub async fn open(
+        ownership: Option<&Arc<Ownership>>,
+        settings: &Settings,
+        used: Use,
+    ) -> anyhow::Result<Stores> {
+        let (table, files) = table::open(ownership, settings, used).await?;
         let log = match Log::open(ownership, settings).await {
             Ok(log) => log,
             Err(error) if log::is_damaged(&error) => {

@@ -18,14 +18,14 @@ use crate::serve::Figures;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
-use crate::wire::{self, Log, Stores};
+use crate::wire::{self, Log, Stores, Use};
 
 /// Stores what the log holds, then what comes. Whoever owns a `file:` log writes to it alone, so there the sink ends with the log.
 pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Result<ExitCode> {
     let gap = typed.accept_gap.as_deref().map(parse_gap).transpose()?;
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_what_is_local(settings)?;
-    let stores = Stores::open(ownership.as_ref(), settings).await?;
+    let stores = Stores::open(ownership.as_ref(), settings, Use::Write).await?;
     if let Some(gap) = gap {
         accept_gap(gap, &stores).await?;
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use fedilake_query::Chunk;
+use fedilake_table::s3::{Environment, S3, S3Settings, S3Url};
 use fedilake_table::{FileMeta, Table, sink};
 use object_store::local::LocalFileSystem;
 
@@ -49,13 +50,26 @@ impl TableFiles {
     }
 }
 
+/// What a table is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Whoever only reads needs no right to write.
+    Read,
+    /// A store that cannot put what must not be there yet is refused.
+    Write,
+}
+
 /// Opens the table, making it if it is not there. One in the data folder needs its ownership.
 pub(super) async fn open(
     ownership: Option<&Arc<Ownership>>,
     settings: &Settings,
+    used: Use,
 ) -> anyhow::Result<(Arc<Table>, TableFiles)> {
     match Scheme::of("table.url", settings)? {
-        Scheme::S3 => anyhow::bail!("no s3 yet"),
+        Scheme::S3 => {
+            let table = Arc::new(open_s3(settings, used).await?);
+            Ok((Arc::clone(&table), TableFiles { table, folder: None }))
+        }
         _ => {
             let ownership = ownership.context("a `file:` table has one owner")?;
             let folder = table_folder(ownership.folder(), settings)?;
@@ -63,6 +77,18 @@ pub(super) async fn open(
             Ok((Arc::clone(&table), TableFiles { table, folder: Some(folder) }))
         }
     }
+}
+
+async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
+    let url = settings.text("table.url");
+    let open = || S3::open(&S3Url::parse(url)?, &S3Settings::default(), &Environment::new(std::env::vars_os()));
+    let s3 = open().with_context(|| format!("open table {url}"))?;
+    let reached = match used {
+        Use::Read => s3.reach().await,
+        Use::Write => s3.probe().await,
+    };
+    reached.with_context(|| format!("open table {url}"))?;
+    Ok(Table::new(s3.store, s3.prefix))
 }
 
 /// The folder of a `file:` table, whether or not it is there.

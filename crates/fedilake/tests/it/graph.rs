@@ -15,6 +15,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("fedilake-log", &[]),
     ("fedilake-model", &[]),
     ("fedilake-query", &[]),
+    ("fedilake-services", &[]),
     ("fedilake-sim", &[]),
     ("fedilake-table", &["fedilake-log", "fedilake-model"]),
 ];

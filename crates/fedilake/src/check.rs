@@ -142,7 +142,7 @@ impl Checker {
 
     /// Whether the lake has all that the log has.
     pub async fn lake_is_current(&self) -> bool {
-        let mut reader = (self.readers)();
+        let Ok(mut reader) = (self.readers)() else { return false };
         let reached = self.reached.borrow().clone();
         let Ok(partitions) = reader.partitions().await else { return false };
         for partition in partitions {
@@ -210,7 +210,7 @@ impl Checker {
 
     /// What the log's partitions hold.
     async fn logs(&self) -> anyhow::Result<Vec<(Chain, Bounds)>> {
-        let mut reader = (self.readers)();
+        let mut reader = (self.readers)()?;
         let mut logs = Vec::new();
         for partition in reader.partitions().await.context("read the log")? {
             let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
@@ -244,7 +244,7 @@ impl Checker {
 
     /// The records of a partition at these offsets, as chunks of a bounded size.
     async fn read(&self, chain: &Chain, offsets: Range<Offset>, folder: &Path) -> anyhow::Result<Option<Vec<Chunk>>> {
-        let mut reader = (self.readers)();
+        let mut reader = (self.readers)()?;
         let mut writer = ChunkWriter::new(folder)?;
         let mut chunks = Vec::new();
         let mut first = offsets.start;

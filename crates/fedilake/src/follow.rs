@@ -83,7 +83,7 @@ impl Follower {
     pub fn new(stores: &Stores, lake: Arc<Lake>, folder: PathBuf) -> anyhow::Result<Follower> {
         let chunks = ChunkWriter::in_empty_folder(&folder)?;
         Ok(Follower {
-            reader: stores.log.reader(),
+            reader: stores.log.reader()?,
             table: Arc::clone(&stores.table),
             files: stores.files.clone(),
             folder,
@@ -370,14 +370,14 @@ mod tests {
         stores.log.writer.append(vec![record(), record(), record()]).await?;
         let (stop, progress) = (CancellationToken::new(), Arc::<SinkProgress>::default());
         let sink =
-            sink::run(stores.log.sink_reader(), stores.table.clone(), sink::Limits::default(), progress.clone(), stop.clone());
+            sink::run(stores.log.sink_reader()?, stores.table.clone(), sink::Limits::default(), progress.clone(), stop.clone());
         let sink = tokio::spawn(sink);
         while progress.positions().get(&Partition(0)).is_none_or(|position| position.read < Offset(3)) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         stop.cancel();
         sink.await??;
-        assert_eq!(stores.log.reader().bounds(Partition(0)).await?.start, Offset(3));
+        assert_eq!(stores.log.reader()?.bounds(Partition(0)).await?.start, Offset(3));
 
         follower.begin(Partition(0), &CancellationToken::new()).await?;
         assert_eq!(lake.rejected()?, [("no_header".to_owned(), 3)]);

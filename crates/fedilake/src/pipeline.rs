@@ -124,9 +124,9 @@ impl Pipeline {
         let limits = wire::sink_limits(settings)?;
         let sql_limits = wire::sql_limits(settings)?;
         let lake = open_lake(&ownership, settings).await?;
-        let sink = loops.sink.then(|| {
-            let (reader, table, progress) =
-                (stores.log.sink_reader(), Arc::clone(&stores.table), Arc::new(SinkProgress::default()));
+        let sink_reader = if loops.sink { Some(stores.log.sink_reader()?) } else { None };
+        let sink = sink_reader.map(|reader| {
+            let (table, progress) = (Arc::clone(&stores.table), Arc::new(SinkProgress::default()));
             Loop::spawn("the sink", |stop| async move {
                 sink::run(reader, table, limits, progress, stop).await.map(|_| ()).map_err(with_hint)
             })
@@ -172,7 +172,7 @@ impl Pipeline {
 
     /// Returns when the lake has everything that the log held at the call, or a loop fails.
     pub async fn lake_catches_up(&mut self) -> anyhow::Result<()> {
-        let mut reader = self.stores.log.reader();
+        let mut reader = self.stores.log.reader()?;
         let mut reached = self.reached.clone();
         let caught_up = async {
             for partition in reader.partitions().await.context("read the log")? {

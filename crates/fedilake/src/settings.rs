@@ -366,6 +366,11 @@ impl Settings {
         self.number(key).map(Duration::from_secs)
     }
 
+    /// A time given in whole milliseconds.
+    pub fn milliseconds(&self, key: &'static str) -> anyhow::Result<Duration> {
+        self.number(key).map(Duration::from_millis)
+    }
+
     /// A text as it is.
     pub fn text(&self, key: &'static str) -> &str {
         &self.values[key].text

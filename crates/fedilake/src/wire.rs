@@ -1,5 +1,6 @@
 //! URLs → log, table, lake. The only place that names implementations.
 
+mod kafka;
 mod lake;
 mod log;
 mod table;

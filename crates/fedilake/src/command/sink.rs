@@ -31,11 +31,11 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     }
     let progress = Arc::new(SinkProgress::default());
     let _figures = Figures::start(typed.listen).await?;
-    let _lag = Lag::watch(stores.log.reader(), Arc::clone(&progress));
+    let _lag = Lag::watch(stores.log.reader()?, Arc::clone(&progress));
     let stop = CancellationToken::new();
     let sink = sink::run(
         // To the end of every partition: others may sink beside, the first file of an offset wins.
-        if typed.once { stores.log.reader() } else { stores.log.sink_reader() },
+        if typed.once { stores.log.reader()? } else { stores.log.sink_reader()? },
         Arc::clone(&stores.table),
         wire::sink_limits(settings)?,
         Arc::clone(&progress),
@@ -70,7 +70,7 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
 
 /// Returns when the sink has read to the end that the log has now.
 async fn all_read(log: &Log, progress: &SinkProgress) -> anyhow::Result<()> {
-    let mut reader = log.reader();
+    let mut reader = log.reader()?;
     for partition in reader.partitions().await.context("read the log")? {
         let end = reader.bounds(partition).await.context("read the log's end")?.end;
         while progress.positions().get(&partition).is_none_or(|position| position.read < end) {
@@ -89,7 +89,7 @@ struct Gap {
 }
 
 async fn accept_gap(Gap { partition, first, next }: Gap, stores: &Stores) -> anyhow::Result<()> {
-    let mut reader = stores.log.reader();
+    let mut reader = stores.log.reader()?;
     let chain = Chain { log: reader.id().clone(), partition };
     let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
     let accepted = stores.table.accept_gap(&chain, first, next, bounds).await;

@@ -7,12 +7,12 @@ use anyhow::Context;
 use fedilake_log::embedded::EmbeddedLog;
 use fedilake_log::{Bookmarks, LogError, LogReader, LogWriter};
 
-use super::{Scheme, path_below};
+use super::{Scheme, kafka, path_below};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 
 /// Makes readers of the log.
-pub type ReaderSource = Arc<dyn Fn() -> Box<dyn LogReader> + Send + Sync>;
+pub type ReaderSource = Arc<dyn Fn() -> anyhow::Result<Box<dyn LogReader>> + Send + Sync>;
 
 /// An open log, as who works with it needs it.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ impl Log {
     /// Opens the log, making it if it is not there. One in the data folder needs its ownership, and keeps it.
     pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings) -> anyhow::Result<Log> {
         match Scheme::of("log.url", settings)? {
-            Scheme::Kafka => anyhow::bail!("no kafka yet"),
+            Scheme::Kafka => open_kafka(settings).await,
             _ => {
                 let ownership = ownership.context("a `file:` log has one owner")?.clone();
                 open_embedded(ownership, settings).await
@@ -38,14 +38,26 @@ impl Log {
     }
 
     /// A reader that gets every partition, without a position.
-    pub fn reader(&self) -> Box<dyn LogReader> {
+    pub fn reader(&self) -> anyhow::Result<Box<dyn LogReader>> {
         (self.readers)()
     }
 
     /// A reader that shares the partitions with those of other sinks.
-    pub fn sink_reader(&self) -> Box<dyn LogReader> {
+    pub fn sink_reader(&self) -> anyhow::Result<Box<dyn LogReader>> {
         (self.sink_readers)()
     }
+}
+
+async fn open_kafka(settings: &Settings) -> anyhow::Result<Log> {
+    let log = kafka::open(settings).await?;
+    let group = settings.text("sink.group").to_owned();
+    let (all, shared) = (Arc::clone(&log), Arc::clone(&log));
+    Ok(Log {
+        writer: log.clone(),
+        bookmarks: log,
+        readers: Arc::new(move || all.reader().context("open a reader of the log")),
+        sink_readers: Arc::new(move || shared.group_reader(&group).context("open a reader of the log")),
+    })
 }
 
 async fn open_embedded(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<Log> {
@@ -57,7 +69,7 @@ async fn open_embedded(ownership: Arc<Ownership>, settings: &Settings) -> anyhow
         // The folder is let go when what is open in it is closed.
         move || {
             let _ = &ownership;
-            log.reader()
+            Ok(log.reader())
         }
     });
     Ok(Log { writer: log.clone(), bookmarks: log, sink_readers: Arc::clone(&readers), readers })

@@ -113,8 +113,12 @@ async fn early_end(maybe: &mut Option<Loop>) -> anyhow::Error {
 
 impl Pipeline {
     /// Opens log, table and lake and starts the loops. Nothing was begun when the port is not free.
-    pub async fn start(ownership: Ownership, settings: &Settings, loops: Loops) -> anyhow::Result<Pipeline> {
-        let ownership = Arc::new(ownership);
+    pub async fn start(
+        ownership: impl Into<Arc<Ownership>>,
+        settings: &Settings,
+        loops: Loops,
+    ) -> anyhow::Result<Pipeline> {
+        let ownership = ownership.into();
         let used = if loops.sink { Use::Write } else { Use::Read };
         let stores = Stores::open(Some(&ownership), settings, used).await?;
         let listener = match loops.listen {

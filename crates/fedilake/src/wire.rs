@@ -12,7 +12,7 @@ use fedilake_table::Table;
 
 pub use self::lake::{open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Log, ReaderSource};
-pub use self::table::{TableFiles, Use, sink_limits, table_folder};
+pub use self::table::{TableFiles, Use, open_table, sink_limits, table_folder};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 
@@ -31,7 +31,7 @@ impl Stores {
         settings: &Settings,
         used: Use,
     ) -> anyhow::Result<Stores> {
-        let (table, files) = table::open(ownership, settings, used).await?;
+        let (table, files) = open_table(ownership, settings, used).await?;
         let log = match Log::open(ownership, settings).await {
             Ok(log) => log,
             Err(error) if log::is_damaged(&error) => {

@@ -60,7 +60,7 @@ pub enum Use {
 }
 
 /// Opens the table, making it if it is not there. One in the data folder needs its ownership.
-pub(super) async fn open(
+pub async fn open_table(
     ownership: Option<&Arc<Ownership>>,
     settings: &Settings,
     used: Use,

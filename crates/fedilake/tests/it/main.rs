@@ -8,6 +8,7 @@ mod command;
 mod damage;
 mod faults;
 mod graph;
+mod import;
 mod kills;
 mod live;
 mod program;

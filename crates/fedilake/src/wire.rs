@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fedilake_log::embedded::EmbeddedLog;
@@ -114,11 +115,20 @@ fn open_table(folder: &Path) -> anyhow::Result<Table> {
     Ok(Table::new(Arc::new(store), object_store::path::Path::default()))
 }
 
+/// Local disk takes small files at no cost.
+const LOCAL_BUFFER_AGE: Duration = Duration::from_secs(15 * 60);
+/// Each file on S3 costs its readers requests.
+const S3_BUFFER_AGE: Duration = Duration::from_secs(60 * 60);
+
 /// When the sink seals a file.
 pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
     Ok(sink::Limits {
         buffer_bytes_max: settings.number("sink.buffer_bytes_max")?,
-        buffer_age_max: settings.seconds("sink.buffer_age_seconds_max")?,
+        buffer_age_max: match settings.seconds_unless_auto("sink.buffer_age_seconds_max")? {
+            Some(age) => age,
+            None if settings.text("table.url").starts_with("s3:") => S3_BUFFER_AGE,
+            None => LOCAL_BUFFER_AGE,
+        },
         buffers_bytes_max: settings.number("sink.buffers_bytes_max")?,
     })
 }

@@ -149,7 +149,15 @@ impl Objects {
             let size = object.meta.size;
             Ok((object.bytes().await?, size))
         };
-        end.await.map_err(failed("read", location))
+        match end.await {
+            // Of an object without bytes S3 gives no range, not even an empty one.
+            Err(StoreError::Generic { .. }) if self.is_empty(location).await => Ok((Bytes::new(), 0)),
+            end => end.map_err(failed("read", location)),
+        }
+    }
+
+    async fn is_empty(&self, location: &Path) -> bool {
+        self.store.head(location).await.is_ok_and(|object| object.size == 0)
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::select;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Chain, Commit, DataFile, FileError, Table, TableError};
+use crate::{Chain, Commit, DataFile, FileError, Table, TableError, s3};
 
 mod buffer;
 mod progress;
@@ -29,7 +29,8 @@ pub use progress::{SinkPosition, SinkProgress, SinkSummary};
 /// When a buffer is sealed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// A buffer of this size is sealed. Bytes of records in memory: the file is about a third of it.
+    /// A buffer of this size is sealed. Bytes of records in memory: the file is about a third of it, and has to stay below
+    /// [`s3::PUT_BYTES_MAX`].
     pub buffer_bytes_max: usize,
     /// A buffer whose first record came this long ago is sealed.
     pub buffer_age_max: Duration,
@@ -85,6 +86,7 @@ impl SinkError {
             SinkError::File(FileError::Decode(DecodeError::UnknownSchema { .. })) => {
                 Some("a newer fedilake wrote these records: sink them with that version".to_string())
             }
+            SinkError::Table(TableError::Store { source, .. }) => s3::store_hint(source),
             _ => None,
         }
     }

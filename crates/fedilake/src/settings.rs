@@ -43,18 +43,27 @@ pub enum Kind {
     Address,
     /// Hosts or URLs, separated by commas.
     Servers,
+    /// `http://host:port` or `https://host`; or empty.
+    Endpoint,
     /// `HOST=FILE`, separated by commas.
     TokenFiles,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A whole number within these bounds.
     Number(RangeInclusive<u64>),
+    /// The same, or `auto`.
+    AutoOrNumber(RangeInclusive<u64>),
 }
+
+/// The value that leaves a choice to the program.
+const AUTO: &str = "auto";
 
 /// A year: a time beyond it is a slip, and would overflow the clock.
 const YEAR_SECONDS: u64 = 365 * 24 * 3_600;
 /// A TiB: memory beyond it is a slip.
 const MEMORY_BYTES_MAX: u64 = 1 << 40;
+/// A table file is put into its store in one go, which takes up to 5 GiB; a file is hardly ever larger than its rows in memory.
+const BUFFER_BYTES_MAX: u64 = 4 << 30;
 /// DuckDB does not even open a lake with less.
 const LAKE_BYTES_MIN: u64 = 16 << 20;
 
@@ -163,6 +172,24 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "where the table is: file:PATH below the data folder, or s3://BUCKET/PREFIX",
     },
     Setting {
+        key: "table.s3_endpoint",
+        default: "",
+        kind: Kind::Endpoint,
+        meaning: "the S3 store's URL without the bucket; empty: AWS_ENDPOINT_URL_S3 and its like, else Amazon's",
+    },
+    Setting {
+        key: "table.s3_region",
+        default: "",
+        kind: Kind::Text,
+        meaning: "the bucket's region; empty: AWS_REGION and its like, else us-east-1",
+    },
+    Setting {
+        key: "table.s3_path_style",
+        default: "auto",
+        kind: Kind::OneOf(&["auto", "true", "false"]),
+        meaning: "whether the bucket stands in the URL's path, not in its host; auto: where there is an endpoint",
+    },
+    Setting {
         key: "collect.servers",
         default: "",
         kind: Kind::Servers,
@@ -214,14 +241,14 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "sink.buffer_bytes_max",
         default: "134217728",
-        kind: Kind::Number(1..=MEMORY_BYTES_MAX),
-        meaning: "rows in memory of which a table file is made, about a fifth as large",
+        kind: Kind::Number(1..=BUFFER_BYTES_MAX),
+        meaning: "rows in memory of which a table file is made, about a fifth as large; stores take files up to 5 GiB",
     },
     Setting {
         key: "sink.buffer_age_seconds_max",
-        default: "900",
-        kind: Kind::Number(1..=YEAR_SECONDS),
-        meaning: "how long rows wait for others before a table file is made",
+        default: "auto",
+        kind: Kind::AutoOrNumber(1..=YEAR_SECONDS),
+        meaning: "how long rows wait for others before a table file is made; auto: 900 on local disk, 3600 on S3",
     },
     Setting {
         key: "sink.buffers_bytes_max",
@@ -252,6 +279,12 @@ pub const SETTINGS: &[Setting] = &[
         default: "60",
         kind: Kind::Number(1..=YEAR_SECONDS),
         meaning: "a question in SQL is stopped after this long",
+    },
+    Setting {
+        key: "sql.httpfs",
+        default: "",
+        kind: Kind::Text,
+        meaning: "file of DuckDB's httpfs extension, for `sql --direct` on S3; empty: where DuckDB keeps it",
     },
 ];
 
@@ -376,6 +409,11 @@ impl Settings {
         &self.values[key].text
     }
 
+    /// A time given in whole seconds; None for `auto`.
+    pub fn seconds_unless_auto(&self, key: &'static str) -> anyhow::Result<Option<Duration>> {
+        if self.text(key) == AUTO { Ok(None) } else { self.seconds(key).map(Some) }
+    }
+
     /// A list: a TOML array, or separated by commas.
     pub fn list(&self, key: &'static str) -> Vec<String> {
         items(self.text(key)).map(str::to_owned).collect()
@@ -425,6 +463,12 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
                 bail!("there is no such file");
             }
         }
+        Kind::Endpoint => {
+            let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+            if !text.is_empty() && host.is_none_or(|host| host.is_empty() || host.trim_end_matches('/').contains('/')) {
+                bail!("it is no URL of a host\nhint: write it like http://127.0.0.1:9000, without bucket and path");
+            }
+        }
         Kind::Address => {
             if text.parse::<SocketAddr>().is_err() {
                 bail!("it is no address with a port\nhint: write it like 127.0.0.1:7878; port 0 picks a free one");
@@ -447,7 +491,8 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
                 bail!("it is neither {}", words.join(" nor "));
             }
         }
-        Kind::Number(bounds) => {
+        Kind::AutoOrNumber(_) if text == AUTO => {}
+        Kind::AutoOrNumber(bounds) | Kind::Number(bounds) => {
             if text.parse().is_ok_and(|number: u64| bounds.contains(&number)) {
                 return Ok(());
             }
@@ -633,7 +678,12 @@ mod tests {
             ("collect.contact", "two\nlines"),
             ("collect.batch_posts_max", "0"),
             ("collect.batch_age_milliseconds_max", "18446744073709551615"),
+            ("table.s3_endpoint", "127.0.0.1:9000"),
+            ("table.s3_endpoint", "http://a.example/bucket"),
+            ("table.s3_path_style", "yes"),
             ("sink.buffer_bytes_max", "0"),
+            ("sink.buffer_bytes_max", "5000000000"),
+            ("sink.buffer_age_seconds_max", "never"),
             ("sink.buffer_age_seconds_max", "18446744073709551615"),
             ("sink.buffers_bytes_max", "1e9"),
             ("lake.memory_bytes_max", "1"),

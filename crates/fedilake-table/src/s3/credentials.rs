@@ -28,8 +28,12 @@ impl Source {
         let has = |name: &str| environment.get(name).is_some();
         match (has("AWS_ACCESS_KEY_ID"), has("AWS_SECRET_ACCESS_KEY")) {
             (true, true) => return Ok(Source::Variables),
-            (true, false) => return Err(S3Error::Half { missing: "AWS_SECRET_ACCESS_KEY", there: "AWS_ACCESS_KEY_ID" }),
-            (false, true) => return Err(S3Error::Half { missing: "AWS_ACCESS_KEY_ID", there: "AWS_SECRET_ACCESS_KEY" }),
+            (true, false) => {
+                return Err(S3Error::Half { missing: "AWS_SECRET_ACCESS_KEY", there: "AWS_ACCESS_KEY_ID" });
+            }
+            (false, true) => {
+                return Err(S3Error::Half { missing: "AWS_ACCESS_KEY_ID", there: "AWS_SECRET_ACCESS_KEY" });
+            }
             (false, false) => {}
         }
         if environment.is_true("AWS_SKIP_SIGNATURE") || (has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN")) {
@@ -123,7 +127,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("credentials");
         let write = |key: &str| {
-            std::fs::write(&path, format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = s\n")).unwrap();
+            std::fs::write(&path, format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = s\n"))
+                .unwrap();
         };
         write("A");
         let (there, nowhere) = (path.display().to_string(), folder.path().join("none").display().to_string());

@@ -66,17 +66,18 @@ impl S3Error {
                 S3Error::Region { store, bucket, why }
             }
             "NotImplemented" => S3Error::NoConditionalPut { store },
+            _ if REFUSALS.iter().any(|(refusal, _)| *refusal == code) => S3Error::Refused { store, bucket, code, why },
+            _ if is_refusal(error) => {
+                let why = if why.is_empty() { "it does not say why".to_owned() } else { why };
+                S3Error::Refused { store, bucket, code, why }
+            }
             "" => match error {
-                StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. } => {
-                    S3Error::Refused { store, bucket, code, why: "it does not say why".to_owned() }
-                }
                 StoreError::NotFound { .. } => S3Error::NoBucket { store, bucket },
                 _ => match cause(error) {
                     why if why.contains("LOCATION") => S3Error::Region { store, bucket, why },
                     why => S3Error::Unreachable { store, why },
                 },
             },
-            _ if REFUSALS.iter().any(|(refusal, _)| *refusal == code) => S3Error::Refused { store, bucket, code, why },
             _ => S3Error::Other { store, why },
         }
     }
@@ -90,8 +91,10 @@ pub fn store_hint(error: &StoreError) -> Option<String> {
 }
 
 /// Codes that mean no, and what helps.
-const REFUSALS: [(&str, &str); 9] = [
+const REFUSALS: [(&str, &str); 10] = [
     ("InvalidAccessKeyId", KEY_HINT),
+    // versitygw's word for it.
+    ("XAdminUserNotFound", KEY_HINT),
     ("SignatureDoesNotMatch", "the secret does not belong to the key: check AWS_SECRET_ACCESS_KEY, or the profile's"),
     ("AccessDenied", "the key needs leave to list the bucket, and to get and put below the table's prefix"),
     ("AllAccessDisabled", "the bucket is closed: ask its owner"),
@@ -102,7 +105,8 @@ const REFUSALS: [(&str, &str); 9] = [
     ("RequestExpired", "this machine's clock and the store's differ by more than 15 minutes: set it right"),
 ];
 
-const KEY_HINT: &str = "the store does not know the key: check AWS_ACCESS_KEY_ID, or the profile that AWS_PROFILE names";
+const KEY_HINT: &str =
+    "the store does not know the key: check AWS_ACCESS_KEY_ID, or the profile that AWS_PROFILE names";
 const EXPIRED_HINT: &str = "the session is over: renew it where the credentials come from";
 
 fn refused_hint(code: &str) -> &'static str {
@@ -115,6 +119,12 @@ fn unreachable_hint(store: &str) -> &'static str {
     } else {
         "check that it runs, and the setting table.s3_endpoint or AWS_ENDPOINT_URL_S3"
     }
+}
+
+/// Whether the store said 401 or 403: of a listing that did not succeed only the text tells.
+fn is_refusal(error: &StoreError) -> bool {
+    let text = error.to_string();
+    ["status code: 401", "status code: 403"].iter().any(|status| text.contains(status))
 }
 
 /// The code and the message of the store's answer, empty where there was none.

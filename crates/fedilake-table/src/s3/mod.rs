@@ -54,6 +54,9 @@ impl S3Url {
         if bucket.is_empty() || !bucket.bytes().all(|c| c.is_ascii_alphanumeric() || b".-_".contains(&c)) {
             return refuse("what stands before the prefix is no name of a bucket");
         }
+        if prefix.starts_with('/') {
+            return refuse("the prefix begins with a slash");
+        }
         match Path::parse(prefix.trim_end_matches('/')) {
             Ok(prefix) => Ok(S3Url { bucket: bucket.to_owned(), prefix }),
             Err(error) => refuse(&error.to_string()),
@@ -184,11 +187,7 @@ impl S3 {
 }
 
 impl Place {
-    fn find(
-        settings: &S3Settings,
-        environment: &Environment,
-        profile: Option<&Profile>,
-    ) -> Result<Place, S3Error> {
+    fn find(settings: &S3Settings, environment: &Environment, profile: Option<&Profile>) -> Result<Place, S3Error> {
         let variable = |name: &str| environment.get(name).map(str::to_owned);
         let endpoint = settings
             .endpoint
@@ -270,7 +269,7 @@ fn builder(bucket: &str, place: &Place, environment: &Environment) -> AmazonS3Bu
 const RETRY: Duration = Duration::from_secs(120);
 
 /// The same at the start, where somebody waits for the answer.
-const QUICK_RETRY: Duration = Duration::from_secs(8);
+const QUICK_RETRY: Duration = Duration::from_secs(4);
 
 fn retry(timeout: Duration) -> RetryConfig {
     let backoff =
@@ -285,9 +284,12 @@ mod tests {
 
     #[test]
     fn a_url_names_a_bucket_and_a_prefix() {
-        for (url, bucket, prefix) in
-            [("s3://b", "b", ""), ("s3://b/", "b", ""), ("s3://my.b-1/a/b c/", "my.b-1", "a/b c"), ("s3://b/x", "b", "x")]
-        {
+        for (url, bucket, prefix) in [
+            ("s3://b", "b", ""),
+            ("s3://b/", "b", ""),
+            ("s3://my.b-1/a/b c/", "my.b-1", "a/b c"),
+            ("s3://b/x", "b", "x"),
+        ] {
             let parsed = S3Url::parse(url).unwrap();
             assert_eq!((parsed.bucket.as_str(), parsed.prefix.as_ref()), (bucket, prefix), "{url}");
         }
@@ -310,7 +312,10 @@ mod tests {
             ("AWS_REGION", "near"),
         ];
         let found = place(S3Settings::default(), &variables);
-        assert_eq!((found.endpoint.as_deref(), found.region.as_str(), found.path_style), (Some("http://s3:2"), "near", true));
+        assert_eq!(
+            (found.endpoint.as_deref(), found.region.as_str(), found.path_style),
+            (Some("http://s3:2"), "near", true)
+        );
         let settings = S3Settings {
             endpoint: Some("https://mine".to_owned()),
             region: Some("here".to_owned()),

@@ -41,7 +41,9 @@ impl Profile {
     pub(super) fn load(environment: &Environment) -> Result<Option<Profile>, S3Error> {
         let file = |variable: &str, name: &str| match environment.get(variable) {
             Some(path) => Some(PathBuf::from(path)),
-            None => Some(PathBuf::from(environment.get("HOME").or(environment.get("USERPROFILE"))?).join(".aws").join(name)),
+            None => {
+                Some(PathBuf::from(environment.get("HOME").or(environment.get("USERPROFILE"))?).join(".aws").join(name))
+            }
         };
         let asked = environment.get("AWS_PROFILE");
         let (Some(credentials), Some(config)) =
@@ -84,7 +86,8 @@ impl ProfileFiles {
             },
             _ => return Err(self.refuse("it has a key without a secret, or a secret without a key")),
         };
-        let of_s3 = value("services").and_then(|name| config.get(&format!("services {name}"))?.get("s3.endpoint_url").cloned());
+        let of_s3 =
+            value("services").and_then(|name| config.get(&format!("services {name}"))?.get("s3.endpoint_url").cloned());
         let endpoint = of_s3.or_else(|| value("endpoint_url"));
         Ok(Some(Profile { files: self.clone(), credential, region: value("region"), endpoint }))
     }
@@ -208,7 +211,10 @@ s3 =
         let files = Files::new(CREDENTIALS, CONFIG);
         let default = files.load(None).unwrap().unwrap();
         let credential = default.credential.unwrap();
-        assert_eq!((credential.key_id.as_str(), credential.secret_key.as_str(), credential.token), ("A1", "s+/cr=t", None));
+        assert_eq!(
+            (credential.key_id.as_str(), credential.secret_key.as_str(), credential.token),
+            ("A1", "s+/cr=t", None)
+        );
         assert_eq!((default.region.as_deref(), default.endpoint), (Some("eu-north-1"), None));
 
         let other = files.load(Some("other")).unwrap().unwrap();
@@ -219,9 +225,13 @@ s3 =
     #[test]
     fn a_profile_that_cannot_serve_is_refused_by_name() {
         let files = Files::new(CREDENTIALS, CONFIG);
-        for (name, why) in [("none", "neither file has it"), ("sso", "sso_session"), ("half", "a key without a secret")] {
+        for (name, why) in [("none", "neither file has it"), ("sso", "sso_session"), ("half", "a key without a secret")]
+        {
             let told = files.load(Some(name)).unwrap_err().to_string();
-            assert!(told.contains(&format!("profile {name}")) && told.contains(why) && told.contains("hint: "), "{told}");
+            assert!(
+                told.contains(&format!("profile {name}")) && told.contains(why) && told.contains("hint: "),
+                "{told}"
+            );
         }
         assert!(Files::new("", "").load(None).unwrap().is_none());
     }

@@ -46,8 +46,7 @@ pub struct RequestCounts {
 impl Requests {
     /// The figures so far.
     pub fn counts(&self) -> RequestCounts {
-        let [list, get, head, put, delete, credentials] =
-            Kind::ALL.map(|kind| self.kinds[kind as usize].load(Relaxed));
+        let [list, get, head, put, delete, credentials] = Kind::ALL.map(|kind| self.kinds[kind as usize].load(Relaxed));
         let (bytes_in, bytes_out) = (self.bytes_in.load(Relaxed), self.bytes_out.load(Relaxed));
         RequestCounts { list, get, head, put, delete, credentials, bytes_in, bytes_out }
     }

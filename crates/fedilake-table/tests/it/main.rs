@@ -5,5 +5,6 @@
 mod faults;
 mod limits;
 mod local_disk;
+mod s3;
 mod schedules;
 mod scripted;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use fedilake_query::Chunk;
@@ -81,14 +82,24 @@ pub async fn open_table(
 
 async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
     let url = settings.text("table.url");
-    let open = || S3::open(&S3Url::parse(url)?, &S3Settings::default(), &Environment::new(std::env::vars_os()));
-    let s3 = open().with_context(|| format!("open table {url}"))?;
+    let s3 = s3(url, settings).with_context(|| format!("open table {url}"))?;
     let reached = match used {
         Use::Read => s3.reach().await,
         Use::Write => s3.probe().await,
     };
     reached.with_context(|| format!("open table {url}"))?;
     Ok(Table::new(s3.store, s3.prefix))
+}
+
+/// The store that an `s3:` URL and the settings name; nothing is asked of it yet.
+pub fn s3(url: &str, settings: &Settings) -> anyhow::Result<S3> {
+    let given = |key| Some(settings.text(key).to_owned()).filter(|text| !text.is_empty());
+    let place = S3Settings {
+        endpoint: given("table.s3_endpoint"),
+        region: given("table.s3_region"),
+        path_style: settings.text("table.s3_path_style").parse().ok(),
+    };
+    Ok(S3::open(&S3Url::parse(url)?, &place, &Environment::new(std::env::vars_os()))?)
 }
 
 /// The folder of a `file:` table, whether or not it is there.
@@ -114,11 +125,20 @@ fn open_local(folder: &Path) -> anyhow::Result<Table> {
     Ok(Table::new(Arc::new(store), object_store::path::Path::default()))
 }
 
+/// Local disk takes small files at no cost.
+const LOCAL_BUFFER_AGE: Duration = Duration::from_secs(15 * 60);
+/// Each file on S3 costs its readers requests.
+const S3_BUFFER_AGE: Duration = Duration::from_secs(60 * 60);
+
 /// When the sink seals a file.
 pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
     Ok(sink::Limits {
         buffer_bytes_max: settings.number("sink.buffer_bytes_max")?,
-        buffer_age_max: settings.seconds("sink.buffer_age_seconds_max")?,
+        buffer_age_max: match settings.seconds_unless_auto("sink.buffer_age_seconds_max")? {
+            Some(age) => age,
+            None if Scheme::of("table.url", settings)? == Scheme::S3 => S3_BUFFER_AGE,
+            None => LOCAL_BUFFER_AGE,
+        },
         buffers_bytes_max: settings.number("sink.buffers_bytes_max")?,
     })
 }

@@ -12,9 +12,9 @@
 //! Promises: an offset whose row may be kept is one row of the table; what is not kept, lies in no file, or lies in two is
 //! counted and named ([`Findings`]); a file that cannot be read ends its partition there, after all before it is in the table.
 
+mod fetch;
 mod file;
 mod findings;
-mod fetch;
 mod name;
 mod reader;
 mod row;

@@ -363,9 +363,9 @@ fn columns_of_other_types_and_other_columns_are_taken_as_far_as_they_go() {
         *column = match *name {
             "created_at" => arrow::compute::cast(column, &arrow::datatypes::DataType::Int64).unwrap(),
             "m_id" => arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).unwrap(),
-            "bot" => Arc::new(
-                rows.iter().map(|row| Some(if row.bot { "True" } else { "False" })).collect::<StringArray>(),
-            ),
+            "bot" => {
+                Arc::new(rows.iter().map(|row| Some(if row.bot { "True" } else { "False" })).collect::<StringArray>())
+            }
             _ => Arc::clone(column),
         };
     }

@@ -66,7 +66,7 @@ def local():
 def on_s3():
     """Skips the test where there is no S3 store; then FEDILAKE_REQUIRE_SERVICES makes it fail."""
     endpoint = service("FEDILAKE_TEST_S3", "S3 store")
-    if not knows("table.endpoint"):
+    if not knows("table.s3_endpoint"):
         raise unittest.SkipTest("no table on S3 in this program")
     url, data = f"s3://fedilake/interop-{uuid.uuid4().hex}", _folder() / "s3"
     environment = {"FEDILAKE_TABLE_URL": url, **access(endpoint)}

@@ -338,6 +338,12 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn is_no_setting(variable: &str) -> bool {
+    // Where the real services of the tests are, and their scripts' own settings.
+    ["FEDILAKE_TEST_", "FEDILAKE_SERVICES_"].iter().any(|prefix| variable.starts_with(prefix))
+        || NO_SETTINGS.contains(&variable)
+}
+
 /// The key, the variable and the value of each setting that the environment names.
 fn read_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -345,7 +351,7 @@ fn read_environment(
     let mut found = Vec::new();
     for (name, value) in environment {
         let name = name.to_string_lossy().into_owned();
-        if !name.starts_with("FEDILAKE_") || NO_SETTINGS.contains(&name.as_str()) {
+        if !name.starts_with("FEDILAKE_") || is_no_setting(&name) {
             continue;
         }
         let Some(setting) = SETTINGS.iter().find(|setting| environment_name(setting.key) == name) else {
@@ -474,6 +480,12 @@ mod tests {
         let origins: Vec<_> = settings.all().filter(|(_, v)| v.origin != Origin::Default).map(|(s, _)| s.key).collect();
         assert_eq!(origins, ["listen", "collect.servers", "collect.batch_posts_max", "sql.seconds_max"]);
         Ok(())
+    }
+
+    #[test]
+    fn where_the_tests_find_services_is_no_setting() {
+        let environment = [("FEDILAKE_TEST_KAFKA", "127.0.0.1:9092"), ("FEDILAKE_SERVICES_DIR", "/services")];
+        assert!(load("", &environment, &[]).is_ok());
     }
 
     #[test]

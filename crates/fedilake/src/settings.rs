@@ -502,6 +502,12 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn is_no_setting(variable: &str) -> bool {
+    // Where the real services of the tests are, and their scripts' own settings.
+    ["FEDILAKE_TEST_", "FEDILAKE_SERVICES_"].iter().any(|prefix| variable.starts_with(prefix))
+        || NO_SETTINGS.contains(&variable)
+}
+
 /// The key, the variable and the value of each setting that the environment names.
 fn is_no_setting(variable: &str) -> bool {
     // Where the tests find real services.
@@ -643,6 +649,12 @@ mod tests {
         let origins: Vec<_> = settings.all().filter(|(_, v)| v.origin != Origin::Default).map(|(s, _)| s.key).collect();
         assert_eq!(origins, ["listen", "collect.servers", "collect.batch_posts_max", "sql.seconds_max"]);
         Ok(())
+    }
+
+    #[test]
+    fn where_the_tests_find_services_is_no_setting() {
+        let environment = [("FEDILAKE_TEST_KAFKA", "127.0.0.1:9092"), ("FEDILAKE_SERVICES_DIR", "/services")];
+        assert!(load("", &environment, &[]).is_ok());
     }
 
     #[test]

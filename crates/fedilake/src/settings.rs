@@ -508,12 +508,6 @@ fn is_no_setting(variable: &str) -> bool {
         || NO_SETTINGS.contains(&variable)
 }
 
-/// The key, the variable and the value of each setting that the environment names.
-fn is_no_setting(variable: &str) -> bool {
-    // Where the tests find real services.
-    variable.starts_with("FEDILAKE_TEST_") || NO_SETTINGS.contains(&variable)
-}
-
 fn read_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> anyhow::Result<Vec<(&'static str, String, String)>> {

@@ -12,7 +12,7 @@ use fedilake_table::Table;
 
 pub use self::lake::{open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Log, ReaderSource};
-pub use self::table::{TableFiles, Use, open_table, sink_limits, table_folder};
+pub use self::table::{TableFiles, Use, open_table, s3, sink_limits, table_folder};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 

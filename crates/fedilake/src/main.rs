@@ -14,6 +14,7 @@ mod output;
 mod owner;
 mod pipeline;
 mod render;
+mod s3;
 mod serve;
 mod settings;
 mod shutdown;

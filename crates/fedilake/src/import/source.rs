@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use fedilake_log::{LogId, Offset, Partition};
+use fedilake_table::s3::S3Url;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -90,10 +91,10 @@ impl Source {
     }
 
     async fn s3(typed: &str, settings: &Settings) -> anyhow::Result<Source> {
-        let s3 = wire::s3(typed, settings)?;
+        let url = S3Url::parse(typed)?;
+        let s3 = wire::s3::open(&url, settings)?;
         s3.reach().await?;
-        let bucket = typed.strip_prefix("s3://").and_then(|place| place.split('/').next()).unwrap_or_default();
-        let root = format!("s3://{bucket}").into();
+        let root = format!("s3://{}", url.bucket).into();
         Ok(Source { store: s3.store, prefix: s3.prefix, root, typed: typed.to_owned() })
     }
 

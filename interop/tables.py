@@ -70,8 +70,18 @@ def on_s3():
         raise unittest.SkipTest("no table on S3 in this program")
     url, data = f"s3://fedilake/interop-{uuid.uuid4().hex}", _folder() / "s3"
     environment = {"FEDILAKE_TABLE_URL": url, **access(endpoint)}
+    atexit.register(_remove, url, environment)
     fedilake("replay", frames(), data=data, environment=environment)
     return Table(url, data, environment)
+
+
+def _remove(url, environment):
+    import boto3
+
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    session = boto3.Session(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
+    store = session.resource("s3", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=environment["AWS_REGION"])
+    store.Bucket(bucket).objects.filter(Prefix=f"{prefix}/").delete()
 
 
 def access(endpoint):

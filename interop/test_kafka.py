@@ -102,6 +102,12 @@ class Topic:
         producer.produce(self.name, key=key, value=value, on_delivery=lambda error, _: error and errors.append(error))
         assert producer.flush(30) == 0 and not errors, errors
 
+    def remove(self):
+        from confluent_kafka.admin import AdminClient
+
+        AdminClient({"bootstrap.servers": self.kafka}).delete_topics([self.name])[self.name].result(30)
+        shutil.rmtree(self.data, ignore_errors=True)
+
     def _schemas(self):
         from confluent_kafka.schema_registry import SchemaRegistryClient
 
@@ -111,5 +117,5 @@ class Topic:
 @functools.cache
 def _topic():
     topic = Topic()
-    unittest.addModuleCleanup(shutil.rmtree, topic.data, ignore_errors=True)
+    unittest.addModuleCleanup(topic.remove)
     return topic

@@ -14,6 +14,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import boto3
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from program import fedilake
@@ -55,6 +56,7 @@ def main():
         for rows, share in ((1000, 1), (10, 4)):
             sink = (kafka, registry, topics["best"], "fedilake", f"{prefix}/{rows}", rows, posts // share)
             measured.append(_run("consumer.py", *sink, environment=store))
+        _remove(store, prefix)
         for deleted in admin.delete_topics(list(topics.values())).values():
             deleted.result(30)
 
@@ -64,6 +66,12 @@ def main():
         print(f"{row['name']:52}{row['posts']:>8,}{figures}")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def _remove(store, prefix):
+    session = boto3.Session(store["AWS_ACCESS_KEY_ID"], store["AWS_SECRET_ACCESS_KEY"])
+    bucket = session.resource("s3", endpoint_url=store["AWS_ENDPOINT_URL"], region_name=store["AWS_REGION"]).Bucket("fedilake")
+    bucket.objects.filter(Prefix=f"{prefix}/").delete()
 
 
 def _listener(python, frames, posts, kafka, registry, topic):

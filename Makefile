@@ -15,16 +15,16 @@ demo: build ## Ten simulated days and live simulated servers, with reports (DEMO
 	@$(FEDILAKE) demo $(DEMO_FLAGS)
 
 test: setup ## Every test, and how many ran
-	@scripts/test
+	@scripts/with-services scripts/test
 
 build: setup ## The program, as target/release/fedilake (or the same below CARGO_TARGET_DIR)
 	@cargo build --release --locked --package fedilake
 
 bench: setup ## The speed of each stage beside this machine's own limits (BENCH_FLAGS="--quick")
-	@cargo bench --profile release --locked --package fedilake --bench stages -- $(BENCH_FLAGS)
+	@scripts/with-services cargo bench --profile release --locked --package fedilake --bench stages -- $(BENCH_FLAGS)
 
 chaos: setup ## The kill and fault tests, long
-	@FEDILAKE_CHAOS_ROUNDS=500 cargo test --release --locked --package fedilake --test it -- chaos --nocapture
+	@FEDILAKE_CHAOS_ROUNDS=500 scripts/with-services cargo test --release --locked --package fedilake --test it -- chaos --nocapture
 
 interop: build ## DuckDB, pyarrow, Spark and a foreign Kafka client give the same figures (with the real services, after make services)
 	@[ ! -f .services/run/env ] || . .services/run/env; scripts/interop

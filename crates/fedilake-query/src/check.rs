@@ -135,8 +135,8 @@ pub fn rows(lake: &Lake, snapshot: &Snapshot, chunks: &[Chunk], cancel: &Cancel)
     let name = format!(".check-{}", CHECKS.fetch_add(1, Ordering::Relaxed));
     let outside = outside_of(lake.path(), &name, lake.options())?;
     let limits = SqlLimits { time: Duration::MAX, cancel: cancel.clone(), ..SqlLimits::default() };
-    let files_watch = Watch::start(lake, &outside, &limits)?;
-    let lake_watch = Watch::start(lake, &snapshot.connection, &limits)?;
+    let files_watch = Watch::start(|| lake.another(), &outside, &limits)?;
+    let lake_watch = Watch::start(|| lake.another(), &snapshot.connection, &limits)?;
     let found = find(&outside, snapshot, chunks);
     // What they would say, the flag says.
     let _ = (files_watch.stop(), lake_watch.stop());

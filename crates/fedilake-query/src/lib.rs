@@ -8,6 +8,7 @@
 //! - [`report`] holds the talk's analyses, one .sql file each, under a [`filter`].
 //! - [`sql`] runs a person's own statement, read-only and within limits.
 //! - [`check`] compares files with each other and the lake with them.
+//! - [`direct`] runs such a statement on the files themselves, without a lake.
 //! - [`views`] defines the same views over plain Parquet files, for any DuckDB.
 //!
 //! Everything here blocks; async callers use `spawn_blocking`. Every timestamp is UTC.
@@ -15,6 +16,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod check;
+pub mod direct;
 pub mod error;
 pub mod filter;
 pub mod lake;
@@ -30,6 +32,7 @@ pub mod take;
 mod topic;
 pub mod views;
 
+pub use direct::{Direct, DirectError, DirectOptions, S3Key, S3Secret};
 pub use error::LakeError;
 pub use filter::Filter;
 pub use lake::{Lake, LakeOptions, Snapshot};

@@ -55,21 +55,30 @@ impl Lake {
     ///
     /// After an error the stream is cut: a statement can fail in the middle. The lake lives on after each.
     pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
-        let watched = self.read(|connection| {
-            guard::admit(connection, text).map_or_else(
-                |refused| Ok(Err(refused)),
-                |admitted| {
-                    connection.execute_batch("begin transaction read only")?;
-                    let watch = watch::Watch::start(self, connection, limits)?;
-                    let result = run(connection, &admitted, limits, out);
-                    let stopped = watch.stop();
-                    connection.execute_batch("rollback")?;
-                    Ok(result.map_err(|error| error.explain(stopped)))
-                },
-            )
-        });
+        let watched = self.read(|connection| ask(connection, || self.another(), text, limits, out));
         watched.unwrap_or_else(|error: LakeError| Err(error.into()))
     }
+}
+
+/// The same on a connection of any DuckDB; `gauge` makes another one to the same. The outer error means that the connection is
+/// not to be used again.
+pub(crate) fn ask(
+    connection: &Connection,
+    gauge: impl FnOnce() -> Result<Connection, LakeError>,
+    text: &str,
+    limits: &SqlLimits,
+    out: &mut dyn Write,
+) -> Result<Result<SqlSummary, SqlError>, LakeError> {
+    let admitted = match guard::admit(connection, text) {
+        Ok(admitted) => admitted,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    connection.execute_batch("begin transaction read only")?;
+    let watch = Watch::start(gauge, connection, limits)?;
+    let result = run(connection, &admitted, limits, out);
+    let stopped = watch.stop();
+    connection.execute_batch("rollback")?;
+    Ok(result.map_err(|error| error.explain(stopped)))
 }
 
 fn run(connection: &Connection, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {

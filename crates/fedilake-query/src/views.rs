@@ -15,6 +15,9 @@
 //! created_at is null is: a server that leaves it out, or writes it so that nobody can read it, costs the post its own
 //! time and no more. The row counts as created when it was observed, so each version of such a post has its own.
 
+/// The names of the views over Parquet files; the first two are steps to the others.
+pub(crate) const NAMES: [&str; 5] = ["table_rows", "visible_rows", "posts", "sightings", "mastodon_toot"];
+
 /// A query with every column of the table and no row: `union all by name` with it gives old files the new columns.
 pub(crate) const COLUMNS: &str = include_str!("views/columns.sql");
 

@@ -80,7 +80,7 @@ pub enum Verb {
     Settings,
     /// Print the SQL that defines the views over the plain Parquet files
     #[command(after_help = VIEWS_EXAMPLES)]
-    Views,
+    Views(Views),
     /// Print completions for a shell
     #[command(after_help = "Examples:\n  fedilake completions bash > /etc/bash_completion.d/fedilake")]
     Completions {
@@ -246,9 +246,22 @@ pub struct Sql {
     /// One statement, a file that holds one, or - for standard input
     #[arg(value_name = "QUERY|FILE|-")]
     pub query: String,
+    /// Ask the Parquet files themselves, without the lake: the table's through the views, others through read_parquet
+    #[arg(long)]
+    pub direct: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Views {
+    /// Begin with the statements that let any DuckDB read a table on S3: httpfs and a secret
+    #[arg(long)]
+    pub s3: bool,
+    /// Write the key and its secret into them, instead of where DuckDB finds them
+    #[arg(long, requires = "s3")]
+    pub show_secrets: bool,
 }
 
 #[derive(Debug, Args)]
@@ -362,6 +375,7 @@ const SQL_EXAMPLES: &str = "Examples:
   fedilake sql \"select author, count(*) from posts group by 1 order by 2 desc limit 10\"
   fedilake sql question.sql --format csv > answer.csv
   echo 'from mastodon_toot limit 5' | fedilake sql -
+  fedilake sql --direct \"select count(*) from read_parquet('s3://bucket/prefix/**/*.parquet', union_by_name=true)\"
 Views: posts (one row a post), sightings (one row a server that showed it), mastodon_toot (the talk's columns).";
 
 const CHECK_EXAMPLES: &str = "Examples:
@@ -388,4 +402,5 @@ All people and posts are invented.";
 
 const VIEWS_EXAMPLES: &str = "Examples:
   fedilake views > views.sql
+  fedilake views --s3 > views.sql      for a table on S3; DuckDB takes the key from the variables AWS_…
   fedilake views | duckdb -init /dev/stdin";

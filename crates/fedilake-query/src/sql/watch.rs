@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use duckdb::Connection;
 
 use super::{SqlErrorKind, SqlLimits};
-use crate::{Lake, LakeError};
+use crate::LakeError;
 
 /// How often the watch looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -36,10 +36,15 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start(lake: &Lake, connection: &Connection, limits: &SqlLimits) -> Result<Watch, LakeError> {
+    /// Looks after what `connection` runs; `gauge` makes another connection to the same database, if memory is limited.
+    pub(crate) fn start(
+        gauge: impl FnOnce() -> Result<Connection, LakeError>,
+        connection: &Connection,
+        limits: &SqlLimits,
+    ) -> Result<Watch, LakeError> {
         let statement = connection.interrupt_handle();
         let gauge = match limits.memory_bytes_max {
-            Some(_) => Some(lake.another()?),
+            Some(_) => Some(gauge()?),
             None => None,
         };
         let before = gauge.as_ref().map_or(Ok(0), memory_bytes)?;

@@ -13,7 +13,9 @@ use super::{Environment, S3Error};
 /// Where credentials come from.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// Variables, or a token that they name.
+    /// A key in the variables.
+    Key,
+    /// What the variables name: a token, a container's service, or nobody.
     Variables,
     /// The shared files.
     Profile(Arc<FromFiles>),
@@ -27,7 +29,7 @@ impl Source {
     pub(super) fn find(environment: &Environment, profile: Option<Profile>) -> Result<Source, S3Error> {
         let has = |name: &str| environment.get(name).is_some();
         match (has("AWS_ACCESS_KEY_ID"), has("AWS_SECRET_ACCESS_KEY")) {
-            (true, true) => return Ok(Source::Variables),
+            (true, true) => return Ok(Source::Key),
             (true, false) => {
                 return Err(S3Error::Half { missing: "AWS_SECRET_ACCESS_KEY", there: "AWS_ACCESS_KEY_ID" });
             }
@@ -56,14 +58,14 @@ impl Source {
         match self {
             Source::Profile(files) => Some(Arc::clone(files) as AwsCredentialProvider),
             Source::Nowhere => Some(Arc::new(Nobody)),
-            Source::Variables | Source::Machine => None,
+            Source::Key | Source::Variables | Source::Machine => None,
         }
     }
 
     /// Why there are none.
     pub(super) fn why_not(&self, error: &object_store::Error) -> String {
         match self {
-            Source::Variables => format!("the variables name a source that does not answer: {error}"),
+            Source::Key | Source::Variables => format!("the variables name a source that does not answer: {error}"),
             Source::Profile(_) => error.to_string(),
             Source::Machine => "neither variables nor files give any, and this machine has none of its own".to_owned(),
             Source::Nowhere => {
@@ -148,7 +150,7 @@ mod tests {
     fn variables_come_before_files_and_half_of_them_are_refused() {
         let find = |variables: &[(&str, &str)]| Source::find(&Environment::of(variables), None);
         let both = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s")];
-        assert!(matches!(find(&both), Ok(Source::Variables)));
+        assert!(matches!(find(&both), Ok(Source::Key)));
         assert!(find(&both[..1]).unwrap_err().to_string().contains("AWS_SECRET_ACCESS_KEY"));
         assert!(find(&both[1..]).unwrap_err().to_string().contains("AWS_ACCESS_KEY_ID"));
         assert!(matches!(find(&[("AWS_EC2_METADATA_DISABLED", "TRUE")]), Ok(Source::Nowhere)));

@@ -88,19 +88,11 @@ pub struct S3 {
     quick: AmazonS3,
     source: Source,
     bucket: String,
-    place: Place,
+    place: Access,
 }
 
 /// Where the store is, after settings, variables and files were consulted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    endpoint: Option<String>,
-    region: String,
-    path_style: bool,
-}
-
-/// All that another program needs to read the same bucket.
-#[derive(Clone, Debug)]
 pub struct Access {
     /// As in [`S3Settings::endpoint`].
     pub endpoint: Option<String>,
@@ -108,15 +100,13 @@ pub struct Access {
     pub region: String,
     /// Whether the bucket stands in the path.
     pub path_style: bool,
-    /// The key, its secret and the session's token, which may soon expire. The `Debug` form hides the latter two.
-    pub credential: Arc<AwsCredential>,
 }
 
 impl S3 {
     /// Finds out where the store is and who asks. Sends nothing.
     pub fn open(url: &S3Url, settings: &S3Settings, environment: &Environment) -> Result<S3, S3Error> {
         let profile = Profile::load(environment)?;
-        let place = Place::find(settings, environment, profile.as_ref())?;
+        let place = Access::find(settings, environment, profile.as_ref())?;
         let requests = Arc::<Requests>::default();
         let source = Source::find(environment, profile)?;
         let builder = builder(&url.bucket, &place, environment)
@@ -170,15 +160,20 @@ impl S3 {
         }
     }
 
-    /// Where the store is and who asks, for another program.
-    pub async fn access(&self) -> Result<Access, S3Error> {
-        let Place { endpoint, region, path_style } = self.place.clone();
-        Ok(Access { endpoint, region, path_style, credential: self.credential().await? })
+    /// Where the store is.
+    pub fn access(&self) -> Access {
+        self.place.clone()
     }
 
-    async fn credential(&self) -> Result<Arc<AwsCredential>, S3Error> {
+    /// Who asks: a key, its secret and perhaps a session's token, which may soon expire. Its `Debug` form hides the latter two.
+    pub async fn credential(&self) -> Result<Arc<AwsCredential>, S3Error> {
         let found = self.quick.credentials().get_credential().await;
         found.map_err(|error| S3Error::NoCredentials { store: self.place.name(), why: self.source.why_not(&error) })
+    }
+
+    /// Whether the key is that of the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    pub fn is_asked_by_variables(&self) -> bool {
+        matches!(self.source, Source::Key)
     }
 
     fn explain(&self, error: &StoreError) -> S3Error {
@@ -186,8 +181,8 @@ impl S3 {
     }
 }
 
-impl Place {
-    fn find(settings: &S3Settings, environment: &Environment, profile: Option<&Profile>) -> Result<Place, S3Error> {
+impl Access {
+    fn find(settings: &S3Settings, environment: &Environment, profile: Option<&Profile>) -> Result<Access, S3Error> {
         let variable = |name: &str| environment.get(name).map(str::to_owned);
         let endpoint = settings
             .endpoint
@@ -210,7 +205,7 @@ impl Place {
             .or_else(|| profile.and_then(|profile| profile.region.clone()))
             .unwrap_or_else(|| "us-east-1".to_owned());
         let path_style = settings.path_style.unwrap_or(endpoint.is_some());
-        Ok(Place { endpoint, region, path_style })
+        Ok(Access { endpoint, region, path_style })
     }
 
     /// What people call the store.
@@ -229,7 +224,7 @@ impl Place {
 }
 
 /// The host and the port that requests for objects go to.
-fn host(bucket: &str, place: &Place) -> String {
+fn host(bucket: &str, place: &Access) -> String {
     let url = match (&place.endpoint, place.path_style) {
         (Some(endpoint), true) => endpoint.clone(),
         (Some(_), false) => place.with_bucket(bucket).unwrap_or_default(),
@@ -239,7 +234,7 @@ fn host(bucket: &str, place: &Place) -> String {
     url.split_once("://").map_or(url.clone(), |(_, host)| host.to_owned())
 }
 
-fn builder(bucket: &str, place: &Place, environment: &Environment) -> AmazonS3Builder {
+fn builder(bucket: &str, place: &Access, environment: &Environment) -> AmazonS3Builder {
     let is_http = place.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     let client = ClientOptions::new().with_allow_http(is_http).with_timeout_disabled();
     let mut builder = AmazonS3Builder::new().with_client_options(client);
@@ -299,8 +294,8 @@ mod tests {
         }
     }
 
-    fn place(settings: S3Settings, variables: &[(&str, &str)]) -> Place {
-        Place::find(&settings, &Environment::of(variables), None).unwrap()
+    fn place(settings: S3Settings, variables: &[(&str, &str)]) -> Access {
+        Access::find(&settings, &Environment::of(variables), None).unwrap()
     }
 
     #[test]
@@ -336,7 +331,7 @@ mod tests {
     fn an_endpoint_is_a_host_with_its_scheme() {
         for wrong in ["127.0.0.1:9000", "http://", "ftp://x", "http://host/path"] {
             let settings = S3Settings { endpoint: Some(wrong.to_owned()), ..S3Settings::default() };
-            let told = Place::find(&settings, &Environment::of(&[]), None).unwrap_err().to_string();
+            let told = Access::find(&settings, &Environment::of(&[]), None).unwrap_err().to_string();
             assert!(told.contains(wrong) && told.contains("hint: "), "{told}");
         }
     }

@@ -49,7 +49,7 @@ async fn run_verb(cli: Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
         Verb::Demo(typed) => demo::run(&typed, &cli.common, settings).await,
         Verb::Simulate(typed) => simulate::run(&typed).await,
         Verb::Settings => settings::run(settings),
-        Verb::Views => views::run(settings),
+        Verb::Views(typed) => views::run(&typed, settings).await,
         Verb::Completions { shell } => completions::run(shell),
     }
 }

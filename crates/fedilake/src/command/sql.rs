@@ -1,25 +1,78 @@
-//! `fedilake sql`: a question in SQL, read-only.
+//! `fedilake sql`: a question in SQL, read-only; to the lake, or with `--direct` to the Parquet files.
 
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use fedilake_query::{Direct, views};
+use fedilake_table::s3::S3Url;
 
 use crate::answers::Answers;
 use crate::cli;
 use crate::output;
 use crate::render::{self, Style};
 use crate::settings::Settings;
+use crate::wire::{self, s3};
 
 /// Asks whoever answers for the data folder and prints the rows.
 pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result<ExitCode> {
     let query = query(&typed.query)?;
+    if typed.direct {
+        return direct(query, typed.format, settings).await;
+    }
     let answers = Answers::of(&settings.data()?, settings).await?;
     let (format, style) = (typed.format, Style::of_stdout());
     answers.sql(query, move |rows| render::write_rows(rows, format, &style, &mut output::stdout())).await?;
     answers.close().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the Parquet files themselves, in a DuckDB of its own: no lake, and nobody's folder.
+async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let table = s3::url(settings)?;
+    let pattern = match &table {
+        Some(url) => s3::pattern(url),
+        None => {
+            let folder = std::path::absolute(wire::table_folder(&settings.data()?, settings)?)?;
+            format!("{}/posts/**/*.parquet", views::plain(&folder.display().to_string()))
+        }
+    };
+    let store = match table.or_else(|| named_bucket(&query)) {
+        Some(url) => Some(s3::open(&url, settings)?),
+        None => None,
+    };
+    let secret = match &store {
+        Some(store) => Some(s3::secret(store).await?),
+        None => None,
+    };
+    let (options, limits) = (wire::direct_options(settings)?, wire::direct_limits(settings)?);
+    let (mut answer, mut out) = std::io::pipe().context("make a pipe")?;
+    let asked = tokio::task::spawn_blocking(move || {
+        let direct = Direct::open(&options, &pattern, secret.as_ref())?;
+        direct.sql(&query, &limits, &mut out).map_err(wire::with_sql_hint)
+    });
+    let style = Style::of_stdout();
+    let read =
+        tokio::task::spawn_blocking(move || render::write_rows(&mut answer, format, &style, &mut output::stdout()));
+    let (asked, read) = tokio::join!(asked, read);
+    if let Err(error) = asked? {
+        // Of a store that refuses DuckDB says no more than a number.
+        if let Some(store) = store.filter(|_| error.to_string().contains("HTTP")) {
+            store.reach().await?;
+        }
+        return Err(error);
+    }
+    // A question that failed explains more than an answer that broke off.
+    read??;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The bucket that a question names by itself.
+fn named_bucket(query: &str) -> Option<S3Url> {
+    let (_, rest) = query.split_once("s3://")?;
+    let bucket = rest.split(['/', '\'']).next()?;
+    S3Url::parse(&format!("s3://{bucket}")).ok()
 }
 
 /// The statement itself, a file's content where the argument names a file, standard input for `-`.

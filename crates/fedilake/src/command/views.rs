@@ -4,15 +4,35 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use fedilake_query::views;
+use anyhow::bail;
+use fedilake_query::{direct, views};
 
+use crate::cli;
 use crate::output;
 use crate::settings::Settings;
 use crate::telemetry;
-use crate::wire;
+use crate::wire::{self, s3};
 
 /// Prints it; any DuckDB runs it, with or without an owner of the folder.
-pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(typed: &cli::Views, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let sql = match s3::url(settings)? {
+        Some(url) if typed.s3 => {
+            let store = s3::open(&url, settings)?;
+            direct::script(&s3::pattern(&url), &s3::printed_secret(&store, &url, typed.show_secrets).await?)
+        }
+        Some(url) => views::over_parquet(&s3::pattern(&url)),
+        None if typed.s3 => bail!(
+            "the table is not on S3: setting table.url = {:?}\n\
+             hint: leave --s3 out, or name the table like FEDILAKE_TABLE_URL=s3://bucket/prefix",
+            settings.text("table.url")
+        ),
+        None => local(settings)?,
+    };
+    output::stdout().write_all(sql.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn local(settings: &Settings) -> anyhow::Result<String> {
     let folder = wire::table_folder(&settings.data()?, settings)?;
     let folder = std::path::absolute(&folder)?.join("posts");
     if !has_file(&folder) {
@@ -22,9 +42,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
             folder.display()
         ));
     }
-    let sql = views::over_parquet(&format!("{}/**/*.parquet", views::plain(&folder.display().to_string())));
-    output::stdout().write_all(sql.as_bytes())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(views::over_parquet(&format!("{}/**/*.parquet", views::plain(&folder.display().to_string()))))
 }
 
 /// Whether a Parquet file lies anywhere below.

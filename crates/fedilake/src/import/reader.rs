@@ -385,8 +385,9 @@ mod tests {
             let name = format!("t/partition=0/t+0+{:010}.parquet", numbers.start);
             store.put(&name.as_str().into(), file(numbers).into()).await?;
         }
+        let settings = crate::settings::Settings::load(None, [], &[])?;
         let topic =
-            || async { Source::open(folder.path().to_str().unwrap())?.topics().await.map(|(topics, _)| topics) };
+            || async { Source::open(folder.path().to_str().unwrap(), &settings).await?.topics().await.map(|(topics, _)| topics) };
         let kept: Vec<u64> = (5..25).chain(30..36).filter(|offset| offset % 7 != 0).collect();
         for from in 2..=36 {
             let (topic, progress) = (topic().await?.remove(0), Arc::<Progress>::default());

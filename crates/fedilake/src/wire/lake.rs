@@ -1,10 +1,11 @@
 //! The lake in the data folder, and what a question may take of it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{Lake, LakeOptions, SqlError, SqlLimits};
+use fedilake_query::{DirectOptions, Lake, LakeOptions, SqlError, SqlLimits};
 
 use crate::owner::Ownership;
 use crate::settings::Settings;
@@ -13,15 +14,34 @@ use crate::settings::Settings;
 pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<Lake> {
     let options = LakeOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
-        threads: match settings.number("lake.threads")? {
-            0 => std::thread::available_parallelism().map_or(2, usize::from),
-            threads => threads,
-        },
+        threads: threads(settings)?,
         ..LakeOptions::default()
     };
     let path = ownership.folder().join("lake.duckdb");
     let lake = Lake::open(&path, options).with_context(|| format!("open lake {}", path.display()))?;
     Ok(lake.guarded_by(ownership))
+}
+
+fn threads(settings: &Settings) -> anyhow::Result<usize> {
+    Ok(match settings.number("lake.threads")? {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        threads => threads,
+    })
+}
+
+/// A DuckDB beside the lake, for one question to plain files: as large as a lake may be, for it is alone.
+pub fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
+    Ok(DirectOptions {
+        memory_bytes_max: settings.number("lake.memory_bytes_max")?,
+        threads: threads(settings)?,
+        spill_folder: std::env::temp_dir().join(format!("fedilake-direct-{}", std::process::id())),
+        httpfs: Some(PathBuf::from(settings.text("sql.httpfs"))).filter(|file| !file.as_os_str().is_empty()),
+    })
+}
+
+/// What a question to plain files may take: DuckDB's own limit holds for memory.
+pub fn direct_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
+    Ok(SqlLimits { memory_bytes_max: None, ..sql_limits(settings)? })
 }
 
 /// What a question in SQL may take: half of the lake's memory, so that the follower goes on beside it.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fedilake_query::Chunk;
-use fedilake_table::s3::{Environment, S3, S3Settings, S3Url};
+use fedilake_table::s3::S3Url;
 use fedilake_table::{FileMeta, Table, sink};
 use object_store::local::LocalFileSystem;
 
-use super::{Scheme, path_below};
+use super::{Scheme, path_below, s3};
 use crate::chunks::chunk_of;
 use crate::owner::Ownership;
 use crate::settings::Settings;
@@ -82,24 +82,14 @@ pub async fn open_table(
 
 async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
     let url = settings.text("table.url");
-    let s3 = s3(url, settings).with_context(|| format!("open table {url}"))?;
+    let open = || s3::open(&S3Url::parse(url)?, settings);
+    let s3 = open().with_context(|| format!("open table {url}"))?;
     let reached = match used {
         Use::Read => s3.reach().await,
         Use::Write => s3.probe().await,
     };
     reached.with_context(|| format!("open table {url}"))?;
     Ok(Table::new(s3.store, s3.prefix))
-}
-
-/// The store that an `s3:` URL and the settings name; nothing is asked of it yet.
-pub fn s3(url: &str, settings: &Settings) -> anyhow::Result<S3> {
-    let given = |key| Some(settings.text(key).to_owned()).filter(|text| !text.is_empty());
-    let place = S3Settings {
-        endpoint: given("table.s3_endpoint"),
-        region: given("table.s3_region"),
-        path_style: settings.text("table.s3_path_style").parse().ok(),
-    };
-    Ok(S3::open(&S3Url::parse(url)?, &place, &Environment::new(std::env::vars_os()))?)
 }
 
 /// The folder of a `file:` table, whether or not it is there.

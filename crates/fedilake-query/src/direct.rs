@@ -1,0 +1,215 @@
+//! The talk's way: a question straight to the Parquet files, on local disk or over S3, without a lake.
+//!
+//! An in-memory DuckDB that may open files: what the question names in `read_parquet('s3://…/**/*.parquet')`, and the table's
+//! through the same views as the lake's ([`views::over_parquet`]). It owns nothing and locks nothing, so it works beside every
+//! process and from any machine that reaches the store. One statement that only reads, as everywhere.
+//!
+//! Reading S3 takes DuckDB's extension httpfs: the file that the caller names, else the one in DuckDB's own folder, else DuckDB
+//! is asked to install it there, for which it needs the network once.
+
+use std::fmt;
+use std::io::Write;
+use std::path::PathBuf;
+
+use duckdb::{Config, Connection};
+
+use crate::error::message;
+use crate::sql::{self, SqlError, SqlLimits, SqlSummary};
+use crate::{LakeError, views};
+
+/// What a question may take, and where things are.
+#[derive(Clone, Debug)]
+pub struct DirectOptions {
+    /// What DuckDB may hold in memory: bytes.
+    pub memory_bytes_max: u64,
+    /// Threads of a query.
+    pub threads: usize,
+    /// Where a query may spill; made when it does.
+    pub spill_folder: PathBuf,
+    /// The httpfs extension's file; None: where DuckDB keeps it.
+    pub httpfs: Option<PathBuf>,
+}
+
+/// How DuckDB gets at a bucket.
+#[derive(Clone, PartialEq, Eq)]
+pub struct S3Secret {
+    /// `http://host:port` or `https://host`; None: Amazon's.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: String,
+    /// Whether the bucket stands in the path.
+    pub path_style: bool,
+    /// What it is for, such as `s3://bucket`; None: all of S3.
+    pub scope: Option<String>,
+    /// Who asks.
+    pub key: S3Key,
+}
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub enum S3Key {
+    /// This key, its secret and a session's token.
+    Given {
+        /// Its id.
+        id: String,
+        /// The secret.
+        secret: String,
+        /// The session's token, if it is a session's.
+        token: Option<String>,
+    },
+    /// Whom the variables of the process that runs the statement name: httpfs takes them over as settings.
+    Variables,
+    /// Whom DuckDB finds as Amazon's tools do, which takes its extension aws.
+    Chain,
+}
+
+/// Without the secret.
+impl fmt::Debug for S3Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Secret").field("endpoint", &self.endpoint).field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+impl S3Secret {
+    /// The statements that load what the secret needs and make it.
+    pub fn sql(&self) -> String {
+        let mut options = vec!["type s3".to_owned()];
+        let mut with = |name: &str, value: String| options.push(format!("{name} {value}"));
+        match &self.key {
+            S3Key::Given { id, secret, token } => {
+                with("provider", "config".to_owned());
+                with("key_id", views::literal(id));
+                with("secret", views::literal(secret));
+                if let Some(token) = token {
+                    with("session_token", views::literal(token));
+                }
+            }
+            S3Key::Variables => {
+                with("provider", "config".to_owned());
+                with("key_id", "current_setting('s3_access_key_id')".to_owned());
+                with("secret", "current_setting('s3_secret_access_key')".to_owned());
+                with("session_token", "coalesce(current_setting('s3_session_token'), '')".to_owned());
+            }
+            S3Key::Chain => with("provider", "credential_chain".to_owned()),
+        }
+        with("region", views::literal(&self.region));
+        if let Some(endpoint) = &self.endpoint {
+            let (scheme, host) = endpoint.split_once("://").unwrap_or(("https", endpoint));
+            with("endpoint", views::literal(host));
+            with("use_ssl", (scheme == "https").to_string());
+        }
+        with("url_style", views::literal(if self.path_style { "path" } else { "vhost" }));
+        if let Some(scope) = &self.scope {
+            with("scope", views::literal(scope));
+        }
+        let aws = if self.key == S3Key::Chain { "install aws;\nload aws;\n" } else { "" };
+        format!("{aws}create or replace secret fedilake (\n    {}\n);\n", options.join(",\n    "))
+    }
+}
+
+/// The statements that let any DuckDB with a network, or with httpfs installed, read the table on S3.
+pub fn script(pattern: &str, secret: &S3Secret) -> String {
+    format!("install httpfs;\nload httpfs;\n{}\n{}", secret.sql(), views::over_parquet(pattern))
+}
+
+/// Why the files cannot be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectError {
+    /// S3 cannot be read without it.
+    #[error(
+        "DuckDB's extension httpfs, which reads S3, is not here: {reason}\n\
+         hint: `pip install duckdb-extension-httpfs=={version}` brings its file httpfs.duckdb_extension for use without a \
+         network: name it with the setting sql.httpfs, or `install '…/httpfs.duckdb_extension'` it in any DuckDB {version}"
+    )]
+    NoHttpfs {
+        /// DuckDB's words.
+        reason: String,
+        /// The version of DuckDB that it has to be for.
+        version: String,
+    },
+    /// Anything else that DuckDB says.
+    #[error(transparent)]
+    Engine(#[from] LakeError),
+}
+
+impl From<duckdb::Error> for DirectError {
+    fn from(error: duckdb::Error) -> Self {
+        DirectError::Engine(error.into())
+    }
+}
+
+/// A DuckDB that reads files. Every method blocks.
+pub struct Direct {
+    connection: Connection,
+    pattern: String,
+}
+
+impl Direct {
+    /// Opens it; reads nothing yet. The table's files are those of `pattern`, as [`views::over_parquet`] takes it; with `secret` it
+    /// reads S3.
+    pub fn open(options: &DirectOptions, pattern: &str, secret: Option<&S3Secret>) -> Result<Direct, DirectError> {
+        let config = Config::default()
+            .threads(options.threads as i64)?
+            .max_memory(&format!("{}B", options.memory_bytes_max))?
+            .with("temp_directory", options.spill_folder.to_string_lossy())?
+            .enable_autoload_extension(false)?;
+        let connection = Connection::open_in_memory_with_flags(config)?;
+        connection.execute_batch("set global timezone = 'UTC'")?;
+        if let Some(secret) = secret {
+            load_httpfs(&connection, options)?;
+            connection.execute_batch(&secret.sql())?;
+        }
+        connection.execute_batch("set lock_configuration = true")?;
+        Ok(Direct { connection, pattern: pattern.to_owned() })
+    }
+
+    /// Runs one statement and writes its rows as an Arrow IPC stream while they come. The views are there for a statement that
+    /// names one.
+    pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
+        let define = || match names_a_view(text) {
+            true => self.connection.execute_batch(&views::over_parquet(&self.pattern)),
+            false => Ok(()),
+        };
+        let asked = match define() {
+            Ok(()) => sql::ask(&self.connection, || Ok(self.connection.try_clone()?), text, limits, out)
+                .unwrap_or_else(|error| Err(error.into())),
+            Err(error) => Err(SqlError::from(LakeError::from(error))),
+        };
+        asked.map_err(|error| self.without_lake(error))
+    }
+
+    /// Says what failed as it is where there is no lake.
+    fn without_lake(&self, mut error: SqlError) -> SqlError {
+        for prefix in ["write lake: ", "lake: "] {
+            if let Some(rest) = error.message.strip_prefix(prefix) {
+                error.message = rest.to_owned();
+            }
+        }
+        if error.message.contains("No files found") && error.message.contains(&self.pattern) {
+            error.message = format!(
+                "there is no table file {} yet\nhint: `fedilake run` or `fedilake replay` makes one; --data DIR names another \
+                 data folder, the setting table.url another table",
+                self.pattern
+            );
+        }
+        error
+    }
+}
+
+fn names_a_view(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let listings = ["show", "information_schema", "duckdb_"];
+    views::NAMES.iter().chain(&listings).any(|name| text.contains(name))
+}
+
+fn load_httpfs(connection: &Connection, options: &DirectOptions) -> Result<(), DirectError> {
+    let attempt = |statement: &str| connection.execute_batch(statement).map_err(|error| message(&error));
+    let loaded = match &options.httpfs {
+        Some(file) => attempt(&format!("load {}", views::literal(&file.to_string_lossy()))),
+        None => attempt("load httpfs").or_else(|_| attempt("install httpfs; load httpfs")),
+    };
+    let Err(reason) = loaded else { return Ok(()) };
+    let version: String = connection.query_row("select ltrim(version(), 'v')", [], |row| row.get(0))?;
+    let reason = reason.lines().next().unwrap_or_default().to_owned();
+    Err(DirectError::NoHttpfs { reason, version })
+}

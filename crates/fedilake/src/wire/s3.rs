@@ -1,0 +1,69 @@
+//! The settings of a table on S3, as the store and as DuckDB take them.
+
+use anyhow::Context;
+use fedilake_query::{S3Key, S3Secret, views};
+use fedilake_table::s3::{Access, Environment, S3, S3Settings, S3Url};
+
+use crate::settings::Settings;
+
+/// Where the table is, if it is on S3.
+pub fn url(settings: &Settings) -> anyhow::Result<Option<S3Url>> {
+    match settings.text("table.url") {
+        url if url.starts_with("s3:") => S3Url::parse(url).map(Some).context("setting table.url"),
+        _ => Ok(None),
+    }
+}
+
+/// Finds the store at which the settings point, with the process's variables. Sends nothing: whoever writes asks
+/// [`S3::probe`] next, whoever reads [`S3::reach`].
+pub fn open(url: &S3Url, settings: &Settings) -> anyhow::Result<S3> {
+    let text = |key| Some(settings.text(key).to_owned()).filter(|text| !text.is_empty());
+    let s3 = S3Settings {
+        endpoint: text("table.s3_endpoint"),
+        region: text("table.s3_region"),
+        path_style: settings.text("table.s3_path_style").parse().ok(),
+    };
+    S3::open(url, &s3, &Environment::new(std::env::vars_os())).context("open the table")
+}
+
+/// The table's files as DuckDB names them.
+pub fn pattern(url: &S3Url) -> String {
+    let prefix = if url.prefix.as_ref().is_empty() { String::new() } else { format!("{}/", url.prefix) };
+    format!("s3://{}/{}posts/**/*.parquet", url.bucket, views::plain(&prefix))
+}
+
+/// How DuckDB gets there, for this process: with the key itself, for all of S3.
+pub async fn secret(s3: &S3) -> anyhow::Result<S3Secret> {
+    let Access { endpoint, region, path_style } = s3.access();
+    let credential = s3.credential().await?;
+    let (id, secret, token) = (credential.key_id.clone(), credential.secret_key.clone(), credential.token.clone());
+    Ok(S3Secret { endpoint, region, path_style, scope: None, key: S3Key::Given { id, secret, token } })
+}
+
+/// How another process's DuckDB gets to this bucket: nothing secret in it unless `show_secrets`.
+pub async fn printed_secret(s3: &S3, url: &S3Url, show_secrets: bool) -> anyhow::Result<S3Secret> {
+    let Access { endpoint, region, path_style } = s3.access();
+    let key = match show_secrets {
+        true => secret(s3).await?.key,
+        false if s3.is_asked_by_variables() => S3Key::Variables,
+        false => S3Key::Chain,
+    };
+    Ok(S3Secret { endpoint, region, path_style, scope: Some(format!("s3://{}", url.bucket)), key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_below_the_prefix_whatever_is_in_it() -> anyhow::Result<()> {
+        for (url, wanted) in [
+            ("s3://b", "s3://b/posts/**/*.parquet"),
+            ("s3://b/x/y/", "s3://b/x/y/posts/**/*.parquet"),
+            ("s3://b/a[1]", "s3://b/a[[]1]/posts/**/*.parquet"),
+        ] {
+            assert_eq!(pattern(&S3Url::parse(url)?), wanted);
+        }
+        Ok(())
+    }
+}

@@ -10,6 +10,8 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import boto3
+
 from program import fedilake, knows, report
 
 POSTS = os.environ.get("INTEROP_POSTS", "20000")
@@ -76,8 +78,6 @@ def on_s3():
 
 
 def _remove(url, environment):
-    import boto3
-
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     session = boto3.Session(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
     store = session.resource("s3", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=environment["AWS_REGION"])

@@ -52,6 +52,9 @@ class Topic:
         self.environment = {
             "FEDILAKE_LOG_URL": f"kafka://{self.kafka}/{self.name}",
             "FEDILAKE_LOG_REGISTRY_URL": self.registry,
+            # Bookmarks and groups of its own: what another test replayed is not this one's.
+            "FEDILAKE_COLLECT_SERVERS_TOPIC": f"{self.name}-servers",
+            "FEDILAKE_SINK_GROUP": f"{self.name}-sink",
         }
         self.replay(tables.frames())
 
@@ -79,7 +82,8 @@ class Topic:
         context = SerializationContext(self.name, MessageField.VALUE)
         records = {}
         while len(records) < missing:
-            messages = consumer.consume(1000, timeout=30)
+            # It waits until it has as many as were asked for.
+            messages = consumer.consume(min(1000, missing - len(records)), timeout=30)
             assert messages, f"{missing - len(records)} records of {self.name} did not come within 30 s"
             for message in messages:
                 assert not message.error(), message.error()
@@ -105,7 +109,9 @@ class Topic:
     def remove(self):
         from confluent_kafka.admin import AdminClient
 
-        AdminClient({"bootstrap.servers": self.kafka}).delete_topics([self.name])[self.name].result(30)
+        admin = AdminClient({"bootstrap.servers": self.kafka})
+        for deleted in admin.delete_topics([self.name, f"{self.name}-servers"]).values():
+            deleted.result(30)
         shutil.rmtree(self.data, ignore_errors=True)
 
     def _schemas(self):

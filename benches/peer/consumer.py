@@ -50,7 +50,7 @@ def main():
                 if measured.posts == posts:
                     break
             else:
-                messages = consumer.consume(1000, timeout=30)
+                messages = consumer.consume(min(1000, posts - measured.posts), timeout=30)
     consumer.close()
 
 

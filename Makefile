@@ -5,10 +5,10 @@ FEDILAKE := $(TARGET)/release/fedilake
 DEMO_FLAGS ?=
 BENCH_FLAGS ?=
 
-.PHONY: help demo test build bench chaos lint fmt setup tools clean
+.PHONY: help demo test build bench chaos services services-stop services-status lint fmt setup tools clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: build ## Ten simulated days and live simulated servers, with reports (DEMO_FLAGS="--full --exit-after 10s")
 	@$(FEDILAKE) demo $(DEMO_FLAGS)
@@ -24,6 +24,17 @@ bench: setup ## The speed of each stage beside this machine's own limits (BENCH_
 
 chaos: setup ## The kill and fault tests, long
 	@FEDILAKE_CHAOS_ROUNDS=500 cargo test --release --locked --package fedilake --test it -- chaos --nocapture
+
+services: ## Install and start Kafka, Schema Registry and an S3 store, from packages; prints where they are
+	@scripts/services/install >&2
+	@scripts/services/svc start
+	@scripts/services/svc env
+
+services-stop: ## Stop them; their data stays
+	@scripts/services/svc stop
+
+services-status: ## Which of them run, and where
+	@scripts/services/svc status
 
 lint: setup ## Formatting and clippy, warnings are errors
 	@cargo fmt --all --check
@@ -43,4 +54,5 @@ duckdb/node_modules/.package-lock.json: duckdb/package-lock.json
 
 clean: ## Remove what was built and fetched
 	@cargo clean
-	@rm -rf duckdb/node_modules duckdb/lib
+	@scripts/services/svc stop 2>/dev/null || true
+	@rm -rf duckdb/node_modules duckdb/lib .services

@@ -16,20 +16,27 @@ use crate::counts::ServerCounts;
 use crate::cursor::Cursor;
 use crate::records::records;
 
+/// Where a delivery comes from.
+#[derive(Debug)]
+pub(crate) struct Whence {
+    /// The bookmark of its timeline.
+    pub(crate) bookmark: Arc<str>,
+    pub(crate) counts: Arc<ServerCounts>,
+}
+
 /// What a server's collector hands over, in the order in which it came.
 #[derive(Debug)]
 pub(crate) enum Delivery {
     /// Admitted.
-    Event { server: usize, event: PostEvent },
-    /// Once everything before this is durable, the server's bookmark may stand here.
-    Mark { server: usize, place: Cursor },
+    Event { from: Arc<Whence>, event: PostEvent },
+    /// Once everything before this is durable, the timeline's bookmark may stand here.
+    Mark { from: Arc<Whence>, place: Cursor },
 }
 
 pub(crate) struct Appender {
     pub(crate) deliveries: mpsc::Receiver<Delivery>,
     pub(crate) writer: Arc<dyn LogWriter>,
     pub(crate) keeper: Arc<Keeper>,
-    pub(crate) counts: Vec<Arc<ServerCounts>>,
     pub(crate) events_max: usize,
     pub(crate) time_max: Duration,
 }
@@ -39,8 +46,9 @@ pub(crate) struct Appender {
 struct Gathered {
     events: Vec<PostEvent>,
     /// Whose they are.
-    servers: Vec<usize>,
-    places: HashMap<usize, Cursor>,
+    from: Vec<Arc<Whence>>,
+    /// By bookmark.
+    places: HashMap<Arc<str>, Cursor>,
 }
 
 impl Appender {
@@ -74,11 +82,11 @@ impl Appender {
         if !gathered.events.is_empty() {
             self.writer.append(records(encoder, &gathered.events)).await?;
         }
-        for server in gathered.servers {
-            self.counts[server].tally(|tally| tally.accepted += 1);
+        for from in gathered.from {
+            from.counts.tally(|tally| tally.accepted += 1);
         }
-        for (server, place) in gathered.places {
-            self.keeper.note(server, place);
+        for (bookmark, place) in gathered.places {
+            self.keeper.note(bookmark, place);
         }
         Ok(())
     }
@@ -92,12 +100,12 @@ impl Gathered {
     fn take(&mut self, arrived: &mut Vec<Delivery>) {
         for delivery in arrived.drain(..) {
             match delivery {
-                Delivery::Event { server, event } => {
+                Delivery::Event { from, event } => {
                     self.events.push(event);
-                    self.servers.push(server);
+                    self.from.push(from);
                 }
-                Delivery::Mark { server, place } => {
-                    self.places.insert(server, place);
+                Delivery::Mark { from, place } => {
+                    self.places.insert(from.bookmark.clone(), place);
                 }
             }
         }

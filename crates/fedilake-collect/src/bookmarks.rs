@@ -9,52 +9,62 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fedilake_log::{Bookmarks, LogError};
+use fedilake_model::Server;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::cursor::Cursor;
 use crate::server_config::ServerConfig;
+use crate::timeline::Timeline;
 
 /// Saves under way at once: the log syncs them together.
 const SAVES_MAX: usize = 64;
 
 /// The bookmark's name: one a server and timeline.
 pub(crate) fn name(config: &ServerConfig) -> String {
-    format!("timeline/{}/{}", config.address.server, config.timeline.as_str())
+    name_of(&config.address.server, config.timeline)
+}
+
+/// The same by server and timeline.
+pub(crate) fn name_of(server: &Server, timeline: Timeline) -> String {
+    format!("timeline/{server}/{}", timeline.as_str())
 }
 
 /// Places noted and not yet saved.
 pub(crate) struct Keeper {
     bookmarks: Arc<dyn Bookmarks>,
-    /// The bookmarks' names, by the servers' numbers.
-    names: Vec<String>,
-    noted: Mutex<HashMap<usize, Cursor>>,
+    /// By the bookmarks' names.
+    noted: Mutex<HashMap<Arc<str>, Cursor>>,
 }
 
 impl Keeper {
-    pub(crate) fn new(bookmarks: Arc<dyn Bookmarks>, names: Vec<String>) -> Keeper {
-        Keeper { bookmarks, names, noted: Mutex::default() }
+    pub(crate) fn new(bookmarks: Arc<dyn Bookmarks>) -> Keeper {
+        Keeper { bookmarks, noted: Mutex::default() }
     }
 
-    /// The place saved last for a server.
-    pub(crate) async fn load(&self, server: usize) -> Result<Option<Cursor>, LogError> {
-        let saved = self.bookmarks.load(&self.names[server]).await?;
+    /// The place of a bookmark: the one noted last, else the one saved last, by whomever.
+    pub(crate) async fn load(&self, name: &str) -> Result<Option<Cursor>, LogError> {
+        if let Some(noted) = self.noted().get(name) {
+            return Ok(Some(noted.clone()));
+        }
+        let saved = self.bookmarks.load(name).await?;
         Ok(saved.filter(|saved| !saved.is_empty()).map(|saved| Cursor::new(&saved)))
     }
 
-    /// Everything of the server's timeline up to `place` is durable.
-    pub(crate) fn note(&self, server: usize, place: Cursor) {
-        self.noted().insert(server, place);
+    /// Everything of the bookmark's timeline up to `place` is durable.
+    pub(crate) fn note(&self, name: Arc<str>, place: Cursor) {
+        self.noted().insert(name, place);
     }
 
     /// Saves what was noted. A dropped call forgets nothing.
     pub(crate) async fn save(&self) -> Result<(), LogError> {
-        let noted: Vec<(usize, Cursor)> = self.noted().iter().map(|(server, place)| (*server, place.clone())).collect();
-        let saves = noted.into_iter().map(|(server, place)| async move {
-            self.bookmarks.save(&self.names[server], place.as_str()).await?;
+        let noted: Vec<(Arc<str>, Cursor)> =
+            self.noted().iter().map(|(name, place)| (name.clone(), place.clone())).collect();
+        let saves = noted.into_iter().map(|(name, place)| async move {
+            self.bookmarks.save(&name, place.as_str()).await?;
             let mut noted = self.noted();
-            if noted.get(&server) == Some(&place) {
-                noted.remove(&server);
+            if noted.get(&name) == Some(&place) {
+                noted.remove(&name);
             }
             Ok(())
         });
@@ -73,7 +83,7 @@ impl Keeper {
         }
     }
 
-    fn noted(&self) -> MutexGuard<'_, HashMap<usize, Cursor>> {
+    fn noted(&self) -> MutexGuard<'_, HashMap<Arc<str>, Cursor>> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -132,7 +132,16 @@ impl Counts {
         tally
     }
 
+    /// The counts of a timeline: those that there are already, if it was read before.
     pub(crate) fn register(&self, server: Server, timeline: Timeline) -> Arc<ServerCounts> {
+        let mut servers = lock(&self.servers);
+        let is_it = |counts: &&Arc<ServerCounts>| {
+            let counts = lock(&counts.0);
+            counts.server == server && counts.timeline == timeline
+        };
+        if let Some(counts) = servers.iter().find(is_it) {
+            return counts.clone();
+        }
         let counts = Arc::new(ServerCounts(Mutex::new(ServerSnapshot {
             server,
             timeline,
@@ -142,7 +151,7 @@ impl Counts {
             last_error: None,
             last_event_at: None,
         })));
-        lock(&self.servers).push(counts.clone());
+        servers.push(counts.clone());
         counts
     }
 }

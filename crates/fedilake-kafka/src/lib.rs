@@ -1,1 +1,32 @@
-//! The log over Kafka.
+//! The log over Kafka, with Schema Registry: the seam of fedilake-log over librdkafka.
+//!
+//! Knows nothing of Mastodon: keys and values are bytes, and what their schemas hold is told by [`Schemas`].
+//!
+//! What holds:
+//! - An append returns when every in-sync replica has all of its records; retries neither double nor reorder them.
+//! - A record comes back as it was appended. In Kafka it is as Confluent's clients have it, so that others can read it.
+//! - The log's id is the topic's: a topic that is made again is another log, and readers of the old one end with an error.
+//! - A reader never skips: what retention took is `BelowStart`, a schema that cannot be had is `Schema`.
+//! - `appended_at` is the broker's time of taking the record; it may go back when a broker's clock is set back.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod batch;
+mod bookmarks;
+mod error;
+mod hosts;
+mod listener;
+mod log;
+mod membership;
+mod native;
+mod reader;
+mod registry;
+mod schemas;
+mod settings;
+mod topic;
+mod writer;
+
+pub use error::KafkaError;
+pub use hosts::{host_of, partition_by_host};
+pub use log::KafkaLog;
+pub use schemas::{Header, Schemas};
+pub use settings::{KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Secret, Security, Tls};

@@ -15,6 +15,7 @@ mod column;
 mod decode;
 mod encode;
 mod header;
+mod learned;
 mod shape;
 mod writer;
 
@@ -23,6 +24,8 @@ mod evolution;
 
 pub use decode::{DecodeError, Decoder, Encoded, Place};
 pub use encode::Encoder;
+pub use header::Header;
+pub use learned::{SchemaError, learn, own_header};
 
 /// Every schema that a released version wrote, oldest first. The last one is [`crate::schema::AVRO`].
 pub const KNOWN_SCHEMAS: &[&str] = &[include_str!("../schemas/post_event.1.avsc")];

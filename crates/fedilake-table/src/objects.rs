@@ -10,6 +10,7 @@ use object_store::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
 
 use crate::chain::{self, Name};
 use crate::footer::{Body, Checksum};
@@ -66,6 +67,22 @@ impl Objects {
     pub(crate) async fn create(&self, location: &Path, bytes: Bytes) -> Result<(), StoreError> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         self.store.put_opts(location, PutPayload::from_bytes(bytes), options).await.map(|_| ())
+    }
+
+    /// Writes an object's bytes into the file `to`.
+    pub(crate) async fn copy(&self, location: &Path, to: &std::path::Path) -> Result<(), TableError> {
+        let object = self.store.get(location).await.map_err(failed("read", location))?;
+        let written = async {
+            let mut file = tokio::fs::File::create(to).await?;
+            let mut pieces = object.into_stream();
+            while let Some(piece) = pieces.try_next().await? {
+                file.write_all(&piece).await?;
+            }
+            file.flush().await
+        };
+        written
+            .await
+            .map_err(|error| failed("copy", location)(StoreError::Generic { store: "file", source: Box::new(error) }))
     }
 
     /// The offset at which `chain` begins, if a writer wrote it down.

@@ -198,6 +198,11 @@ impl Table {
         Ok(Snapshot { chains, damaged: damaged.concat() })
     }
 
+    /// Copies a data file to `to` on this machine, which is made or overwritten. An error may leave a part of it there.
+    pub async fn copy(&self, file: &FileMeta, to: &std::path::Path) -> Result<(), TableError> {
+        self.objects.copy(&file.location, to).await
+    }
+
     async fn join_up(
         &self,
         chain: &Chain,

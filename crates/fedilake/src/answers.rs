@@ -13,7 +13,7 @@ use crate::owner::{self, Access, Contact};
 use crate::pipeline::{Loops, Pipeline};
 use crate::serve::api::{NOTE_HEADER, ReportRequest, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
-use crate::wire::{self, Stores};
+use crate::wire;
 
 /// Whoever answers for a data folder.
 pub enum Answers {
@@ -37,8 +37,7 @@ impl Answers {
     pub async fn of_any(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
         match owner::access(folder).await? {
             Access::Owner(ownership) => {
-                let stores = Stores::open(ownership, settings).await?;
-                let pipeline = Pipeline::start(stores, settings, Loops { sink: false, listen: None }).await?;
+                let pipeline = Pipeline::start(ownership, settings, Loops { sink: false, listen: None }).await?;
                 Ok(Answers::Here { pipeline: Box::new(pipeline), sql_limits: wire::sql_limits(settings)? })
             }
             Access::Guest(contact) => {

@@ -8,17 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use fedilake_log::{Bounds, LogError, LogEvent, LogReader, Offset, Partition, Record};
+use fedilake_log::{Bounds, LogError, LogEvent, Offset, Partition, Record};
 use fedilake_query::{Cancel, Chunk, Lake, LakePosition, Snapshot, check};
-use fedilake_table::{Chain, ChainFiles, Table};
+use fedilake_table::{Chain, ChainFiles, FileMeta, Table};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::chunks::{ChunkWriter, chunk_of, position_of};
+use crate::chunks::{ChunkWriter, Scratch, position_of};
 use crate::render::with_separators;
-
-/// Makes readers of the log.
-pub type ReaderSource = Arc<dyn Fn() -> Box<dyn LogReader> + Send + Sync>;
+use crate::wire::{ReaderSource, TableFiles};
 
 /// What a check saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,10 +70,10 @@ impl CheckReport {
 #[derive(Clone)]
 pub struct Checker {
     pub table: Arc<Table>,
-    pub table_folder: PathBuf,
+    pub files: TableFiles,
     /// Where chunks may be written.
     pub chunks_folder: PathBuf,
-    pub new_reader: ReaderSource,
+    pub readers: ReaderSource,
     pub lake: Arc<Lake>,
     /// Where the follower is; closed when it has ended.
     pub reached: watch::Receiver<HashMap<Partition, Offset>>,
@@ -105,8 +103,8 @@ impl Checker {
     /// the lake against them and the log's tail. The lake is looked at as it was at one moment; collectors, sink and follower go
     /// on. `cancel` ends what runs on a thread; all else ends when the call is dropped.
     pub async fn check(&self, cancel: &Cancel) -> anyhow::Result<CheckReport> {
-        let folder = ChunksFolder::new(&self.chunks_folder);
-        let Moment { chunks, lake: snapshot, left_behind } = self.moment(&folder.0).await?;
+        let scratch = Scratch::new(&self.chunks_folder);
+        let Moment { chunks, lake: snapshot, left_behind } = self.moment(scratch.path()).await?;
         // Before the table is looked at: the log lets go of what a sink commits meanwhile.
         let logs = self.logs().await?;
         let mut checked = self.table.check().await.context("check the table")?;
@@ -144,10 +142,12 @@ impl Checker {
 
     /// Whether the lake has all that the log has.
     pub async fn lake_is_current(&self) -> bool {
-        let mut reader = (self.new_reader)();
+        let Ok(mut reader) = (self.readers)() else { return false };
         let reached = self.reached.borrow().clone();
-        for (partition, position) in reached {
-            if reader.bounds(partition).await.map_or(true, |bounds| position < bounds.end) {
+        let Ok(partitions) = reader.partitions().await else { return false };
+        for partition in partitions {
+            let Ok(bounds) = reader.bounds(partition).await else { return false };
+            if reached.get(&partition).is_none_or(|position| *position < bounds.end) {
                 return false;
             }
         }
@@ -161,12 +161,8 @@ impl Checker {
         for _ in 0..ATTEMPTS {
             let (lake, left_behind) = self.lake_with(&table).await?;
             let positions = lake.positions().to_vec();
-            let mut chunks: Vec<Chunk> = table
-                .chains
-                .iter()
-                .flat_map(|chain| &chain.files)
-                .map(|file| chunk_of(&self.table_folder, file))
-                .collect();
+            let files: Vec<FileMeta> = table.chains.iter().flat_map(|chain| &chain.files).cloned().collect();
+            let mut chunks = self.files.chunks(&files, folder).await?;
             if let Some(tail) = self.tail(&logs, &table, &positions, folder).await? {
                 chunks.extend(tail);
                 return Ok(Moment { chunks, lake, left_behind });
@@ -214,13 +210,13 @@ impl Checker {
 
     /// What the log's partitions hold.
     async fn logs(&self) -> anyhow::Result<Vec<(Chain, Bounds)>> {
-        let mut reader = (self.new_reader)();
-        loop {
-            if let LogEvent::Assigned(partition) = reader.next().await.context("read the log")? {
-                let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
-                return Ok(vec![(Chain { log: reader.id().clone(), partition }, bounds)]);
-            }
+        let mut reader = (self.readers)()?;
+        let mut logs = Vec::new();
+        for partition in reader.partitions().await.context("read the log")? {
+            let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
+            logs.push((Chain { log: reader.id().clone(), partition }, bounds));
         }
+        Ok(logs)
     }
 
     /// What the lake at `positions` has of the log and the table not, as chunks in `folder`; None when the log no longer has it.
@@ -248,11 +244,12 @@ impl Checker {
 
     /// The records of a partition at these offsets, as chunks of a bounded size.
     async fn read(&self, chain: &Chain, offsets: Range<Offset>, folder: &Path) -> anyhow::Result<Option<Vec<Chunk>>> {
-        let mut reader = (self.new_reader)();
+        let mut reader = (self.readers)()?;
         let mut writer = ChunkWriter::new(folder)?;
         let mut chunks = Vec::new();
         let mut first = offsets.start;
         let mut records: Vec<Record> = Vec::new();
+        let mut end_reached = false;
         while first < offsets.end {
             match reader.next().await {
                 Ok(LogEvent::Assigned(assigned)) if assigned == chain.partition => {
@@ -261,41 +258,25 @@ impl Checker {
                         sought => sought.context("read the log's tail")?,
                     }
                 }
-                Ok(LogEvent::Assigned(_) | LogEvent::Revoked(_) | LogEvent::Reached(..)) => {}
+                Ok(LogEvent::Assigned(_) | LogEvent::Revoked(_)) => {}
+                Ok(LogEvent::Reached(_, offset)) => end_reached = offset >= offsets.end,
                 Ok(LogEvent::Records(read)) => {
                     // A read may go beyond the last offset that is wanted; holes may be there instead of it.
-                    let end_reached = read.last().is_some_and(|record| record.offset.next() >= offsets.end);
+                    end_reached = read.last().is_some_and(|record| record.offset.next() >= offsets.end);
                     records.extend(read.into_iter().filter(|record| offsets.contains(&record.offset)));
-                    if end_reached || records.len() >= CHUNK_ROWS_MAX {
-                        let last = records.last().map_or(offsets.end, |record| record.offset.next());
-                        let next = if end_reached { offsets.end } else { last };
-                        let name = format!("{}-{first}.parquet", chain.partition);
-                        chunks.push(writer.write(&name, &chain.log, chain.partition, first..next, &records)?);
-                        records.clear();
-                        first = next;
-                    }
                 }
                 Err(LogError::BelowStart { .. }) => return Ok(None),
                 Err(error) => return Err(error).context("read the log's tail"),
             }
+            if end_reached || records.len() >= CHUNK_ROWS_MAX {
+                let last = records.last().map_or(offsets.end, |record| record.offset.next());
+                let next = if end_reached { offsets.end } else { last };
+                let name = format!("tail-{}-{first}.parquet", chain.partition);
+                chunks.push(writer.write(&name, &chain.log, chain.partition, first..next, &records)?);
+                records.clear();
+                first = next;
+            }
         }
         Ok(Some(chunks))
-    }
-}
-
-/// A folder for one check's chunks, which goes with it.
-struct ChunksFolder(PathBuf);
-
-impl ChunksFolder {
-    /// A name of its own below `folder`; it is made when something is written.
-    fn new(folder: &Path) -> ChunksFolder {
-        ChunksFolder(folder.join(format!("check-{:08x}", rand::random::<u32>())))
-    }
-}
-
-impl Drop for ChunksFolder {
-    fn drop(&mut self) {
-        // Mostly there is none; one that stays is removed at the next start.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -57,9 +57,31 @@ impl ChunkWriter {
     }
 }
 
-/// A table file as a chunk.
-pub fn chunk_of(table_folder: &Path, file: &FileMeta) -> Chunk {
-    chunk(&file.chain.log, file.chain.partition, file.first, file.next, table_folder.join(file.location.as_ref()))
+/// A table file, which lies at `parquet`, as a chunk.
+pub fn chunk_of(file: &FileMeta, parquet: PathBuf) -> Chunk {
+    chunk(&file.chain.log, file.chain.partition, file.first, file.next, parquet)
+}
+
+/// A folder for chunks that are needed for a while; it goes with this.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A name of its own below `folder`; it is made when something is written.
+    pub fn new(folder: &Path) -> Scratch {
+        Scratch(folder.join(format!("scratch-{:08x}", rand::random::<u32>())))
+    }
+
+    /// Where it is, or will be.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Mostly there is none; one that stays is removed at the next start.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// The lake counts in its database's integers.
@@ -75,9 +97,9 @@ pub fn position_of(positions: &[LakePosition], log: &LogId, partition: Partition
     positions.iter().find(wanted).and_then(|p| u64::try_from(p.next).ok()).map(Offset)
 }
 
-/// How many offsets chunks cover.
-pub fn offsets(chunks: &[Chunk]) -> u64 {
-    chunks.iter().map(|chunk| u64::try_from(chunk.next - chunk.first).unwrap_or_default()).sum()
+/// How many offsets table files cover.
+pub fn offsets(files: &[FileMeta]) -> u64 {
+    files.iter().map(|file| file.next.0 - file.first.0).sum()
 }
 
 #[cfg(test)]

@@ -67,6 +67,9 @@ pub enum Verb {
     /// Collect from files: JSON lines of statuses or recorded frames, plain, .zst or .gz
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(Replay),
+    /// Move over from the talk's pipeline: Parquet files as its Kafka Connect S3 sink wrote them
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(Import),
     /// Serve simulated Mastodon servers, or write their frames to a file
     #[command(after_help = SIMULATE_EXAMPLES)]
     Simulate(Simulate),
@@ -132,6 +135,9 @@ pub struct Run {
 pub struct Collect {
     #[command(flatten)]
     pub servers: Servers,
+    /// Answer /healthz and /metrics on this address; port 0 picks a free one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
     /// Stop cleanly after this long, e.g. 30s
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
@@ -139,12 +145,18 @@ pub struct Collect {
 
 #[derive(Debug, Args)]
 pub struct Sink {
-    /// Stop cleanly after this long, e.g. 30s [default: when the log's end is reached on a `file:` log, which has one owner]
+    /// Stop cleanly after this long, e.g. 30s [default: never; on a `file:` log, which has one owner, when its end is reached]
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
+    /// End when all that the log holds now is stored, also on a log that others write to and sink
+    #[arg(long, conflicts_with = "duration")]
+    pub once: bool,
     /// Commit an empty file over offsets that the log no longer has; `check` lists it for ever
     #[arg(long, value_name = "PARTITION:FIRST..NEXT")]
     pub accept_gap: Option<String>,
+    /// Answer /healthz and /metrics on this address; port 0 picks a free one [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -269,6 +281,13 @@ pub struct Replay {
     pub pace: String,
 }
 
+#[derive(Debug, Args)]
+pub struct Import {
+    /// A folder, or s3://BUCKET/PREFIX, somewhere above the files of one or more topics
+    #[arg(value_name = "FOLDER|s3://BUCKET/PREFIX")]
+    pub source: String,
+}
+
 /// Presets of simulated posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
@@ -368,6 +387,12 @@ const REPLAY_EXAMPLES: &str = "Examples:
   fedilake replay day.jsonl --pace 10x
 A line is a Status of the Mastodon API, or {\"server\",\"observed_at\",\"event\",\"payload\"}. Started again after a
 kill it goes on where it was.";
+
+const IMPORT_EXAMPLES: &str = "Examples:
+  fedilake import minio/topics --data d
+  AWS_ENDPOINT_URL=http://127.0.0.1:9000 fedilake import s3://mastodon/topics/mastodon-topic
+Files are named like topics/mastodon-topic/partition=0/mastodon-topic+0+0000001000.snappy.parquet. Started again after
+a kill, or when there are more files, it goes on where the table ends. It ends with `fedilake check`.";
 
 const SIMULATE_EXAMPLES: &str = "Examples:
   fedilake simulate --serve 127.0.0.1:4000 --servers 5 --rate 500

@@ -14,16 +14,16 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
-use fedilake_query::{Chunk, Lake, LakeError};
+use fedilake_query::{Lake, LakeError};
 use fedilake_table::{Chain, FileMeta, Table};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::chunks::{ChunkWriter, chunk_of, offsets, position_of};
+use crate::chunks::{ChunkWriter, Scratch, offsets, position_of};
 use crate::telemetry::{self, Unit};
-use crate::wire::Stores;
+use crate::wire::{Stores, TableFiles};
 
 /// How long records gather before the lake takes them.
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
@@ -47,7 +47,9 @@ const FILES_MAX: usize = 8;
 pub struct Follower {
     reader: Box<dyn LogReader>,
     table: Arc<Table>,
-    table_folder: PathBuf,
+    files: TableFiles,
+    /// The folder of the chunks.
+    folder: PathBuf,
     lake: Arc<Lake>,
     chunks: Arc<Mutex<ChunkWriter>>,
     /// Next offset that the lake needs, by partition of the reader's log, once the running take is done.
@@ -77,13 +79,14 @@ impl Gathered {
 }
 
 impl Follower {
-    /// A follower that keeps its chunks in a folder beside the lake.
-    pub fn new(stores: &Stores, lake: Arc<Lake>) -> anyhow::Result<Follower> {
-        let chunks = ChunkWriter::in_empty_folder(&stores.folder().join("tmp"))?;
+    /// A follower that keeps its chunks in `folder`, which it empties.
+    pub fn new(stores: &Stores, lake: Arc<Lake>, folder: PathBuf) -> anyhow::Result<Follower> {
+        let chunks = ChunkWriter::in_empty_folder(&folder)?;
         Ok(Follower {
-            reader: stores.reader(),
+            reader: stores.log.reader()?,
             table: Arc::clone(&stores.table),
-            table_folder: stores.table_folder.clone(),
+            files: stores.files.clone(),
+            folder,
             lake,
             chunks: Arc::new(Mutex::new(chunks)),
             positions: HashMap::new(),
@@ -209,17 +212,19 @@ impl Follower {
     /// Takes every table file that holds what the lake lacks: other logs' chains and what the log has let go of.
     async fn take_from_table(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let snapshot = self.table.snapshot().await.context("read the table")?;
+        for damaged in &snapshot.damaged {
+            tracing::warn!(
+                "table file {} is damaged: {}; `fedilake check` says what it held",
+                damaged.location,
+                damaged.why
+            );
+        }
         let positions = self.lake.positions().context("read the lake's position")?;
         let lacks = |file: &&FileMeta| {
             position_of(&positions, &file.chain.log, file.chain.partition).is_none_or(|next| file.next > next)
         };
-        let wanted: Vec<Chunk> = snapshot
-            .chains
-            .iter()
-            .flat_map(|chain| &chain.files)
-            .filter(lacks)
-            .map(|file| chunk_of(&self.table_folder, file))
-            .collect();
+        let wanted: Vec<FileMeta> =
+            snapshot.chains.iter().flat_map(|chain| &chain.files).filter(lacks).cloned().collect();
         if wanted.is_empty() {
             return Ok(());
         }
@@ -229,10 +234,12 @@ impl Follower {
             if shutdown.is_cancelled() {
                 break;
             }
-            let (lake, files, shown) = (Arc::clone(&self.lake), files.to_vec(), bar.clone());
-            let covered = offsets(&files);
+            let covered = offsets(files);
+            let scratch = Scratch::new(&self.folder);
+            let chunks = self.files.chunks(files, scratch.path()).await?;
+            let (lake, shown) = (Arc::clone(&self.lake), bar.clone());
             tokio::task::spawn_blocking(move || {
-                patiently(PAUSES, || lake.take(&files, &mut |taken| shown.set_position(done + taken.rows)))
+                patiently(PAUSES, || lake.take(&chunks, &mut |taken| shown.set_position(done + taken.rows)))
             })
             .await
             .context("take table files")?
@@ -354,22 +361,28 @@ mod tests {
     async fn a_chain_that_began_while_the_lake_was_busy_is_followed_from_its_beginning() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let settings = Settings::load(None, [], &[])?;
-        let stores = Stores::open(Ownership::take(folder.path())?.context("free")?, &settings).await?;
-        let lake = Arc::new(wire::open_lake(Arc::clone(stores.ownership()), &settings)?);
-        let mut follower = Follower::new(&stores, Arc::clone(&lake))?;
+        let ownership = Arc::new(Ownership::take(folder.path())?.context("free")?);
+        let stores = Stores::open(Some(&ownership), &settings, wire::Use::Write).await?;
+        let lake = Arc::new(wire::open_lake(ownership, &settings)?);
+        let mut follower = Follower::new(&stores, Arc::clone(&lake), folder.path().join("tmp"))?;
         // The table had nothing when the follower looked; then records came, were committed, and the log let go of them.
         let record = || (Key(b"k".as_slice().into()), b"unreadable".as_slice().into());
-        stores.log.append(vec![record(), record(), record()]).await?;
+        stores.log.writer.append(vec![record(), record(), record()]).await?;
         let (stop, progress) = (CancellationToken::new(), Arc::<SinkProgress>::default());
-        let sink =
-            sink::run(stores.reader(), stores.table.clone(), sink::Limits::default(), progress.clone(), stop.clone());
+        let sink = sink::run(
+            stores.log.sink_reader()?,
+            stores.table.clone(),
+            sink::Limits::default(),
+            progress.clone(),
+            stop.clone(),
+        );
         let sink = tokio::spawn(sink);
         while progress.positions().get(&Partition(0)).is_none_or(|position| position.read < Offset(3)) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         stop.cancel();
         sink.await??;
-        assert_eq!(stores.reader().bounds(Partition(0)).await?.start, Offset(3));
+        assert_eq!(stores.log.reader()?.bounds(Partition(0)).await?.start, Offset(3));
 
         follower.begin(Partition(0), &CancellationToken::new()).await?;
         assert_eq!(lake.rejected()?, [("no_header".to_owned(), 3)]);

@@ -10,6 +10,7 @@ mod cli;
 mod command;
 mod filters;
 mod follow;
+mod import;
 mod output;
 mod owner;
 mod pipeline;

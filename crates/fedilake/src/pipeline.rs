@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::Checker;
 use crate::follow::Follower;
+use crate::owner::Ownership;
 use crate::serve::{self, Server};
 use crate::settings::Settings;
-use crate::wire::{self, Stores};
+use crate::wire::{self, Stores, Use};
 
 /// How long the loops may take to finish what was accepted.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -30,8 +32,9 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 /// Loops that run, and what they work on.
 pub struct Pipeline {
     pub lake: Arc<Lake>,
-    // After the lake: it holds the folder that the lake is in.
     pub stores: Stores,
+    /// Of the data folder, which the lake is in.
+    ownership: Arc<Ownership>,
     /// Where the server answers, if there is one.
     pub address: Option<SocketAddr>,
     sink: Option<Loop>,
@@ -109,40 +112,52 @@ async fn early_end(maybe: &mut Option<Loop>) -> anyhow::Error {
 }
 
 impl Pipeline {
-    /// Opens the lake and starts the loops. Nothing was begun when the port is not free.
-    pub async fn start(stores: Stores, settings: &Settings, loops: Loops) -> anyhow::Result<Pipeline> {
+    /// Opens log, table and lake and starts the loops. Nothing was begun when the port is not free.
+    pub async fn start(
+        ownership: impl Into<Arc<Ownership>>,
+        settings: &Settings,
+        loops: Loops,
+    ) -> anyhow::Result<Pipeline> {
+        let ownership = ownership.into();
+        let used = if loops.sink { Use::Write } else { Use::Read };
+        let stores = Stores::open(Some(&ownership), settings, used).await?;
         let listener = match loops.listen {
             None => None,
             Some(listen) => Some(serve::listen(listen).await?),
         };
         let limits = wire::sink_limits(settings)?;
         let sql_limits = wire::sql_limits(settings)?;
-        let lake = open_lake(&stores, settings).await?;
-        let sink = loops.sink.then(|| {
-            let (reader, table, progress) =
-                (stores.reader(), Arc::clone(&stores.table), Arc::new(SinkProgress::default()));
+        let lake = open_lake(&ownership, settings).await?;
+        let sink_reader = if loops.sink { Some(stores.log.sink_reader()?) } else { None };
+        let sink = sink_reader.map(|reader| {
+            let (table, progress) = (Arc::clone(&stores.table), Arc::new(SinkProgress::default()));
             Loop::spawn("the sink", |stop| async move {
                 sink::run(reader, table, limits, progress, stop).await.map(|_| ()).map_err(with_hint)
             })
         });
-        let follower = Follower::new(&stores, Arc::clone(&lake))?;
+        let follower = Follower::new(&stores, Arc::clone(&lake), chunks_folder(&ownership))?;
         let reached = follower.reached();
         let follower = Loop::spawn("the follower", |stop| follower.run(stop));
         let questions = CancellationToken::new();
         let (mut server, mut address) = (None, None);
         if let Some(listener) = listener {
-            let checker = stores.checker(&lake, reached.clone());
+            let checker = checker(&stores, &lake, reached.clone(), &ownership);
             let answering = Server::new(listener, checker, Arc::clone(&lake), sql_limits, questions.clone())?;
-            stores.ownership().publish(answering.address(), answering.secret())?;
+            ownership.publish(answering.address(), answering.secret())?;
             address = Some(answering.address());
             server = Some(Loop::spawn("the server", |stop| answering.run(stop)));
         }
-        Ok(Pipeline { lake, stores, address, sink, follower, server, questions, reached })
+        Ok(Pipeline { lake, stores, ownership, address, sink, follower, server, questions, reached })
     }
 
     /// What a check works on.
     pub fn checker(&self) -> Checker {
-        self.stores.checker(&self.lake, self.reached.clone())
+        checker(&self.stores, &self.lake, self.reached.clone(), &self.ownership)
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        self.ownership.folder()
     }
 
     /// Whether the follower has ended, which is a failure that [`Pipeline::failure`] tells.
@@ -161,15 +176,10 @@ impl Pipeline {
 
     /// Returns when the lake has everything that the log held at the call, or a loop fails.
     pub async fn lake_catches_up(&mut self) -> anyhow::Result<()> {
-        let mut reader = self.stores.reader();
+        let mut reader = self.stores.log.reader()?;
         let mut reached = self.reached.clone();
         let caught_up = async {
-            // The follower publishes a position as soon as it has a partition.
-            let partitions: Vec<Partition> = match reached.wait_for(|reached| !reached.is_empty()).await {
-                Ok(reached) => reached.keys().copied().collect(),
-                Err(_) => return Ok(CaughtUp::FollowerGone),
-            };
-            for partition in partitions {
+            for partition in reader.partitions().await.context("read the log")? {
                 let end = reader.bounds(partition).await.context("read the log's end")?.end;
                 let is_there = |reached: &HashMap<Partition, Offset>| {
                     reached.get(&partition).is_some_and(|position| *position >= end)
@@ -211,14 +221,35 @@ impl Pipeline {
     }
 }
 
+/// Where what the lake takes lies for a while.
+fn chunks_folder(ownership: &Ownership) -> PathBuf {
+    ownership.folder().join("tmp")
+}
+
+fn checker(
+    stores: &Stores,
+    lake: &Arc<Lake>,
+    reached: watch::Receiver<HashMap<Partition, Offset>>,
+    ownership: &Ownership,
+) -> Checker {
+    Checker {
+        table: Arc::clone(&stores.table),
+        files: stores.files.clone(),
+        chunks_folder: chunks_folder(ownership),
+        readers: Arc::clone(&stores.log.readers),
+        lake: Arc::clone(lake),
+        reached,
+    }
+}
+
 /// Whether the lake caught up, or its follower ended, which its own error explains.
 enum CaughtUp {
     Yes,
     FollowerGone,
 }
 
-async fn open_lake(stores: &Stores, settings: &Settings) -> anyhow::Result<Arc<Lake>> {
-    let (ownership, settings) = (Arc::clone(stores.ownership()), settings.clone());
+async fn open_lake(ownership: &Arc<Ownership>, settings: &Settings) -> anyhow::Result<Arc<Lake>> {
+    let (ownership, settings) = (Arc::clone(ownership), settings.clone());
     Ok(Arc::new(tokio::task::spawn_blocking(move || wire::open_lake(ownership, &settings)).await??))
 }
 

@@ -35,6 +35,10 @@ pub enum Kind {
     Folder,
     /// `scheme:rest`.
     Url,
+    /// `http://…` or `https://…`; empty: none.
+    Web,
+    /// A file that is there; empty: none.
+    File,
     /// An address and a port.
     Address,
     /// Hosts or URLs, separated by commas.
@@ -81,7 +85,80 @@ pub const SETTINGS: &[Setting] = &[
         key: "log.url",
         default: "file:log",
         kind: Kind::Url,
-        meaning: "where the log is, below the data folder",
+        meaning: "where the log is: file:PATH below the data folder, or kafka://BROKER:9092,BROKER:9092/TOPIC",
+    },
+    Setting {
+        key: "log.registry_url",
+        default: "",
+        kind: Kind::Web,
+        meaning: "Kafka: the Schema Registry, which keeps what records look like",
+    },
+    Setting {
+        key: "log.registry_user",
+        default: "",
+        kind: Kind::Text,
+        meaning: "who the registry takes us for; the password is in log.registry_password_file or FEDILAKE_LOG_REGISTRY_PASSWORD",
+    },
+    Setting {
+        key: "log.registry_password_file",
+        default: "",
+        kind: Kind::File,
+        meaning: "a file with the registry's password",
+    },
+    Setting {
+        key: "log.partitions",
+        default: "4",
+        kind: Kind::Number(1..=10_000),
+        meaning: "Kafka: partitions of a topic that is made: as many sinks can share it",
+    },
+    Setting {
+        key: "log.replication",
+        default: "0",
+        kind: Kind::Number(0..=100),
+        meaning: "Kafka: brokers that keep each record of a topic that is made; 0: as many as the brokers' default",
+    },
+    Setting {
+        key: "log.retention_seconds",
+        default: "604800",
+        kind: Kind::Number(60..=10 * YEAR_SECONDS),
+        meaning: "Kafka: how long a topic that is made keeps records: no sink may be away for longer",
+    },
+    Setting {
+        key: "log.security",
+        default: "plaintext",
+        kind: Kind::OneOf(&["plaintext", "tls"]),
+        meaning: "Kafka: how the brokers are spoken to",
+    },
+    Setting {
+        key: "log.ca_file",
+        default: "",
+        kind: Kind::File,
+        meaning: "Kafka: certificates that vouch for the brokers; empty: the system's",
+    },
+    Setting {
+        key: "log.sasl",
+        default: "none",
+        kind: Kind::OneOf(&["none", "plain", "scram-sha-256", "scram-sha-512"]),
+        meaning: "Kafka: how we say who we are",
+    },
+    Setting {
+        key: "log.user",
+        default: "",
+        kind: Kind::Text,
+        meaning: "Kafka: who we are; the password is in log.password_file or FEDILAKE_LOG_PASSWORD",
+    },
+    Setting { key: "log.password_file", default: "", kind: Kind::File, meaning: "Kafka: a file with our password" },
+    Setting {
+        key: "log.append_seconds_max",
+        default: "120",
+        kind: Kind::Number(1..=86_400),
+        meaning: "Kafka: how long an append waits for brokers that are away before the collector gives up",
+    },
+    Setting {
+        key: "log.session_timeout_milliseconds",
+        default: "10000",
+        kind: Kind::Number(1_000..=1_800_000),
+        meaning: "Kafka: after this long without a sign of life a sink or collector is replaced by the others",
     },
     Setting {
         key: "table.url",
@@ -139,6 +216,24 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "how long a post waits for others before it is appended",
     },
     Setting {
+        key: "collect.group",
+        default: "fedilake-collect",
+        kind: Kind::Text,
+        meaning: "Kafka: collectors of one group share the servers that `fedilake servers` lists",
+    },
+    Setting {
+        key: "collect.servers_topic",
+        default: "fedilake.servers",
+        kind: Kind::Text,
+        meaning: "Kafka: the topic of the servers to collect from and of how far each was collected",
+    },
+    Setting {
+        key: "sink.group",
+        default: "fedilake-sink",
+        kind: Kind::Text,
+        meaning: "Kafka: sinks of one group share the log's partitions",
+    },
+    Setting {
         key: "sink.buffer_bytes_max",
         default: "134217728",
         kind: Kind::Number(1..=BUFFER_BYTES_MAX),
@@ -183,7 +278,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "sql.httpfs",
         default: "",
-        kind: Kind::Text,
+        kind: Kind::File,
         meaning: "file of DuckDB's httpfs extension, for `sql --direct` on S3; empty: where DuckDB keeps it",
     },
 ];
@@ -191,11 +286,14 @@ pub const SETTINGS: &[Setting] = &[
 /// Variables that begin like a setting's and are none: the filter of what is logged, and what the project's own tests read.
 const NO_SETTINGS: &[&str] = &[
     "FEDILAKE_LOG",
+    "FEDILAKE_LOG_PASSWORD",
+    "FEDILAKE_LOG_REGISTRY_PASSWORD",
     "FEDILAKE_BLESS",
     "FEDILAKE_CHAOS_ROUNDS",
     "FEDILAKE_LOG_TEST_FOLDER",
     "FEDILAKE_REQUIRE_SERVICES",
     "FEDILAKE_SCHEDULES",
+    "FEDILAKE_SERVICES_DIR",
 ];
 
 /// Where a value came from.
@@ -296,6 +394,11 @@ impl Settings {
         self.number(key).map(Duration::from_secs)
     }
 
+    /// A time given in whole milliseconds.
+    pub fn milliseconds(&self, key: &'static str) -> anyhow::Result<Duration> {
+        self.number(key).map(Duration::from_millis)
+    }
+
     /// A text as it is.
     pub fn text(&self, key: &'static str) -> &str {
         &self.values[key].text
@@ -350,6 +453,17 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
                 bail!("it is no URL of a host\nhint: write it like http://127.0.0.1:9000, without bucket and path");
             }
         }
+        Kind::Web => {
+            let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+            if !text.is_empty() && rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
+                bail!("it is no web address\nhint: write it like http://127.0.0.1:8081");
+            }
+        }
+        Kind::File => {
+            if !text.is_empty() && !Path::new(text).is_file() {
+                bail!("there is no such file");
+            }
+        }
         Kind::Address => {
             if text.parse::<SocketAddr>().is_err() {
                 bail!("it is no address with a port\nhint: write it like 127.0.0.1:7878; port 0 picks a free one");
@@ -384,13 +498,18 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
 }
 
 /// The key, the variable and the value of each setting that the environment names.
+fn is_no_setting(variable: &str) -> bool {
+    // Where the tests find real services.
+    variable.starts_with("FEDILAKE_TEST_") || NO_SETTINGS.contains(&variable)
+}
+
 fn read_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> anyhow::Result<Vec<(&'static str, String, String)>> {
     let mut found = Vec::new();
     for (name, value) in environment {
         let name = name.to_string_lossy().into_owned();
-        if !name.starts_with("FEDILAKE_") || NO_SETTINGS.contains(&name.as_str()) {
+        if !name.starts_with("FEDILAKE_") || is_no_setting(&name) {
             continue;
         }
         let Some(setting) = SETTINGS.iter().find(|setting| environment_name(setting.key) == name) else {

@@ -4,6 +4,8 @@
 //! disturbs no other row: a reader that gives whole batches only (arrow-avro, which the tests compare with) cannot say which
 //! record of a batch is bad, is unusable after one, and would have to be preceded by a walk of its own.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -11,7 +13,7 @@ use bytes::Bytes;
 
 use super::column::{Column, Texts};
 use super::writer::{Claims, Writer};
-use super::{KNOWN_SCHEMAS, header};
+use super::{KNOWN_SCHEMAS, header, learned, shape};
 use crate::schema;
 
 /// Arrow's offsets within a column are 32-bit.
@@ -67,10 +69,13 @@ pub struct Place<'a> {
     pub time_ms: i64,
 }
 
-/// Reads records of the current and of every earlier schema into rows of [`schema::TABLE`].
+/// Reads records of the current schema, of every earlier one, and of those that were learned (see [`super::learn`]) into rows
+/// of [`schema::TABLE`].
 #[derive(Debug)]
 pub struct Decoder {
-    writers: Vec<Writer>,
+    writers: Vec<Arc<Writer>>,
+    /// Whether schemas that were learned are this table's.
+    learns: bool,
     table: SchemaRef,
     /// All of the table's, in its order.
     columns: Vec<Column>,
@@ -79,7 +84,7 @@ pub struct Decoder {
 
 /// Where the columns are that the decoder itself fills.
 #[derive(Debug)]
-struct Own {
+pub(super) struct Own {
     kind: usize,
     appended_at: usize,
     log_partition: usize,
@@ -97,7 +102,7 @@ impl Default for Decoder {
 impl Decoder {
     /// A decoder; worth keeping, as it parses every known schema.
     pub fn new() -> Decoder {
-        Decoder::with(schema::TABLE.clone(), KNOWN_SCHEMAS)
+        Decoder { learns: true, ..Decoder::with(schema::TABLE.clone(), KNOWN_SCHEMAS) }
     }
 
     /// Rows of `table` from records of any of the schemas `known`, whose fields are columns of it.
@@ -106,8 +111,14 @@ impl Decoder {
         let columns: Option<Vec<Column>> = fields.map(|field| Column::new(field.data_type())).collect();
         let columns = columns.expect("columns are of types that records have");
         let own = Own::new(&table);
-        let writers = known.iter().map(|schema| Writer::new(schema, &table, &columns, &own.added())).collect();
-        Decoder { writers, table, columns, own }
+        let writer = |schema: &&str| {
+            let fields = shape::fields(schema).expect("a known schema has the types of our columns");
+            let fingerprint = header::fingerprint(schema).expect("a known schema has a fingerprint");
+            let writer = Writer::new(fingerprint, fields, &table, &columns, &own.added());
+            Arc::new(writer.expect("no column was ever removed or retyped"))
+        };
+        let writers = known.iter().map(writer).collect();
+        Decoder { writers, learns: false, table, columns, own }
     }
 
     /// The rows of `records`, in the given order, with [`schema::TABLE`].
@@ -147,7 +158,10 @@ impl Decoder {
     /// By what the row of `record` is sorted. The error is [`DecodeError::UnknownSchema`].
     pub fn place<'a>(&self, record: &'a Encoded) -> Result<Place<'a>, DecodeError> {
         let claims = match header::split(&record.value) {
-            Some((fingerprint, body)) => writer(&self.writers, fingerprint, record)?.claims(body),
+            Some((fingerprint, body)) => match self.writer(fingerprint) {
+                Some(writer) => writer.claims(body),
+                None => self.learned(fingerprint, record)?.claims(body),
+            },
             None => None,
         };
         let Claims { server, language, created_at_ms, observed_at_ms } = claims.unwrap_or_default();
@@ -160,7 +174,12 @@ impl Decoder {
         let rejected = match header::split(&record.value) {
             None => Some("no_header"),
             Some((fingerprint, body)) => {
-                let is_good = writer(&self.writers, fingerprint, record)?.append(body, &mut self.columns, texts);
+                if self.writer(fingerprint).is_none() {
+                    self.writers.push(self.learned(fingerprint, record)?);
+                }
+                let writer = self.writers.iter().find(|writer| writer.fingerprint == fingerprint);
+                let writer = writer.expect("it was there or is now");
+                let is_good = writer.append(body, &mut self.columns, texts);
                 (!is_good).then_some("malformed")
             }
         };
@@ -176,6 +195,17 @@ impl Decoder {
             .push_int(i32::try_from(record.partition).expect("a partition's number is below 2^31"));
         columns[own.log_offset].push_long(i64::try_from(record.offset).expect("an offset is below 2^63"));
         Ok(())
+    }
+
+    fn writer(&self, fingerprint: u64) -> Option<&Writer> {
+        self.writers.iter().find(|writer| writer.fingerprint == fingerprint).map(|writer| &**writer)
+    }
+
+    /// One that was learned since this decoder was made.
+    fn learned(&self, fingerprint: u64, record: &Encoded) -> Result<Arc<Writer>, DecodeError> {
+        let Encoded { partition, offset, .. } = *record;
+        let learned = self.learns.then(|| learned::find(fingerprint)).flatten();
+        learned.ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })
     }
 
     /// Puts the row of a record that cannot be read behind the first `rows`, in the place of whatever was read of it.
@@ -197,7 +227,7 @@ impl Decoder {
 }
 
 impl Own {
-    fn new(table: &SchemaRef) -> Own {
+    pub(super) fn new(table: &SchemaRef) -> Own {
         let place = |name: &str| table.index_of(name).expect("a column of the table");
         Own {
             kind: place("kind"),
@@ -215,13 +245,7 @@ impl Own {
     }
 
     /// Those that no record brings.
-    fn added(&self) -> [usize; 5] {
+    pub(super) fn added(&self) -> [usize; 5] {
         [self.appended_at, self.log_partition, self.log_offset, self.rejected_reason, self.rejected_bytes]
     }
-}
-
-fn writer<'a>(writers: &'a [Writer], fingerprint: u64, record: &Encoded) -> Result<&'a Writer, DecodeError> {
-    let Encoded { partition, offset, .. } = *record;
-    let writer = writers.iter().find(|writer| writer.fingerprint == fingerprint);
-    writer.ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })
 }

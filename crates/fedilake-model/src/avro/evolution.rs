@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 
 use super::decode::{DecodeError, Decoder, Encoded};
-use super::{Encoder, KNOWN_SCHEMAS, encode, header};
+use super::{Encoder, KNOWN_SCHEMAS, encode, header, learned};
 use crate::schema::{self, COLUMNS, Column, Source, generated};
 use crate::{Frame, FrameKind, PostEvent, Server, rows};
 
@@ -99,8 +99,8 @@ fn assert_columns_equal(a: &RecordBatch, b: &RecordBatch, except: &str) {
 
 #[test]
 fn the_current_schema_is_the_last_of_the_known_ones() {
-    let fingerprints: Vec<u64> = KNOWN_SCHEMAS.iter().map(|schema| header::fingerprint(schema)).collect();
-    let current = header::fingerprint(schema::AVRO);
+    let fingerprints: Vec<u64> = KNOWN_SCHEMAS.iter().map(|schema| header::fingerprint(schema).unwrap()).collect();
+    let current = header::fingerprint(schema::AVRO).unwrap();
     assert_eq!(
         fingerprints.last(),
         Some(&current),
@@ -153,4 +153,33 @@ fn a_record_of_a_later_schema_stops_todays_program() {
     let records = Version::next().write(&rows::from_events(&events()).unwrap());
     let error = Decoder::new().decode(&encoded(records)).unwrap_err();
     assert!(matches!(error, DecodeError::UnknownSchema { offset: 0, .. }), "{error}");
+}
+
+#[test]
+fn a_learned_schema_is_read_by_decoders_that_are_there_already() {
+    let mut version = columns();
+    version.retain(|column| !["replies", "text"].contains(&column.field.name().as_str()));
+    version.reverse();
+    let other = Version::of(&version);
+    let expected = rows::from_events(&events()).unwrap();
+    let records = encoded(other.write(&expected));
+    let mut decoder = Decoder::new();
+    assert!(decoder.place(&records[0]).is_err());
+    assert!(decoder.decode(&records).is_err());
+
+    let header = learned::learn(&other.avro).unwrap();
+    assert!(records.iter().all(|record| record.value.starts_with(&header)));
+    assert_eq!(decoder.place(&records[0]).unwrap().server, Some("a.example"));
+    let rows = decoder.decode(&records).unwrap();
+    assert_eq!(rows.column_by_name("replies").unwrap().null_count(), 5);
+    assert_eq!(rows.column_by_name("text").unwrap().null_count(), 5);
+    for name in ["kind", "uri", "created_at", "tags"] {
+        assert_eq!(rows.column_by_name(name), expected.column_by_name(name), "{name}");
+    }
+}
+
+#[test]
+fn a_later_schema_is_not_learned() {
+    let error = learned::learn(&Version::next().avro).unwrap_err();
+    assert_eq!(error, learned::SchemaError::UnknownField { field: "reactions".into() });
 }

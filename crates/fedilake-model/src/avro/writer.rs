@@ -4,8 +4,8 @@ use arrow::datatypes::Schema;
 
 use super::body::{take_branch, take_bytes, take_long};
 use super::column::{Column, Texts};
-use super::header;
-use super::shape::{self, Kind};
+use super::learned::SchemaError;
+use super::shape::{Field, Kind};
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -38,22 +38,40 @@ pub(super) struct Claims<'a> {
 }
 
 impl Writer {
-    /// A writer of `schema`, whose fields are columns of `table`; the ones of `added` come from elsewhere.
-    pub(super) fn new(schema: &str, table: &Schema, columns: &[Column], added: &[usize]) -> Writer {
-        let shape = shape::fields(schema).expect("a known schema has the types of our columns");
+    /// A writer of a schema with this fingerprint and these fields, which are columns of `table`; the ones of `added` come
+    /// from elsewhere.
+    pub(super) fn new(
+        fingerprint: u64,
+        shape: Vec<Field>,
+        table: &Schema,
+        columns: &[Column],
+        added: &[usize],
+    ) -> Result<Writer, SchemaError> {
         let mut claims: Vec<Claim> = shape.iter().map(|field| Claim::of(&field.name)).collect();
         let looked_at = claims.iter().rposition(|claim| *claim != Claim::Nothing).map_or(0, |last| last + 1);
         claims.truncate(looked_at);
-        let fields: Vec<(usize, Kind)> = shape
-            .into_iter()
-            .map(|field| (table.index_of(&field.name).expect("no column was ever removed"), field.kind))
-            .collect();
-        for (column, kind) in &fields {
-            assert!(columns[*column].holds(kind), "no column was ever retyped: {}", table.field(*column));
+        let mut fields: Vec<(usize, Kind)> = Vec::with_capacity(shape.len());
+        for Field { name: field, kind } in shape {
+            let column = match table.index_of(&field) {
+                Ok(column) if !added.contains(&column) => column,
+                _ => return Err(SchemaError::UnknownField { field }),
+            };
+            if fields.iter().any(|(taken, _)| *taken == column) {
+                return Err(SchemaError::Twice { field });
+            }
+            let is_null_out_of_place = matches!(kind, Kind::Nullable(_)) && !table.field(column).is_nullable();
+            if is_null_out_of_place || !columns[column].holds(&kind) {
+                let wanted = table.field(column).data_type().to_string();
+                return Err(SchemaError::OtherType { field, is: format!("{kind:?}"), wanted });
+            }
+            fields.push((column, kind));
         }
         let is_known = |place: &usize| added.contains(place) || fields.iter().any(|(column, _)| column == place);
-        let unknown = (0..columns.len()).filter(|place| !is_known(place)).collect();
-        Writer { fingerprint: header::fingerprint(schema), fields, unknown, claims }
+        let unknown: Vec<usize> = (0..columns.len()).filter(|place| !is_known(place)).collect();
+        match unknown.iter().find(|&&column| !table.field(column).is_nullable()) {
+            Some(&column) => Err(SchemaError::Missing { field: table.field(column).name().clone() }),
+            None => Ok(Writer { fingerprint, fields, unknown, claims }),
+        }
     }
 
     /// Grows the columns by a record. False where `body` is not exactly one: some of them may have grown then.
@@ -113,9 +131,10 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::ArrayRef;
-    use arrow::datatypes::{DataType, Field};
+    use arrow::datatypes::DataType;
 
     use super::*;
+    use crate::avro::shape;
     use crate::schema;
 
     const SCHEMA: &str = r#"{"type": "record", "name": "R", "fields": [
@@ -127,7 +146,7 @@ mod tests {
     ]}"#;
 
     fn table() -> Schema {
-        let field = |name: &str, kind| Field::new(name, kind, true);
+        let field = |name: &str, kind| arrow::datatypes::Field::new(name, kind, true);
         let list = DataType::List(Arc::new(field("item", DataType::Utf8)));
         Schema::new(vec![
             field("at", schema::timestamp()),
@@ -144,7 +163,7 @@ mod tests {
     }
 
     fn writer() -> Writer {
-        Writer::new(SCHEMA, &table(), &columns(), &[])
+        Writer::new(0, shape::fields(SCHEMA).unwrap(), &table(), &columns(), &[]).unwrap()
     }
 
     fn finish(mut columns: Vec<Column>) -> Vec<ArrayRef> {

@@ -6,19 +6,20 @@ use crate::cli;
 use crate::command::collecting::{self, Collecting};
 use crate::command::serving;
 use crate::command::watching::Watching;
-use crate::owner::Ownership;
+use crate::serve::Figures;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
-use crate::wire::Stores;
+use crate::wire::{self, Log};
 
 /// Collects until a signal or the given time.
 pub(super) async fn run(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCode> {
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
-    let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
-    stores.ownership().answers_nobody()?;
-    let mut collecting = Collecting::start(servers, &stores, settings)?;
+    let ownership = wire::own_the_log(settings)?;
+    let log = Log::open(ownership.as_ref(), settings).await?;
+    let _figures = Figures::start(typed.listen).await?;
+    let mut collecting = Collecting::start(servers, &log, settings)?;
     let watching = Watching::start(collecting.counts.clone());
     tokio::select! {
         () = shutdown.cancelled() => {}

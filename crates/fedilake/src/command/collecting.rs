@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::render::counted;
 use crate::settings::Settings;
 use crate::telemetry;
-use crate::wire::Stores;
+use crate::wire::Log;
 
 /// Told to servers when the operator names no contact.
 const PROJECT: &str = "https://github.com/fedilake/fedilake";
@@ -27,7 +27,7 @@ pub(super) struct Collecting {
 
 impl Collecting {
     /// Starts a collector for each server.
-    pub fn start(servers: Vec<ServerConfig>, stores: &Stores, settings: &Settings) -> anyhow::Result<Collecting> {
+    pub fn start(servers: Vec<ServerConfig>, log: &Log, settings: &Settings) -> anyhow::Result<Collecting> {
         let contact = match settings.text("collect.contact") {
             "" => PROJECT,
             contact => contact,
@@ -41,8 +41,8 @@ impl Collecting {
         let run = collector::run(
             servers,
             collector,
-            stores.log.clone(),
-            stores.bookmarks.clone(),
+            log.writer.clone(),
+            log.bookmarks.clone(),
             Arc::clone(&counts),
             stop.clone(),
         );

@@ -21,7 +21,6 @@ use crate::render::{Style, counted};
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
-use crate::wire::Stores;
 
 /// An eighth of the ten days is enough to look at, and there in seconds.
 const SHARE: u64 = 8;
@@ -34,9 +33,9 @@ const RATE: f64 = 50.0;
 pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings) -> anyhow::Result<ExitCode> {
     let folder = common.data.clone().unwrap_or_else(|| PathBuf::from("demo-data"));
     let shutdown = shutdown::on_signal()?;
-    let stores = Stores::open(Ownership::take_or_refuse(&folder)?, settings).await?;
+    let ownership = Ownership::take_or_refuse(&folder)?;
     let mut pipeline =
-        Pipeline::start(stores, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
+        Pipeline::start(ownership, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
 
     let posts = if typed.full { talk::POSTS } else { talk::POSTS / SHARE };
     let words = settings.list("report.topics");
@@ -60,7 +59,7 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let servers =
         simulation.addresses().iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(",");
     let settings = settings.with("collect.servers", servers);
-    let mut collecting = Collecting::start(collecting::servers(&settings)?, &pipeline.stores, &settings)?;
+    let mut collecting = Collecting::start(collecting::servers(&settings)?, &pipeline.stores.log, &settings)?;
     telemetry::say(&format!("collecting live posts from {SERVERS} simulated servers over HTTP; Ctrl-C ends"));
     serving::announce(&pipeline);
     let watching = Watching::start(collecting.counts.clone());

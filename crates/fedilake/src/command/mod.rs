@@ -5,6 +5,8 @@ mod collect;
 mod collecting;
 mod completions;
 mod demo;
+mod import;
+mod lag;
 mod replay;
 mod report;
 mod run;
@@ -43,6 +45,7 @@ async fn run_verb(cli: Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
         Verb::Sql(typed) => sql::run(&typed, settings).await,
         Verb::Check(typed) => check::run(&typed, settings).await,
         Verb::Replay(typed) => replay::run(&typed, settings).await,
+        Verb::Import(typed) => import::run(&typed, settings).await,
         Verb::Demo(typed) => demo::run(&typed, &cli.common, settings).await,
         Verb::Simulate(typed) => simulate::run(&typed).await,
         Verb::Settings => settings::run(settings),

@@ -17,7 +17,6 @@ use crate::render::counted;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry::{self, Unit};
-use crate::wire::Stores;
 
 /// Replays until the files end; all of it is in the table and the lake then.
 pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Result<ExitCode> {
@@ -28,10 +27,10 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
         std::fs::metadata(name).with_context(|| format!("open {name}"))?;
     }
     let shutdown = shutdown::on_signal()?;
-    let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
+    let ownership = Ownership::take_or_refuse(&settings.data()?)?;
     // A port of its own: another fedilake may have the usual one.
     let listen = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let mut pipeline = Pipeline::start(stores, settings, Loops { sink: true, listen }).await?;
+    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: true, listen }).await?;
     let inputs = names.iter().map(|name| Input::new(name)).collect();
     let summary = append(inputs, pace, &mut pipeline, &shutdown).await;
     // What was appended is stored also when the input broke off; the first error tells more than those that follow from it.
@@ -59,7 +58,7 @@ pub(super) async fn append(
     let progress = Arc::new(Progress::default());
     let total = inputs.iter().map(Input::length).sum();
     let bar = telemetry::progress_bar("replay", total, Unit::Bytes);
-    let log = (pipeline.stores.log.clone(), pipeline.stores.bookmarks.clone());
+    let log = (pipeline.stores.log.writer.clone(), pipeline.stores.log.bookmarks.clone());
     let replay = replay::run(inputs, settings, log.0, log.1, Arc::clone(&progress), shutdown.child_token());
     let shown = show(&bar, &progress);
     let summary = tokio::select! {

@@ -10,17 +10,16 @@ use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline};
 use crate::settings::Settings;
 use crate::shutdown;
-use crate::wire::Stores;
 
 /// Runs until a signal or the given time; a loop that fails ends it with its error.
 pub(super) async fn run(typed: &cli::Run, settings: &Settings) -> anyhow::Result<ExitCode> {
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
-    let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
+    let ownership = Ownership::take_or_refuse(&settings.data()?)?;
     let mut pipeline =
-        Pipeline::start(stores, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
+        Pipeline::start(ownership, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
     serving::announce(&pipeline);
-    let mut collecting = Collecting::start(servers, &pipeline.stores, settings)?;
+    let mut collecting = Collecting::start(servers, &pipeline.stores.log, settings)?;
     let watching = Watching::start(collecting.counts.clone());
     let end = tokio::select! {
         end = serving::until_end(&mut pipeline, &shutdown, typed.duration) => end,

@@ -8,14 +8,13 @@ use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline};
 use crate::settings::Settings;
 use crate::shutdown;
-use crate::wire::Stores;
 
 /// Serves until a signal or the given time.
 pub(super) async fn run(typed: &cli::Serve, settings: &Settings) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown::on_signal()?;
-    let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
+    let ownership = Ownership::take_or_refuse(&settings.data()?)?;
     let mut pipeline =
-        Pipeline::start(stores, settings, Loops { sink: false, listen: Some(settings.listen()?) }).await?;
+        Pipeline::start(ownership, settings, Loops { sink: false, listen: Some(settings.listen()?) }).await?;
     serving::announce(&pipeline);
     if let End::Failed(error) = serving::until_end(&mut pipeline, &shutdown, typed.duration).await {
         return Err(error);

@@ -21,8 +21,8 @@ pub(super) fn announce(pipeline: &Pipeline) {
     if let Some(address) = pipeline.address {
         telemetry::say(&format!(
             "answering on http://{address} for {}\nhint: `fedilake report --data {}` in another terminal",
-            pipeline.stores.folder().display(),
-            pipeline.stores.folder().display()
+            pipeline.folder().display(),
+            pipeline.folder().display()
         ));
     }
 }

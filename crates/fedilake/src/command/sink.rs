@@ -4,34 +4,38 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use fedilake_log::{LogEvent, LogReader, Offset, Partition};
+use fedilake_log::{Offset, Partition};
 use fedilake_table::sink::{self, SinkProgress};
 use fedilake_table::{Chain, Commit};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
+use crate::command::lag::Lag;
 use crate::command::serving;
-use crate::owner::Ownership;
 use crate::pipeline::with_hint;
 use crate::render::counted;
+use crate::serve::Figures;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
-use crate::wire::{self, Stores};
+use crate::wire::{self, Log, Stores, Use};
 
-/// Stores what the log holds. Whoever owns a `file:` log writes to it alone, so without `--for` the sink ends with the log.
+/// Stores what the log holds, then what comes. Whoever owns a `file:` log writes to it alone, so there the sink ends with the log.
 pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Result<ExitCode> {
     let gap = typed.accept_gap.as_deref().map(parse_gap).transpose()?;
     let shutdown = shutdown::on_signal()?;
-    let stores = Stores::open(Ownership::take_or_refuse(&settings.data()?)?, settings).await?;
-    stores.ownership().answers_nobody()?;
+    let ownership = wire::own_what_is_local(settings)?;
+    let stores = Stores::open(ownership.as_ref(), settings, Use::Write).await?;
     if let Some(gap) = gap {
         accept_gap(gap, &stores).await?;
     }
     let progress = Arc::new(SinkProgress::default());
+    let _figures = Figures::start(typed.listen).await?;
+    let _lag = Lag::watch(stores.log.reader()?, Arc::clone(&progress));
     let stop = CancellationToken::new();
     let sink = sink::run(
-        stores.reader(),
+        // To the end of every partition: others may sink beside, the first file of an offset wins.
+        if typed.once { stores.log.reader()? } else { stores.log.sink_reader()? },
         Arc::clone(&stores.table),
         wire::sink_limits(settings)?,
         Arc::clone(&progress),
@@ -41,7 +45,8 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     let asked = async {
         match typed.duration {
             Some(_) => serving::elapsed(typed.duration).await,
-            None => all_read(&stores, &progress).await?,
+            None if typed.once || wire::log_is_local(settings)? => all_read(&stores.log, &progress).await?,
+            None => std::future::pending().await,
         }
         anyhow::Ok(())
     };
@@ -64,22 +69,15 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
 }
 
 /// Returns when the sink has read to the end that the log has now.
-async fn all_read(stores: &Stores, progress: &SinkProgress) -> anyhow::Result<()> {
-    let mut reader = stores.reader();
-    let partition = first_partition(reader.as_mut()).await?;
-    let end = reader.bounds(partition).await.context("read the log's end")?.end;
-    while progress.positions().get(&partition).is_none_or(|position| position.read < end) {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    Ok(())
-}
-
-async fn first_partition(reader: &mut dyn LogReader) -> anyhow::Result<Partition> {
-    loop {
-        if let LogEvent::Assigned(partition) = reader.next().await.context("read the log")? {
-            return Ok(partition);
+async fn all_read(log: &Log, progress: &SinkProgress) -> anyhow::Result<()> {
+    let mut reader = log.reader()?;
+    for partition in reader.partitions().await.context("read the log")? {
+        let end = reader.bounds(partition).await.context("read the log's end")?.end;
+        while progress.positions().get(&partition).is_none_or(|position| position.read < end) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }
+    Ok(())
 }
 
 /// Offsets of a partition that the log lost.
@@ -91,7 +89,7 @@ struct Gap {
 }
 
 async fn accept_gap(Gap { partition, first, next }: Gap, stores: &Stores) -> anyhow::Result<()> {
-    let mut reader = stores.reader();
+    let mut reader = stores.log.reader()?;
     let chain = Chain { log: reader.id().clone(), partition };
     let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
     let accepted = stores.table.accept_gap(&chain, first, next, bounds).await;

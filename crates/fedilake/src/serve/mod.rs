@@ -2,6 +2,7 @@
 //! /healthz and /metrics for everyone on this machine.
 
 pub mod api;
+mod figures;
 mod guard;
 mod routes;
 
@@ -16,8 +17,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::figures::Figures;
 use crate::check::Checker;
 use crate::telemetry;
+
+/// The type of what Prometheus reads.
+const METRICS_TEXT: &str = "text/plain; version=0.0.4";
 
 /// A server that is bound but does not answer yet.
 pub struct Server {

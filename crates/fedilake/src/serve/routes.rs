@@ -19,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{NOTE_HEADER, ReportRequest, SqlRequest};
-use super::{State, guard};
+use super::{METRICS_TEXT, State, guard};
 use crate::check::CheckReport;
 use crate::wire::with_sql_hint;
 
@@ -37,13 +37,12 @@ pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
         .route("/api/sql", post(sql))
         .route("/api/check", post(check))
         .layer(from_fn_with_state(state.secret.clone(), guard::secret));
-    Router::new()
-        .route("/", get(front))
-        .route("/healthz", get(healthz))
-        .route("/metrics", get(metrics))
-        .merge(guarded)
-        .layer(from_fn_with_state(address, guard::host))
-        .with_state(state)
+    let figures = Router::new().route("/healthz", get(healthz)).route("/metrics", get(metrics));
+    let host = from_fn_with_state(address, guard::host);
+    let guarded = Router::new().route("/", get(front)).merge(guarded).layer(host.clone());
+    // Who lets other machines reach this one lets them look after it, by whatever name they call it.
+    let figures = if address.ip().is_loopback() { figures.layer(host) } else { figures };
+    guarded.merge(figures).with_state(state)
 }
 
 async fn front() -> &'static str {
@@ -60,7 +59,7 @@ async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
     if state.checker.lake_is_current().await {
         metrics::gauge!("fedilake_lake_lag_seconds").set(0.0);
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], state.metrics.render())
+    ([(header::CONTENT_TYPE, METRICS_TEXT)], state.metrics.render())
 }
 
 async fn report(extract::State(state): Shared, Json(request): Json<ReportRequest>) -> Result<Response, Refused> {

@@ -9,19 +9,33 @@ use serde_json::Value;
 const GRAPH: &[(&str, &[&str])] = &[
     (
         "fedilake",
-        &["fedilake-collect", "fedilake-log", "fedilake-model", "fedilake-query", "fedilake-sim", "fedilake-table"],
+        &[
+            "fedilake-collect",
+            "fedilake-kafka",
+            "fedilake-log",
+            "fedilake-model",
+            "fedilake-query",
+            "fedilake-sim",
+            "fedilake-table",
+        ],
     ),
     ("fedilake-collect", &["fedilake-log", "fedilake-model"]),
+    ("fedilake-kafka", &["fedilake-log"]),
     ("fedilake-log", &[]),
     ("fedilake-model", &[]),
     ("fedilake-query", &[]),
+    ("fedilake-services", &[]),
     ("fedilake-sim", &[]),
     ("fedilake-table", &["fedilake-log", "fedilake-model"]),
 ];
 
 /// Libraries that only the named crate of ours may bring in.
-const DOORS: &[(&str, &str)] =
-    &[("libduckdb-sys", "fedilake-query"), ("fjall", "fedilake-log"), ("html5gum", "fedilake-model")];
+const DOORS: &[(&str, &str)] = &[
+    ("libduckdb-sys", "fedilake-query"),
+    ("rdkafka-sys", "fedilake-kafka"),
+    ("fjall", "fedilake-log"),
+    ("html5gum", "fedilake-model"),
+];
 
 /// What would make the model impure: runtimes, sockets, files. (Arrow's hash maps bring getrandom for their seeds, and its
 /// Avro crate brings rand for the markers of container files, which the model does not write.)

@@ -10,16 +10,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use fedilake_log::embedded::EmbeddedLog;
 use fedilake_log::{Key, LogWriter, Offset, Partition};
+use fedilake_services::{Services, Stream, Toxic, Toxics};
 use fedilake_table::s3::{S3, S3Error, S3Url};
 use fedilake_table::sink::{self, Limits, SinkProgress};
 use fedilake_table::{Table, conformance};
 use futures::future::join_all;
 use object_store::{Error, ObjectStoreExt, PutMode, PutOptions};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use faulty::{Fate, Faulty, by_dice};
-use service::{KEY, Proxy, SECRET, open, place, store};
+use service::{KEY, SECRET, open, place, store, url};
 
 #[tokio::test]
 async fn a_table_on_s3_conforms() {
@@ -35,15 +35,13 @@ async fn a_table_on_s3_conforms() {
 
 #[tokio::test]
 async fn a_table_behind_a_slow_line_that_breaks_conforms() {
-    let test = "a_table_behind_a_slow_line_that_breaks_conforms";
-    let Some(endpoint) = store(test) else { return };
-    let Some(api) = service::service(test, "FEDILAKE_TEST_PROXY", "network proxy") else { return };
-    let proxy = Proxy::new(&api, &endpoint);
-    proxy.add("latency", "downstream", 1.0, &json!({"latency": 2, "jitter": 2}));
+    let Some(services) = Services::shared("a_table_behind_a_slow_line_that_breaks_conforms") else { return };
+    let proxy = Toxics::at(&services.proxy).through(&format!("table-{}", uuid::Uuid::new_v4()), &services.s3.endpoint);
+    proxy.add(Stream::Down, Toxic::Latency { ms: 2, jitter_ms: 2 });
     // Every connection breaks after so many bytes, in the middle of an answer or of a request.
-    proxy.add("limit_data", "downstream", 0.3, &json!({"bytes": 20_000}));
-    proxy.add("limit_data", "upstream", 0.3, &json!({"bytes": 50_000}));
-    let s3 = place(&proxy.endpoint, KEY, SECRET);
+    proxy.add(Stream::Down, Toxic::LimitData { bytes: 40_000 });
+    proxy.add(Stream::Up, Toxic::LimitData { bytes: 60_000 });
+    let s3 = place(&format!("http://{}", proxy.address()), KEY, SECRET);
     s3.probe().await.unwrap();
     conformance::run(s3.store.clone(), s3.prefix.as_ref()).await;
 }
@@ -73,7 +71,7 @@ async fn of_twenty_puts_of_one_name_one_wins() {
 #[tokio::test]
 async fn many_processes_probe_at_once_and_leave_nothing() {
     let Some(endpoint) = store("many_processes_probe_at_once_and_leave_nothing") else { return };
-    let url = S3Url::parse(&format!("s3://fedilake/test-table/{}", uuid::Uuid::new_v4())).unwrap();
+    let url = url();
     let all: Vec<S3> = (0..20).map(|_| open(&url, &endpoint, KEY, SECRET)).collect();
     for probed in join_all(all.iter().map(S3::probe)).await {
         probed.unwrap();
@@ -170,7 +168,7 @@ async fn two_sinks_over_a_faulty_store_put_each_offset_once() {
         }
     });
     let faulty = Faulty::before(&endpoint, by_dice(11)).await;
-    let url = S3Url::parse(&format!("s3://fedilake/test-table/{}", uuid::Uuid::new_v4())).unwrap();
+    let url = url();
     let shutdown = CancellationToken::new();
     let limits =
         Limits { buffer_bytes_max: 5_000, buffer_age_max: Duration::from_millis(20), buffers_bytes_max: usize::MAX };

@@ -1,0 +1,153 @@
+//! An open log: its topics, its writer, and what its readers share.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fedilake_log::{Bookmarks, Bounds, Key, LogError, LogId, LogReader, LogWriter, Offset, Partition};
+use tokio::task::spawn_blocking;
+
+use crate::bookmarks::Marks;
+use crate::membership::Membership;
+use crate::native::{Topic, TopicId};
+use crate::reader::KafkaReader;
+use crate::registry::Registry;
+use crate::schemas::{Ids, Schemas};
+use crate::topic::{self, Asker, Purpose};
+use crate::writer::Writer;
+use crate::{KafkaError, KafkaSettings};
+
+/// A log in a topic of Kafka. Readers may outlive it.
+pub struct KafkaLog {
+    shared: Arc<Shared>,
+    writer: Writer,
+    marks: Marks,
+}
+
+/// What the log and its readers share.
+pub(crate) struct Shared {
+    pub(crate) settings: KafkaSettings,
+    pub(crate) id: LogId,
+    pub(crate) topic_id: TopicId,
+    pub(crate) ids: Ids,
+    pub(crate) asker: Arc<Asker>,
+}
+
+impl KafkaLog {
+    /// Registers the schema, creates the topics that are not there, and checks those that are.
+    pub async fn open(settings: KafkaSettings, schemas: Schemas) -> Result<KafkaLog, KafkaError> {
+        let registry = Registry::new(&settings.registry)?;
+        let own_id = registry.register(&format!("{}-value", settings.topic), schemas.schema).await?;
+        let ids = Ids::new(registry, &schemas, own_id);
+
+        let asker = Arc::new(Asker::new(&settings)?);
+        let topic = topic::ensure(&settings, &asker, &settings.topic, Purpose::Records).await?;
+        let servers = topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers).await?;
+        let id = LogId::new(topic.id.for_urls()).expect("base64 for URLs is in an id's alphabet");
+        let writer = Writer::new(&settings)?;
+        let marks = Marks::new(&settings, asker.clone(), servers.partitions)?;
+        let shared = Shared { settings, id, topic_id: topic.id, ids, asker };
+        Ok(KafkaLog { shared: Arc::new(shared), writer, marks })
+    }
+
+    /// The log's identity: the topic's id.
+    pub fn id(&self) -> &LogId {
+        &self.shared.id
+    }
+
+    /// A reader of every partition, also of those that are added later, independent of all others. What it releases is
+    /// told nobody.
+    pub fn reader(&self) -> Result<Box<dyn LogReader>, KafkaError> {
+        Ok(Box::new(KafkaReader::new(self.shared.clone(), None)?))
+    }
+
+    /// A reader of the partitions that `group` gives it: each is one member's at a time. What it releases is committed as
+    /// the group's offset, for others to see the lag by.
+    pub fn group_reader(&self, group: &str) -> Result<Box<dyn LogReader>, KafkaError> {
+        let member = Membership::join(&self.shared.settings, group)?;
+        Ok(Box::new(KafkaReader::new(self.shared.clone(), Some(member))?))
+    }
+}
+
+#[async_trait]
+impl LogWriter for KafkaLog {
+    /// A call that is dropped before it returns may have appended any of its records.
+    async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError> {
+        self.writer.append(&self.shared.settings.topic, &records, &self.shared.ids).await
+    }
+}
+
+#[async_trait]
+impl Bookmarks for KafkaLog {
+    async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
+        self.marks.load(&bookmark_key(name)).await
+    }
+
+    async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {
+        let key = bookmark_key(name);
+        self.writer.put(&self.shared.settings.servers_topic, self.marks.partition(&key), &key, value).await
+    }
+}
+
+fn bookmark_key(name: &str) -> String {
+    format!("bookmark/{name}")
+}
+
+impl Shared {
+    /// The topic as it is now, if it is still the one that was opened.
+    pub(crate) async fn topic(self: &Arc<Shared>) -> Result<Topic, LogError> {
+        self.blocking(Shared::topic_now).await
+    }
+
+    /// What the partition holds now, and that it is still of the topic that was opened.
+    pub(crate) async fn bounds(self: &Arc<Shared>, partition: Partition) -> Result<Bounds, LogError> {
+        self.blocking(move |shared| shared.bounds_now(partition)).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Shared>,
+        ask: impl FnOnce(&Shared) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let shared = self.clone();
+        spawn_blocking(move || ask(&shared)).await.map_err(|_| LogError::Closed)?
+    }
+
+    fn topic_now(&self) -> Result<Topic, LogError> {
+        match self.describe()? {
+            Some(topic) if topic.id == self.topic_id => Ok(topic),
+            Some(_) => Err(self.made_again()),
+            None => Err(self.gone()),
+        }
+    }
+
+    /// Whatever topic has the name now. Blocks.
+    pub(crate) fn describe(&self) -> Result<Option<Topic>, LogError> {
+        self.asker.describe(&self.settings.topic).map_err(|why| self.failed("look up", why))
+    }
+
+    fn bounds_now(&self, partition: Partition) -> Result<Bounds, LogError> {
+        if partition.0 >= self.topic_now()?.partitions {
+            return Err(LogError::NotAssigned { partition });
+        }
+        let bounds = self.asker.bounds(&self.settings.topic, partition.0);
+        let (start, end) = bounds.map_err(|why| self.failed("look up the bounds of", why))?;
+        Ok(Bounds { start: Offset(start), end: Offset(end) })
+    }
+
+    pub(crate) fn failed(&self, doing: &'static str, why: String) -> LogError {
+        LogError::Storage { doing, at: format!("{} of Kafka {}", self.settings.topic, self.asker.brokers), why }
+    }
+
+    pub(crate) fn made_again(&self) -> LogError {
+        let why = format!(
+            "the topic was deleted and made again: it is no longer the log {}\n\
+             hint: start again, and the new topic is followed beside what the table has of the old one",
+            self.id
+        );
+        self.failed("read", why)
+    }
+
+    pub(crate) fn gone(&self) -> LogError {
+        self.failed("read", "the topic was deleted\nhint: start again to have it made anew".into())
+    }
+}

@@ -1,0 +1,215 @@
+//! What a log over Kafka needs to be told.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use url::Url;
+
+/// Where the log is and how it is made.
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    /// `host:port`, several separated by commas.
+    pub brokers: String,
+    /// The log's topic.
+    pub topic: String,
+    /// The compacted topic of bookmarks, partitioned by server: see [`crate::partition_by_host`].
+    pub servers_topic: String,
+    /// How many partitions each of the two topics gets when it is created.
+    pub partitions: u32,
+    /// How many copies each of the two topics gets when it is created; -1 leaves it to the broker.
+    pub replication: i16,
+    /// How long the log's topic keeps records, when it is created.
+    pub retention: Duration,
+    /// After what silence a member of a group has lost its partitions.
+    pub session_timeout: Duration,
+    /// How long an append is tried before it fails.
+    pub delivery_timeout: Duration,
+    /// How long a question to a broker may take, and opening each of its steps.
+    pub request_timeout: Duration,
+    /// How brokers are reached.
+    pub security: Security,
+    /// Where the schemas are.
+    pub registry: RegistrySettings,
+}
+
+/// Where the schemas are.
+#[derive(Clone, Debug)]
+pub struct RegistrySettings {
+    /// The address of the Confluent API, with or without a path before it.
+    pub url: Url,
+    /// For a registry that asks for a name: it and the password.
+    pub login: Option<(String, Secret)>,
+    /// Certificates (PEM) to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// How long a reader asks again for a schema while the registry is away.
+    pub patience: Duration,
+}
+
+/// How brokers are reached.
+#[derive(Clone, Debug, Default)]
+pub struct Security {
+    /// Encrypted, if given.
+    pub tls: Option<Tls>,
+    /// Who we are, if the broker asks.
+    pub sasl: Option<Sasl>,
+}
+
+/// An encrypted connection.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Certificates (PEM) to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate (PEM), where the broker asks for one.
+    pub certificate_file: Option<PathBuf>,
+    /// Its key (PEM).
+    pub key_file: Option<PathBuf>,
+}
+
+/// Name and password.
+#[derive(Clone, Debug)]
+pub struct Sasl {
+    /// How they are shown to the broker.
+    pub mechanism: SaslMechanism,
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// How name and password are shown to a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// As they are: over TLS only.
+    Plain,
+    /// SCRAM-SHA-256.
+    ScramSha256,
+    /// SCRAM-SHA-512.
+    ScramSha512,
+}
+
+/// A password, which no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl KafkaSettings {
+    /// The settings that fit most: four partitions, the broker's replication, a week of retention.
+    pub fn new(brokers: impl Into<String>, topic: impl Into<String>, registry: Url) -> KafkaSettings {
+        KafkaSettings {
+            brokers: brokers.into(),
+            topic: topic.into(),
+            servers_topic: "fedilake.servers".into(),
+            partitions: 4,
+            replication: -1,
+            retention: Duration::from_secs(7 * 24 * 60 * 60),
+            session_timeout: Duration::from_secs(10),
+            delivery_timeout: Duration::from_secs(120),
+            request_timeout: Duration::from_secs(10),
+            security: Security::default(),
+            registry: RegistrySettings {
+                url: registry,
+                login: None,
+                ca_file: None,
+                request_timeout: Duration::from_secs(10),
+                patience: Duration::from_secs(30),
+            },
+        }
+    }
+
+    /// What every client of the brokers is made with.
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("client.id", "fedilake");
+        // Brokers close what is idle; that is no trouble to tell of.
+        config.set("log.connection.close", "false").set("reconnect.backoff.max.ms", "2000");
+        self.security.apply(&mut config);
+        config
+    }
+}
+
+impl Security {
+    fn apply(&self, config: &mut ClientConfig) {
+        let protocol = match (&self.tls, &self.sasl) {
+            (None, None) => "plaintext",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "sasl_plaintext",
+            (Some(_), Some(_)) => "sasl_ssl",
+        };
+        config.set("security.protocol", protocol);
+        if let Some(Tls { ca_file, certificate_file, key_file }) = &self.tls {
+            let files = [
+                ("ssl.ca.location", ca_file),
+                ("ssl.certificate.location", certificate_file),
+                ("ssl.key.location", key_file),
+            ];
+            for (name, file) in files {
+                if let Some(file) = file {
+                    config.set(name, file.to_string_lossy());
+                }
+            }
+        }
+        if let Some(Sasl { mechanism, user, password }) = &self.sasl {
+            config
+                .set("sasl.mechanisms", mechanism.name())
+                .set("sasl.username", user)
+                .set("sasl.password", &password.0);
+        }
+    }
+}
+
+impl SaslMechanism {
+    fn name(self) -> &'static str {
+        match self {
+            SaslMechanism::Plain => "PLAIN",
+            SaslMechanism::ScramSha256 => "SCRAM-SHA-256",
+            SaslMechanism::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(security: Security) -> KafkaSettings {
+        let registry = Url::parse("http://127.0.0.1:8081").expect("a URL");
+        KafkaSettings { security, ..KafkaSettings::new("127.0.0.1:9092", "t", registry) }
+    }
+
+    fn sasl(mechanism: SaslMechanism) -> Option<Sasl> {
+        Some(Sasl { mechanism, user: "ann".into(), password: Secret("hunter2".into()) })
+    }
+
+    #[test]
+    fn security_becomes_the_clients_settings() {
+        let tls = || Some(Tls { ca_file: Some("/ca.pem".into()), ..Tls::default() });
+        for (security, protocol, mechanism) in [
+            (Security::default(), "plaintext", None),
+            (Security { tls: tls(), sasl: None }, "ssl", None),
+            (Security { tls: None, sasl: sasl(SaslMechanism::Plain) }, "sasl_plaintext", Some("PLAIN")),
+            (Security { tls: tls(), sasl: sasl(SaslMechanism::ScramSha256) }, "sasl_ssl", Some("SCRAM-SHA-256")),
+            (Security { tls: tls(), sasl: sasl(SaslMechanism::ScramSha512) }, "sasl_ssl", Some("SCRAM-SHA-512")),
+        ] {
+            let config = settings(security.clone()).client();
+            assert_eq!(config.get("security.protocol"), Some(protocol));
+            assert_eq!(config.get("sasl.mechanisms"), mechanism);
+            assert_eq!(config.get("sasl.password"), mechanism.map(|_| "hunter2"));
+            assert_eq!(config.get("ssl.ca.location"), security.tls.map(|_| "/ca.pem"));
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let settings = settings(Security { tls: None, sasl: sasl(SaslMechanism::Plain) });
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}

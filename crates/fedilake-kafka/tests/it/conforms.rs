@@ -1,0 +1,66 @@
+//! The log over Kafka keeps what every log promises.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use fedilake_kafka::{KafkaLog, KafkaSettings};
+use fedilake_log::conformance::{self, Subject};
+use fedilake_log::{Bookmarks, LogReader, LogWriter};
+
+use crate::services::{open, settings};
+
+struct Kafka {
+    log: Arc<KafkaLog>,
+    settings: KafkaSettings,
+}
+
+impl Kafka {
+    async fn open(settings: KafkaSettings) -> Kafka {
+        Kafka { log: Arc::new(open(&settings).await), settings }
+    }
+}
+
+#[async_trait]
+impl Subject for Kafka {
+    fn writer(&self) -> Arc<dyn LogWriter> {
+        self.log.clone()
+    }
+
+    fn bookmarks(&self) -> Arc<dyn Bookmarks> {
+        self.log.clone()
+    }
+
+    async fn reader(&self) -> Box<dyn LogReader> {
+        self.log.reader().unwrap()
+    }
+
+    async fn reopen(self) -> Kafka {
+        let Kafka { log, settings } = self;
+        drop(log);
+        Kafka::open(settings).await
+    }
+}
+
+async fn conforms(test: &str, partitions: u32) {
+    let Some(settings) = settings(test) else { return };
+    let made = AtomicUsize::new(0);
+    conformance::run(|| {
+        let mut settings = settings.clone();
+        settings.partitions = partitions;
+        settings.topic = format!("{}.{}", settings.topic, made.fetch_add(1, Ordering::Relaxed));
+        settings.servers_topic = format!("{}.servers", settings.topic);
+        Kafka::open(settings)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_partition_is_a_log() {
+    conforms("one_partition_is_a_log", 1).await;
+}
+
+#[tokio::test]
+async fn four_partitions_are_a_log() {
+    conforms("four_partitions_are_a_log", 4).await;
+}

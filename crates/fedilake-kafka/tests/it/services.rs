@@ -1,0 +1,97 @@
+//! The real broker and registry, where they are; and a log of a test's own on them.
+
+use std::time::{Duration, SystemTime};
+
+use fedilake_kafka::{Header, KafkaLog, KafkaSettings, Schemas};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, Producer};
+use url::Url;
+
+/// What records of the tests begin with, outside Kafka.
+pub(crate) const HEADER: Header = *b"\xC3\x01ownownow";
+/// What records of a schema that was learned begin with.
+pub(crate) const LEARNED: Header = *b"\xC3\x01learned!";
+
+const SCHEMA: &str =
+    r#"{"type": "record", "namespace": "test", "name": "Thing", "fields": [{"name": "a", "type": "int"}]}"#;
+
+/// Schemas whose other versions are learned unless they have a field `strange`.
+pub(crate) fn schemas() -> Schemas {
+    let learn = |schema: &str| {
+        if schema.contains("\"strange\"") { Err("the field `strange`".to_owned()) } else { Ok(LEARNED) }
+    };
+    Schemas { header: HEADER, schema: SCHEMA, learn }
+}
+
+/// Settings for a log of the test's own; `None`, and why on stderr, where there are no services.
+pub(crate) fn settings(test: &str) -> Option<KafkaSettings> {
+    let brokers = service(test, "FEDILAKE_TEST_KAFKA", "Kafka")?;
+    let registry = service(test, "FEDILAKE_TEST_REGISTRY", "Schema Registry")?;
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let topic = format!("test.{test}.{:x}", since.as_nanos());
+    let registry = Url::parse(&registry).expect("FEDILAKE_TEST_REGISTRY is a URL");
+    let mut settings = KafkaSettings::new(brokers, &topic, registry);
+    settings.servers_topic = format!("{topic}.servers");
+    settings.session_timeout = Duration::from_secs(6);
+    Some(settings)
+}
+
+#[allow(clippy::print_stderr)]
+fn service(test: &str, variable: &str, what: &str) -> Option<String> {
+    if let Ok(value) = std::env::var(variable) {
+        return Some(value);
+    }
+    let is_required = std::env::var("FEDILAKE_REQUIRE_SERVICES").is_ok_and(|value| !value.is_empty());
+    assert!(!is_required, "{variable} is not set\nhint: run make services");
+    eprintln!("skipped: {test}: no {what} here");
+    None
+}
+
+pub(crate) async fn open(settings: &KafkaSettings) -> KafkaLog {
+    KafkaLog::open(settings.clone(), schemas()).await.unwrap()
+}
+
+pub(crate) fn client(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &settings.brokers);
+    config
+}
+
+fn admin(settings: &KafkaSettings) -> AdminClient<DefaultClientContext> {
+    client(settings).create().unwrap()
+}
+
+pub(crate) async fn delete_topic(settings: &KafkaSettings) {
+    let deleted = admin(settings).delete_topics(&[&settings.topic], &AdminOptions::new()).await.unwrap();
+    assert!(deleted[0].is_ok());
+}
+
+pub(crate) async fn create_topic(settings: &KafkaSettings, config: &[(&str, &str)]) {
+    let mut topic = NewTopic::new(&settings.topic, 1, TopicReplication::Fixed(1));
+    for (name, value) in config {
+        topic = topic.set(name, value);
+    }
+    let created = admin(settings).create_topics(&[topic], &AdminOptions::new()).await.unwrap();
+    assert!(created[0].is_ok(), "{created:?}");
+}
+
+pub(crate) async fn add_partitions(settings: &KafkaSettings, count: usize) {
+    let partitions = rdkafka::admin::NewPartitions::new(&settings.topic, count);
+    let added = admin(settings).create_partitions(&[partitions], &AdminOptions::new()).await.unwrap();
+    assert!(added[0].is_ok());
+}
+
+pub(crate) async fn delete_records(settings: &KafkaSettings, partition: i32, below: i64) {
+    let mut list = rdkafka::TopicPartitionList::new();
+    list.add_partition_offset(&settings.topic, partition, rdkafka::Offset::Offset(below)).unwrap();
+    admin(settings).delete_records(&list, &AdminOptions::new()).await.unwrap();
+}
+
+/// A producer with transactions, which is not ours.
+pub(crate) fn transactional(settings: &KafkaSettings) -> BaseProducer {
+    let producer: BaseProducer = client(settings).set("transactional.id", &settings.topic).create().unwrap();
+    producer.init_transactions(Duration::from_secs(20)).unwrap();
+    producer
+}

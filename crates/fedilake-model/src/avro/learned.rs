@@ -1,0 +1,149 @@
+//! Schemas that no released version wrote: other programs', and later versions' that still fit. A registry brings them.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arrow::datatypes::Field;
+
+use super::column::Column;
+use super::decode::Own;
+use super::header::{self, Header};
+use super::shape::{self, ShapeError};
+use super::writer::Writer;
+use crate::schema;
+
+/// Grows only. A fingerprint names one schema for ever, so it does not matter who learned it, or when.
+static LEARNED: RwLock<Vec<Arc<Writer>>> = RwLock::new(Vec::new());
+
+/// Why no row can be made of a schema's records.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// It is no Avro schema of a record, or not one with a fingerprint.
+    #[error("it is not the Avro schema of a record: {why}")]
+    NotARecord {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The table has no such column, or fills it otherwise. A post without it would be a lesser post.
+    #[error("it has the field `{field}`, which the table lacks")]
+    UnknownField {
+        /// The field's name.
+        field: String,
+    },
+    /// The column holds values of another type.
+    #[error("its field `{field}` has the type {is}, where the table has {wanted}")]
+    OtherType {
+        /// The field's name.
+        field: String,
+        /// The field's type, as the schema has it.
+        is: String,
+        /// The column's.
+        wanted: String,
+    },
+    /// It has two fields of a name.
+    #[error("it has the field `{field}` twice")]
+    Twice {
+        /// The field's name.
+        field: String,
+    },
+    /// The table wants a value in each row.
+    #[error("it lacks the field `{field}`")]
+    Missing {
+        /// The column's name.
+        field: String,
+    },
+}
+
+/// Makes a schema known to every [`super::Decoder`] of the process, those that are there too; the header that its records
+/// begin with in single-object encoding.
+///
+/// Its fields are columns of the table, in any order and each of the column's type; docs, defaults and aliases are ignored,
+/// and a column that it lacks is null in its rows. To learn a schema again is cheap.
+pub fn learn(schema_json: &str) -> Result<Header, SchemaError> {
+    let fields = shape::fields(schema_json).map_err(|error| match error {
+        ShapeError::NotARecord(why) => SchemaError::NotARecord { why },
+        ShapeError::OtherType { field, is } => {
+            let wanted = schema::TABLE.field_with_name(&field).ok();
+            match wanted.map(Field::data_type) {
+                Some(wanted) => SchemaError::OtherType { field, is, wanted: wanted.to_string() },
+                None => SchemaError::UnknownField { field },
+            }
+        }
+    })?;
+    let own = Own::new(&schema::TABLE);
+    let columns: Vec<Column> =
+        schema::TABLE.fields().iter().filter_map(|field| Column::new(field.data_type())).collect();
+    let fingerprint = header::fingerprint(schema_json).map_err(|why| SchemaError::NotARecord { why })?;
+    let writer = Writer::new(fingerprint, fields, &schema::TABLE, &columns, &own.added())?;
+    let mut learned = LEARNED.write().unwrap_or_else(PoisonError::into_inner);
+    if !learned.iter().any(|known| known.fingerprint == fingerprint) {
+        learned.push(Arc::new(writer));
+    }
+    Ok(header::of(fingerprint))
+}
+
+/// The header of the records that [`super::Encoder`] writes.
+pub fn own_header() -> Header {
+    header::of(header::fingerprint(schema::AVRO).expect("the committed schema has a fingerprint"))
+}
+
+pub(super) fn find(fingerprint: u64) -> Option<Arc<Writer>> {
+    let learned = LEARNED.read().unwrap_or_else(PoisonError::into_inner);
+    learned.iter().find(|writer| writer.fingerprint == fingerprint).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema_of(fields: &str) -> String {
+        format!(r#"{{"type": "record", "namespace": "fedilake", "name": "PostEvent", "fields": [{fields}]}}"#)
+    }
+
+    const KIND: &str = r#"{"name": "kind", "type": "string"}"#;
+
+    #[test]
+    fn our_own_schema_can_be_learned_and_is_the_encoders() {
+        assert_eq!(learn(schema::AVRO), Ok(own_header()));
+        let spaced: String = schema::AVRO.replace('\n', "\n\n").replace("\"doc\"", "\"aliases\": [\"a\"], \"doc\"");
+        assert_eq!(
+            learn(&spaced),
+            Ok(own_header()),
+            "what is no part of the canonical form is no part of the fingerprint"
+        );
+    }
+
+    #[test]
+    fn a_schema_that_makes_no_rows_is_refused_by_name() {
+        for (fields, said) in [
+            (
+                format!(r#"{KIND}, {{"name": "reactions", "type": "int"}}"#),
+                "the field `reactions`, which the table lacks",
+            ),
+            (format!(r#"{KIND}, {{"name": "price", "type": "double"}}"#), "the field `price`, which the table lacks"),
+            (
+                format!(r#"{KIND}, {{"name": "log_offset", "type": "long"}}"#),
+                "the field `log_offset`, which the table lacks",
+            ),
+            (
+                format!(r#"{KIND}, {{"name": "text", "type": "int"}}"#),
+                "`text` has the type Int, where the table has Utf8",
+            ),
+            (format!(r#"{KIND}, {{"name": "poll", "type": "double"}}"#), "`poll` has the type \"double\""),
+            (
+                format!(
+                    r#"{KIND}, {{"name": "created_at", "type": {{"type": "long", "logicalType": "timestamp-micros"}}}}"#
+                ),
+                "`created_at` has the type {",
+            ),
+            (format!("{KIND}, {KIND}"), "the field `kind` twice"),
+            (r#"{"name": "kind", "type": ["null", "string"]}"#.into(), "`kind` has the type Nullable(Text)"),
+            (r#"{"name": "text", "type": "string"}"#.into(), "it lacks the field `kind`"),
+        ] {
+            let error = learn(&schema_of(&fields)).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        for no_record in ["", "7", r#""string""#, r#"{"type": "enum", "name": "E", "symbols": []}"#] {
+            assert!(matches!(learn(no_record), Err(SchemaError::NotARecord { .. })), "{no_record}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The real services that tests run against: a Kafka broker, a Schema Registry, an S3 store and a network proxy.
+//!
+//! For tests only. `make services` installs and starts one shared set, which `Services::shared` finds; tests share it, so each
+//! uses topics, subjects and prefixes of its own and kills nothing. A test that kills, pauses or cuts starts a private set
+//! with `Own::start`, which ends with it. `Toxics` makes the network bad, also for a shared service: it can put a proxy of the
+//! test's own in front of it.
+//!
+//! What fails here fails the test: every method panics with what it tried and what the service said. Where there are no services
+//! a test says `skipped: …` and passes, unless FEDILAKE_REQUIRE_SERVICES is set: then it fails.
+
+mod http;
+mod own;
+mod toxics;
+
+use std::env;
+use std::io::{self, Write as _};
+
+pub use own::Own;
+pub use toxics::{Proxy, Stream, Toxic, Toxics};
+
+/// Where the services of a set are. What the set lacks is empty.
+#[derive(Debug, Clone, Default)]
+pub struct Services {
+    /// The broker, `host:port`.
+    pub kafka: String,
+    /// The broker behind the proxy named `kafka`, `host:port`: who comes this way is told to stay on it.
+    pub kafka_proxied: String,
+    /// The Schema Registry's URL.
+    pub registry: String,
+    /// The S3 store.
+    pub s3: S3,
+    /// The URL of toxiproxy's API.
+    pub proxy: String,
+}
+
+/// An S3 store and how to get in. The bucket is there; addresses are path style.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// The store's URL.
+    pub endpoint: String,
+    /// The bucket that tests share.
+    pub bucket: String,
+    /// Access key id.
+    pub key: String,
+    /// Secret access key.
+    pub secret: String,
+    /// Region that requests are signed for.
+    pub region: String,
+}
+
+impl Default for S3 {
+    fn default() -> Self {
+        let text = |text: &str| text.to_owned();
+        Self {
+            endpoint: String::new(),
+            bucket: text("fedilake"),
+            key: text("fedilake"),
+            secret: text("fedilake-secret"),
+            region: text("us-east-1"),
+        }
+    }
+}
+
+impl Services {
+    /// The shared set, as `make test` (or `. .services/run/env`) names it in the environment; `None` after saying that `test` is
+    /// skipped. Panics if FEDILAKE_REQUIRE_SERVICES asks for them and they are not there.
+    pub fn shared(test: &str) -> Option<Self> {
+        let named = |service: &str, name: &str| {
+            let value = env::var(name).ok().filter(|value| !value.is_empty());
+            value.or_else(|| missing(test, &format!("no {service} here ({name} is not set)")))
+        };
+        Some(Self {
+            kafka: named("Kafka", "FEDILAKE_TEST_KAFKA")?,
+            kafka_proxied: named("Kafka behind a proxy", "FEDILAKE_TEST_KAFKA_PROXIED")?,
+            registry: named("Schema Registry", "FEDILAKE_TEST_REGISTRY")?,
+            s3: S3 { endpoint: named("S3 store", "FEDILAKE_TEST_S3")?, ..S3::default() },
+            proxy: named("network proxy", "FEDILAKE_TEST_PROXY")?,
+        })
+    }
+
+    /// The environment that lets a process find the S3 store: the usual AWS variables.
+    pub fn aws_environment(&self) -> [(&'static str, String); 5] {
+        [
+            ("AWS_ENDPOINT_URL", self.s3.endpoint.clone()),
+            ("AWS_ACCESS_KEY_ID", self.s3.key.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.s3.secret.clone()),
+            ("AWS_REGION", self.s3.region.clone()),
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
+        ]
+    }
+}
+
+/// Says that a test is skipped, or fails it where services are required. `scripts/test` counts these lines.
+fn missing<T>(test: &str, what: &str) -> Option<T> {
+    let required = env::var_os("FEDILAKE_REQUIRE_SERVICES").is_some_and(|value| !value.is_empty());
+    assert!(!required, "{test}: {what}\nhint: run `make services`, then `. .services/run/env`");
+    // Not eprintln: the test harness would keep it to itself for a test that passes.
+    let _ = writeln!(io::stderr(), "skipped: {test}: {what}");
+    None
+}

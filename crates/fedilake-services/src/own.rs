@@ -1,0 +1,122 @@
+//! A private set of services, to be killed, paused and started again.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::{os::unix::process::CommandExt as _, thread};
+
+use crate::{S3, Services, missing};
+
+/// Services of the test's own, on free ports, with their data in a temporary folder. Several sets may run at once.
+///
+/// When it is dropped, and also when the test's process ends in any other way, the set is killed and the folder removed.
+#[derive(Debug)]
+pub struct Own {
+    run: PathBuf,
+    /// Kills the set when its standard input ends.
+    guard: Child,
+}
+
+impl Own {
+    /// Starts the named services (of `kafka pg registry s3 proxy`) and waits until each answers, about 3 s; `None` after saying
+    /// that the calling test is skipped, where nothing is installed. With `pg` the registry keeps its schemas there and survives
+    /// being killed; without, it forgets them. Panics if a service does not start, or if FEDILAKE_REQUIRE_SERVICES is set and
+    /// nothing is installed.
+    pub fn start(names: &[&str]) -> Option<Self> {
+        if !script("install").arg("--check").status().expect("bash runs").success() {
+            // The harness names a test's thread after the test.
+            return missing(thread::current().name().unwrap_or("a test"), "no services here (not installed)");
+        }
+        let run = tempfile::Builder::new().prefix("fedilake-services-").tempdir().expect("a temporary folder").keep();
+        let guard = script("svc")
+            .arg("guard")
+            .env("FEDILAKE_SERVICES_RUN", &run)
+            .stdin(Stdio::piped())
+            // Out of reach of a Ctrl-C that ends the test: someone has to clean up.
+            .process_group(0)
+            .spawn()
+            .expect("bash runs");
+        let own = Self { run, guard };
+        own.svc("start", names);
+        Some(own)
+    }
+
+    /// Where they are. A proxied broker is there if the set has both `kafka` and `proxy`.
+    pub fn services(&self) -> Services {
+        let lines = fs::read_to_string(self.run.join("env")).expect("svc start wrote env");
+        let value = |name: &str| {
+            let value =
+                lines.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(name)?.strip_prefix('='));
+            value.unwrap_or_default().to_owned()
+        };
+        Services {
+            kafka: value("FEDILAKE_TEST_KAFKA"),
+            kafka_proxied: value("FEDILAKE_TEST_KAFKA_PROXIED"),
+            registry: value("FEDILAKE_TEST_REGISTRY"),
+            s3: S3 { endpoint: value("FEDILAKE_TEST_S3"), ..S3::default() },
+            proxy: value("FEDILAKE_TEST_PROXY"),
+        }
+    }
+
+    /// Where the set's data, logs and settings are: `data/NAME`, `NAME.log`.
+    pub fn folder(&self) -> &Path {
+        &self.run
+    }
+
+    /// SIGKILL; its data stays. Returns when its port is free.
+    pub fn kill9(&self, name: &str) {
+        self.svc("kill9", &[name]);
+    }
+
+    /// Starts it where it was, with the data that it had, and waits until it answers.
+    pub fn start_again(&self, name: &str) {
+        self.svc("start", &[name]);
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn stop(&self, name: &str) {
+        self.svc("stop", &[name]);
+    }
+
+    /// SIGSTOP: connections are still taken, nothing is answered.
+    pub fn pause(&self, name: &str) {
+        self.svc("pause", &[name]);
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self, name: &str) {
+        self.svc("resume", &[name]);
+    }
+
+    /// Waits until it answers.
+    pub fn wait(&self, name: &str) {
+        self.svc("wait", &[name]);
+    }
+
+    fn svc(&self, verb: &str, names: &[&str]) {
+        let output = script("svc").arg(verb).args(names).env("FEDILAKE_SERVICES_RUN", &self.run).output();
+        let output = output.expect("bash runs");
+        assert!(output.status.success(), "svc {verb} {names:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        // A panic here would hide the test's own.
+        let _ = self.guard.wait();
+    }
+}
+
+fn script(name: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut command = Command::new("bash");
+    command.arg(root.join("scripts/services").join(name));
+    // Ours is another set than the shared one that the environment may name.
+    command.env_remove("FEDILAKE_SERVICES_RUN").stdin(Stdio::null());
+    if let Some(folder) = env::var_os("FEDILAKE_SERVICES_DIR") {
+        command.env("FEDILAKE_SERVICES_DIR", folder);
+    }
+    command
+}

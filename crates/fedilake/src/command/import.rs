@@ -1,0 +1,171 @@
+//! `fedilake import`: a table as the talk's Kafka Connect sink wrote it, into the table and the lake.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use fedilake_log::LogError;
+use fedilake_query::Cancel;
+use indicatif::ProgressBar;
+
+use crate::cli;
+use crate::command::collecting;
+use crate::import::{self, Findings, Imported, Progress, SHOWN_MAX, Source};
+use crate::output;
+use crate::owner::Ownership;
+use crate::pipeline::{Loops, Pipeline};
+use crate::render::{counted, with_separators};
+use crate::settings::Settings;
+use crate::shutdown;
+use crate::telemetry::{self, Unit};
+use crate::wire::{self, Use};
+
+/// Imports each topic to its end, then checks the whole; exits 1 when something is missing or doubled.
+pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Result<ExitCode> {
+    // Before a data folder is made for it.
+    let (topics, unnamed) = Source::open(&typed.source)?.topics().await?;
+    if unnamed > 0 {
+        let files = counted(unnamed, "Parquet file");
+        telemetry::say(&format!("{files} whose names do not say topic, partition and offset: not imported"));
+    }
+    let shutdown = shutdown::on_signal()?;
+    let ownership = Arc::new(Ownership::take_or_refuse(&settings.data()?)?);
+    let (table, _) = wire::open_table(Some(&ownership), settings, Use::Write).await?;
+    let mut failures = Vec::new();
+    for topic in topics {
+        let name = topic.to_string();
+        let bytes = topic.bytes();
+        let progress = Arc::new(Progress::default());
+        let import =
+            import::run(topic, Arc::clone(&table), wire::sink_limits(settings)?, Arc::clone(&progress), &shutdown);
+        let bar = telemetry::progress_bar("import", bytes, Unit::Bytes);
+        let imported = tokio::select! {
+            imported = import => imported,
+            never = show(&bar, &progress) => match never {},
+        };
+        bar.finish_and_clear();
+        let imported = imported?;
+        say(&name, &imported);
+        failures.extend(imported.findings.failures);
+        if shutdown.is_cancelled() {
+            telemetry::say("stopped before the end\nhint: the same command goes on from here");
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    if !failures.is_empty() {
+        bail!("{}", unread(&failures));
+    }
+    check(ownership, settings).await
+}
+
+/// Lets the lake take what was imported, and checks all there is.
+async fn check(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let bar = telemetry::progress_bar("check", 0, Unit::Nothing);
+    bar.set_message("holds the table against the lake");
+    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: false, listen: None }).await?;
+    let report = match pipeline.checker().check(&Cancel::default()).await {
+        // Why the lake could not follow explains more than that it did not.
+        Err(_) if pipeline.follower_ended() => return Err(pipeline.failure().await),
+        checked => checked?,
+    };
+    let stopped = pipeline.stop().await;
+    bar.finish_and_clear();
+    // A lake that could not catch up is explained by the findings.
+    if report.is_whole() {
+        stopped?;
+    }
+    report.write(&mut output::stdout())?;
+    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallible {
+    let mut looks = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        looks.tick().await;
+        bar.set_position(progress.bytes_passed());
+        bar.set_message(format!("{} rows", indicatif::HumanCount(progress.rows())));
+    }
+}
+
+/// Says what became of a topic, and what is odd about it.
+fn say(topic: &str, Imported { committed, findings }: &Imported) {
+    if findings.rows == 0 && findings.failures.is_empty() {
+        telemetry::say(&format!("{topic}: the table has all of it"));
+        return;
+    }
+    let (rows, files) = (counted(findings.rows, "row"), counted(findings.files, "file"));
+    telemetry::say(&format!("{topic}: {rows} read from {files}"));
+    let mut tally = findings.tally.clone();
+    // Of what was read, what is in the table.
+    tally.accepted = committed.rows;
+    collecting::say_tally(&tally);
+    for line in oddities(findings) {
+        telemetry::say(&line);
+    }
+}
+
+/// A line for each sort of thing that a person may want to look at.
+fn oddities(findings: &Findings) -> Vec<String> {
+    let number = |n: u64| with_separators(&n.to_string());
+    let mut lines = Vec::new();
+    for bad in &findings.bad_rows {
+        lines.push(format!("{}: row {}: {}", bad.file, bad.row, why(bad.why)));
+    }
+    let unshown = findings.tally.rejected_total().saturating_sub(findings.bad_rows.len() as u64);
+    if unshown > 0 {
+        lines.push(format!("… and {} that could not be used", counted(unshown, "more row")));
+    }
+    if findings.missing > 0 {
+        let shown = findings.gaps.iter().map(|(partition, gap)| format!("{partition}:{}..{}", gap.start, gap.end));
+        let shown: Vec<String> = shown.collect();
+        let more = if findings.gaps.len() == SHOWN_MAX { ", …" } else { "" };
+        lines.push(format!("{} that no file has: {}{more}", counted(findings.missing, "offset"), shown.join(", ")));
+    }
+    if let Some(file) = &findings.doubled_in {
+        let doubled = counted(findings.doubled, "row");
+        lines.push(format!("{doubled} of offsets that an earlier file had: taken once (first in {file})"));
+    }
+    if let Some(file) = &findings.conflicting_in {
+        lines.push(format!(
+            "{} of these hold another post than the earlier file, and are not imported: the topic was made anew (first in {file})\n\
+             hint: the newer files can be imported from a folder of their own",
+            number(findings.conflicting)
+        ));
+    }
+    if !findings.columns_ignored.is_empty() {
+        let names: Vec<&str> = findings.columns_ignored.iter().map(String::as_str).collect();
+        lines.push(format!("columns that the talk's record does not have, not imported: {}", names.join(", ")));
+    }
+    if !findings.columns_missing.is_empty() {
+        let names: Vec<&str> = findings.columns_missing.iter().copied().collect();
+        lines.push(format!("columns that not every file has: {}", names.join(", ")));
+    }
+    lines
+}
+
+/// Why a row could not be used: a sentence, and the label under which it is counted.
+fn why(label: &str) -> String {
+    let sentence = match label {
+        "no_id" => "it has no m_id",
+        "no_url" => "it has no url of a post",
+        "no_account" => "it has no username",
+        _ => return label.to_owned(),
+    };
+    format!("{sentence} ({label})")
+}
+
+/// The files that could not be read, with what a person can do about them.
+fn unread(failures: &[LogError]) -> String {
+    let named = failures.iter().map(|failure| match failure {
+        LogError::Damaged { at, why } => format!("{at} cannot be read: {why}"),
+        other => other.to_string(),
+    });
+    let named: Vec<String> = named.collect();
+    format!(
+        "import: {}\n\
+         hint: all before it is in the table; get the file again, or move it away for its rows to be left out, and run the \
+         same command again",
+        named.join("; ")
+    )
+}

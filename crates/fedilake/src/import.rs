@@ -1,0 +1,94 @@
+//! Import: a table as the talk's Kafka Connect sink wrote it → our table.
+//!
+//! ```text
+//! topics/mastodon-topic/partition=0/mastodon-topic+0+0000001000.snappy.parquet       offsets 1000..2000 of partition 0
+//! ```
+//!
+//! Each topic of a source is a log of its own ([`ImportReader`]), which keeps the source's partitions and offsets, so the sink
+//! that every log has does the rest: a file is committed once, a kill at any moment costs nothing, and the same command goes on
+//! where the table ends. The log's id is a hash of the topic's folder and name ([`Topic::log_id`]): whoever moves the source
+//! imports another log, whose posts are the same ones in the `posts` view.
+//!
+//! Promises: an offset whose row may be kept is one row of the table; what is not kept, lies in no file, or lies in two is
+//! counted and named ([`Findings`]); a file that cannot be read ends its partition there, after all before it is in the table.
+
+mod fetch;
+mod file;
+mod findings;
+mod name;
+mod reader;
+mod row;
+mod source;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use fedilake_log::{Bounds, Offset, Partition};
+use fedilake_table::sink::{self, SinkError, SinkProgress, SinkSummary};
+use fedilake_table::{Chain, Table, TableError};
+use tokio_util::sync::CancellationToken;
+
+pub use findings::{Findings, Progress, SHOWN_MAX};
+use reader::ImportReader;
+pub use source::{Source, Topic};
+
+/// What an import of one topic did.
+pub struct Imported {
+    /// What is in the table now that was not before.
+    pub committed: SinkSummary,
+    /// What was met on the way.
+    pub findings: Findings,
+}
+
+/// Moves what the table lacks of `topic` into it, until its end or `shutdown`. What could not be read is in the findings; an
+/// error is one of the table, or of a source that does not continue what the table has.
+pub async fn run(
+    topic: Topic,
+    table: Arc<Table>,
+    limits: sink::Limits,
+    progress: Arc<Progress>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Imported> {
+    let known = ends_in(&table, &topic).await?;
+    let done = shutdown.child_token();
+    let what = topic.to_string();
+    let reader = ImportReader::open(topic, &known, Arc::clone(&progress), done.clone()).await;
+    let reader = reader.with_context(|| format!("import {what}"))?;
+    let committed = sink::run(Box::new(reader), table, limits, Arc::<SinkProgress>::default(), done).await;
+    let committed = committed.map_err(|error| with_hint(&what, error))?;
+    Ok(Imported { committed, findings: progress.findings() })
+}
+
+/// Where the table ends in each partition of the topic. One that it does not know begins at the first file.
+async fn ends_in(table: &Table, topic: &Topic) -> anyhow::Result<BTreeMap<Partition, Offset>> {
+    let mut ends = BTreeMap::new();
+    for (partition, first) in topic.firsts() {
+        let chain = Chain { log: topic.log_id(), partition };
+        // Where the source ends is asked of the reader.
+        let bounds = Bounds { start: first, end: Offset(u64::MAX) };
+        let end = match table.next_offset(&chain, bounds).await {
+            Ok(next) => next,
+            // Files that went away before they were imported are as missing as any other: holes, which are said.
+            Err(TableError::Gap { first, .. }) => first,
+            Err(error) => return Err(error).context("read the table"),
+        };
+        ends.insert(partition, end);
+    }
+    Ok(ends)
+}
+
+fn with_hint(topic: &str, error: SinkError) -> anyhow::Error {
+    let hint = match &error {
+        SinkError::Table(TableError::BeyondEnd { .. }) => Some(
+            "the newest files are gone, or the topic was made anew under its name: \
+             what is there now can be imported from a copy in another folder, as a log of its own"
+                .to_owned(),
+        ),
+        other => other.hint(),
+    };
+    match hint {
+        Some(hint) => anyhow::anyhow!("import {topic}: {error}\nhint: {hint}"),
+        None => anyhow::Error::new(error).context(format!("import {topic}")),
+    }
+}

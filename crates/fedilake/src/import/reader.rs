@@ -1,0 +1,326 @@
+//! A topic's files as a log: what was an offset in Kafka is one here.
+//!
+//! A file's rows are consecutive offsets from the one that its name says. Files are read whole, one partition after the other,
+//! some ahead of their turn. Offsets that no file has are holes, as are rows that are not kept. Where files overlap, which
+//! Connect leaves behind when it is set back, an offset's row is that of the first file by offset and name.
+//!
+//! The log is what the listing showed: it does not grow, and when all of it was handed out it cancels a token, since a reader
+//! otherwise waits for more. A file that cannot be read ends its partition and is noted ([`Findings`](super::Findings)), so that
+//! the sink commits what came before it.
+//!
+//! Limits: in memory are the files read ahead ([`BYTES_AHEAD`], or one larger one), decoded.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use fedilake_log::{Bounds, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
+use fedilake_model::avro::Encoder;
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use object_store::ObjectStore;
+use tokio::task::{self, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::fetch::{self, RowCounts};
+use super::file::{self, FileRows, Outcome};
+use super::findings::Progress;
+use super::source::{SourceFile, Topic};
+
+/// Files that are read ahead hold no more bytes than this, and are no more than [`FILES_AHEAD`].
+const BYTES_AHEAD: u64 = 32 << 20;
+const FILES_AHEAD: usize = 16;
+
+/// A reader over the files of one topic.
+pub(super) struct ImportReader {
+    id: LogId,
+    store: Arc<dyn ObjectStore>,
+    partitions: BTreeMap<Partition, Reading>,
+    unassigned: VecDeque<Partition>,
+    row_counts: RowCounts,
+    encoders: Encoders,
+    progress: Arc<Progress>,
+    done: CancellationToken,
+}
+
+/// Encoders that wait for the next file: making one takes as long as encoding a hundred posts.
+type Encoders = Arc<Mutex<Vec<Encoder>>>;
+
+/// A partition, and how far it is read.
+struct Reading {
+    files: Arc<Vec<SourceFile>>,
+    bounds: Bounds,
+    /// Files still to be asked for.
+    wanted: VecDeque<usize>,
+    /// Files asked for, in order.
+    asked: FuturesOrdered<JoinHandle<(usize, Result<FileRows, LogError>)>>,
+    bytes_asked: u64,
+    /// Where reading began; none before the first seek.
+    sought: Option<Offset>,
+    /// The next offset.
+    position: Offset,
+    /// The offset after the last one that was handed out.
+    handed: Offset,
+    ended: bool,
+    /// Which posts the rows since `overlap_first` name: what a file that overlaps is held against.
+    overlap: Vec<u64>,
+    overlap_first: u64,
+    appended_at_ms: i64,
+}
+
+impl ImportReader {
+    /// A reader of `topic`; `known` is where the table ends. Cancels `done` when all was handed out.
+    pub(super) async fn open(
+        topic: Topic,
+        known: &BTreeMap<Partition, Offset>,
+        progress: Arc<Progress>,
+        done: CancellationToken,
+    ) -> Result<ImportReader, LogError> {
+        let id = topic.log_id();
+        let mut row_counts = RowCounts::default();
+        let mut partitions = BTreeMap::new();
+        for (partition, files) in topic.files {
+            let first = files.first().map_or(Offset(0), |file| file.first);
+            // What the table lacks before the first file that is still there is a gap like any other.
+            let start = known.get(&partition).map_or(first, |known| first.min(*known));
+            let end = end(&files, &mut row_counts, topic.store.as_ref()).await?;
+            partitions.insert(partition, Reading::new(Arc::new(files), Bounds { start, end }));
+        }
+        let unassigned = partitions.keys().copied().collect();
+        let encoders = Encoders::default();
+        Ok(ImportReader { id, store: topic.store, partitions, unassigned, row_counts, encoders, progress, done })
+    }
+
+    fn reading(&mut self, partition: Partition) -> Result<&mut Reading, LogError> {
+        self.partitions.get_mut(&partition).ok_or(LogError::NotAssigned { partition })
+    }
+}
+
+/// The offset after the last one that any file has. A file without a readable footer ends where it begins.
+async fn end(files: &[SourceFile], counts: &mut RowCounts, store: &dyn ObjectStore) -> Result<Offset, LogError> {
+    let last = files.last().map_or(Offset(0), |file| file.first);
+    let mut end = last;
+    for file in files.iter().filter(|file| reach(file) >= last) {
+        let rows = counts.of(store, file).await?.unwrap_or(0);
+        end = end.max(Offset(file.first.0 + rows));
+    }
+    Ok(end)
+}
+
+/// An offset that the file surely ends before: each row names another post, which takes more than a byte. Spares the footers of
+/// all files that end long before the place that is looked at.
+fn reach(file: &SourceFile) -> Offset {
+    Offset(file.first.0.saturating_add(file.bytes))
+}
+
+impl Reading {
+    fn new(files: Arc<Vec<SourceFile>>, bounds: Bounds) -> Reading {
+        Reading {
+            files,
+            bounds,
+            wanted: VecDeque::new(),
+            asked: FuturesOrdered::new(),
+            bytes_asked: 0,
+            sought: None,
+            position: bounds.start,
+            handed: bounds.start,
+            ended: false,
+            overlap: Vec::new(),
+            overlap_first: 0,
+            appended_at_ms: i64::MIN,
+        }
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.sought.is_some() && !self.ended
+    }
+
+    /// Asks for the next files, as many as may be held.
+    fn ask(&mut self, store: &Arc<dyn ObjectStore>, encoders: &Encoders) {
+        while let Some(&at) = self.wanted.front() {
+            let bytes = self.files[at].bytes;
+            let is_full = self.asked.len() >= FILES_AHEAD || self.bytes_asked + bytes > BYTES_AHEAD;
+            if is_full && !self.asked.is_empty() {
+                return;
+            }
+            self.wanted.pop_front();
+            self.bytes_asked += bytes;
+            let (store, files, encoders) = (Arc::clone(store), Arc::clone(&self.files), Arc::clone(encoders));
+            self.asked.push_back(task::spawn(async move { (at, read(&store, &files[at], encoders).await) }));
+        }
+    }
+
+    /// Takes a file's rows at their turn; the records of those that may be kept.
+    fn take(&mut self, partition: Partition, at: usize, read: FileRows, progress: &Progress) -> Vec<Record> {
+        let file = &self.files[at];
+        let shown = file.shown();
+        let sought = self.sought.expect("nothing is asked for before the first seek");
+        let mut findings = progress.lock();
+        findings.files += 1;
+        findings.columns_ignored.extend(read.columns_ignored);
+        findings.columns_missing.extend(read.columns_missing);
+        if file.first > self.position && !read.rows.is_empty() {
+            findings.gap(partition, self.position..file.first);
+            self.position = file.first;
+        }
+        if file.first.0 >= self.overlap_first + self.overlap.len() as u64 {
+            self.overlap.clear();
+            self.overlap_first = file.first.0;
+        }
+        let mut records = Vec::new();
+        for (offset, (number, row)) in (file.first.0..).map(Offset).zip((1..).zip(read.rows)) {
+            let among = (offset.0 - self.overlap_first) as usize;
+            match self.overlap.get(among) {
+                Some(names) if offset >= sought => findings.double(&shown, *names != row.names),
+                Some(_) => {}
+                None => self.overlap.push(row.names),
+            }
+            // Before the sought one: the table has it.
+            let is_new = offset >= self.position;
+            findings.rows += u64::from(is_new);
+            match row.outcome {
+                Outcome::Admitted { key, value, received_at_ms } => {
+                    // Nothing was received after the file that holds it was written: an odd row's claim goes no further.
+                    self.appended_at_ms = self.appended_at_ms.max(received_at_ms.min(file.written_at_ms));
+                    if is_new {
+                        findings.tally.accepted += 1;
+                        let appended_at_ms = self.appended_at_ms;
+                        records.push(Record { partition, offset, appended_at_ms, key, value });
+                        self.handed = offset.next();
+                    }
+                }
+                Outcome::Skipped(skipped) if is_new => findings.tally.skip(skipped),
+                Outcome::Rejected(why) if is_new => findings.bad_row(&shown, number, why),
+                Outcome::Skipped(_) | Outcome::Rejected(_) => {}
+            }
+            if is_new {
+                self.position = offset.next();
+            }
+        }
+        records
+    }
+}
+
+#[async_trait]
+impl LogReader for ImportReader {
+    fn id(&self) -> &LogId {
+        &self.id
+    }
+
+    async fn next(&mut self) -> Result<LogEvent, LogError> {
+        if let Some(partition) = self.unassigned.pop_front() {
+            return Ok(LogEvent::Assigned(partition));
+        }
+        // What was handed out last is taken: its taker has come for more.
+        while let Some((partition, reading)) = self.partitions.iter_mut().find(|(_, reading)| reading.is_under_way()) {
+            reading.ask(&self.store, &self.encoders);
+            match reading.asked.next().await {
+                Some(Ok((at, read))) => {
+                    let bytes = reading.files[at].bytes;
+                    reading.bytes_asked -= bytes;
+                    self.progress.pass(bytes);
+                    match read {
+                        Ok(read) => {
+                            let records = reading.take(*partition, at, read, &self.progress);
+                            if !records.is_empty() {
+                                return Ok(LogEvent::Records(records));
+                            }
+                        }
+                        Err(error) => {
+                            self.progress.lock().failures.push(error);
+                            reading.ended = true;
+                        }
+                    }
+                }
+                Some(Err(_)) => return Err(LogError::Closed),
+                None => {
+                    reading.ended = true;
+                    if reading.position > reading.handed {
+                        return Ok(LogEvent::Reached(*partition, reading.position));
+                    }
+                }
+            }
+        }
+        self.done.cancel();
+        future::pending().await
+    }
+
+    async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
+        let Bounds { start, end } = self.bounds(partition).await?;
+        if offset < start {
+            return Err(LogError::BelowStart { partition, wanted: offset, start });
+        }
+        if offset > end {
+            return Err(LogError::BeyondEnd { partition, wanted: offset, end });
+        }
+        let files = Arc::clone(&self.reading(partition)?.files);
+        let mut wanted = VecDeque::new();
+        for (at, file) in files.iter().enumerate() {
+            if file.first < offset && !may_hold(&files, at, offset, &mut self.row_counts, self.store.as_ref()).await? {
+                continue;
+            }
+            wanted.push_back(at);
+        }
+        let of_wanted: u64 = wanted.iter().map(|at| files[*at].bytes).sum();
+        if self.reading(partition)?.sought.is_none() {
+            let of_all: u64 = files.iter().map(|file| file.bytes).sum();
+            self.progress.pass(of_all - of_wanted);
+        }
+        let anew = Reading::new(files, Bounds { start, end });
+        let began = Reading { wanted, sought: Some(offset), position: offset, handed: offset, ..anew };
+        self.partitions.insert(partition, began);
+        Ok(())
+    }
+
+    async fn partitions(&mut self) -> Result<Vec<Partition>, LogError> {
+        Ok(self.partitions.keys().copied().collect())
+    }
+
+    async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError> {
+        Ok(self.reading(partition)?.bounds)
+    }
+
+    /// The source is its owner's: nothing of it is let go.
+    async fn release(&mut self, partition: Partition, _: Offset) -> Result<(), LogError> {
+        self.reading(partition).map(|_| ())
+    }
+}
+
+/// Whether the file, which begins below `offset`, has a row at or above it. One that cannot be read may, if no other begins
+/// between.
+async fn may_hold(
+    files: &[SourceFile],
+    at: usize,
+    offset: Offset,
+    counts: &mut RowCounts,
+    store: &dyn ObjectStore,
+) -> Result<bool, LogError> {
+    let file = &files[at];
+    if reach(file) <= offset {
+        return Ok(false);
+    }
+    let end = match counts.of(store, file).await? {
+        Some(rows) => Some(Offset(file.first.0 + rows)),
+        None => files.get(at + 1).map(|next| next.first),
+    };
+    Ok(end.is_none_or(|end| end > offset))
+}
+
+async fn read(store: &Arc<dyn ObjectStore>, file: &SourceFile, encoders: Encoders) -> Result<FileRows, LogError> {
+    let bytes = fetch::whole(store.as_ref(), file).await?;
+    let written_at_ms = file.written_at_ms;
+    let decoded = task::spawn_blocking(move || {
+        let pool = || encoders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut encoder = pool().pop().unwrap_or_default();
+        let rows = file::rows(bytes, written_at_ms, &mut encoder);
+        pool().push(encoder);
+        rows
+    });
+    let rows = match decoded.await {
+        Ok(rows) => rows,
+        Err(error) if error.is_panic() => Err("its pages cannot be decoded".to_owned()),
+        Err(_) => return Err(LogError::Closed),
+    };
+    rows.map_err(|why| LogError::Damaged { at: file.shown(), why })
+}

@@ -1,0 +1,248 @@
+//! Where the talk's files lie: a folder or a bucket, and the topics in it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use fedilake_log::{LogId, Offset, Partition};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as ObjectPath;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::name::{Name, topic_folder};
+
+/// A place that was named, not yet looked at.
+pub struct Source {
+    store: Arc<dyn ObjectStore>,
+    /// The place within the store.
+    prefix: ObjectPath,
+    /// The store's root as a URL that is always written the same, without a slash at its end.
+    root: Arc<str>,
+    /// As it was typed, to be said.
+    typed: String,
+}
+
+/// The files that a sink wrote of one topic into one folder.
+#[derive(Clone)]
+pub struct Topic {
+    /// The topic.
+    pub(super) name: String,
+    /// The URL of the folder that its partitions' folders lie in.
+    pub(super) folder: String,
+    pub(super) store: Arc<dyn ObjectStore>,
+    /// By first offset, then by name. None of the lists is empty.
+    pub(super) files: BTreeMap<Partition, Vec<SourceFile>>,
+}
+
+/// A file as the listing has it.
+#[derive(Clone, Debug)]
+pub(super) struct SourceFile {
+    /// The offset of its first row.
+    pub(super) first: Offset,
+    /// Its name in the store.
+    pub(super) location: ObjectPath,
+    /// The root of the store, as [`Source`] has it.
+    root: Arc<str>,
+    /// Its size.
+    pub(super) bytes: u64,
+    /// When it was written, milliseconds since 1970 UTC.
+    pub(super) written_at_ms: i64,
+}
+
+impl SourceFile {
+    /// Its name for people.
+    pub(super) fn shown(&self) -> String {
+        shown(&format!("{}/{}", self.root, self.location)).to_owned()
+    }
+}
+
+impl Source {
+    /// The place at `typed`: a folder's path, `file:PATH` or `s3://BUCKET/PREFIX`. S3 is reached as the AWS variables say
+    /// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL).
+    pub fn open(typed: &str) -> anyhow::Result<Source> {
+        let typed = typed.trim();
+        if let Some(place) = typed.strip_prefix("s3://") {
+            return Source::s3(typed, place).with_context(|| format!("open {typed}"));
+        }
+        let path = typed.strip_prefix("file:").map_or(typed, |path| path.strip_prefix("//").unwrap_or(path));
+        if let Some((scheme, _)) = path.split_once("://") {
+            bail!("open {typed}: no {scheme}: can be imported\nhint: give a folder, or s3://BUCKET/PREFIX");
+        }
+        Source::folder(typed, Path::new(path))
+    }
+
+    fn folder(typed: &str, path: &Path) -> anyhow::Result<Source> {
+        // One folder, one log, by whatever way it is named.
+        let folder = path.canonicalize().with_context(|| format!("open {typed}"))?;
+        if !folder.is_dir() {
+            bail!("open {typed}: it is a file\nhint: give the folder that the topic's files lie in");
+        }
+        let store = LocalFileSystem::new_with_prefix(&folder).with_context(|| format!("open {typed}"))?;
+        // Odd characters are written as in the names that the store lists.
+        let root = ObjectPath::from_absolute_path(&folder).with_context(|| format!("open {typed}"))?;
+        let root = format!("file:/{root}").into();
+        Ok(Source { store: Arc::new(store), prefix: ObjectPath::default(), root, typed: typed.to_owned() })
+    }
+
+    fn s3(typed: &str, place: &str) -> anyhow::Result<Source> {
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        if bucket.is_empty() {
+            bail!("it names no bucket\nhint: write it like s3://BUCKET/topics");
+        }
+        let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"].map(std::env::var);
+        let is_plain = endpoint.iter().flatten().next().is_some_and(|url| url.starts_with("http://"));
+        let store = AmazonS3Builder::from_env().with_allow_http(is_plain).with_bucket_name(bucket).build()?;
+        let prefix = ObjectPath::parse(prefix.trim_matches('/'))?;
+        let root = format!("s3://{bucket}").into();
+        Ok(Source { store: Arc::new(store), prefix, root, typed: typed.to_owned() })
+    }
+
+    /// Every topic there, by folder and name, and how many Parquet files have names that a sink does not give.
+    pub async fn topics(&self) -> anyhow::Result<(Vec<Topic>, u64)> {
+        let mut topics: BTreeMap<(String, String), Topic> = BTreeMap::new();
+        let (mut unnamed, mut other_formats) = (0, 0);
+        let mut objects = self.store.list(Some(&self.prefix));
+        while let Some(object) = objects.try_next().await.with_context(|| format!("list {}", self.typed))? {
+            let url = format!("{}/{}", self.root, object.location);
+            let (folder, file) = url.rsplit_once('/').expect("just put there");
+            let Some(Name { topic, partition, first }) = Name::parse(file) else {
+                unnamed += u64::from(file.ends_with(".parquet"));
+                other_formats += u64::from(file.contains('+') && [".avro", ".json"].iter().any(|e| file.ends_with(e)));
+                continue;
+            };
+            let folder = match topic_folder(folder, partition) {
+                Ok(folder) => folder.to_owned(),
+                Err(by) => bail!(
+                    "import {}: {} lies in a folder {by}\n\
+                     hint: only Connect's DefaultPartitioner (folders partition=N) keeps the rows' offsets, which tell each row once",
+                    self.typed,
+                    shown(&url)
+                ),
+            };
+            let entry = topics.entry((folder.clone(), topic.clone()));
+            let topic = entry.or_insert_with(|| Topic {
+                name: topic,
+                folder,
+                store: Arc::clone(&self.store),
+                files: BTreeMap::new(),
+            });
+            topic.files.entry(partition).or_default().push(SourceFile {
+                first,
+                location: object.location,
+                root: Arc::clone(&self.root),
+                bytes: object.size,
+                written_at_ms: object.last_modified.timestamp_millis(),
+            });
+        }
+        if topics.is_empty() {
+            let formats = if other_formats > 0 { "; its Avro and JSON files cannot be read" } else { "" };
+            bail!(
+                "import {}: there are no Parquet files of a Kafka Connect sink{formats}\n\
+                 hint: they are named like topics/mastodon-topic/partition=0/mastodon-topic+0+0000001000.snappy.parquet",
+                self.typed
+            );
+        }
+        for files in topics.values_mut().flat_map(|topic| topic.files.values_mut()) {
+            files.sort_by(|a, b| (a.first, &a.location).cmp(&(b.first, &b.location)));
+        }
+        Ok((topics.into_values().collect(), unnamed))
+    }
+}
+
+impl Topic {
+    /// The log that the topic is: the same for the same folder and name, whichever folder above it was typed.
+    pub fn log_id(&self) -> LogId {
+        let identity = format!("{}\n{}", self.folder, self.name);
+        LogId::new(format!("import-{:032x}", xxh3_128(identity.as_bytes()))).expect("short, of hexadecimal digits")
+    }
+
+    /// Sizes of all its files.
+    pub fn bytes(&self) -> u64 {
+        self.files.values().flatten().map(|file| file.bytes).sum()
+    }
+
+    /// Each partition and the first offset that a file of it has.
+    pub(super) fn firsts(&self) -> Vec<(Partition, Offset)> {
+        let first = |files: &Vec<SourceFile>| files.first().expect("a partition has a file").first;
+        self.files.iter().map(|(partition, files)| (*partition, first(files))).collect()
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "topic {} in {}", self.name, shown(&self.folder))
+    }
+}
+
+/// A URL for people: a path where it is one.
+fn shown(url: &str) -> &str {
+    url.strip_prefix("file:").unwrap_or(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        folder
+    }
+
+    async fn topics(path: &Path) -> anyhow::Result<(Vec<Topic>, u64)> {
+        Source::open(path.to_str().unwrap())?.topics().await
+    }
+
+    #[tokio::test]
+    async fn a_topic_is_one_log_from_wherever_it_is_looked_at() -> anyhow::Result<()> {
+        let folder = tree(&[
+            "topics/t/partition=0/t+0+0000000010.snappy.parquet",
+            "topics/t/partition=0/t+0+0000000000.snappy.parquet",
+            "topics/t/partition=1/t+1+0000000005.parquet",
+            "topics/u/partition=0/u+0+0000000000.parquet",
+            "topics/t/partition=0/notes.parquet",
+            "topics/t/partition=0/_SUCCESS",
+        ]);
+        let (all, unnamed) = topics(folder.path()).await?;
+        assert_eq!((all.len(), unnamed), (2, 1));
+        let t = &all[0];
+        assert_eq!(t.firsts(), [(Partition(0), Offset(0)), (Partition(1), Offset(5))]);
+        assert_eq!(t.files[&Partition(0)].iter().map(|file| file.first.0).collect::<Vec<_>>(), [0, 10]);
+        assert_ne!(t.log_id(), all[1].log_id());
+        for below in ["topics", "topics/t", "topics/t/partition=1", "topics/../topics/t/"] {
+            let (some, _) = topics(&folder.path().join(below)).await?;
+            assert_eq!(some[0].log_id(), t.log_id(), "{below}");
+        }
+        let other = tree(&["t/partition=0/t+0+0000000000.parquet"]);
+        assert_ne!(topics(other.path()).await?.0[0].log_id(), t.log_id());
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_imported_is_named_with_a_hint() {
+        let cases: [(&[&str], &str); 4] = [
+            (&[], "no Parquet files"),
+            (&["t/partition=0/t+0+0000000000.avro"], "Avro"),
+            (&["t/year=2023/t+0+0000000000.parquet"], "year=2023"),
+            (&["t/partition=1/t+0+0000000000.parquet"], "partition=1"),
+        ];
+        for (files, part) in cases {
+            let folder = tree(files);
+            let error = format!("{:#}", topics(folder.path()).await.err().unwrap());
+            assert!(error.contains(part) && error.contains("\nhint: "), "{error}");
+        }
+        for typed in ["gs://bucket/x", "s3://", "/nonexistent/folder", "/dev/null"] {
+            let error = format!("{:#}", Source::open(typed).err().unwrap());
+            assert!(error.contains(typed), "{error}");
+        }
+    }
+}

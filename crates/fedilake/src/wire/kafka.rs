@@ -1,0 +1,165 @@
+//! The log in Kafka that a `kafka:` URL and the settings beside it name.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use fedilake_kafka::{KafkaLog, KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Schemas, Secret, Security, Tls};
+use fedilake_model::{avro, schema};
+use reqwest::Url;
+
+use crate::settings::Settings;
+
+/// Opens the log; its topics are made where they are not there.
+pub(super) async fn open(settings: &Settings) -> anyhow::Result<Arc<KafkaLog>> {
+    let schemas = Schemas {
+        header: avro::own_header(),
+        schema: schema::AVRO,
+        learn: |schema| avro::learn(schema).map_err(|error| error.to_string()),
+    };
+    Ok(Arc::new(KafkaLog::open(kafka_settings(settings)?, schemas).await.context("open the log")?))
+}
+
+/// What the settings say of Kafka and the registry.
+pub(crate) fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSettings> {
+    let url = settings.text("log.url");
+    let (brokers, topic) = brokers_and_topic(url).with_context(|| {
+        format!("setting log.url = {url:?}\nhint: write it like kafka://broker-1:9092,broker-2:9092/fedilake.posts")
+    })?;
+    let registry: Url = match settings.text("log.registry_url") {
+        "" => bail!(
+            "a log in Kafka needs a Schema Registry, and setting log.registry_url is empty\n\
+             hint: FEDILAKE_LOG_REGISTRY_URL=http://127.0.0.1:8081, or registry_url below [log] in fedilake.toml"
+        ),
+        registry => registry.parse().with_context(|| format!("setting log.registry_url = {registry:?}"))?,
+    };
+    Ok(KafkaSettings {
+        servers_topic: settings.text("collect.servers_topic").to_owned(),
+        partitions: settings.number("log.partitions")?,
+        replication: match settings.number("log.replication")? {
+            0 => -1,
+            copies => copies,
+        },
+        retention: settings.seconds("log.retention_seconds")?,
+        session_timeout: settings.milliseconds("log.session_timeout_milliseconds")?,
+        delivery_timeout: settings.seconds("log.append_seconds_max")?,
+        security: security(settings)?,
+        registry: RegistrySettings {
+            login: login(
+                settings,
+                "log.registry_user",
+                "log.registry_password_file",
+                "FEDILAKE_LOG_REGISTRY_PASSWORD",
+            )?,
+            ..KafkaSettings::new("", "", registry.clone()).registry
+        },
+        ..KafkaSettings::new(brokers, topic, registry)
+    })
+}
+
+/// The parts of `kafka://BROKER,BROKER/TOPIC`.
+fn brokers_and_topic(url: &str) -> anyhow::Result<(&str, &str)> {
+    let parts = url.strip_prefix("kafka://").and_then(|rest| rest.split_once('/'));
+    let Some((brokers, topic)) = parts.filter(|(brokers, topic)| !brokers.is_empty() && !topic.is_empty()) else {
+        bail!("it does not name brokers and a topic");
+    };
+    // Kafka's own rule for names.
+    let fits = topic.len() <= 249 && topic.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c));
+    if !fits || topic == "." || topic == ".." {
+        bail!("{topic:?} is no name of a topic: letters, digits, dots, - and _, up to 249");
+    }
+    Ok((brokers, topic))
+}
+
+fn security(settings: &Settings) -> anyhow::Result<Security> {
+    let tls = match settings.text("log.security") {
+        "tls" => Some(Tls { ca_file: file(settings, "log.ca_file"), ..Tls::default() }),
+        _ => None,
+    };
+    let mechanism = match settings.text("log.sasl") {
+        "plain" => SaslMechanism::Plain,
+        "scram-sha-256" => SaslMechanism::ScramSha256,
+        "scram-sha-512" => SaslMechanism::ScramSha512,
+        _ => return Ok(Security { tls, sasl: None }),
+    };
+    let login = login(settings, "log.user", "log.password_file", "FEDILAKE_LOG_PASSWORD")?;
+    let (user, password) =
+        login.with_context(|| format!("setting log.sasl = {:?} needs log.user", settings.text("log.sasl")))?;
+    Ok(Security { tls, sasl: Some(Sasl { mechanism, user, password }) })
+}
+
+fn file(settings: &Settings, key: &'static str) -> Option<PathBuf> {
+    Some(settings.text(key)).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// A name and its password, which is only ever in a file or the environment: settings are printed.
+fn login(
+    settings: &Settings,
+    user_key: &'static str,
+    file_key: &'static str,
+    variable: &'static str,
+) -> anyhow::Result<Option<(String, Secret)>> {
+    let user = settings.text(user_key);
+    if user.is_empty() {
+        return Ok(None);
+    }
+    let password = match (file(settings, file_key), std::env::var(variable)) {
+        (Some(path), _) => {
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("read the password of {user} from {}", path.display()))?;
+            text.trim_end_matches(['\r', '\n']).to_owned()
+        }
+        (None, Ok(password)) => password,
+        (None, Err(_)) => bail!("setting {user_key} = {user:?} needs a password\nhint: {file_key}, or {variable}"),
+    };
+    Ok(Some((user.to_owned(), Secret(password))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_brokers_and_a_topic() {
+        let parts = brokers_and_topic("kafka://a:9092,b:9092/fedilake.posts").unwrap();
+        assert_eq!(parts, ("a:9092,b:9092", "fedilake.posts"));
+        for wrong in [
+            "kafka:a/t",
+            "kafka://a:9092",
+            "kafka://a:9092/",
+            "kafka:///t",
+            "kafka://a/t/u",
+            "kafka://a/ü",
+            "kafka://a/..",
+        ] {
+            assert!(brokers_and_topic(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_reaches_kafka_and_what_is_missing_is_named() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let password = folder.path().join("password");
+        std::fs::write(&password, "hunter2\n")?;
+        let base = Settings::load(Some(std::path::Path::new("/dev/null")), [], &[])?
+            .with("log.url", "kafka://a:9092/t".to_owned());
+        let missing = kafka_settings(&base).unwrap_err().to_string();
+        assert!(missing.contains("log.registry_url") && missing.contains("hint: "), "{missing}");
+
+        let settings = base.with("log.registry_url", "http://r:8081/apis/ccompat/v7".to_owned());
+        let kafka = kafka_settings(&settings)?;
+        assert_eq!((kafka.brokers.as_str(), kafka.topic.as_str(), kafka.replication), ("a:9092", "t", -1));
+        assert_eq!(kafka.registry.url.path(), "/apis/ccompat/v7");
+
+        let asked = settings.with("log.security", "tls".to_owned()).with("log.sasl", "scram-sha-512".to_owned());
+        assert!(kafka_settings(&asked).unwrap_err().to_string().contains("log.user"));
+        let named = asked.with("log.user", "ann".to_owned());
+        assert!(format!("{:#}", kafka_settings(&named).unwrap_err()).contains("log.password_file"));
+        let told = named.with("log.password_file", password.display().to_string());
+        let security = kafka_settings(&told)?.security;
+        let sasl = security.sasl.unwrap();
+        assert!(security.tls.is_some() && matches!(sasl.mechanism, SaslMechanism::ScramSha512));
+        assert_eq!((sasl.user.as_str(), sasl.password.0.as_str()), ("ann", "hunter2"));
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! The lake in the data folder, and what a question may take of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::{DirectOptions, Lake, LakeOptions, SqlError, SqlLimits};
+
+use crate::owner::Ownership;
+use crate::settings::Settings;
+
+/// The lake in an owned folder, which it keeps until it is closed; blocking.
+pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<Lake> {
+    let options = LakeOptions {
+        memory_bytes_max: settings.number("lake.memory_bytes_max")?,
+        threads: threads(settings)?,
+        ..LakeOptions::default()
+    };
+    let path = ownership.folder().join("lake.duckdb");
+    let lake = Lake::open(&path, options).with_context(|| format!("open lake {}", path.display()))?;
+    Ok(lake.guarded_by(ownership))
+}
+
+fn threads(settings: &Settings) -> anyhow::Result<usize> {
+    Ok(match settings.number("lake.threads")? {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        threads => threads,
+    })
+}
+
+/// A DuckDB without a lake, for one question to plain files: as large as a lake may be, for it is alone.
+pub fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
+    Ok(DirectOptions {
+        memory_bytes_max: settings.number("lake.memory_bytes_max")?,
+        threads: threads(settings)?,
+        spill_folder: std::env::temp_dir().join(format!("fedilake-direct-{}", std::process::id())),
+        httpfs: Some(PathBuf::from(settings.text("sql.httpfs"))).filter(|file| !file.as_os_str().is_empty()),
+    })
+}
+
+/// What a question to plain files may take: DuckDB's own limit holds for memory.
+pub fn direct_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
+    Ok(SqlLimits { memory_bytes_max: None, ..sql_limits(settings)? })
+}
+
+/// What a question in SQL may take: half of the lake's memory, so that the follower goes on beside it.
+pub fn sql_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
+    let lake_bytes_max: u64 = settings.number("lake.memory_bytes_max")?;
+    Ok(SqlLimits {
+        time: settings.seconds("sql.seconds_max")?,
+        memory_bytes_max: Some(lake_bytes_max / 2),
+        ..SqlLimits::default()
+    })
+}
+
+/// Why a question failed, and the setting that allows it more where it met one of [`sql_limits`].
+pub fn with_sql_hint(error: SqlError) -> anyhow::Error {
+    let (more, setting) = match error.kind {
+        SqlErrorKind::Memory => ("memory", "lake.memory_bytes_max"),
+        SqlErrorKind::Time => ("time", "sql.seconds_max"),
+        _ => return error.into(),
+    };
+    anyhow::anyhow!("{error}\nhint: ask for less at once, or give it more {more} with the setting {setting}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn defaults() -> anyhow::Result<Settings> {
+        Settings::load(Some(Path::new("/dev/null")), [], &[])
+    }
+
+    #[test]
+    fn a_folder_is_let_go_when_its_lake_is_closed() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let ownership = Arc::new(Ownership::take(folder.path())?.context("free")?);
+        let lake = open_lake(Arc::clone(&ownership), &defaults()?)?;
+        drop(ownership);
+        assert!(Ownership::take(folder.path())?.is_none(), "the lake is open");
+        drop(lake);
+        assert!(Ownership::take(folder.path())?.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn a_question_may_take_half_of_the_lakes_memory() -> anyhow::Result<()> {
+        let settings =
+            defaults()?.with("lake.memory_bytes_max", "1000".to_owned()).with("sql.seconds_max", "7".to_owned());
+        let limits = sql_limits(&settings)?;
+        assert_eq!((limits.memory_bytes_max, limits.time), (Some(500), std::time::Duration::from_secs(7)));
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! The table that `table.url` names, and its files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use fedilake_query::Chunk;
+use fedilake_table::s3::S3Url;
+use fedilake_table::{FileMeta, Table, sink};
+use object_store::local::LocalFileSystem;
+
+use super::path_below;
+use crate::chunks::chunk_of;
+use crate::owner::Ownership;
+use crate::s3;
+use crate::settings::Settings;
+
+/// A table's data files for DuckDB, which reads files of this machine.
+#[derive(Clone)]
+pub struct TableFiles {
+    table: Arc<Table>,
+    /// Where they lie, if on this machine.
+    folder: Option<PathBuf>,
+}
+
+impl TableFiles {
+    /// The files as chunks. Those that lie elsewhere are copied into `scratch`, which is made for them, unless they are there
+    /// already; the caller removes it.
+    pub async fn chunks(&self, files: &[FileMeta], scratch: &Path) -> anyhow::Result<Vec<Chunk>> {
+        let mut chunks = Vec::with_capacity(files.len());
+        for file in files {
+            let path = match &self.folder {
+                Some(folder) => folder.join(file.location.as_ref()),
+                None => self.copy(file, scratch).await?,
+            };
+            chunks.push(chunk_of(file, path));
+        }
+        Ok(chunks)
+    }
+
+    async fn copy(&self, file: &FileMeta, scratch: &Path) -> anyhow::Result<PathBuf> {
+        let name = format!("{}-{}-{}.parquet", file.chain.log, file.chain.partition, file.first);
+        let path = scratch.join(name);
+        // A data file never changes.
+        if std::fs::metadata(&path).is_ok_and(|there| there.len() == file.bytes) {
+            return Ok(path);
+        }
+        std::fs::create_dir_all(scratch).with_context(|| format!("make {}", scratch.display()))?;
+        self.table.copy(file, &path).await.with_context(|| format!("copy {} here", file.location))?;
+        Ok(path)
+    }
+}
+
+/// What a table is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Whoever only reads needs no right to write.
+    Read,
+    /// A store that cannot put what must not be there yet is refused.
+    Write,
+}
+
+/// Opens the table, making it if it is not there. One in the data folder needs its ownership.
+pub async fn open_table(
+    ownership: Option<&Arc<Ownership>>,
+    settings: &Settings,
+    used: Use,
+) -> anyhow::Result<(Arc<Table>, TableFiles)> {
+    match s3::url(settings)? {
+        Some(url) => {
+            let table = Arc::new(open_s3(&url, settings, used).await?);
+            Ok((Arc::clone(&table), TableFiles { table, folder: None }))
+        }
+        None => {
+            let ownership = ownership.context("a `file:` table has one owner")?;
+            let folder = table_folder(ownership.folder(), settings)?;
+            let table = Arc::new(open_local(&folder)?);
+            Ok((Arc::clone(&table), TableFiles { table, folder: Some(folder) }))
+        }
+    }
+}
+
+async fn open_s3(url: &S3Url, settings: &Settings, used: Use) -> anyhow::Result<Table> {
+    let s3 = s3::open(url, settings)?;
+    let reached = match used {
+        Use::Read => s3.reach().await,
+        Use::Write => s3.probe().await,
+    };
+    reached.with_context(|| format!("open table {}", settings.text("table.url")))?;
+    Ok(Table::new(s3.store, s3.prefix))
+}
+
+/// The folder of a `file:` table, whether or not it is there.
+pub fn table_folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf> {
+    path_below(data, "table.url", settings)
+}
+
+/// Opens the table of the folder that this process owns, and removes what killed writers left.
+fn open_local(folder: &Path) -> anyhow::Result<Table> {
+    std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    let leftovers =
+        fedilake_table::local::remove_leftovers(folder).with_context(|| format!("clean up {}", folder.display()))?;
+    if leftovers.files > 0 {
+        tracing::debug!(
+            files = leftovers.files,
+            bytes = leftovers.bytes,
+            "removed what a killed process had not committed"
+        );
+    }
+    let store = LocalFileSystem::new_with_prefix(folder)
+        .with_context(|| format!("open table {}", folder.display()))?
+        .with_fsync(true);
+    Ok(Table::new(Arc::new(store), object_store::path::Path::default()))
+}
+
+/// Local disk takes small files at no cost.
+const LOCAL_BUFFER_AGE: Duration = Duration::from_secs(15 * 60);
+/// Each file on S3 costs its readers requests.
+const S3_BUFFER_AGE: Duration = Duration::from_secs(60 * 60);
+
+/// When the sink seals a file.
+pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
+    Ok(sink::Limits {
+        buffer_bytes_max: settings.number("sink.buffer_bytes_max")?,
+        buffer_age_max: match settings.seconds_unless_auto("sink.buffer_age_seconds_max")? {
+            Some(age) => age,
+            None if s3::url(settings)?.is_some() => S3_BUFFER_AGE,
+            None => LOCAL_BUFFER_AGE,
+        },
+        buffers_bytes_max: settings.number("sink.buffers_bytes_max")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_wait_longer_for_a_file_on_s3_unless_a_setting_says_how_long() -> anyhow::Result<()> {
+        let settings = Settings::load(Some(Path::new("/dev/null")), [], &[])?;
+        let minutes = |settings: &Settings| anyhow::Ok(sink_limits(settings)?.buffer_age_max.as_secs() / 60);
+        let on_s3 = settings.with("table.url", "s3://bucket/prefix".to_owned());
+        let told = on_s3.with("sink.buffer_age_seconds_max", "120".to_owned());
+        assert_eq!((minutes(&settings)?, minutes(&on_s3)?, minutes(&told)?), (15, 60, 2));
+        Ok(())
+    }
+}

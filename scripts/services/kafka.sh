@@ -1,0 +1,59 @@
+# Apache Kafka, one node that is broker and controller. Three listeners: its own, the controller's, and one that is advertised
+# behind the network proxy, so that a client which came through the proxy stays behind it.
+
+ports_kafka() { echo "$KAFKA_PORT $KAFKA_CONTROLLER_PORT $KAFKA_PROXIED_PORT"; }
+
+begin_kafka() {
+    local home=$INSTALLED/kafka data=$RUN/data/kafka
+    if [ ! -f "$data/meta.properties" ]; then
+        rm -rf "$data"
+        cp -r "$home/new" "$data"
+        # A cluster of its own: clients that hold the id of another set's cluster must not take this for it.
+        sed -i "s/^cluster.id=.*/cluster.id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'AA' | tr -d '=')/" "$data/meta.properties"
+    fi
+    # Times are for tests: members may leave after 2 s without a word, a killed broker is back within 7 s, what is deleted
+    # or too old goes within a second or two.
+    cat >"$RUN/kafka.properties" <<P
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@$LOCAL:$KAFKA_CONTROLLER_PORT
+listeners=PLAINTEXT://$LOCAL:$KAFKA_PORT,CONTROLLER://$LOCAL:$KAFKA_CONTROLLER_PORT,PROXIED://$LOCAL:$KAFKA_PROXIED_PORT
+advertised.listeners=PLAINTEXT://$LOCAL:$KAFKA_PORT,PROXIED://$LOCAL:$PROXY_KAFKA_PORT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$data
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.min.heartbeat.interval.ms=300
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+log.initial.task.delay.ms=1000
+log.retention.check.interval.ms=1000
+log.segment.delete.delay.ms=1000
+log.cleaner.dedupe.buffer.size=16777216
+P
+    # The class path is relative because the archive's is.
+    launch kafka env --chdir="$home" java -XX:SharedArchiveFile=classes.jsa -Xms128m -Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:+ExitOnOutOfMemoryError \
+        -Djava.awt.headless=true -Dlog4j2.configurationFile=log4j2.yaml -Dkafka.logs.dir="$RUN" \
+        -cp 'libs/*' kafka.Kafka "$RUN/kafka.properties"
+}
+
+# A paused broker still takes connections, so a request must be answered: ApiVersions v0, correlation id 1.
+ready_kafka() {
+    grep -q 'Kafka Server started' "$RUN/kafka.log" 2>/dev/null && answers "$KAFKA_PORT" \
+        '\0\0\0\012\0\022\0\0\0\0\0\001\377\377' 8 '00 00 00 01$'
+}

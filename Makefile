@@ -4,8 +4,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 FEDILAKE := $(TARGET)/release/fedilake
 DEMO_FLAGS ?=
 BENCH_FLAGS ?=
+PEER_FLAGS ?=
 
-.PHONY: help demo test build bench chaos services services-stop services-status lint fmt setup tools clean
+.PHONY: help demo test build bench bench-peer chaos interop services services-stop services-status lint fmt setup tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +25,12 @@ bench: setup ## The speed of each stage beside this machine's own limits (BENCH_
 
 chaos: setup ## The kill and fault tests, long
 	@FEDILAKE_CHAOS_ROUNDS=500 cargo test --release --locked --package fedilake --test it -- chaos --nocapture
+
+interop: build ## DuckDB, pyarrow, Spark and a foreign Kafka client give the same figures (with the real services, after make services)
+	@[ ! -f .services/run/env ] || . .services/run/env; scripts/interop
+
+bench-peer: build ## The talk's way and the best Python beside it (PEER_FLAGS="--quick")
+	@[ ! -f .services/run/env ] || . .services/run/env; scripts/bench-peer $(PEER_FLAGS)
 
 services: ## Install and start Kafka, Schema Registry and an S3 store, from packages; prints where they are
 	@scripts/services/install >&2

@@ -24,20 +24,23 @@ pub enum KafkaError {
         why: String,
     },
     /// The topic is there, with settings that would lose data or break the log.
-    #[error("Kafka topic {topic} at {brokers} has {setting}={value}: {why}\nhint: {hint}")]
+    #[error(
+        "Kafka topic {topic} at {brokers} has {setting}={value}: {why}\n\
+         hint: kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {setting}={wanted}"
+    )]
     Topic {
         /// The topic.
-        topic: String,
+        topic: Box<str>,
         /// The brokers' addresses.
-        brokers: String,
+        brokers: Box<str>,
         /// The setting's name.
         setting: &'static str,
         /// Its value.
-        value: String,
+        value: Box<str>,
         /// What would happen.
         why: &'static str,
-        /// What to do.
-        hint: String,
+        /// What it should be.
+        wanted: &'static str,
     },
     /// The registry did not answer, or refused.
     #[error(

@@ -36,13 +36,17 @@ pub(crate) struct Shared {
 impl KafkaLog {
     /// Registers the schema, creates the topics that are not there, and checks those that are.
     pub async fn open(settings: KafkaSettings, schemas: Schemas) -> Result<KafkaLog, KafkaError> {
+        let brokers = settings.brokers.clone();
+        settings.security.check().map_err(|why| KafkaError::Settings { brokers, why })?;
         let registry = Registry::new(&settings.registry)?;
         let own_id = registry.register(&format!("{}-value", settings.topic), schemas.schema).await?;
         let ids = Ids::new(registry, &schemas, own_id);
 
         let asker = Arc::new(Asker::new(&settings)?);
-        let topic = topic::ensure(&settings, &asker, &settings.topic, Purpose::Records).await?;
-        let servers = topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers).await?;
+        let (topic, servers) = tokio::try_join!(
+            topic::ensure(&settings, &asker, &settings.topic, Purpose::Records),
+            topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers),
+        )?;
         let id = LogId::new(topic.id.for_urls()).expect("base64 for URLs is in an id's alphabet");
         let writer = Writer::new(&settings)?;
         let marks = Marks::new(&settings, asker.clone(), servers.partitions)?;

@@ -116,6 +116,7 @@ impl Changes {
 impl ClientContext for Changes {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.listener.log(level, facility, message);
+        self.heard.store(true, Ordering::Relaxed);
     }
 
     fn error(&self, error: Rdkafka, reason: &str) {

@@ -137,6 +137,15 @@ impl KafkaSettings {
 }
 
 impl Security {
+    /// What is wrong with the files, before librdkafka says so without their names.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Some(Tls { ca_file, certificate_file, key_file }) = &self.tls else { return Ok(()) };
+        for file in [ca_file, certificate_file, key_file].into_iter().flatten() {
+            std::fs::File::open(file).map_err(|error| format!("read {}: {error}", file.display()))?;
+        }
+        Ok(())
+    }
+
     fn apply(&self, config: &mut ClientConfig) {
         let protocol = match (&self.tls, &self.sasl) {
             (None, None) => "plaintext",

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::listener::Listener;
-use crate::native::{self, Topic};
+use crate::native::{self, Logs, Topic};
 use crate::{KafkaError, KafkaSettings};
 
 /// How often it is asked whether a topic that was just created is there.
@@ -19,6 +19,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Asks the brokers things. It has no group and reads nothing.
 pub(crate) struct Asker {
+    logs: Logs,
     client: BaseConsumer<Listener>,
     pub(crate) brokers: String,
     patience: Duration,
@@ -41,7 +42,12 @@ impl Asker {
         let client = BaseConsumer::from_config_and_context(&config, Listener::default());
         let client = client
             .map_err(|error| KafkaError::Settings { brokers: settings.brokers.clone(), why: error.to_string() })?;
-        Ok(Asker { client, brokers: settings.brokers.clone(), patience: settings.request_timeout })
+        Ok(Asker {
+            logs: Logs::of(client.client()),
+            client,
+            brokers: settings.brokers.clone(),
+            patience: settings.request_timeout,
+        })
     }
 
     /// The topic as it is now; `None` where there is none. Blocks.
@@ -61,6 +67,7 @@ impl Asker {
     fn told<T>(&self, answer: Result<T, String>) -> Result<T, String> {
         // What the client has to say waits to be picked up.
         while self.client.poll(Duration::ZERO).is_some() {}
+        self.logs.hear(&**self.client.context());
         answer.map_err(|why| match self.client.context().trouble() {
             Some(trouble) => format!("{why} ({trouble})"),
             None => why,
@@ -145,15 +152,13 @@ async fn create(
 
 fn check(settings: &KafkaSettings, topic: &str, purpose: Purpose, config: &ConfigResource) -> Result<(), KafkaError> {
     let value = |setting: &str| config.get(setting).and_then(|entry| entry.value.as_deref()).unwrap_or_default();
-    let refused = |setting: &'static str, why: &'static str, wanted: &str| KafkaError::Topic {
-        topic: topic.to_owned(),
-        brokers: settings.brokers.clone(),
+    let refused = |setting: &'static str, why: &'static str, wanted: &'static str| KafkaError::Topic {
+        topic: topic.into(),
+        brokers: settings.brokers.as_str().into(),
         setting,
-        value: value(setting).to_owned(),
+        value: value(setting).into(),
         why,
-        hint: format!(
-            "kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {setting}={wanted}"
-        ),
+        wanted,
     };
     let cleanup: Vec<&str> = value("cleanup.policy").split(',').map(str::trim).collect();
     if purpose == Purpose::Servers {

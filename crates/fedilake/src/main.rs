@@ -15,7 +15,6 @@ mod output;
 mod owner;
 mod pipeline;
 mod render;
-mod s3;
 mod serve;
 mod settings;
 mod shutdown;

@@ -278,7 +278,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "sql.httpfs",
         default: "",
-        kind: Kind::File,
+        kind: Kind::Text,
         meaning: "file of DuckDB's httpfs extension, for `sql --direct` on S3; empty: where DuckDB keeps it",
     },
 ];
@@ -447,12 +447,6 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
                 bail!("it is no URL\nhint: write file:PATH, for example file:log");
             }
         }
-        Kind::Endpoint => {
-            let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-            if !text.is_empty() && host.is_none_or(|host| host.is_empty() || host.trim_end_matches('/').contains('/')) {
-                bail!("it is no URL of a host\nhint: write it like http://127.0.0.1:9000, without bucket and path");
-            }
-        }
         Kind::Web => {
             let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
             if !text.is_empty() && rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
@@ -462,6 +456,12 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
         Kind::File => {
             if !text.is_empty() && !Path::new(text).is_file() {
                 bail!("there is no such file");
+            }
+        }
+        Kind::Endpoint => {
+            let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+            if !text.is_empty() && host.is_none_or(|host| host.is_empty() || host.trim_end_matches('/').contains('/')) {
+                bail!("it is no URL of a host\nhint: write it like http://127.0.0.1:9000, without bucket and path");
             }
         }
         Kind::Address => {
@@ -497,10 +497,10 @@ fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The key, the variable and the value of each setting that the environment names.
 fn is_no_setting(variable: &str) -> bool {
-    // Where the tests find real services.
-    variable.starts_with("FEDILAKE_TEST_") || NO_SETTINGS.contains(&variable)
+    // Where the real services of the tests are, and their scripts' own settings.
+    ["FEDILAKE_TEST_", "FEDILAKE_SERVICES_"].iter().any(|prefix| variable.starts_with(prefix))
+        || NO_SETTINGS.contains(&variable)
 }
 
 fn read_environment(
@@ -638,6 +638,12 @@ mod tests {
         let origins: Vec<_> = settings.all().filter(|(_, v)| v.origin != Origin::Default).map(|(s, _)| s.key).collect();
         assert_eq!(origins, ["listen", "collect.servers", "collect.batch_posts_max", "sql.seconds_max"]);
         Ok(())
+    }
+
+    #[test]
+    fn where_the_tests_find_services_is_no_setting() {
+        let environment = [("FEDILAKE_TEST_KAFKA", "127.0.0.1:9092"), ("FEDILAKE_SERVICES_DIR", "/services")];
+        assert!(load("", &environment, &[]).is_ok());
     }
 
     #[test]

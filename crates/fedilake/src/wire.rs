@@ -3,6 +3,7 @@
 mod kafka;
 mod lake;
 mod log;
+pub mod s3;
 mod table;
 
 use std::sync::Arc;

@@ -95,3 +95,13 @@ pub(crate) fn transactional(settings: &KafkaSettings) -> BaseProducer {
     producer.init_transactions(Duration::from_secs(20)).unwrap();
     producer
 }
+
+/// Registers a schema under the topic's subject, as another program would; its id.
+pub(crate) async fn register(settings: &KafkaSettings, schema: &str) -> u32 {
+    let url = settings.registry.url.join(&format!("subjects/{}-value/versions", settings.topic)).unwrap();
+    let body = serde_json::json!({ "schema": schema }).to_string();
+    let request = reqwest::Client::new().post(url).header("Content-Type", "application/json").body(body);
+    let answer = request.send().await.unwrap().bytes().await.unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    u32::try_from(answer["id"].as_u64().unwrap_or_else(|| panic!("{answer}"))).unwrap()
+}

@@ -4,13 +4,14 @@
 //! record counts with the time from its append to the end of the first answer that came from it or a later one, so the
 //! pause between two questions and the answer's own time are part of it.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use arrow::array::AsArray;
+use arrow::array::{AsArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::ipc::reader::StreamReader;
 use duckdb::Connection;
@@ -29,10 +30,17 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What comes in before the first question: streams open, caches fill.
 const WARM_UP: Duration = Duration::from_secs(5);
 
-/// When an answer was there, and the newest offset in it.
-struct Seen {
-    at_ms: i64,
-    offset: i64,
+/// When an answer was there, and the newest offset of each log partition in it.
+pub struct Seen {
+    pub at_ms: i64,
+    pub newest: HashMap<i64, i64>,
+}
+
+impl Seen {
+    /// The newest offset of the embedded log's partition.
+    fn offset(&self) -> i64 {
+        self.newest.get(&0).copied().unwrap_or(0)
+    }
 }
 
 /// Runs the program on `data` for `live`.
@@ -41,7 +49,9 @@ pub fn measure(runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result
     let config = Config { rate: POSTS_A_SECOND, ..Config::default() };
     let simulation = runtime.block_on(serve(config, stop.clone())).context("serve simulated servers")?;
     let servers: Vec<String> = simulation.addresses().iter().map(|address| format!("http://{address}")).collect();
-    let mut program = Program::start(data, &servers)?;
+    let mut more = vec!["--data".to_owned(), data.display().to_string()];
+    more.extend(servers.into_iter().flat_map(|server| ["--server".to_owned(), server]));
+    let mut program = Program::start(&["run", "--listen", "127.0.0.1:0"], &more, &[], "answering on")?;
     let seen = runtime.block_on(watch(data, live));
     program.stop()?;
     runtime.block_on(simulation.stop());
@@ -50,10 +60,10 @@ pub fn measure(runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result
 
 fn report(data: &Path, seen: &[Seen]) -> anyhow::Result<Sheet> {
     let (Some(first), Some(last)) = (seen.first(), seen.last()) else { bail!("nothing was seen") };
-    let appended = appended(data, first.offset, last.offset)?;
+    let appended = appended(data, first.offset(), last.offset())?;
     let mut latencies = Vec::with_capacity(appended.len());
     for (offset, appended_at_ms) in &appended {
-        let at = seen.partition_point(|seen| seen.offset < *offset);
+        let at = seen.partition_point(|seen| seen.offset() < *offset);
         latencies.push(Duration::from_millis(u64::try_from(seen[at].at_ms - appended_at_ms).unwrap_or(0)));
     }
     let rate = appended.len() as f64 * 1e3 / (last.at_ms - first.at_ms) as f64;
@@ -85,68 +95,74 @@ fn appended(data: &Path, after: i64, to: i64) -> anyhow::Result<Vec<(i64, i64)>>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-async fn watch(data: &Path, live: Duration) -> anyhow::Result<Vec<Seen>> {
+/// Asks for the newest offsets again and again, for `live` after the start.
+pub async fn watch(data: &Path, live: Duration) -> anyhow::Result<Vec<Seen>> {
     sleep(WARM_UP).await;
-    let contact: Value = serde_json::from_slice(&std::fs::read(data.join("lock")).context("read the lock")?)?;
-    let at = &contact["answers"]["at"];
-    let (Some(address), Some(secret)) = (at["address"].as_str(), at["secret"].as_str()) else {
-        bail!("the lock does not say where the program answers");
-    };
-    let client = reqwest::Client::builder().no_proxy().build()?;
     // Backdated posts are half an hour old at most.
     let since = chrono::Utc::now() - chrono::Duration::hours(1);
-    let query = format!(
-        "select coalesce(max(log_offset), 0)::bigint as newest from posts where created_at >= '{}'",
+    let newest = format!(
+        "select log_partition::bigint, max(log_offset)::bigint from posts where created_at >= '{}' group by 1",
         since.format("%Y-%m-%d %H:%M:%S")
     );
-    let question = serde_json::to_vec(&serde_json::json!({ "query": query }))?;
     let end = Instant::now() + live;
     let mut seen = Vec::new();
     while Instant::now() < end {
         let next = Instant::now() + PAUSE;
-        let answer = client
-            .post(format!("http://{address}/api/sql"))
-            .header("x-fedilake-secret", secret)
-            .header("content-type", "application/json")
-            .body(question.clone())
-            .send()
-            .await?
-            .error_for_status()?
-            .bytes()
-            .await?;
+        let answer = question(data, &newest).await?;
         let at_ms = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
-        let offset = newest(&answer)?;
-        if offset > 0 {
-            seen.push(Seen { at_ms, offset });
+        let mut newest = HashMap::new();
+        for batch in answer {
+            let (partitions, offsets) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(1).as_primitive());
+            let offsets: &PrimitiveArray<Int64Type> = offsets;
+            newest.extend(partitions.iter().flatten().zip(offsets.iter().flatten()));
+        }
+        if !newest.is_empty() {
+            seen.push(Seen { at_ms, newest });
         }
         sleep_until(next).await;
     }
     Ok(seen)
 }
 
-fn newest(answer: &[u8]) -> anyhow::Result<i64> {
-    let mut newest = 0;
-    for batch in StreamReader::try_new(answer, None)? {
-        newest = batch?.column(0).as_primitive::<Int64Type>().iter().flatten().fold(newest, i64::max);
-    }
-    Ok(newest)
+/// Asks the process that owns `data`, as any guest does.
+pub async fn question(data: &Path, query: &str) -> anyhow::Result<Vec<RecordBatch>> {
+    let contact: Value = serde_json::from_slice(&std::fs::read(data.join("lock")).context("read the lock")?)?;
+    let at = &contact["answers"]["at"];
+    let (Some(address), Some(secret)) = (at["address"].as_str(), at["secret"].as_str()) else {
+        bail!("the lock does not say where the program answers");
+    };
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let answer = client
+        .post(format!("http://{address}/api/sql"))
+        .header("x-fedilake-secret", secret)
+        .header("content-type", "application/json")
+        .body(serde_json::to_vec(&serde_json::json!({ "query": query }))?)
+        .send()
+        .await?
+        .error_for_status()?
+        .bytes()
+        .await?;
+    Ok(StreamReader::try_new(answer.as_ref(), None)?.collect::<Result<_, _>>()?)
 }
 
-/// The program, collecting.
-struct Program(Child);
+/// The program, at work.
+pub struct Program(Child);
 
 impl Program {
-    fn start(data: &Path, servers: &[String]) -> anyhow::Result<Program> {
+    /// Starts it and waits until its stderr says `word`.
+    pub fn start(
+        arguments: &[&str],
+        more: &[String],
+        variables: &[(&'static str, String)],
+        word: &str,
+    ) -> anyhow::Result<Program> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fedilake"));
-        command.args(["run", "--listen", "127.0.0.1:0"]).arg("--data").arg(data);
-        for server in servers {
-            command.args(["--server", server]);
-        }
+        command.args(arguments).args(more).envs(variables.iter().map(|(name, value)| (name, value)));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut program = Program(child);
         let mut said = BufReader::new(program.0.stderr.take().context("stderr is piped")?).lines();
-        if !said.by_ref().map_while(Result::ok).any(|line| line.contains("answering on")) {
-            bail!("the program did not start");
+        if !said.by_ref().map_while(Result::ok).any(|line| line.contains(word)) {
+            bail!("{arguments:?} did not start");
         }
         // What else it says must go somewhere.
         std::thread::spawn(move || said.map_while(Result::ok).for_each(drop));
@@ -154,7 +170,7 @@ impl Program {
     }
 
     /// As Ctrl-C does: what was collected is in the table afterwards.
-    fn stop(&mut self) -> anyhow::Result<()> {
+    pub fn stop(&mut self) -> anyhow::Result<()> {
         Command::new("kill").args(["-INT", &self.0.id().to_string()]).status()?;
         anyhow::ensure!(self.0.wait()?.success(), "the program failed");
         Ok(())

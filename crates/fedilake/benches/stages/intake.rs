@@ -40,7 +40,7 @@ pub struct Files {
     pub posts: Vec<PathBuf>,
 }
 
-/// Brings the talk's `posts` into the data folder `data` by way of `frames`, which is removed again.
+/// Brings the talk's `posts` into the data folder `data` by way of `frames`, which stays.
 pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet: &mut Sheet) -> anyhow::Result<Files> {
     write_frames(frames, posts)?;
     let log = Arc::new(EmbeddedLog::open(data.join("log")).context("open the log")?);
@@ -54,7 +54,6 @@ pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet:
     row(sheet, "JSON lines → admitted → Avro → synced log", lines, logged, parsed + written, Some(100_000.0));
     floor(sheet, "floor: JSON parsed bare (sonic-rs)", lines, parsed);
     floor(sheet, "floor: the log's bytes written bare, as many syncs", lines, written);
-    std::fs::remove_file(frames)?;
 
     let table = open_table(&data.join("table"))?;
     let (files, sunk) = cost_of(|| runtime.block_on(sink_all(&log, &table)))?;
@@ -73,7 +72,7 @@ pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet:
     Ok(Files { table: paths, posts })
 }
 
-fn row(sheet: &mut Sheet, stage: &str, units: u64, cost: Cost, floor: Cost, budget: Option<f64>) {
+pub fn row(sheet: &mut Sheet, stage: &str, units: u64, cost: Cost, floor: Cost, budget: Option<f64>) {
     let (rate, floor_rate) = (cost.rate(units), floor.rate(units));
     sheet.row([
         stage.to_owned(),
@@ -86,7 +85,7 @@ fn row(sheet: &mut Sheet, stage: &str, units: u64, cost: Cost, floor: Cost, budg
     ]);
 }
 
-fn floor(sheet: &mut Sheet, what: &str, units: u64, cost: Cost) {
+pub fn floor(sheet: &mut Sheet, what: &str, units: u64, cost: Cost) {
     sheet.row([what.to_owned(), count(cost.rate(units)), count(cost.wall_rate(units)), none(), none(), none(), none()]);
 }
 

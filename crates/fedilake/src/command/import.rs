@@ -24,7 +24,7 @@ use crate::wire::{self, Use};
 /// Imports each topic to its end, then checks the whole; exits 1 when something is missing or doubled.
 pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Result<ExitCode> {
     // Before a data folder is made for it.
-    let (topics, unnamed) = Source::open(&typed.source)?.topics().await?;
+    let (topics, unnamed) = Source::open(&typed.source, settings).await?.topics().await?;
     if unnamed > 0 {
         let files = counted(unnamed, "Parquet file");
         telemetry::say(&format!("{files} whose names do not say topic, partition and offset: not imported"));

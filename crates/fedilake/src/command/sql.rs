@@ -12,9 +12,8 @@ use crate::answers::Answers;
 use crate::cli;
 use crate::output;
 use crate::render::{self, Style};
-use crate::s3;
 use crate::settings::Settings;
-use crate::wire;
+use crate::wire::{self, s3};
 
 /// Asks whoever answers for the data folder and prints the rows.
 pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result<ExitCode> {

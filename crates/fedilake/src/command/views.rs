@@ -9,10 +9,9 @@ use fedilake_query::{direct, views};
 
 use crate::cli;
 use crate::output;
-use crate::s3;
 use crate::settings::Settings;
 use crate::telemetry;
-use crate::wire;
+use crate::wire::{self, s3};
 
 /// Prints it; any DuckDB runs it, with or without an owner of the folder.
 pub(super) async fn run(typed: &cli::Views, settings: &Settings) -> anyhow::Result<ExitCode> {

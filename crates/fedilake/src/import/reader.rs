@@ -324,3 +324,92 @@ async fn read(store: &Arc<dyn ObjectStore>, file: &SourceFile, encoders: Encoder
     };
     rows.map_err(|why| LogError::Damaged { at: file.shown(), why })
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use object_store::ObjectStoreExt;
+    use object_store::local::LocalFileSystem;
+    use parquet::arrow::ArrowWriter;
+
+    use super::super::source::Source;
+    use super::*;
+
+    /// A file whose rows name posts by `numbers`; every seventh is none that is kept.
+    fn file(numbers: std::ops::Range<u64>) -> Vec<u8> {
+        let urls: Vec<String> = numbers.clone().map(|n| format!("https://a.test/@ann/{n}")).collect();
+        let columns: [(&str, ArrayRef); 4] = [
+            ("m_id", Arc::new(numbers.clone().map(|n| Some(n as i64)).collect::<Int64Array>())),
+            (
+                "url",
+                Arc::new(numbers.clone().zip(&urls).map(|(n, u)| (n % 7 != 0).then_some(u)).collect::<StringArray>()),
+            ),
+            ("username", Arc::new(numbers.clone().map(|_| Some("ann")).collect::<StringArray>())),
+            // Back and forth, and once in a year to come.
+            ("created_at", Arc::new(numbers.map(|n| Some([100, 50, 1 << 40][n as usize % 3])).collect::<Int64Array>())),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    /// Everything from `offset` on, until the reader says that it is done: offsets, and where the holes at the end were reached.
+    async fn read_from(topic: Topic, offset: Offset, progress: &Arc<Progress>) -> (Vec<Record>, Option<Offset>) {
+        let done = CancellationToken::new();
+        let known = BTreeMap::from([(Partition(0), Offset(2))]);
+        let mut reader = ImportReader::open(topic, &known, Arc::clone(progress), done.clone()).await.unwrap();
+        assert_eq!(reader.bounds(Partition(0)).await.unwrap(), Bounds { start: Offset(2), end: Offset(36) });
+        let (mut records, mut reached) = (Vec::new(), None);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = done.cancelled() => return (records, reached),
+                event = reader.next() => event.unwrap(),
+            };
+            match event {
+                LogEvent::Assigned(partition) => reader.seek(partition, offset).await.unwrap(),
+                LogEvent::Records(more) => records.extend(more),
+                LogEvent::Reached(_, offset) => reached = Some(offset),
+                LogEvent::Revoked(_) => panic!("nobody takes it away"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn wherever_reading_begins_it_gives_the_rows_from_there_on() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let store = LocalFileSystem::new_with_prefix(folder.path())?;
+        // One file within another, one over its end; a gap; the last row of all is none that is kept.
+        for numbers in [5..20, 7..9, 10..12, 15..25, 30..33, 33..36] {
+            let name = format!("t/partition=0/t+0+{:010}.parquet", numbers.start);
+            store.put(&name.as_str().into(), file(numbers).into()).await?;
+        }
+        let settings = crate::settings::Settings::load(None, [], &[])?;
+        let topic = || async {
+            Source::open(folder.path().to_str().unwrap(), &settings).await?.topics().await.map(|(topics, _)| topics)
+        };
+        let kept: Vec<u64> = (5..25).chain(30..36).filter(|offset| offset % 7 != 0).collect();
+        for from in 2..=36 {
+            let (topic, progress) = (topic().await?.remove(0), Arc::<Progress>::default());
+            let bytes = topic.bytes();
+            let (records, reached) = read_from(topic, Offset(from), &progress).await;
+            let offsets: Vec<u64> = records.iter().map(|record| record.offset.0).collect();
+            let expected: Vec<u64> = kept.iter().copied().filter(|offset| *offset >= from).collect();
+            assert_eq!(offsets, expected, "from {from}");
+            // Each is the row that its file has there, and no time goes back or beyond now.
+            assert!(records.iter().all(|record| record.key.0.ends_with(format!("/{}", record.offset).as_bytes())));
+            assert!(records.is_sorted_by_key(|record| record.appended_at_ms));
+            let now_ms = chrono::Utc::now().timestamp_millis();
+            assert!(records.iter().all(|record| (50_000..=now_ms).contains(&record.appended_at_ms)));
+            // 35 is no row that is kept.
+            assert_eq!(reached, (from < 36).then_some(Offset(36)), "from {from}");
+            let findings = progress.findings();
+            let rows = (5..25).chain(30..36).filter(|offset| *offset >= from).count() as u64;
+            let gaps = (2..5).chain(25..30).filter(|offset| *offset >= from).count() as u64;
+            assert_eq!((findings.rows, findings.missing, findings.conflicting), (rows, gaps, 0), "from {from}");
+            assert_eq!((progress.bytes_passed(), findings.failures.len()), (bytes, 0), "from {from}");
+        }
+        Ok(())
+    }
+}

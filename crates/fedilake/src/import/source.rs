@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use fedilake_log::{LogId, Offset, Partition};
+use fedilake_table::s3::S3Url;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
-use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::name::{Name, topic_folder};
+use crate::settings::Settings;
+use crate::wire;
 
 /// A place that was named, not yet looked at.
 pub struct Source {
@@ -62,12 +64,11 @@ impl SourceFile {
 }
 
 impl Source {
-    /// The place at `typed`: a folder's path, `file:PATH` or `s3://BUCKET/PREFIX`. S3 is reached as the AWS variables say
-    /// (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL).
-    pub fn open(typed: &str) -> anyhow::Result<Source> {
+    /// The place at `typed`: a folder's path, `file:PATH` or `s3://BUCKET/PREFIX`, which is reached as a table on S3 is.
+    pub async fn open(typed: &str, settings: &Settings) -> anyhow::Result<Source> {
         let typed = typed.trim();
-        if let Some(place) = typed.strip_prefix("s3://") {
-            return Source::s3(typed, place).with_context(|| format!("open {typed}"));
+        if typed.starts_with("s3://") {
+            return Source::s3(typed, settings).await.with_context(|| format!("open {typed}"));
         }
         let path = typed.strip_prefix("file:").map_or(typed, |path| path.strip_prefix("//").unwrap_or(path));
         if let Some((scheme, _)) = path.split_once("://") {
@@ -89,17 +90,12 @@ impl Source {
         Ok(Source { store: Arc::new(store), prefix: ObjectPath::default(), root, typed: typed.to_owned() })
     }
 
-    fn s3(typed: &str, place: &str) -> anyhow::Result<Source> {
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        if bucket.is_empty() {
-            bail!("it names no bucket\nhint: write it like s3://BUCKET/topics");
-        }
-        let endpoint = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"].map(std::env::var);
-        let is_plain = endpoint.iter().flatten().next().is_some_and(|url| url.starts_with("http://"));
-        let store = AmazonS3Builder::from_env().with_allow_http(is_plain).with_bucket_name(bucket).build()?;
-        let prefix = ObjectPath::parse(prefix.trim_matches('/'))?;
-        let root = format!("s3://{bucket}").into();
-        Ok(Source { store: Arc::new(store), prefix, root, typed: typed.to_owned() })
+    async fn s3(typed: &str, settings: &Settings) -> anyhow::Result<Source> {
+        let url = S3Url::parse(typed)?;
+        let s3 = wire::s3::open(&url, settings)?;
+        s3.reach().await?;
+        let root = format!("s3://{}", url.bucket).into();
+        Ok(Source { store: s3.store, prefix: s3.prefix, root, typed: typed.to_owned() })
     }
 
     /// Every topic there, by folder and name, and how many Parquet files have names that a sink does not give.
@@ -199,7 +195,7 @@ mod tests {
     }
 
     async fn topics(path: &Path) -> anyhow::Result<(Vec<Topic>, u64)> {
-        Source::open(path.to_str().unwrap())?.topics().await
+        Source::open(path.to_str().unwrap(), &Settings::load(None, [], &[])?).await?.topics().await
     }
 
     #[tokio::test]
@@ -241,7 +237,8 @@ mod tests {
             assert!(error.contains(part) && error.contains("\nhint: "), "{error}");
         }
         for typed in ["gs://bucket/x", "s3://", "/nonexistent/folder", "/dev/null"] {
-            let error = format!("{:#}", Source::open(typed).err().unwrap());
+            let settings = Settings::load(None, [], &[]).unwrap();
+            let error = format!("{:#}", Source::open(typed, &settings).await.err().unwrap());
             assert!(error.contains(typed), "{error}");
         }
     }

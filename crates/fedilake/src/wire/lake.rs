@@ -29,7 +29,7 @@ fn threads(settings: &Settings) -> anyhow::Result<usize> {
     })
 }
 
-/// A DuckDB without a lake, for one question to plain files: as large as a lake may be, for it is alone.
+/// A DuckDB beside the lake, for one question to plain files: as large as a lake may be, for it is alone.
 pub fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
     Ok(DirectOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,

@@ -10,10 +10,9 @@ use fedilake_table::s3::S3Url;
 use fedilake_table::{FileMeta, Table, sink};
 use object_store::local::LocalFileSystem;
 
-use super::path_below;
+use super::{Scheme, path_below, s3};
 use crate::chunks::chunk_of;
 use crate::owner::Ownership;
-use crate::s3;
 use crate::settings::Settings;
 
 /// A table's data files for DuckDB, which reads files of this machine.
@@ -67,12 +66,12 @@ pub async fn open_table(
     settings: &Settings,
     used: Use,
 ) -> anyhow::Result<(Arc<Table>, TableFiles)> {
-    match s3::url(settings)? {
-        Some(url) => {
-            let table = Arc::new(open_s3(&url, settings, used).await?);
+    match Scheme::of("table.url", settings)? {
+        Scheme::S3 => {
+            let table = Arc::new(open_s3(settings, used).await?);
             Ok((Arc::clone(&table), TableFiles { table, folder: None }))
         }
-        None => {
+        _ => {
             let ownership = ownership.context("a `file:` table has one owner")?;
             let folder = table_folder(ownership.folder(), settings)?;
             let table = Arc::new(open_local(&folder)?);
@@ -81,13 +80,15 @@ pub async fn open_table(
     }
 }
 
-async fn open_s3(url: &S3Url, settings: &Settings, used: Use) -> anyhow::Result<Table> {
-    let s3 = s3::open(url, settings)?;
+async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
+    let url = settings.text("table.url");
+    let open = || s3::open(&S3Url::parse(url)?, settings);
+    let s3 = open().with_context(|| format!("open table {url}"))?;
     let reached = match used {
         Use::Read => s3.reach().await,
         Use::Write => s3.probe().await,
     };
-    reached.with_context(|| format!("open table {}", settings.text("table.url")))?;
+    reached.with_context(|| format!("open table {url}"))?;
     Ok(Table::new(s3.store, s3.prefix))
 }
 
@@ -125,7 +126,7 @@ pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
         buffer_bytes_max: settings.number("sink.buffer_bytes_max")?,
         buffer_age_max: match settings.seconds_unless_auto("sink.buffer_age_seconds_max")? {
             Some(age) => age,
-            None if s3::url(settings)?.is_some() => S3_BUFFER_AGE,
+            None if Scheme::of("table.url", settings)? == Scheme::S3 => S3_BUFFER_AGE,
             None => LOCAL_BUFFER_AGE,
         },
         buffers_bytes_max: settings.number("sink.buffers_bytes_max")?,

@@ -490,12 +490,8 @@ fn a_killed_import_goes_on_and_has_each_offset_once() {
 
 #[tokio::test]
 async fn a_bucket_gives_what_a_folder_gives() {
-    let Some(endpoint) = std::env::var("FEDILAKE_TEST_S3").ok().filter(|url| !url.is_empty()) else {
-        let required = std::env::var("FEDILAKE_REQUIRE_SERVICES").is_ok_and(|value| !value.is_empty());
-        assert!(!required, "no S3 here\nhint: run `make services`");
-        println!("skipped: a_bucket_gives_what_a_folder_gives: no S3 here");
-        return;
-    };
+    let Some(services) = fedilake_services::Services::shared("a_bucket_gives_what_a_folder_gives") else { return };
+    let endpoint = services.s3.endpoint;
     let store = AmazonS3Builder::new()
         .with_endpoint(&endpoint)
         .with_allow_http(true)

@@ -11,19 +11,19 @@ use tokio_util::sync::CancellationToken;
 use crate::program::{Data, Running, fedilake, run, signal, wait_until};
 
 /// Simulated servers and the runtime that they live in.
-struct Servers {
-    simulation: Simulation,
+pub struct Servers {
+    pub simulation: Simulation,
     runtime: Runtime,
 }
 
 impl Servers {
-    fn start(config: Config) -> Servers {
+    pub fn start(config: Config) -> Servers {
         let runtime = Runtime::new().unwrap();
         let simulation = runtime.block_on(serve(config, CancellationToken::new())).unwrap();
         Servers { simulation, runtime }
     }
 
-    fn flags(&self) -> Vec<String> {
+    pub fn flags(&self) -> Vec<String> {
         self.simulation
             .addresses()
             .iter()
@@ -39,7 +39,7 @@ impl Servers {
         truth.iter().filter(|post| !deleted.contains(post.uri.as_str())).map(|post| post.uri.clone()).collect()
     }
 
-    fn stop(self) {
+    pub fn stop(self) {
         self.runtime.block_on(self.simulation.stop());
     }
 }

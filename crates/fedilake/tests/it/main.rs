@@ -4,6 +4,7 @@
 
 mod asked;
 mod beside;
+mod cluster;
 mod command;
 mod damage;
 mod direct;

@@ -1,0 +1,214 @@
+//! The same stages on real services: JSON lines → Kafka → S3, beside the least that each cannot do without. CPU is that of this
+//! process, librdkafka's threads included; broker and store have theirs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use fedilake_collect::replay::{self, Input, Progress, ReplaySettings};
+use fedilake_kafka::{KafkaLog, KafkaSettings, Schemas};
+use fedilake_log::{Key, LogEvent, LogReader, LogWriter, Offset, Partition, Record};
+use fedilake_model::{avro, schema};
+use fedilake_services::Services;
+use fedilake_table::Table;
+use fedilake_table::s3::{Environment, S3, S3Settings, S3Url};
+use fedilake_table::sink::{self, Limits, SinkProgress};
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::cost::{Cost, cost_of};
+use crate::intake::{floor, row};
+use crate::sheet::Sheet;
+
+/// Records of an append, as the collectors' default.
+const RECORDS_AN_APPEND: usize = 1_000;
+
+/// A topic and a bucket's prefix of this run.
+pub struct Cluster {
+    pub services: Services,
+    pub name: String,
+    pub s3: S3,
+}
+
+/// What the stages cost, for the comparison with others' ways.
+pub struct Rates {
+    pub events: u64,
+    pub logged: Cost,
+    pub rows: u64,
+    pub sunk: Cost,
+}
+
+impl Cluster {
+    /// On the services that the environment names, if it does.
+    pub fn find() -> anyhow::Result<Option<Cluster>> {
+        let Some(services) = Services::shared("the figures on Kafka and S3") else { return Ok(None) };
+        let name = format!("bench-{:08x}", rand::random::<u32>());
+        let url = S3Url::parse(&format!("s3://{}/{name}", services.s3.bucket))?;
+        let settings = S3Settings { endpoint: Some(services.s3.endpoint.clone()), region: None, path_style: None };
+        let key =
+            [("AWS_ACCESS_KEY_ID", services.s3.key.as_str()), ("AWS_SECRET_ACCESS_KEY", services.s3.secret.as_str())];
+        let s3 = S3::open(&url, &settings, &Environment::of(&key))?;
+        Ok(Some(Cluster { services, name, s3 }))
+    }
+
+    /// The variables that lead the program here.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let Services { kafka, registry, s3, .. } = &self.services;
+        vec![
+            ("FEDILAKE_LOG_URL", format!("kafka://{kafka}/{}-live", self.name)),
+            ("FEDILAKE_LOG_REGISTRY_URL", registry.clone()),
+            ("FEDILAKE_COLLECT_SERVERS_TOPIC", format!("{}-live-servers", self.name)),
+            ("FEDILAKE_SINK_GROUP", format!("{}-live", self.name)),
+            ("FEDILAKE_TABLE_URL", format!("s3://{}/{}-live", s3.bucket, self.name)),
+            ("AWS_ENDPOINT_URL", s3.endpoint.clone()),
+            ("AWS_REGION", s3.region.clone()),
+            ("AWS_ACCESS_KEY_ID", s3.key.clone()),
+            ("AWS_SECRET_ACCESS_KEY", s3.secret.clone()),
+        ]
+    }
+
+    /// Brings `frames` through a topic of its own to the bucket.
+    pub fn measure(&self, runtime: &Runtime, frames: &Path, sheet: &mut Sheet) -> anyhow::Result<Rates> {
+        let log = Arc::new(runtime.block_on(self.open_log(&self.name))?);
+        let (events, logged) = cost_of(|| runtime.block_on(append_all(frames, &log)))?;
+        let (kept, scanned) = cost_of(|| runtime.block_on(read_all(&log)))?;
+        let bare = runtime.block_on(self.open_log(&format!("{}-bare", self.name)))?;
+        let rows = kept.len() as u64;
+        let batches = batches(kept);
+        let ((), produced) = cost_of(|| runtime.block_on(produce_all(&bare, batches)))?;
+        row(sheet, "JSON lines → admitted → Avro → Kafka, acknowledged", events, logged, produced, Some(80_000.0));
+        floor(sheet, "floor: the same records appended bare, as many a time", rows, produced);
+
+        let table = Arc::new(Table::new(self.s3.store.clone(), self.s3.prefix.clone()));
+        let (bytes, sunk) = cost_of(|| runtime.block_on(sink_all(&log, &table)))?;
+        let ((), put) = cost_of(|| runtime.block_on(self.put_bare(&bytes)))?;
+        row(sheet, "Kafka → sorted zstd Parquet → S3", rows, sunk, scanned + put, Some(250_000.0));
+        floor(sheet, "floor: the topic read bare", rows, scanned);
+        floor(sheet, "floor: the files' bytes put bare", rows, put);
+        Ok(Rates { events, logged, rows, sunk })
+    }
+
+    async fn open_log(&self, topic: &str) -> anyhow::Result<KafkaLog> {
+        let registry = self.services.registry.parse().context("the registry's address")?;
+        let settings = KafkaSettings {
+            servers_topic: format!("{topic}-servers"),
+            ..KafkaSettings::new(self.services.kafka.clone(), topic, registry)
+        };
+        let schemas = Schemas {
+            header: avro::own_header(),
+            schema: schema::AVRO,
+            learn: |schema| avro::learn(schema).map_err(|error| error.to_string()),
+        };
+        Ok(KafkaLog::open(settings, schemas).await?)
+    }
+
+    /// Objects of these sizes, one after the other.
+    async fn put_bare(&self, sizes: &[u64]) -> anyhow::Result<()> {
+        for (number, size) in sizes.iter().enumerate() {
+            let location = self.s3.prefix.clone().join("bare").join(number.to_string());
+            self.s3.store.put(&location, vec![0x5a; usize::try_from(*size)?].into()).await?;
+            self.s3.store.delete(&location).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a file of this machine into the bucket; its URL.
+    pub async fn put_file(&self, file: &Path, below: &str) -> anyhow::Result<()> {
+        let name = file.file_name().and_then(|name| name.to_str()).context("a file has a name")?;
+        let location = object_store::path::Path::from(format!("{}/{below}/{name}", self.name));
+        self.s3.store.put(&location, std::fs::read(file)?.into()).await?;
+        Ok(())
+    }
+
+    /// Removes what this run put into the bucket. Topics go with the services' folder.
+    pub async fn clean_up(&self) -> anyhow::Result<()> {
+        use futures::TryStreamExt;
+        for below in [self.name.clone(), format!("{}-live", self.name)] {
+            let prefix = object_store::path::Path::from(below);
+            let objects: Vec<_> = self.s3.store.list(Some(&prefix)).try_collect().await?;
+            for object in objects {
+                self.s3.store.delete(&object.location).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn append_all(frames: &Path, log: &Arc<KafkaLog>) -> anyhow::Result<u64> {
+    let summary = replay::run(
+        vec![Input::File(frames.to_owned())],
+        ReplaySettings::new(chrono::Utc::now()),
+        log.clone(),
+        log.clone(),
+        Arc::<Progress>::default(),
+        CancellationToken::new(),
+    )
+    .await?;
+    anyhow::ensure!(summary.complete, "the replay ended early");
+    Ok(summary.lines)
+}
+
+/// Every record of the topic.
+async fn read_all(log: &KafkaLog) -> anyhow::Result<Vec<Record>> {
+    let mut reader = log.reader()?;
+    let mut left = records(reader.as_mut()).await?;
+    let mut kept = Vec::with_capacity(usize::try_from(left)?);
+    while left > 0 {
+        match reader.next().await? {
+            LogEvent::Assigned(partition) => reader.seek(partition, Offset(0)).await?,
+            LogEvent::Records(read) => {
+                left -= read.len() as u64;
+                kept.extend(read);
+            }
+            LogEvent::Revoked(_) | LogEvent::Reached(..) => {}
+        }
+    }
+    Ok(kept)
+}
+
+async fn records(reader: &mut dyn LogReader) -> anyhow::Result<u64> {
+    let mut records = 0;
+    for partition in reader.partitions().await? {
+        let bounds = reader.bounds(partition).await?;
+        records += bounds.end.0 - bounds.start.0;
+    }
+    Ok(records)
+}
+
+fn batches(records: Vec<Record>) -> Vec<Vec<(Key, Bytes)>> {
+    let pairs: Vec<(Key, Bytes)> = records.into_iter().map(|record| (record.key, record.value)).collect();
+    pairs.chunks(RECORDS_AN_APPEND).map(<[_]>::to_vec).collect()
+}
+
+async fn produce_all(log: &KafkaLog, batches: Vec<Vec<(Key, Bytes)>>) -> anyhow::Result<()> {
+    for batch in batches {
+        log.append(batch).await?;
+    }
+    Ok(())
+}
+
+/// Sinks the whole topic; the files' sizes.
+async fn sink_all(log: &KafkaLog, table: &Arc<Table>) -> anyhow::Result<Vec<u64>> {
+    let (progress, stop) = (Arc::<SinkProgress>::default(), CancellationToken::new());
+    let mut ends: Vec<(Partition, Offset)> = Vec::new();
+    let mut look = log.reader()?;
+    for partition in look.partitions().await? {
+        ends.push((partition, look.bounds(partition).await?.end));
+    }
+    drop(look);
+    let reader = log.group_reader("bench")?;
+    let sink = tokio::spawn(sink::run(reader, table.clone(), Limits::default(), progress.clone(), stop.clone()));
+    let is_read = |(partition, end): &(Partition, Offset)| {
+        progress.positions().get(partition).is_some_and(|position| position.read >= *end)
+    };
+    while !sink.is_finished() && !ends.iter().all(is_read) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stop.cancel();
+    sink.await??;
+    let snapshot = table.snapshot().await?;
+    Ok(snapshot.chains.into_iter().flat_map(|chain| chain.files).map(|file| file.bytes).collect())
+}

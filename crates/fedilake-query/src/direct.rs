@@ -187,7 +187,7 @@ impl Direct {
         }
         if error.message.contains("No files found") && error.message.contains(&self.pattern) {
             error.message = format!(
-                "there is no table file {} yet\nhint: `fedilake run` or `fedilake replay` makes one; --data DIR names another \
+                "there is no table file yet: {}\nhint: `fedilake run` or `fedilake replay` makes one; --data DIR names another \
                  data folder, the setting table.url another table",
                 self.pattern
             );

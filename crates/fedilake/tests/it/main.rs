@@ -7,6 +7,7 @@ mod beside;
 mod cluster;
 mod command;
 mod damage;
+mod direct;
 mod faults;
 mod graph;
 mod import;

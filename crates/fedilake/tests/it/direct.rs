@@ -1,0 +1,193 @@
+//! The talk's way: a question to the Parquet files themselves, from the program and from any DuckDB.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use fedilake_services::Services;
+
+use crate::program::{Data, Said, fedilake, run};
+
+const QUESTIONS: [&str; 7] = [
+    "select count(*)::bigint from posts",
+    "select count(distinct author)::bigint from posts",
+    "select sum(characters)::bigint from posts",
+    "select count(*)::bigint from sightings",
+    "select count(distinct language_name)::bigint from mastodon_toot",
+    "select count(*)::bigint from mastodon_toot where bot",
+    "select sum(hash(uri) % 1000000007)::bigint from posts",
+];
+
+fn number(said: Said) -> i64 {
+    let rows = said.done().json();
+    rows[0].as_object().and_then(|row| row.values().next()).and_then(serde_json::Value::as_i64).unwrap()
+}
+
+fn simulate(data: &Data, posts: &str) -> PathBuf {
+    let file = data.beside("talk.jsonl");
+    run(["simulate", "--posts", posts, "--seed", "5", "--out", file.to_str().unwrap()]).done();
+    file
+}
+
+#[test]
+fn files_are_asked_directly_beside_the_owner_of_their_folder() {
+    let data = Data::new();
+    let file = simulate(&data, "3000");
+    data.run(["replay", file.to_str().unwrap()]).done();
+    let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
+    owner.wait_for_line("answering on");
+    let direct = |question: &str| data.run(["sql", "--direct", question, "--format", "json"]);
+    for question in QUESTIONS {
+        assert_eq!(number(direct(question)), data.number(question), "{question}");
+    }
+    let files = format!("{}/table/**/*.parquet", data.path().display());
+    let plain =
+        format!("select count(*)::bigint from read_parquet('{files}', union_by_name=true) where kind = 'created'");
+    assert!(number(direct(&plain)) > 0);
+    owner.interrupt().done();
+}
+
+#[test]
+fn a_direct_question_only_reads_within_its_limits() {
+    let data = Data::new();
+    let file = simulate(&data, "50");
+    data.run(["replay", file.to_str().unwrap()]).done();
+    let target = data.beside("out.csv");
+    let copy = format!("copy (select 1) to '{}'", target.display());
+    for statement in [copy.as_str(), "select 1; select 2", "create table t (a int)", "set threads = 1", "load httpfs"] {
+        let said = data.run(["sql", "--direct", statement]);
+        assert_eq!((said.code(), said.stdout.as_str()), (Some(2), ""), "{said:#?}");
+    }
+    assert!(!target.exists());
+    let slow = "select count(*) from range(1000000000) a, range(1000000000) b";
+    let mut command = fedilake(["sql", "--direct", slow]);
+    let said: Said =
+        command.env("FEDILAKE_SQL_SECONDS_MAX", "1").arg("--data").arg(data.path()).output().unwrap().into();
+    assert!(said.code() == Some(2) && said.stderr.contains("hint: "), "{said:#?}");
+}
+
+#[test]
+fn a_direct_question_before_the_first_file_is_answered_with_a_hint() {
+    let data = Data::new();
+    let said = data.run(["sql", "--direct", "select count(*) from posts"]);
+    assert!(said.code() == Some(2) && said.stderr.contains("there is no table file yet"), "{said:#?}");
+    assert_eq!(number(data.run(["sql", "--direct", "select 7::bigint", "--format", "json"])), 7);
+}
+
+#[test]
+fn a_missing_httpfs_is_named_with_a_hint() {
+    let data = Data::new();
+    let junk = data.beside("httpfs.duckdb_extension");
+    std::fs::write(&junk, "no extension").unwrap();
+    let mut command = fedilake(["sql", "--direct", "select count(*) from posts"]);
+    command.envs([
+        ("FEDILAKE_TABLE_URL", "s3://bucket/prefix"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ACCESS_KEY_ID", "k"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+    ]);
+    let said: Said = command.env("FEDILAKE_SQL_HTTPFS", &junk).output().unwrap().into();
+    assert!(said.code() == Some(2) && said.stderr.contains("httpfs"), "{said:#?}");
+    assert!(said.stderr.contains("hint: `pip install duckdb-extension-httpfs==1.5.5`"), "{said:#?}");
+}
+
+#[test]
+fn views_for_s3_are_printed_without_secrets_unless_asked_for() {
+    let views = |flags: &[&str], url: &str| -> Said {
+        let mut command = fedilake(["views"]);
+        command.args(flags).envs([
+            ("FEDILAKE_TABLE_URL", url),
+            ("AWS_ACCESS_KEY_ID", "the-key"),
+            ("AWS_SECRET_ACCESS_KEY", "the-secret"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ]);
+        command.output().unwrap().into()
+    };
+    let plain = views(&[], "s3://bucket/prefix").done().stdout;
+    assert!(plain.contains("'s3://bucket/prefix/posts/**/*.parquet'") && !plain.contains("secret"), "{plain}");
+    let with = views(&["--s3"], "s3://bucket/prefix").done().stdout;
+    assert!(with.contains("load httpfs") && with.contains("endpoint '127.0.0.1:9'"), "{with}");
+    assert!(!with.contains("the-key") && !with.contains("the-secret"), "{with}");
+    let shown = views(&["--s3", "--show-secrets"], "s3://bucket/prefix").done().stdout;
+    assert!(shown.contains("key_id 'the-key'") && shown.contains("secret 'the-secret'"), "{shown}");
+    let local = views(&["--s3"], "file:table");
+    assert!(local.code() == Some(2) && local.stderr.contains("hint: "), "{local:#?}");
+}
+
+/// A Python that has DuckDB and its httpfs, and that extension's file.
+fn python(test: &str) -> Option<(String, String)> {
+    let Some(python) = std::env::var("FEDILAKE_TEST_PYTHON").ok().filter(|python| !python.is_empty()) else {
+        let required = std::env::var_os("FEDILAKE_REQUIRE_SERVICES").is_some_and(|value| !value.is_empty());
+        assert!(
+            !required,
+            "{test}: no Python here\nhint: name one that has duckdb and duckdb-extension-httpfs as FEDILAKE_TEST_PYTHON"
+        );
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "skipped: {test}: no Python here (FEDILAKE_TEST_PYTHON is not set)");
+        return None;
+    };
+    let find = "import duckdb_extension_httpfs as e, pathlib; \
+                print(next(pathlib.Path(e.__file__).parent.rglob('httpfs.duckdb_extension')))";
+    let found: Said = Command::new(&python).args(["-c", find]).output().unwrap().into();
+    Some((python, found.done().stdout.trim().to_owned()))
+}
+
+/// Runs the statements on its stdin in a DuckDB to which httpfs was given as a file, then asks.
+const PYTHON: &str = "
+import duckdb, json, sys
+folder, httpfs, questions = sys.argv[1], sys.argv[2], sys.argv[3:]
+db = duckdb.connect(config={'extension_directory': folder})
+db.execute(f\"install '{httpfs}'\")
+db.execute(sys.stdin.read())
+print(json.dumps([db.execute(question).fetchone()[0] for question in questions]))
+";
+
+#[test]
+fn a_table_on_s3_gives_the_same_figures_to_the_lake_directly_and_in_python() {
+    let test = "a_table_on_s3_gives_the_same_figures_to_the_lake_directly_and_in_python";
+    let Some(services) = Services::shared(test) else { return };
+    let Some((python, httpfs)) = python(test) else { return };
+    let data = Data::new();
+    let file = simulate(&data, "3000");
+    let bucket = &services.s3.bucket;
+    let url =
+        format!("s3://{bucket}/test-direct/{}", data.path().parent().unwrap().file_name().unwrap().to_str().unwrap());
+    let on_s3 = |arguments: &[&str]| -> Said {
+        let mut command = fedilake(arguments);
+        command.arg("--data").arg(data.path()).envs(services.aws_environment());
+        command.envs([("FEDILAKE_TABLE_URL", url.as_str()), ("FEDILAKE_SQL_HTTPFS", httpfs.as_str())]);
+        command.output().unwrap().into()
+    };
+    on_s3(&["replay", file.to_str().unwrap()]).done();
+
+    let views = on_s3(&["views", "--s3"]).done().stdout;
+    assert!(!views.contains(&services.s3.secret), "{views}");
+    let statements = data.beside("views.sql");
+    std::fs::write(&statements, views).unwrap();
+    let mut command = Command::new(&python);
+    command.args(["-c", PYTHON]).arg(data.beside("extensions")).arg(&httpfs).args(QUESTIONS);
+    command.envs(services.aws_environment()).stdin(std::fs::File::open(&statements).unwrap());
+    let in_python: Said = command.output().unwrap().into();
+    let in_python: Vec<i64> = serde_json::from_str(&in_python.done().stdout).unwrap();
+    for (question, in_python) in QUESTIONS.into_iter().zip(in_python) {
+        let directly = number(on_s3(&["sql", "--direct", question, "--format", "json"]));
+        let of_the_lake = number(on_s3(&["sql", question, "--format", "json"]));
+        assert_eq!((directly, in_python), (of_the_lake, of_the_lake), "{question}");
+    }
+
+    let word_for_word = format!("select count(*)::bigint from read_parquet('{url}/**/*.parquet', union_by_name=true)");
+    assert!(number(on_s3(&["sql", "--direct", &word_for_word, "--format", "json"])) >= 3000);
+    // The same with a table that is not on S3.
+    let mut command = fedilake(["sql", "--direct", &word_for_word, "--format", "json"]);
+    command
+        .arg("--data")
+        .arg(data.beside("other"))
+        .envs(services.aws_environment())
+        .env("FEDILAKE_SQL_HTTPFS", &httpfs);
+    assert!(number(Said::from(command.output().unwrap())) >= 3000);
+
+    let mut command = fedilake(["sql", "--direct", QUESTIONS[0]]);
+    command.envs(services.aws_environment()).env("AWS_SECRET_ACCESS_KEY", "wrong");
+    command.envs([("FEDILAKE_TABLE_URL", url.as_str()), ("FEDILAKE_SQL_HTTPFS", httpfs.as_str())]);
+    let said = Said::from(command.output().unwrap());
+    assert!(said.code() == Some(2) && said.stderr.contains("hint: the secret does not belong to the key"), "{said:#?}");
+}

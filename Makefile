@@ -6,7 +6,7 @@ DEMO_FLAGS ?=
 BENCH_FLAGS ?=
 PEER_FLAGS ?=
 
-.PHONY: help demo test build bench bench-peer chaos interop services services-stop services-status lint fmt setup tools clean
+.PHONY: help demo test build bench bench-peer chaos demo-scale interop services services-stop services-status lint fmt setup tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -15,22 +15,25 @@ demo: build ## Ten simulated days and live simulated servers, with reports (DEMO
 	@$(FEDILAKE) demo $(DEMO_FLAGS)
 
 test: setup ## Every test, and how many ran
-	@scripts/test
+	@scripts/with-services scripts/test
 
 build: setup ## The program, as target/release/fedilake (or the same below CARGO_TARGET_DIR)
 	@cargo build --release --locked --package fedilake
 
 bench: setup ## The speed of each stage beside this machine's own limits (BENCH_FLAGS="--quick")
-	@cargo bench --profile release --locked --package fedilake --bench stages -- $(BENCH_FLAGS)
+	@scripts/with-services cargo bench --profile release --locked --package fedilake --bench stages -- $(BENCH_FLAGS)
 
 chaos: setup ## The kill and fault tests, long
-	@FEDILAKE_CHAOS_ROUNDS=500 cargo test --release --locked --package fedilake --test it -- chaos --nocapture
+	@FEDILAKE_CHAOS_ROUNDS=500 scripts/with-services cargo test --release --locked --package fedilake --test it -- chaos --nocapture
 
-interop: build ## DuckDB, pyarrow, Spark and a foreign Kafka client give the same figures (with the real services, after make services)
-	@[ ! -f .services/run/env ] || . .services/run/env; scripts/interop
+interop: build ## DuckDB, pyarrow, Spark and a foreign Kafka client give the same figures
+	@scripts/with-services scripts/interop
 
-bench-peer: build ## The talk's way and the best Python beside it (PEER_FLAGS="--quick")
-	@[ ! -f .services/run/env ] || . .services/run/env; scripts/bench-peer $(PEER_FLAGS)
+bench-peer: build ## The talk's way and the best Python beside our stages (PEER_FLAGS="--quick")
+	@scripts/with-services scripts/bench-peer $(PEER_FLAGS)
+
+demo-scale: build ## The whole system as processes on real services, after make services (DEMO_FLAGS="--exit-after 20s")
+	@scripts/demo-scale $(DEMO_FLAGS)
 
 services: ## Install and start Kafka, Schema Registry and an S3 store, from packages; prints where they are
 	@scripts/services/install >&2

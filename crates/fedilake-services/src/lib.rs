@@ -14,6 +14,8 @@ mod toxics;
 
 use std::env;
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 pub use own::Own;
 pub use toxics::{Proxy, Stream, Toxic, Toxics};
@@ -88,6 +90,22 @@ impl Services {
             ("AWS_ALLOW_HTTP", "true".to_owned()),
         ]
     }
+}
+
+/// A Python that has other engines to read a table with, among them DuckDB and its extension httpfs; `None` after saying that
+/// `test` is skipped.
+pub fn python(test: &str) -> Option<PathBuf> {
+    let named = env::var_os("FEDILAKE_TEST_PYTHON").filter(|value| !value.is_empty()).map(PathBuf::from);
+    named.or_else(|| missing(test, "no Python here (FEDILAKE_TEST_PYTHON is not set)"))
+}
+
+/// The file of DuckDB's extension httpfs that this Python brings.
+pub fn httpfs(python: &Path) -> PathBuf {
+    const FIND: &str = "import duckdb_extension_httpfs as e, pathlib; \
+        print(next(pathlib.Path(e.__file__).parent.rglob('httpfs.duckdb_extension')))";
+    let found = Command::new(python).args(["-c", FIND]).output().expect("the named Python runs");
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    PathBuf::from(String::from_utf8_lossy(&found.stdout).trim())
 }
 
 /// Says that a test is skipped, or fails it where services are required. `scripts/test` counts these lines.

@@ -111,6 +111,10 @@ async fn a_committed_file_moves_the_tail_for_every_writer(place: Place) {
             assert_eq!(table.next_offset(&chain, bounds(0, 99)).await.unwrap(), Offset(next));
         }
     }
+    // Wherever the log begins, and with it the list that is looked at.
+    for start in [0, 1, 9, 10, 11, 39, 40] {
+        assert_eq!(place.table().next_offset(&chain, bounds(start, 99)).await.unwrap(), Offset(40), "from {start}");
+    }
     commit(&b, &chain, 40, 41).await;
     assert_eq!(a.next_offset(&chain, bounds(0, 99)).await.unwrap(), Offset(41));
 }

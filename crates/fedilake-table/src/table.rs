@@ -116,7 +116,7 @@ impl Table {
     /// `log` is what the log's partition holds, asked for *before* this call. [`TableError::Gap`] if the log starts later than
     /// the table ends; [`TableError::BeyondEnd`] if it ends earlier, which a log that grew since `log` was read explains.
     pub async fn next_offset(&self, chain: &Chain, log: Bounds) -> Result<Offset, TableError> {
-        let next = match self.tail(chain).await? {
+        let next = match self.tail_from(chain, log.start).await? {
             Some(next) => next,
             None => self.begin(chain, log.start).await?,
         };
@@ -244,6 +244,18 @@ impl Table {
         }
         let first = *files.keys().next().expect("a chain is listed by its files");
         Ok(Whole { newest: None, end: first, damaged })
+    }
+
+    /// The same as [`Table::tail`], of a chain that most likely has a file which begins above `hint`: only those are listed then,
+    /// where a long chain's whole list takes a request for each thousand of its files.
+    async fn tail_from(&self, chain: &Chain, hint: Offset) -> Result<Option<Offset>, TableError> {
+        if self.known(chain).is_none()
+            && hint > Offset(0)
+            && let Some(newest) = self.objects.newest(chain, Some(hint)).await?
+        {
+            return self.end_of(chain, newest).await.map(Some);
+        }
+        self.tail(chain).await
     }
 
     /// Where `chain` ends according to the store, looking no further back than what is known; `None` if nothing was ever

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::chunks::{ChunkWriter, Scratch, position_of};
-use crate::render::with_separators;
+use crate::render::counted;
 use crate::wire::{ReaderSource, TableFiles};
 
 /// What a check saw.
@@ -42,16 +42,15 @@ impl CheckReport {
 
     /// For people.
     pub fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let count = |n: u64| with_separators(&n.to_string());
         writeln!(
             out,
-            "{} rows in {} files of {} chains, {} bytes",
-            count(self.rows),
-            count(self.files),
-            count(self.chains),
-            count(self.bytes)
+            "{} in {} of {}, {}",
+            counted(self.rows, "row"),
+            counted(self.files, "file"),
+            counted(self.chains, "chain"),
+            counted(self.bytes, "byte")
         )?;
-        writeln!(out, "{} posts in the lake", count(self.posts))?;
+        writeln!(out, "{} in the lake", counted(self.posts, "post"))?;
         for gap in &self.accepted_gaps {
             writeln!(out, "accepted gap: {gap}")?;
         }

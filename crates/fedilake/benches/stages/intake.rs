@@ -89,7 +89,7 @@ pub fn floor(sheet: &mut Sheet, what: &str, units: u64, cost: Cost) {
     sheet.row([what.to_owned(), count(cost.rate(units)), count(cost.wall_rate(units)), none(), none(), none(), none()]);
 }
 
-fn write_frames(path: &Path, posts: u64) -> anyhow::Result<()> {
+pub fn write_frames(path: &Path, posts: u64) -> anyhow::Result<()> {
     let mut out = BufWriter::new(File::create(path).context("create the frames")?);
     Talk::new(SEED, posts).write_jsonl(&mut out, &mut |_| {}).context("write the frames")?;
     let file = out.into_inner().context("write the frames")?;

@@ -15,6 +15,7 @@ mod cluster;
 mod cost;
 mod freshness;
 mod intake;
+mod peer;
 mod remote;
 mod replica;
 mod sheet;
@@ -39,7 +40,8 @@ struct Extent {
 
 fn main() -> anyhow::Result<()> {
     // Cargo adds `--bench`.
-    let is_quick = std::env::args().any(|argument| argument == "--quick");
+    let arguments: Vec<String> = std::env::args().collect();
+    let is_quick = arguments.iter().any(|argument| argument == "--quick");
     let extent = if is_quick {
         Extent { posts: POSTS / 16, live: Duration::from_secs(10) }
     } else {
@@ -47,7 +49,26 @@ fn main() -> anyhow::Result<()> {
     };
     let folder = tempfile::Builder::new().prefix("fedilake-bench").tempdir().context("make a folder")?;
     println!("{}\n{} posts of the talk's preset\n", Machine::here(), extent.posts);
-    run(folder.path(), &extent)
+    match arguments.iter().position(|argument| argument == "--peer") {
+        Some(at) => {
+            let theirs = arguments.get(at + 1).context("--peer wants the file that benches/peer wrote")?;
+            beside_peers(folder.path(), &extent, Path::new(theirs))
+        }
+        None => run(folder.path(), &extent),
+    }
+}
+
+/// The stages on Kafka and S3 alone, beside the ways that were just measured.
+fn beside_peers(folder: &Path, extent: &Extent, theirs: &Path) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let cluster = Cluster::find()?.context("the peers need real services\nhint: make services")?;
+    let frames = folder.join("talk.jsonl");
+    intake::write_frames(&frames, extent.posts)?;
+    let mut rates = Sheet::new(&["stage", "a core", "wall", "floor a core", "ratio", "budget", "met"]);
+    let ours = cluster.measure(&runtime, &frames, &mut rates)?;
+    rates.print("Rates, in events a second");
+    peer::compare(theirs, &ours)?.print("Beside other ways, in posts or rows a second of one core");
+    runtime.block_on(cluster.clean_up())
 }
 
 fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {

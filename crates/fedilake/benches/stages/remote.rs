@@ -81,8 +81,9 @@ fn way(cluster: &Cluster, question: &str) -> anyhow::Result<Way> {
 fn connect(cluster: &Cluster) -> anyhow::Result<Connection> {
     let s3 = &cluster.services.s3;
     let engine = Connection::open_in_memory()?;
-    let httpfs = fedilake_services::httpfs().map_or("load httpfs".to_owned(), |file| format!("load '{}'", file.display()));
-    engine.execute_batch(&httpfs).context("load DuckDB's extension httpfs\nhint: make services brings it")?;
+    let python = fedilake_services::python("quick statistics straight from S3").context("httpfs comes with a Python")?;
+    let httpfs = fedilake_services::httpfs(&python);
+    engine.execute_batch(&format!("load '{}'", httpfs.display())).context("load DuckDB's extension httpfs")?;
     let host = s3.endpoint.trim_start_matches("http://");
     engine.execute_batch(&format!(
         "create secret (type s3, key_id '{}', secret '{}', region '{}', endpoint '{host}', use_ssl false, url_style 'path')",

@@ -20,11 +20,6 @@ def fedilake(*arguments, data=None, environment=None, stdin=""):
     return done.stdout
 
 
-def knows(setting):
-    """Whether this program has a setting."""
-    return any(line.startswith(f"{setting} ") for line in fedilake("settings").splitlines())
-
-
 def report(name, data, environment=None):
     """A report's rows."""
     return json.loads(fedilake("report", name, "--format", "json", data=data, environment=environment))

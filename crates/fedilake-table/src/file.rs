@@ -4,6 +4,7 @@
 //! once; any Parquet reader can read the file without this program; the bytes follow from the rows alone.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use fedilake_log::Offset;
 use fedilake_model::avro::{DecodeError, Decoder, Encoded};
@@ -84,7 +85,7 @@ impl DataFile {
 /// Rows as a Parquet file that is no data file: no footer of ours, rows in the given order, made for speed. The lake takes the
 /// log's tail in this form.
 pub fn encode(batches: &[RecordBatch]) -> Result<Bytes, FileError> {
-    let mut writer = writer(layout::quick())?;
+    let mut writer = writer(layout::quick(), schema::TABLE.clone())?;
     for batch in batches {
         check_columns(batch)?;
         writer.write(batch)?;
@@ -94,12 +95,13 @@ pub fn encode(batches: &[RecordBatch]) -> Result<Bytes, FileError> {
 
 /// Rows are put in order before they are rows: a record is gathered in one piece, where a row is in as many as there are columns.
 fn write(footer: &Footer, records: &[Encoded], decoder: &mut Decoder) -> Result<Bytes, FileError> {
-    let mut writer = writer(layout::sealed(footer.key_values()))?;
+    let mut writer = writer(layout::sealed(footer.key_values()), layout::SCHEMA.clone())?;
     let order = layout::order(records, decoder)?;
     let mut rest = order.as_slice();
     while !rest.is_empty() {
         let (step, after) = rest.split_at(rows_of_a_step(records, rest));
-        writer.write(&decoder.decode(step.iter().map(|&at| &records[at]))?)?;
+        let rows = decoder.decode(step.iter().map(|&at| &records[at]))?;
+        writer.write(&rows.project(&layout::COLUMNS).map_err(DecodeError::from)?)?;
         rest = after;
     }
     writer.flush()?;
@@ -123,10 +125,10 @@ fn rows_of_a_step(records: &[Encoded], order: &[usize]) -> usize {
     step.count()
 }
 
-fn writer(properties: WriterProperties) -> Result<ArrowWriter<Vec<u8>>, FileError> {
+fn writer(properties: WriterProperties, schema: SchemaRef) -> Result<ArrowWriter<Vec<u8>>, FileError> {
     // The Arrow schema as a footer entry says nothing that the Parquet schema does not.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    Ok(ArrowWriter::try_new_with_options(Vec::new(), schema::TABLE.clone(), options)?)
+    Ok(ArrowWriter::try_new_with_options(Vec::new(), schema, options)?)
 }
 
 fn check_columns(batch: &RecordBatch) -> Result<(), FileError> {
@@ -190,9 +192,9 @@ mod tests {
         let file = seal(2, 15, &records).unwrap();
         assert_eq!(file.footer().holes.to_string(), "2..=2,9..=11,13..=13");
         let halves = [decode(&records[..3]), decode(&records[3..])];
-        for bytes in [file.bytes(), &encode(&halves).unwrap()] {
-            assert_eq!(read(bytes).columns(), decode(&records).columns());
-        }
+        let rows = decode(&records);
+        assert_eq!(read(file.bytes()).columns(), rows.project(&layout::COLUMNS).unwrap().columns());
+        assert_eq!(read(&encode(&halves).unwrap()).columns(), rows.columns());
         assert_eq!(file.bytes(), seal(2, 15, &records).unwrap().bytes(), "bytes follow from the records alone");
     }
 
@@ -211,10 +213,13 @@ mod tests {
     fn a_reader_without_arrow_sees_the_columns_as_they_are() {
         let file = seal(0, 1, &records(Partition(1), 0..1)).unwrap();
         let metadata = ParquetRecordBatchReaderBuilder::try_new(file.bytes().clone()).unwrap();
-        assert_eq!(metadata.schema().fields(), schema::TABLE.fields());
+        assert_eq!(metadata.schema().fields(), layout::SCHEMA.fields());
         let columns = metadata.parquet_schema().columns().iter();
         let names: Vec<_> = columns.clone().map(|column| column.path().parts()[0].clone()).collect();
-        assert_eq!(names, schema::TABLE.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>());
+        assert_eq!(names, layout::SCHEMA.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>());
+        let mut columns_there = layout::COLUMNS.clone();
+        columns_there.sort_unstable();
+        assert!(columns_there.into_iter().eq(0..schema::TABLE.fields().len()), "each column of the table once");
         let offset = columns.into_iter().find(|column| column.name() == "log_offset").unwrap();
         assert_eq!(offset.physical_type(), Type::INT64);
     }

@@ -8,16 +8,48 @@
 //! 137; the author before the time as much less again, but time no longer prunes within a server's language.
 
 use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
+use arrow::datatypes::SchemaRef;
 use fedilake_model::avro::{DecodeError, Decoder, Encoded, Place};
+use fedilake_model::schema;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
-/// A buffer of 128 MB has some 250,000 records: six groups, so that DuckDB, which skips by row group, can skip, and its
-/// threads share a file. Smaller groups cost bytes and, below 20,000 rows, the reader's speed.
-const ROWS_A_GROUP: usize = 40_960;
+/// A buffer of 128 MB has some 250,000 records: three groups, so that DuckDB, which skips by row group, can skip, and its threads
+/// share a file. It is a row group of DuckDB's own. Smaller ones cost bytes, and a reader over S3 a request a column each.
+const ROWS_A_GROUP: usize = 122_880;
+
+/// Columns that figures are made of lie side by side: a reader over S3 gets those that it needs of a row group in one request,
+/// where the gaps between them are small. The others follow in the table's order.
+const FIRST: &[&str] = &[
+    "kind",
+    "created_at",
+    "edited_at",
+    "observed_at",
+    "server",
+    "app",
+    "author_bot",
+    "author",
+    "author_domain",
+    "language",
+    "characters",
+    "words",
+];
+
+/// Where each column of a data file is in [`schema::TABLE`].
+pub(crate) static COLUMNS: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let place = |name: &&str| schema::TABLE.index_of(name).expect("a column of the table");
+    let mut columns: Vec<usize> = FIRST.iter().map(place).collect();
+    columns.extend((0..schema::TABLE.fields().len()).filter(|column| !FIRST.iter().any(|name| place(name) == *column)));
+    columns
+});
+
+/// The schema of a data file: the table's in another order.
+pub(crate) static SCHEMA: LazyLock<SchemaRef> =
+    LazyLock::new(|| Arc::new(schema::TABLE.project(&COLUMNS).expect("the columns are the table's")));
 
 /// The properties of a data file with `key_values` in its footer.
 pub(crate) fn sealed(key_values: Vec<KeyValue>) -> WriterProperties {
@@ -116,7 +148,7 @@ mod tests {
     use bytes::Bytes;
     use chrono::{DateTime, Utc};
     use fedilake_model::avro::Encoder;
-    use fedilake_model::{Frame, FrameKind, PostEvent, Server, schema};
+    use fedilake_model::{Frame, FrameKind, PostEvent, Server};
 
     use super::*;
 
@@ -167,7 +199,7 @@ mod tests {
 
     #[test]
     fn every_setting_is_of_a_column() {
-        for name in ENCODINGS.iter().map(|(name, _)| name).chain(PRUNING) {
+        for name in ENCODINGS.iter().map(|(name, _)| name).chain(PRUNING).chain(FIRST) {
             assert!(schema::TABLE.field_with_name(name).is_ok(), "{name}");
         }
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::check::CheckReport;
 use crate::owner::{self, Access, Contact};
-use crate::pipeline::{Loops, Pipeline};
+use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::serve::api::{NOTE_HEADER, ReportRequest, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
 use crate::wire;
@@ -37,7 +37,7 @@ impl Answers {
     pub async fn of_any(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
         match owner::access(folder).await? {
             Access::Owner(ownership) => {
-                let pipeline = Pipeline::start(ownership, settings, Loops { sink: false, listen: None }).await?;
+                let pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
                 Ok(Answers::Here { pipeline: Box::new(pipeline), sql_limits: wire::sql_limits(settings)? })
             }
             Access::Guest(contact) => {

@@ -14,6 +14,7 @@ mod import;
 mod output;
 mod owner;
 mod pipeline;
+mod progress;
 mod render;
 mod serve;
 mod settings;

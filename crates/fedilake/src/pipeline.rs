@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::check::Checker;
 use crate::follow::Follower;
 use crate::owner::Ownership;
+use crate::progress;
 use crate::serve::{self, Server};
 use crate::settings::Settings;
 use crate::wire::{self, Stores, Use};
@@ -38,6 +39,8 @@ pub struct Pipeline {
     /// Where the server answers, if there is one.
     pub address: Option<SocketAddr>,
     sink: Option<Loop>,
+    /// How far the sink is, if it stores all of the log.
+    sink_of_all: Option<Arc<SinkProgress>>,
     follower: Loop,
     server: Option<Loop>,
     /// Ends the server's questions.
@@ -48,10 +51,19 @@ pub struct Pipeline {
 /// Which loops run beside the follower.
 #[derive(Debug, Clone, Copy)]
 pub struct Loops {
-    /// Whether the sink runs.
-    pub sink: bool,
+    pub sink: Sinks,
     /// Where the server listens, if it runs.
     pub listen: Option<SocketAddr>,
+}
+
+/// Whether a sink runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sinks {
+    No,
+    /// One that shares the log's partitions with others.
+    Shared,
+    /// One that has all of the log in the table when the pipeline has stopped, whoever else sinks.
+    All,
 }
 
 struct Loop {
@@ -68,6 +80,11 @@ impl Loop {
     {
         let stop = CancellationToken::new();
         Loop { name, task: Some(tokio::spawn(run(stop.clone()))), stop }
+    }
+
+    /// Whether its end was not seen yet.
+    fn runs(&self) -> bool {
+        self.task.is_some()
     }
 
     /// Its end, seen once: later calls wait for ever. Cancel-safe.
@@ -119,7 +136,7 @@ impl Pipeline {
         loops: Loops,
     ) -> anyhow::Result<Pipeline> {
         let ownership = ownership.into();
-        let used = if loops.sink { Use::Write } else { Use::Read };
+        let used = if loops.sink == Sinks::No { Use::Read } else { Use::Write };
         let stores = Stores::open(Some(&ownership), settings, used).await?;
         let listener = match loops.listen {
             None => None,
@@ -128,9 +145,15 @@ impl Pipeline {
         let limits = wire::sink_limits(settings)?;
         let sql_limits = wire::sql_limits(settings)?;
         let lake = open_lake(&ownership, settings).await?;
-        let sink_reader = if loops.sink { Some(stores.log.sink_reader()?) } else { None };
+        let sink_reader = match loops.sink {
+            Sinks::No => None,
+            Sinks::Shared => Some(stores.log.sink_reader()?),
+            Sinks::All => Some(stores.log.reader()?),
+        };
+        let progress = Arc::new(SinkProgress::default());
+        let sink_of_all = (loops.sink == Sinks::All).then(|| Arc::clone(&progress));
         let sink = sink_reader.map(|reader| {
-            let (table, progress) = (Arc::clone(&stores.table), Arc::new(SinkProgress::default()));
+            let table = Arc::clone(&stores.table);
             Loop::spawn("the sink", |stop| async move {
                 sink::run(reader, table, limits, progress, stop).await.map(|_| ()).map_err(with_hint)
             })
@@ -147,7 +170,7 @@ impl Pipeline {
             address = Some(answering.address());
             server = Some(Loop::spawn("the server", |stop| answering.run(stop)));
         }
-        Ok(Pipeline { lake, stores, ownership, address, sink, follower, server, questions, reached })
+        Ok(Pipeline { lake, stores, ownership, address, sink, sink_of_all, follower, server, questions, reached })
     }
 
     /// What a check works on.
@@ -204,10 +227,21 @@ impl Pipeline {
     /// the table afterwards, also when the lake could not follow.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.questions.cancel();
+        if let Some(progress) = self.sink_of_all.take().filter(|_| self.sink.as_ref().is_some_and(Loop::runs)) {
+            // It stores what it holds when it is told to stop, not what it has not read yet.
+            let log = self.stores.log.clone();
+            let all_read = progress::all_read(&log, &progress);
+            tokio::select! {
+                read = tokio::time::timeout(DRAIN_DEADLINE, all_read) => {
+                    read.context("the sink did not read the log in time; the next start goes on")??;
+                }
+                error = self.failure() => return Err(error),
+            }
+        }
         if let Some(sink) = self.sink.take() {
             sink.stop().await?;
         }
-        if self.follower.task.is_some() {
+        if self.follower.runs() {
             tokio::time::timeout(DRAIN_DEADLINE, self.lake_catches_up())
                 .await
                 .context("the lake did not catch up in time; the next start goes on")??;

@@ -16,7 +16,7 @@ use crate::command::serving::{self, End};
 use crate::command::watching::Watching;
 use crate::command::{replay, report};
 use crate::owner::Ownership;
-use crate::pipeline::{Loops, Pipeline};
+use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::render::{Style, counted};
 use crate::settings::Settings;
 use crate::shutdown;
@@ -35,7 +35,7 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let shutdown = shutdown::on_signal()?;
     let ownership = Ownership::take_or_refuse(&folder)?;
     let mut pipeline =
-        Pipeline::start(ownership, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
+        Pipeline::start(ownership, settings, Loops { sink: Sinks::All, listen: Some(settings.listen()?) }).await?;
 
     let posts = if typed.full { talk::POSTS } else { talk::POSTS / SHARE };
     let words = settings.list("report.topics");

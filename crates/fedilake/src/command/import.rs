@@ -14,7 +14,7 @@ use crate::command::collecting;
 use crate::import::{self, Findings, Imported, Progress, SHOWN_MAX, Source};
 use crate::output;
 use crate::owner::Ownership;
-use crate::pipeline::{Loops, Pipeline};
+use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::render::{counted, with_separators};
 use crate::settings::Settings;
 use crate::shutdown;
@@ -63,7 +63,7 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
 async fn check(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<ExitCode> {
     let bar = telemetry::progress_bar("check", 0, Unit::Nothing);
     bar.set_message("holds the table against the lake");
-    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: false, listen: None }).await?;
+    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
     let report = match pipeline.checker().check(&Cancel::default()).await {
         // Why the lake could not follow explains more than that it did not.
         Err(_) if pipeline.follower_ended() => return Err(pipeline.failure().await),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli;
 use crate::command::collecting;
 use crate::owner::Ownership;
-use crate::pipeline::{Loops, Pipeline};
+use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::render::counted;
 use crate::settings::Settings;
 use crate::shutdown;
@@ -30,7 +30,7 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
     let ownership = Ownership::take_or_refuse(&settings.data()?)?;
     // A port of its own: another fedilake may have the usual one.
     let listen = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: true, listen }).await?;
+    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::All, listen }).await?;
     let inputs = names.iter().map(|name| Input::new(name)).collect();
     let summary = append(inputs, pace, &mut pipeline, &shutdown).await;
     // What was appended is stored also when the input broke off; the first error tells more than those that follow from it.

@@ -7,7 +7,7 @@ use crate::command::collecting::{self, Collecting};
 use crate::command::serving::{self, End};
 use crate::command::watching::Watching;
 use crate::owner::Ownership;
-use crate::pipeline::{Loops, Pipeline};
+use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::settings::Settings;
 use crate::shutdown;
 
@@ -17,7 +17,7 @@ pub(super) async fn run(typed: &cli::Run, settings: &Settings) -> anyhow::Result
     let shutdown = shutdown::on_signal()?;
     let ownership = Ownership::take_or_refuse(&settings.data()?)?;
     let mut pipeline =
-        Pipeline::start(ownership, settings, Loops { sink: true, listen: Some(settings.listen()?) }).await?;
+        Pipeline::start(ownership, settings, Loops { sink: Sinks::Shared, listen: Some(settings.listen()?) }).await?;
     serving::announce(&pipeline);
     let mut collecting = Collecting::start(servers, &pipeline.stores.log, settings)?;
     let watching = Watching::start(collecting.counts.clone());

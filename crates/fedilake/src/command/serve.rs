@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::cli;
 use crate::command::serving::{self, End};
 use crate::owner::Ownership;
-use crate::pipeline::{Loops, Pipeline};
+use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::settings::Settings;
 use crate::shutdown;
 
@@ -14,7 +14,7 @@ pub(super) async fn run(typed: &cli::Serve, settings: &Settings) -> anyhow::Resu
     let shutdown = shutdown::on_signal()?;
     let ownership = Ownership::take_or_refuse(&settings.data()?)?;
     let mut pipeline =
-        Pipeline::start(ownership, settings, Loops { sink: false, listen: Some(settings.listen()?) }).await?;
+        Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: Some(settings.listen()?) }).await?;
     serving::announce(&pipeline);
     if let End::Failed(error) = serving::until_end(&mut pipeline, &shutdown, typed.duration).await {
         return Err(error);

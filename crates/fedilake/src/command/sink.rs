@@ -13,12 +13,13 @@ use crate::cli;
 use crate::command::lag::Lag;
 use crate::command::serving;
 use crate::pipeline::with_hint;
+use crate::progress;
 use crate::render::counted;
 use crate::serve::Figures;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
-use crate::wire::{self, Log, Stores, Use};
+use crate::wire::{self, Stores, Use};
 
 /// Stores what the log holds, then what comes. Whoever owns a `file:` log writes to it alone, so there the sink ends with the log.
 pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Result<ExitCode> {
@@ -29,23 +30,23 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     if let Some(gap) = gap {
         accept_gap(gap, &stores).await?;
     }
-    let progress = Arc::new(SinkProgress::default());
+    let sunk = Arc::new(SinkProgress::default());
     let _figures = Figures::start(typed.listen).await?;
-    let _lag = Lag::watch(stores.log.reader()?, Arc::clone(&progress));
+    let _lag = Lag::watch(stores.log.reader()?, Arc::clone(&sunk));
     let stop = CancellationToken::new();
     let sink = sink::run(
         // To the end of every partition: others may sink beside, the first file of an offset wins.
         if typed.once { stores.log.reader()? } else { stores.log.sink_reader()? },
         Arc::clone(&stores.table),
         wire::sink_limits(settings)?,
-        Arc::clone(&progress),
+        Arc::clone(&sunk),
         stop.clone(),
     );
     let mut sink = tokio::spawn(sink);
     let asked = async {
         match typed.duration {
             Some(_) => serving::elapsed(typed.duration).await,
-            None if typed.once || wire::log_is_local(settings)? => all_read(&stores.log, &progress).await?,
+            None if typed.once || wire::log_is_local(settings)? => progress::all_read(&stores.log, &sunk).await?,
             None => std::future::pending().await,
         }
         anyhow::Ok(())
@@ -63,21 +64,9 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
         }
     };
     ended.context("store posts")?.map_err(with_hint)?;
-    let done = progress.summary();
+    let done = sunk.summary();
     telemetry::say(&format!("{} in {}", counted(done.rows, "row"), counted(done.files, "file")));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Returns when the sink has read to the end that the log has now.
-async fn all_read(log: &Log, progress: &SinkProgress) -> anyhow::Result<()> {
-    let mut reader = log.reader()?;
-    for partition in reader.partitions().await.context("read the log")? {
-        let end = reader.bounds(partition).await.context("read the log's end")?.end;
-        while progress.positions().get(&partition).is_none_or(|position| position.read < end) {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    }
-    Ok(())
 }
 
 /// Offsets of a partition that the log lost.

@@ -114,21 +114,10 @@ fn views_for_s3_are_printed_without_secrets_unless_asked_for() {
 }
 
 /// A Python that has DuckDB and its httpfs, and that extension's file.
-fn python(test: &str) -> Option<(String, String)> {
-    let Some(python) = std::env::var("FEDILAKE_TEST_PYTHON").ok().filter(|python| !python.is_empty()) else {
-        let required = std::env::var_os("FEDILAKE_REQUIRE_SERVICES").is_some_and(|value| !value.is_empty());
-        assert!(
-            !required,
-            "{test}: no Python here\nhint: name one that has duckdb and duckdb-extension-httpfs as FEDILAKE_TEST_PYTHON"
-        );
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), "skipped: {test}: no Python here (FEDILAKE_TEST_PYTHON is not set)");
-        return None;
-    };
-    let find = "import duckdb_extension_httpfs as e, pathlib; \
-                print(next(pathlib.Path(e.__file__).parent.rglob('httpfs.duckdb_extension')))";
-    let found: Said = Command::new(&python).args(["-c", find]).output().unwrap().into();
-    Some((python, found.done().stdout.trim().to_owned()))
+fn python(test: &str) -> Option<(PathBuf, String)> {
+    let python = fedilake_services::python(test)?;
+    let httpfs = fedilake_services::httpfs(&python).display().to_string();
+    Some((python, httpfs))
 }
 
 /// Runs the statements on its stdin in a DuckDB to which httpfs was given as a file, then asks.

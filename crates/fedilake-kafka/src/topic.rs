@@ -29,7 +29,7 @@ pub(crate) struct Asker {
 pub(crate) enum Purpose {
     /// The log.
     Records,
-    /// Bookmarks.
+    /// The servers and their bookmarks.
     Servers,
 }
 
@@ -121,7 +121,11 @@ async fn create(
     name: &str,
     purpose: Purpose,
 ) -> Result<(), String> {
-    let partitions = i32::try_from(settings.partitions).map_err(|error| error.to_string())?;
+    let partitions = match purpose {
+        Purpose::Records => settings.partitions,
+        Purpose::Servers => settings.servers_partitions,
+    };
+    let partitions = i32::try_from(partitions).map_err(|error| error.to_string())?;
     let retention_ms = settings.retention.as_millis().to_string();
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(settings.replication.into()));
     let topic = match purpose {
@@ -160,7 +164,7 @@ fn check(settings: &KafkaSettings, topic: &str, purpose: Purpose, config: &Confi
         return if cleanup == ["compact"] {
             Ok(())
         } else {
-            Err(refused("cleanup.policy", "bookmarks would be forgotten", "compact"))
+            Err(refused("cleanup.policy", "servers and bookmarks would be forgotten", "compact"))
         };
     }
     if cleanup != ["delete"] {

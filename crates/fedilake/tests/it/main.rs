@@ -13,4 +13,5 @@ mod kills;
 mod live;
 mod program;
 mod replay;
+mod servers;
 mod views;

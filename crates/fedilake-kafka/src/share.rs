@@ -86,7 +86,7 @@ struct Place {
     /// Up to where it is read before it is told of.
     end: Option<u64>,
     is_told: bool,
-    /// librdkafka reads no further; it is told again to at the next look.
+    /// librdkafka reads no further; it is started again at the next look.
     is_stuck: bool,
     entries: BTreeMap<String, String>,
 }
@@ -276,6 +276,8 @@ impl Place {
             What::Record { key, value, .. } => (key, value),
             What::End => {
                 self.next = self.next.max(offset);
+                // It is later than that at which the partition came.
+                self.end.get_or_insert(offset);
                 return None;
             }
             What::Failed { .. } => {

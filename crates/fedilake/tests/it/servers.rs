@@ -64,8 +64,9 @@ fn urls(servers: &Servers) -> Vec<String> {
 #[test]
 fn servers_are_added_listed_and_removed_without_a_data_folder() {
     let Some(log) = Log::new("servers_are_added_listed_and_removed_without_a_data_folder") else { return };
+    // The first to come makes the topic, and says so.
     let said = log.run(&["servers", "add", "b.example", "http://127.0.0.1:4000"]).done();
-    assert_eq!(said.stderr, "2 servers listed\n");
+    assert!(said.stderr.ends_with("\n2 servers listed\n"), "{}", said.stderr);
     log.run(&["servers", "add", "--local", "A.example"]).done();
     let listed = log.run(&["servers", "list", "--format", "csv"]).done();
     let expected = "host,timeline,url,bookmark\n\
@@ -97,6 +98,7 @@ fn a_log_in_a_folder_has_no_list_and_says_so() {
 #[test]
 fn a_killed_collector_is_replaced_by_the_other_and_nothing_is_missed() {
     let Some(log) = Log::new("a_killed_collector_is_replaced_by_the_other_and_nothing_is_missed") else { return };
+    std::fs::create_dir(log.data.path()).unwrap();
     let servers = Servers::start(Config { servers: 6, rate: 0.0, deletes: 0.0, edits: 0.0, ..Config::default() });
     let mut first = log.collect();
     first.wait_for_line("no server is listed yet");
@@ -104,7 +106,7 @@ fn a_killed_collector_is_replaced_by_the_other_and_nothing_is_missed() {
     let add: Vec<&str> = ["servers", "add"].into_iter().chain(urls.iter().map(String::as_str)).collect();
     log.run(&add).done();
     first.wait_for_line("collecting from 6 servers");
-    let second = log.collect();
+    let mut second = log.collect();
     // Each has half of the partitions; what that is in servers is the hosts' matter.
     first.wait_for_line(": 8 partitions");
 
@@ -120,7 +122,6 @@ fn a_killed_collector_is_replaced_by_the_other_and_nothing_is_missed() {
     let began = Instant::now();
     first.kill();
     publish(300);
-    let mut second = second;
     second.wait_for_line(": 16 partitions");
     let replaced = began.elapsed().as_millis();
     assert!(replaced < SESSION_MS + 6_000, "{replaced} ms");

@@ -25,8 +25,8 @@ pub(crate) fn name(config: &ServerConfig) -> String {
     name_of(&config.address.server, config.timeline)
 }
 
-/// The same by server and timeline.
-pub(crate) fn name_of(server: &Server, timeline: Timeline) -> String {
+/// The name of a timeline's bookmark.
+pub fn name_of(server: &Server, timeline: Timeline) -> String {
     format!("timeline/{server}/{}", timeline.as_str())
 }
 

@@ -37,6 +37,7 @@ mod watch;
 
 pub use address::ServerAddress;
 pub use arrival::{Arrival, EventStream};
+pub use bookmarks::name_of as bookmark_name;
 pub use counts::{Counts, ServerSnapshot, ServerState, Tally};
 pub use cursor::Cursor;
 pub use error::SourceError;

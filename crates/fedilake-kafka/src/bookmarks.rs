@@ -1,6 +1,10 @@
-//! Bookmarks: a compacted topic, read again from where it was left off before each answer.
+//! What the servers' topic says: read again from where it was left off before each answer.
+//!
+//! A key belongs where [`partition_by_host`] puts it now. What was written before partitions were added lies where it was put
+//! then: it counts as long as the key is not found where it belongs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,13 +23,14 @@ use crate::{KafkaError, KafkaSettings, partition_by_host};
 /// How many messages are taken at once, and how long they are waited for.
 const TAKEN: usize = 1_000;
 const WAIT: Duration = Duration::from_millis(100);
+/// For how long the number of partitions is believed.
+const COUNT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Marks {
-    topic: Arc<str>,
-    partitions: u32,
-    asker: Arc<Asker>,
+    partitions: Arc<AtomicU32>,
     tail: Arc<Mutex<Tail>>,
-    patience: Duration,
+    /// For errors.
+    place: String,
 }
 
 /// What was read so far.
@@ -33,6 +38,11 @@ struct Tail {
     queue: Queue,
     consumer: Arc<BaseConsumer<Listener>>,
     read: HashMap<u32, Read>,
+    topic: String,
+    asker: Arc<Asker>,
+    partitions: Arc<AtomicU32>,
+    counted: Instant,
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -54,43 +64,113 @@ impl Marks {
         let consumer = consumer
             .map_err(|error| KafkaError::Settings { brokers: settings.brokers.clone(), why: error.to_string() })?;
         let consumer = Arc::new(consumer);
-        let tail = Tail { queue: Queue::of(consumer.clone()), consumer, read: HashMap::new() };
-        Ok(Marks {
-            topic: settings.servers_topic.as_str().into(),
-            partitions,
+        let partitions = Arc::new(AtomicU32::new(partitions));
+        let place = format!("{} of Kafka {}", settings.servers_topic, asker.brokers);
+        let tail = Tail {
+            queue: Queue::of(consumer.clone()),
+            consumer,
+            read: HashMap::new(),
+            topic: settings.servers_topic.clone(),
             asker,
-            tail: Arc::new(Mutex::new(tail)),
+            partitions: partitions.clone(),
+            counted: Instant::now(),
             patience: settings.request_timeout,
-        })
+        };
+        Ok(Marks { partitions, tail: Arc::new(Mutex::new(tail)), place })
     }
 
-    /// Where `key` belongs.
+    /// Where `key` belongs, as far as is known.
     pub(crate) fn partition(&self, key: &str) -> u32 {
-        partition_by_host(key, self.partitions)
+        partition_by_host(key, self.partitions.load(Ordering::Relaxed))
     }
 
-    /// What any process saved last under `key`.
-    pub(crate) async fn load(&self, key: &str) -> Result<Option<String>, LogError> {
-        let (topic, asker, tail, patience) = (self.topic.clone(), self.asker.clone(), self.tail.clone(), self.patience);
-        let (partition, key) = (self.partition(key), key.to_owned());
-        let failed = format!("{topic} of Kafka {}", self.asker.brokers);
-        let loaded = spawn_blocking(move || {
-            let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-            let (start, end) = asker.bounds(&topic, partition)?;
-            let Tail { queue, consumer, read } = &mut *tail;
-            let read = read.entry(partition).or_default();
-            if read.next > end {
-                // The topic was made again.
-                *read = Read::default();
+    /// What any process saved last under each key.
+    pub(crate) async fn load(&self, keys: Vec<String>) -> Result<Vec<Option<String>>, LogError> {
+        self.blocking("load a bookmark from", move |tail| {
+            let partitions = tail.count(COUNT)?;
+            let mut is_read = HashSet::new();
+            let mut values = Vec::with_capacity(keys.len());
+            for key in &keys {
+                let home = partition_by_host(key, partitions);
+                if is_read.insert(home) {
+                    tail.read(home)?;
+                }
+                let mut value = tail.value(home, key);
+                for partition in (0..partitions).filter(|partition| *partition != home) {
+                    if value.is_some() {
+                        break;
+                    }
+                    // Who writes knows by now where the key belongs: once is enough.
+                    if !tail.read.contains_key(&partition) {
+                        tail.read(partition)?;
+                    }
+                    value = tail.value(partition, key);
+                }
+                values.push(value);
             }
-            if read.next < end {
-                read.next = read.next.max(start);
-                read.up_to(end, queue, consumer, &topic, partition, patience)?;
-            }
-            Ok(read.values.get(key.as_bytes()).cloned())
-        });
-        let loaded: Result<Option<String>, String> = loaded.await.map_err(|_| LogError::Closed)?;
-        loaded.map_err(|why| LogError::Storage { doing: "load a bookmark from", at: failed, why })
+            Ok(values)
+        })
+        .await
+    }
+
+    /// All that each partition holds below keys that begin with `prefix`, by the rest of the key.
+    pub(crate) async fn all(&self, prefix: &'static str) -> Result<Vec<BTreeMap<String, String>>, LogError> {
+        self.blocking("read", move |tail| {
+            let partitions = tail.count(Duration::ZERO)?;
+            (0..partitions)
+                .map(|partition| {
+                    tail.read(partition)?;
+                    let values = tail.read.get(&partition).into_iter().flat_map(|read| &read.values);
+                    let named = |(key, value): (&Vec<u8>, &String)| {
+                        Some((std::str::from_utf8(key).ok()?.strip_prefix(prefix)?.to_owned(), value.clone()))
+                    };
+                    Ok(values.filter_map(named).collect())
+                })
+                .collect()
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        ask: impl FnOnce(&mut Tail) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let tail = self.tail.clone();
+        let answer = spawn_blocking(move || ask(&mut tail.lock().unwrap_or_else(PoisonError::into_inner)));
+        let answer = answer.await.map_err(|_| LogError::Closed)?;
+        answer.map_err(|why| LogError::Storage { doing, at: self.place.clone(), why })
+    }
+}
+
+impl Tail {
+    /// The number of partitions, asked for if what is known of it is older than that.
+    fn count(&mut self, age_max: Duration) -> Result<u32, String> {
+        if self.counted.elapsed() >= age_max {
+            let topic = self.asker.describe(&self.topic)?.ok_or("the topic was deleted")?;
+            self.partitions.store(topic.partitions, Ordering::Relaxed);
+            self.counted = Instant::now();
+        }
+        Ok(self.partitions.load(Ordering::Relaxed))
+    }
+
+    /// Reads the partition to the end that it has now.
+    fn read(&mut self, partition: u32) -> Result<(), String> {
+        let (start, end) = self.asker.bounds(&self.topic, partition)?;
+        let read = self.read.entry(partition).or_default();
+        if read.next > end {
+            // The topic was made again.
+            *read = Read::default();
+        }
+        if read.next < end {
+            read.next = read.next.max(start);
+            read.up_to(end, &self.queue, &self.consumer, &self.topic, partition, self.patience)?;
+        }
+        Ok(())
+    }
+
+    fn value(&self, partition: u32, key: &str) -> Option<String> {
+        self.read.get(&partition)?.values.get(key.as_bytes()).cloned()
     }
 }
 

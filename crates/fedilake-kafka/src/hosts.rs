@@ -1,11 +1,17 @@
 //! Where in the servers' topic a key belongs: with all else of the same host.
 
-/// The host that a key of the servers' topic is about: `server/HOST`, `bookmark/HOST/TIMELINE` and
-/// `bookmark/timeline/HOST/TIMELINE` are about `HOST`; any other key is about its first part.
+/// What the names of timelines' bookmarks begin with.
+const TIMELINE: &str = "timeline/";
+
+/// The key of a bookmark: `bookmark/HOST/TIMELINE` for `timeline/HOST/TIMELINE`, `bookmark/NAME` for any other.
+pub(crate) fn bookmark_key(name: &str) -> String {
+    format!("bookmark/{}", name.strip_prefix(TIMELINE).unwrap_or(name))
+}
+
+/// The host that a key of the servers' topic is about: `server/HOST` and `bookmark/HOST/TIMELINE` are about `HOST`; any other
+/// key is about its first part.
 pub fn host_of(key: &str) -> &str {
     let name = key.strip_prefix("bookmark/").or_else(|| key.strip_prefix("server/")).unwrap_or(key);
-    // No host is called so: it has no dot.
-    let name = name.strip_prefix("timeline/").unwrap_or(name);
     name.split('/').next().unwrap_or(name)
 }
 
@@ -58,11 +64,14 @@ mod tests {
     #[test]
     fn all_of_a_host_is_in_one_partition() {
         for partitions in [1, 3, 4, 50] {
-            let keys = ["server/a.example", "bookmark/a.example/public", "bookmark/timeline/a.example/public:local"];
+            let bookmarks = ["timeline/a.example/public", "timeline/a.example/local"].map(bookmark_key);
+            let keys = ["server/a.example", &bookmarks[0], &bookmarks[1]];
             let places = keys.map(|key| partition_by_host(key, partitions));
             assert_eq!(places, [places[0]; 3]);
             assert!(places[0] < partitions);
         }
+        assert_eq!(bookmark_key("timeline/a.example/public"), "bookmark/a.example/public");
+        assert_eq!(bookmark_key("replay/a"), "bookmark/replay/a");
         assert_eq!(host_of("bookmark/a"), "a");
         assert_eq!(host_of("bookmark/"), "");
         assert_eq!(host_of(""), "");

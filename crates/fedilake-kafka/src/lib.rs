@@ -21,7 +21,9 @@ mod native;
 mod reader;
 mod registry;
 mod schemas;
+mod servers;
 mod settings;
+mod share;
 mod topic;
 mod writer;
 
@@ -29,4 +31,6 @@ pub use error::KafkaError;
 pub use hosts::{host_of, partition_by_host};
 pub use log::KafkaLog;
 pub use schemas::{Header, Schemas};
+pub use servers::Servers;
 pub use settings::{KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Secret, Security, Tls};
+pub use share::{Share, ShareEvent};

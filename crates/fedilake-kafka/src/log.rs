@@ -7,12 +7,12 @@ use bytes::Bytes;
 use fedilake_log::{Bookmarks, Bounds, Key, LogError, LogId, LogReader, LogWriter, Offset, Partition};
 use tokio::task::spawn_blocking;
 
-use crate::bookmarks::Marks;
 use crate::membership::Membership;
 use crate::native::{Topic, TopicId};
 use crate::reader::KafkaReader;
 use crate::registry::Registry;
 use crate::schemas::{Ids, Schemas};
+use crate::servers::Servers;
 use crate::topic::{self, Asker, Purpose};
 use crate::writer::Writer;
 use crate::{KafkaError, KafkaSettings};
@@ -20,8 +20,8 @@ use crate::{KafkaError, KafkaSettings};
 /// A log in a topic of Kafka. Readers may outlive it.
 pub struct KafkaLog {
     shared: Arc<Shared>,
-    writer: Writer,
-    marks: Marks,
+    writer: Arc<Writer>,
+    servers: Servers,
 }
 
 /// What the log and its readers share.
@@ -48,15 +48,20 @@ impl KafkaLog {
             topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers),
         )?;
         let id = LogId::new(topic.id.for_urls()).expect("base64 for URLs is in an id's alphabet");
-        let writer = Writer::new(&settings)?;
-        let marks = Marks::new(&settings, asker.clone(), servers.partitions)?;
+        let writer = Arc::new(Writer::new(&settings)?);
+        let servers = Servers::new(&settings, asker.clone(), writer.clone(), servers.partitions)?;
         let shared = Shared { settings, id, topic_id: topic.id, ids, asker };
-        Ok(KafkaLog { shared: Arc::new(shared), writer, marks })
+        Ok(KafkaLog { shared: Arc::new(shared), writer, servers })
     }
 
     /// The log's identity: the topic's id.
     pub fn id(&self) -> &LogId {
         &self.shared.id
+    }
+
+    /// What the servers' topic lists.
+    pub fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     /// A reader of every partition, also of those that are added later, independent of all others. What it releases is
@@ -84,17 +89,12 @@ impl LogWriter for KafkaLog {
 #[async_trait]
 impl Bookmarks for KafkaLog {
     async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
-        self.marks.load(&bookmark_key(name)).await
+        self.servers.load(name).await
     }
 
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {
-        let key = bookmark_key(name);
-        self.writer.put(&self.shared.settings.servers_topic, self.marks.partition(&key), &key, value).await
+        self.servers.save(name, value).await
     }
-}
-
-fn bookmark_key(name: &str) -> String {
-    format!("bookmark/{name}")
 }
 
 impl Shared {

@@ -493,7 +493,8 @@ fn is_about_position(code: RDKafkaRespErr) -> bool {
     )
 }
 
-fn is_forbidden(code: RDKafkaRespErr) -> bool {
+/// Whether the error is one that does not pass by itself.
+pub(crate) fn is_forbidden(code: RDKafkaRespErr) -> bool {
     use RDKafkaRespErr::*;
     matches!(
         code,

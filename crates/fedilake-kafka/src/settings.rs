@@ -14,10 +14,12 @@ pub struct KafkaSettings {
     pub brokers: String,
     /// The log's topic.
     pub topic: String,
-    /// The compacted topic of bookmarks, partitioned by server: see [`crate::partition_by_host`].
+    /// The compacted topic of the servers and their bookmarks, partitioned by host: see [`crate::partition_by_host`].
     pub servers_topic: String,
-    /// How many partitions each of the two topics gets when it is created.
+    /// How many partitions the log's topic gets when it is created.
     pub partitions: u32,
+    /// The same for the servers' topic: as many collectors can share the servers.
+    pub servers_partitions: u32,
     /// How many copies each of the two topics gets when it is created; -1 leaves it to the broker.
     pub replication: i16,
     /// How long the log's topic keeps records, when it is created.
@@ -109,6 +111,7 @@ impl KafkaSettings {
             topic: topic.into(),
             servers_topic: "fedilake.servers".into(),
             partitions: 4,
+            servers_partitions: 16,
             replication: -1,
             retention: Duration::from_secs(7 * 24 * 60 * 60),
             session_timeout: Duration::from_secs(10),

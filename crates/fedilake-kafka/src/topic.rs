@@ -30,7 +30,7 @@ pub(crate) struct Asker {
 pub(crate) enum Purpose {
     /// The log.
     Records,
-    /// Bookmarks.
+    /// The servers and their bookmarks.
     Servers,
 }
 
@@ -58,7 +58,13 @@ impl Asker {
     /// First offset, and the one that the next record gets. Blocks.
     pub(crate) fn bounds(&self, topic: &str, partition: u32) -> Result<(u64, u64), String> {
         let partition = i32::try_from(partition).map_err(|_| format!("{partition} is no partition's number"))?;
-        let bounds = self.client.fetch_watermarks(topic, partition, self.patience);
+        let ask = || self.client.fetch_watermarks(topic, partition, self.patience);
+        let mut bounds = ask();
+        if bounds.as_ref().is_err_and(|error| error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)) {
+            // What the client knows of the topic is from before the partition was added; it would be for minutes.
+            let renewed = self.client.fetch_metadata(Some(topic), self.patience);
+            bounds = renewed.and_then(|_| ask());
+        }
         let (start, end) = self.told(bounds.map_err(|error| error.to_string()))?;
         Ok((u64::try_from(start).unwrap_or(0), u64::try_from(end).unwrap_or(0)))
     }
@@ -128,7 +134,11 @@ async fn create(
     name: &str,
     purpose: Purpose,
 ) -> Result<(), String> {
-    let partitions = i32::try_from(settings.partitions).map_err(|error| error.to_string())?;
+    let partitions = match purpose {
+        Purpose::Records => settings.partitions,
+        Purpose::Servers => settings.servers_partitions,
+    };
+    let partitions = i32::try_from(partitions).map_err(|error| error.to_string())?;
     let retention_ms = settings.retention.as_millis().to_string();
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(settings.replication.into()));
     let topic = match purpose {
@@ -165,7 +175,7 @@ fn check(settings: &KafkaSettings, topic: &str, purpose: Purpose, config: &Confi
         return if cleanup == ["compact"] {
             Ok(())
         } else {
-            Err(refused("cleanup.policy", "bookmarks would be forgotten", "compact"))
+            Err(refused("cleanup.policy", "servers and bookmarks would be forgotten", "compact"))
         };
     }
     if cleanup != ["delete"] {

@@ -88,11 +88,21 @@ impl Writer {
         delivery.end().await.map_err(|error| self.failed(topic, &error))
     }
 
-    /// Returns when the record is acknowledged in that partition.
-    pub(crate) async fn put(&self, topic: &str, partition: u32, key: &str, value: &str) -> Result<(), LogError> {
+    /// Returns when the record is acknowledged in that partition. Without a value a compacted topic forgets the key.
+    pub(crate) async fn put(
+        &self,
+        topic: &str,
+        partition: u32,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<(), LogError> {
         let delivery = Delivery::begin();
         let partition = i32::try_from(partition).expect("a partition's number is below 2^31");
-        let record = BaseRecord::with_opaque_to(topic, delivery.clone()).partition(partition).key(key).payload(value);
+        let record = BaseRecord::with_opaque_to(topic, delivery.clone()).partition(partition).key(key);
+        let record = match value {
+            Some(value) => record.payload(value),
+            None => record,
+        };
         let handed = self.hand_over(record, &delivery).await;
         handed.map_err(|error| self.failed(topic, &error))?;
         delivery.end().await.map_err(|error| self.failed(topic, &error))

@@ -49,6 +49,9 @@ pub enum Verb {
     /// Collect only: servers to the log
     #[command(after_help = COLLECT_EXAMPLES)]
     Collect(Collect),
+    /// List the servers that collectors on a Kafka log share, add to them, or remove from them
+    #[command(subcommand, after_help = SERVERS_EXAMPLES)]
+    Servers(ServersVerb),
     /// Store only: the log to the table
     #[command(after_help = SINK_EXAMPLES)]
     Sink(Sink),
@@ -141,6 +144,41 @@ pub struct Collect {
     /// Stop cleanly after this long, e.g. 30s
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
+}
+
+/// What to do with the list of servers.
+#[derive(Debug, Subcommand)]
+pub enum ServersVerb {
+    /// Add servers; collectors that run begin to read them
+    #[command(after_help = SERVERS_EXAMPLES)]
+    Add(ServersAdd),
+    /// Remove servers; they are read no more, their posts stay
+    #[command(after_help = SERVERS_EXAMPLES)]
+    Remove {
+        /// Hosts or URLs
+        #[arg(required = true, value_name = "HOST_OR_URL")]
+        servers: Vec<String>,
+    },
+    /// Print the servers, and up to where each was collected
+    #[command(after_help = SERVERS_EXAMPLES)]
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ServersAdd {
+    /// Hosts or URLs; one that is listed already gets what is typed now
+    #[arg(required = true, value_name = "HOST_OR_URL")]
+    pub servers: Vec<String>,
+    /// Collect what the servers see of the whole fediverse (the default)
+    #[arg(long, conflicts_with = "local")]
+    pub public: bool,
+    /// Collect only the posts of the servers' own members
+    #[arg(long)]
+    pub local: bool,
 }
 
 #[derive(Debug, Args)]
@@ -355,7 +393,15 @@ const RUN_EXAMPLES: &str = "Examples:
 
 const COLLECT_EXAMPLES: &str = "Examples:
   fedilake collect --server mastodon.social --for 1h
+  fedilake collect --token-file mastodon.social=token.txt    a share of what `fedilake servers` lists, on a Kafka log
 On a `file:` log only one process works on a folder; use `fedilake run` to collect and store at once.";
+
+const SERVERS_EXAMPLES: &str = "Examples:
+  fedilake servers add mastodon.social hachyderm.io
+  fedilake servers add --local fosstodon.org
+  fedilake servers remove hachyderm.io
+  fedilake servers list --format csv
+The list is kept in Kafka beside the log; collectors that name no --server share it.";
 
 const SINK_EXAMPLES: &str = "Examples:
   fedilake sink                                   store what `collect` left in the log

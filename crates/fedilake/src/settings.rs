@@ -109,7 +109,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "log.partitions",
         default: "4",
         kind: Kind::Number(1..=10_000),
-        meaning: "Kafka: partitions of a topic that is made: as many sinks can share it",
+        meaning: "Kafka: partitions of a topic that is made: as many sinks can share it, and as many collectors, but at least 16",
     },
     Setting {
         key: "log.replication",

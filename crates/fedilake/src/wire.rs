@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use fedilake_table::Table;
 
+pub use self::kafka::listed_servers;
 pub use self::lake::{direct_limits, direct_options, open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Log, ReaderSource};
 pub use self::table::{TableFiles, Use, open_table, sink_limits, table_folder};

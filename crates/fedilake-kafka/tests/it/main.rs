@@ -7,4 +7,5 @@ mod holes;
 mod identity;
 mod refusals;
 mod schemas;
+mod servers;
 mod services;

@@ -34,6 +34,7 @@ pub(crate) fn settings(test: &str) -> Option<KafkaSettings> {
     let registry = Url::parse(&registry).expect("FEDILAKE_TEST_REGISTRY is a URL");
     let mut settings = KafkaSettings::new(brokers, &topic, registry);
     settings.servers_topic = format!("{topic}.servers");
+    settings.servers_partitions = 4;
     settings.session_timeout = Duration::from_secs(6);
     Some(settings)
 }
@@ -78,7 +79,11 @@ pub(crate) async fn create_topic(settings: &KafkaSettings, config: &[(&str, &str
 }
 
 pub(crate) async fn add_partitions(settings: &KafkaSettings, count: usize) {
-    let partitions = rdkafka::admin::NewPartitions::new(&settings.topic, count);
+    add_partitions_to(settings, &settings.topic, count).await;
+}
+
+pub(crate) async fn add_partitions_to(settings: &KafkaSettings, topic: &str, count: usize) {
+    let partitions = rdkafka::admin::NewPartitions::new(topic, count);
     let added = admin(settings).create_partitions(&[partitions], &AdminOptions::new()).await.unwrap();
     assert!(added[0].is_ok());
 }

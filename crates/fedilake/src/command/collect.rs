@@ -1,10 +1,16 @@
 //! `fedilake collect`: servers to the log, nothing else.
+//!
+//! With servers of its own it reads those. On a log in Kafka it may have none: then it is one of a group that shares the listed
+//! ones.
 
 use std::process::ExitCode;
+
+use anyhow::{Context, bail};
 
 use crate::cli;
 use crate::command::collecting::{self, Collecting};
 use crate::command::serving;
+use crate::command::sharing::Sharing;
 use crate::command::watching::Watching;
 use crate::serve::Figures;
 use crate::settings::Settings;
@@ -14,6 +20,15 @@ use crate::wire::{self, Log};
 
 /// Collects until a signal or the given time.
 pub(super) async fn run(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCode> {
+    if settings.list("collect.servers").is_empty() && !wire::log_is_local(settings)? {
+        share(typed, settings).await
+    } else {
+        own(typed, settings).await
+    }
+}
+
+/// Collects from the servers that the settings name.
+async fn own(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCode> {
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_the_log(settings)?;
@@ -28,6 +43,41 @@ pub(super) async fn run(typed: &cli::Collect, settings: &Settings) -> anyhow::Re
     }
     drop(watching);
     collecting::say_tally(&collecting.stop().await?);
-    telemetry::say("hint: `fedilake sink` with the same --data stores them in the table");
+    if ownership.is_some() {
+        telemetry::say("hint: `fedilake sink` with the same --data stores them in the table");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Collects from what the group leaves to us of the listed servers.
+async fn share(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCode> {
+    if typed.servers.local || typed.servers.public {
+        bail!("each listed server has its own timeline\nhint: `fedilake servers add --local HOST`");
+    }
+    let tokens = collecting::tokens(settings)?;
+    let shutdown = shutdown::on_signal()?;
+    let log = Log::open(None, settings).await?;
+    let servers = wire::listed_servers(settings).await?;
+    if servers.list().await.context("read the list of servers")?.is_empty() {
+        telemetry::say(
+            "no server is listed yet\nhint: `fedilake servers add mastodon.social`; it is collected at once",
+        );
+    }
+    let _figures = Figures::start(typed.listen).await?;
+    let share = servers.share(settings.text("collect.group")).context("join the collectors' group")?;
+    let (mut sharing, changes) = Sharing::start(share, tokens);
+    let mut collecting = Collecting::start_changing(changes, &log, settings)?;
+    let watching = Watching::start(collecting.counts.clone());
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = serving::elapsed(typed.duration) => {}
+        error = collecting.failure() => return Err(error),
+        error = sharing.failure() => return Err(error),
+    }
+    drop(watching);
+    let tally = collecting.stop().await;
+    // After the bookmarks are saved: who takes over begins at them.
+    sharing.leave().await;
+    collecting::say_tally(&tally?);
     Ok(ExitCode::SUCCESS)
 }

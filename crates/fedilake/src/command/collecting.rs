@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use fedilake_collect::address::{self, ServerAddress};
-use fedilake_collect::collector::{self, CollectError};
+use fedilake_collect::collector::{self, Change, CollectError};
 use fedilake_collect::{CollectorSettings, Counts, ServerConfig, ServerSnapshot, ServerState, Tally, Timeline, Token};
+use futures::stream::BoxStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,27 @@ pub(super) struct Collecting {
 impl Collecting {
     /// Starts a collector for each server.
     pub fn start(servers: Vec<ServerConfig>, log: &Log, settings: &Settings) -> anyhow::Result<Collecting> {
+        Collecting::spawn(log, settings, |collector, log, counts, stop| {
+            collector::run(servers, collector, log.writer, log.bookmarks, counts, stop)
+        })
+    }
+
+    /// Starts with none; collectors begin and end as `changes` say.
+    pub fn start_changing(
+        changes: BoxStream<'static, Change>,
+        log: &Log,
+        settings: &Settings,
+    ) -> anyhow::Result<Collecting> {
+        Collecting::spawn(log, settings, |collector, log, counts, stop| {
+            collector::run_changing(changes, collector, log.writer, log.bookmarks, counts, stop)
+        })
+    }
+
+    fn spawn<R: Future<Output = Result<(), CollectError>> + Send + 'static>(
+        log: &Log,
+        settings: &Settings,
+        run: impl FnOnce(CollectorSettings, Log, Arc<Counts>, CancellationToken) -> R,
+    ) -> anyhow::Result<Collecting> {
         let contact = match settings.text("collect.contact") {
             "" => PROJECT,
             contact => contact,
@@ -38,14 +60,7 @@ impl Collecting {
             std::time::Duration::from_millis(settings.number("collect.batch_age_milliseconds_max")?);
         let counts = Arc::new(Counts::default());
         let stop = CancellationToken::new();
-        let run = collector::run(
-            servers,
-            collector,
-            log.writer.clone(),
-            log.bookmarks.clone(),
-            Arc::clone(&counts),
-            stop.clone(),
-        );
+        let run = run(collector, log.clone(), Arc::clone(&counts), stop.clone());
         Ok(Collecting { counts, stop, task: tokio::spawn(run) })
     }
 
@@ -74,11 +89,7 @@ pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> 
             "no server to collect from\nhint: --server mastodon.social, or `fedilake simulate --serve 127.0.0.1:4000` and --server http://127.0.0.1:4000"
         );
     }
-    let timeline = match settings.text("collect.timeline") {
-        "public" => Timeline::Public,
-        "local" => Timeline::Local,
-        other => bail!("setting collect.timeline = {other:?} is neither public nor local"),
-    };
+    let timeline = timeline(settings)?;
     let tokens = tokens(settings)?;
     let addresses = typed.iter().map(|server| address::parse(server)).collect::<Result<Vec<ServerAddress>, _>>()?;
     for (host, _) in &tokens {
@@ -95,7 +106,17 @@ pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> 
     Ok(addresses.into_iter().map(config).collect())
 }
 
-fn tokens(settings: &Settings) -> anyhow::Result<Vec<(String, Token)>> {
+/// Which timeline the settings name.
+pub(super) fn timeline(settings: &Settings) -> anyhow::Result<Timeline> {
+    match settings.text("collect.timeline") {
+        "public" => Ok(Timeline::Public),
+        "local" => Ok(Timeline::Local),
+        other => bail!("setting collect.timeline = {other:?} is neither public nor local"),
+    }
+}
+
+/// The tokens that the settings name, by host.
+pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Vec<(String, Token)>> {
     let read = |typed: &String| {
         let (host, file) = typed.split_once('=').with_context(|| format!("{typed:?} is not HOST=FILE"))?;
         let text = std::fs::read_to_string(Path::new(file))
@@ -110,11 +131,12 @@ fn tokens(settings: &Settings) -> anyhow::Result<Vec<(String, Token)>> {
     settings.list("collect.token_files").iter().map(read).collect()
 }
 
-/// One line on how the servers are: `3 live, 1 polling, 1 backing off (b.example: connect: refused)`.
+/// One line on how the servers are: `5 servers: 3 live, 1 polling, 1 backing off (b.example: connect: refused)`.
 pub(super) fn servers_line(servers: &[ServerSnapshot]) -> String {
     let count = |wanted: &str| servers.iter().filter(|server| server.state.as_str() == wanted).count();
     let named =
         [("live", "live"), ("polling", "polling"), ("connecting", "connecting"), ("backing_off", "backing off")];
+    let total: usize = named.iter().map(|(state, _)| count(state)).sum();
     let mut parts: Vec<String> = named
         .iter()
         .filter_map(|(state, words)| match count(state) {
@@ -126,7 +148,11 @@ pub(super) fn servers_line(servers: &[ServerSnapshot]) -> String {
     if let (Some(server), Some(last)) = (failed, parts.last_mut()) {
         last.push_str(&format!(" ({}: {})", server.server, server.last_error.as_deref().unwrap_or("no answer")));
     }
-    parts.join(", ")
+    if total == 0 {
+        "no server".to_owned()
+    } else {
+        format!("{}: {}", counted(total as u64, "server"), parts.join(", "))
+    }
 }
 
 /// Says what came in and what became of it.

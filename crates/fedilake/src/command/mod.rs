@@ -7,12 +7,15 @@ mod completions;
 mod demo;
 mod import;
 mod lag;
+mod listed;
 mod replay;
 mod report;
 mod run;
 mod serve;
+mod servers;
 mod serving;
 mod settings;
+mod sharing;
 mod simulate;
 mod sink;
 mod sql;
@@ -22,7 +25,7 @@ mod watching;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Servers, Verb};
+use crate::cli::{Cli, Servers, ServersVerb, Verb};
 use crate::output;
 use crate::settings::Settings;
 
@@ -39,6 +42,7 @@ async fn run_verb(cli: Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Run(typed) => run::run(&typed, settings).await,
         Verb::Collect(typed) => collect::run(&typed, settings).await,
+        Verb::Servers(typed) => servers::run(&typed, settings).await,
         Verb::Sink(typed) => sink::run(&typed, settings).await,
         Verb::Serve(typed) => serve::run(&typed, settings).await,
         Verb::Report(typed) => report::run(&typed, settings).await,
@@ -69,6 +73,7 @@ fn load_settings(cli: &Cli) -> anyhow::Result<Settings> {
     match &cli.verb {
         Verb::Run(typed) => flags.extend(server_flags(&typed.servers)),
         Verb::Collect(typed) => flags.extend(server_flags(&typed.servers)),
+        Verb::Servers(ServersVerb::Add(typed)) => flags.extend(timeline_flag(typed.local, typed.public)),
         _ => {}
     }
     Settings::load(cli.common.config.as_deref(), std::env::vars_os(), &flags)
@@ -82,8 +87,10 @@ fn server_flags(typed: &Servers) -> Vec<(&'static str, String)> {
     if !typed.token_files.is_empty() {
         flags.push(("collect.token_files", typed.token_files.join(",")));
     }
-    if typed.local || typed.public {
-        flags.push(("collect.timeline", if typed.local { "local" } else { "public" }.to_owned()));
-    }
+    flags.extend(timeline_flag(typed.local, typed.public));
     flags
+}
+
+fn timeline_flag(local: bool, public: bool) -> Option<(&'static str, String)> {
+    (local || public).then(|| ("collect.timeline", if local { "local" } else { "public" }.to_owned()))
 }

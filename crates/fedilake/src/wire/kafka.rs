@@ -4,11 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use fedilake_kafka::{KafkaLog, KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Schemas, Secret, Security, Tls};
+use fedilake_kafka::{
+    KafkaLog, KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Schemas, Secret, Security, Servers, Tls,
+};
 use fedilake_model::{avro, schema};
 use reqwest::Url;
 
 use crate::settings::Settings;
+
+/// So many collectors can share the servers at least: what the list's topic holds is small, and its partitions cost little.
+const SERVERS_PARTITIONS_MIN: u32 = 16;
 
 /// Opens the log; its topics are made where they are not there.
 pub(super) async fn open(settings: &Settings) -> anyhow::Result<Arc<KafkaLog>> {
@@ -18,6 +23,18 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Arc<KafkaLog>> {
         learn: |schema| avro::learn(schema).map_err(|error| error.to_string()),
     };
     Ok(Arc::new(KafkaLog::open(kafka_settings(settings)?, schemas).await.context("open the log")?))
+}
+
+/// Opens the list of servers that is kept beside the log.
+pub async fn listed_servers(settings: &Settings) -> anyhow::Result<Servers> {
+    if super::log_is_local(settings)? {
+        bail!(
+            "only a log in Kafka has a list of servers, and setting log.url = {:?} is a folder's\n\
+             hint: name the servers in collect.servers in the settings, or with --server",
+            settings.text("log.url")
+        );
+    }
+    Servers::open(kafka_settings(settings)?).await.context("open the list of servers")
 }
 
 /// What the settings say of Kafka and the registry.
@@ -36,6 +53,7 @@ pub(crate) fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSetting
     Ok(KafkaSettings {
         servers_topic: settings.text("collect.servers_topic").to_owned(),
         partitions: settings.number("log.partitions")?,
+        servers_partitions: settings.number::<u32>("log.partitions")?.max(SERVERS_PARTITIONS_MIN),
         replication: match settings.number("log.replication")? {
             0 => -1,
             copies => copies,

@@ -2,10 +2,11 @@
 
 use crate::program::{Data, Running, fedilake, run, wait_until};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "demo",
     "run",
     "collect",
+    "servers",
     "sink",
     "serve",
     "report",

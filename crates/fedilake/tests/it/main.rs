@@ -15,4 +15,5 @@ mod kills;
 mod live;
 mod program;
 mod replay;
+mod servers;
 mod views;

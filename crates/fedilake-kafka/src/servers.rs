@@ -1,0 +1,140 @@
+//! The list of servers: named values in the compacted topic, beside the bookmarks of what is read from them.
+//!
+//! What holds:
+//! - A value that was put is in every in-sync replica; a removal is a tombstone, and the key's later values are new entries.
+//! - Only [`Servers::put`] and [`Servers::remove`] write `server/NAME`; bookmarks have keys of their own, so none brings a
+//!   removed name back.
+//! - A name belongs where [`crate::partition_by_host`] puts it. When partitions are added, an entry still counts where it lies;
+//!   the next `put` of the name moves it. Between the two writes of a move it is in both places, never in none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fedilake_log::{Bookmarks, LogError};
+use futures::future::try_join_all;
+
+use crate::bookmarks::Marks;
+use crate::hosts::bookmark_key;
+use crate::share::Share;
+use crate::topic::{self, Asker, Purpose};
+use crate::writer::Writer;
+use crate::{KafkaError, KafkaSettings};
+
+/// What the keys of the list begin with.
+pub(crate) const SERVER: &str = "server/";
+
+/// The list of servers, and their bookmarks.
+#[derive(Clone)]
+pub struct Servers {
+    settings: Arc<KafkaSettings>,
+    asker: Arc<Asker>,
+    writer: Arc<Writer>,
+    marks: Arc<Marks>,
+}
+
+impl Servers {
+    /// Opens the list without the log; its topic is created if it is not there.
+    pub async fn open(settings: KafkaSettings) -> Result<Servers, KafkaError> {
+        let asker = Arc::new(Asker::new(&settings)?);
+        let topic = topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers).await?;
+        let writer = Arc::new(Writer::new(&settings)?);
+        Servers::new(&settings, asker, writer, topic.partitions)
+    }
+
+    pub(crate) fn new(
+        settings: &KafkaSettings,
+        asker: Arc<Asker>,
+        writer: Arc<Writer>,
+        partitions: u32,
+    ) -> Result<Servers, KafkaError> {
+        let marks = Arc::new(Marks::new(settings, asker.clone(), partitions)?);
+        Ok(Servers { settings: Arc::new(settings.clone()), asker, writer, marks })
+    }
+
+    /// Lists each name with its value, instead of the value that it had.
+    pub async fn put(&self, entries: &[(String, String)]) -> Result<(), LogError> {
+        let before = self.marks.all(SERVER).await?;
+        try_join_all(entries.iter().map(|(name, value)| self.write(name, Some(value)))).await?;
+        // After it is where it belongs: a name that moves is twice there for a moment, not gone.
+        let strays = entries.iter().map(|(name, _)| (name, Some(self.home(name))));
+        self.forget(&before, strays).await
+    }
+
+    /// Lists the names no more, and says of each whether it was listed.
+    pub async fn remove(&self, names: &[String]) -> Result<Vec<bool>, LogError> {
+        let before = self.marks.all(SERVER).await?;
+        self.forget(&before, names.iter().map(|name| (name, None))).await?;
+        Ok(names.iter().map(|name| before.iter().any(|partition| partition.contains_key(name))).collect())
+    }
+
+    /// What is listed now: values by name.
+    pub async fn list(&self) -> Result<BTreeMap<String, String>, LogError> {
+        let partitions = self.marks.all(SERVER).await?;
+        let mut listed = BTreeMap::new();
+        for (partition, values) in (0..).zip(partitions) {
+            for (name, value) in values {
+                if self.home(&name) == partition || !listed.contains_key(&name) {
+                    listed.insert(name, value);
+                }
+            }
+        }
+        Ok(listed)
+    }
+
+    /// The bookmarks of these names, as [`Bookmarks::load`] gives each.
+    pub async fn bookmarks(&self, names: &[String]) -> Result<Vec<Option<String>>, LogError> {
+        self.marks.load(names.iter().map(|name| bookmark_key(name)).collect()).await
+    }
+
+    /// How many partitions the list has: as many members of a group get some of it.
+    pub async fn partitions(&self) -> Result<u32, LogError> {
+        Ok(self.marks.all(SERVER).await?.len() as u32)
+    }
+
+    /// Joins a group whose members share the list.
+    pub fn share(&self, group: &str) -> Result<Share, KafkaError> {
+        Share::join(&self.settings, self.asker.clone(), group)
+    }
+
+    /// Where a name belongs.
+    fn home(&self, name: &str) -> u32 {
+        self.marks.partition(&key(name))
+    }
+
+    async fn write(&self, name: &str, value: Option<&str>) -> Result<(), LogError> {
+        self.writer.put(&self.settings.servers_topic, self.home(name), &key(name), value).await
+    }
+
+    /// Forgets each name in every partition that has it, but in the one beside it.
+    async fn forget<'a>(
+        &self,
+        before: &[BTreeMap<String, String>],
+        names: impl Iterator<Item = (&'a String, Option<u32>)>,
+    ) -> Result<(), LogError> {
+        let topic = &self.settings.servers_topic;
+        let strays = names.flat_map(|(name, home)| {
+            let having = (0..).zip(before).filter(move |(_, values)| values.contains_key(name));
+            having.filter(move |(partition, _)| Some(*partition) != home).map(move |(partition, _)| (name, partition))
+        });
+        let forgotten =
+            strays.map(|(name, partition)| async move { self.writer.put(topic, partition, &key(name), None).await });
+        try_join_all(forgotten).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Bookmarks for Servers {
+    async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
+        Ok(self.marks.load(vec![bookmark_key(name)]).await?.pop().flatten())
+    }
+
+    async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {
+        let key = bookmark_key(name);
+        self.writer.put(&self.settings.servers_topic, self.marks.partition(&key), &key, Some(value)).await
+    }
+}
+
+fn key(name: &str) -> String {
+    format!("{SERVER}{name}")
+}

@@ -1,0 +1,317 @@
+//! A share of the list of servers: the partitions that a consumer group gives to this member, and what they list.
+//!
+//! The group decides who has which partition; nobody else is asked. A partition that comes is read from its start to the end
+//! that it has then, and told of as it is there: what compaction left of older values does not show. From then on each change
+//! is told. A partition that goes, also because the group gave us up, is told of before anything else.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fedilake_log::LogError;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError as Rdkafka;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::Notify;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::listener::Listener;
+use crate::membership::{Change, Membership};
+use crate::native::{Message, Queue, What};
+use crate::reader::{READER_GROUP, is_forbidden};
+use crate::servers::SERVER;
+use crate::topic::Asker;
+use crate::{KafkaError, KafkaSettings};
+
+/// How often the group is asked for news that nobody told of, and what failed is tried again.
+const LOOK: Duration = Duration::from_secs(1);
+/// How many messages are taken at once.
+const TAKEN: usize = 1_000;
+
+/// What became of a member's share of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShareEvent {
+    /// The partition is ours, with these values by name.
+    Assigned {
+        /// Which.
+        partition: u32,
+        /// What it listed when it became ours, or a little later.
+        entries: BTreeMap<String, String>,
+    },
+    /// The partition is another's now, with all its names.
+    Revoked {
+        /// Which.
+        partition: u32,
+    },
+    /// A name was added, or has another value.
+    Put {
+        /// Of ours.
+        partition: u32,
+        /// What was added.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// A name is no longer in the partition.
+    Removed {
+        /// Of ours.
+        partition: u32,
+        /// What was removed.
+        name: String,
+    },
+}
+
+/// A member of a group that shares the list. One that is dropped leaves the group, and blocks for it: see [`Share::leave`].
+pub struct Share {
+    topic: String,
+    asker: Arc<Asker>,
+    member: Membership,
+    queue: Queue,
+    consumer: Arc<BaseConsumer<Listener>>,
+    /// Something may be in a queue.
+    wake: Arc<Notify>,
+    places: HashMap<u32, Place>,
+    events: VecDeque<ShareEvent>,
+    /// Where partitions that came end.
+    ends: JoinSet<(u32, Result<u64, String>)>,
+    next_look: Instant,
+}
+
+/// A partition of ours.
+#[derive(Default)]
+struct Place {
+    next: u64,
+    /// Up to where it is read before it is told of.
+    end: Option<u64>,
+    is_told: bool,
+    /// librdkafka reads no further; it is started again at the next look.
+    is_stuck: bool,
+    entries: BTreeMap<String, String>,
+}
+
+impl Share {
+    pub(crate) fn join(settings: &KafkaSettings, asker: Arc<Asker>, group: &str) -> Result<Share, KafkaError> {
+        let topic = settings.servers_topic.clone();
+        let mut member = Membership::join(&KafkaSettings { topic: topic.clone(), ..settings.clone() }, group)?;
+        let mut config = settings.client();
+        config
+            .set("group.id", READER_GROUP)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest")
+            .set("topic.metadata.refresh.interval.ms", "2000");
+        let consumer = BaseConsumer::from_config_and_context(&config, Listener::default());
+        let mut consumer = consumer
+            .map_err(|error| KafkaError::Settings { brokers: settings.brokers.clone(), why: error.to_string() })?;
+        let wake = Arc::new(Notify::new());
+        let notify = |wake: &Arc<Notify>| {
+            let wake = wake.clone();
+            move || wake.notify_one()
+        };
+        consumer.set_nonempty_callback(notify(&wake));
+        member.on_news(notify(&wake));
+        let consumer = Arc::new(consumer);
+        Ok(Share {
+            topic,
+            asker,
+            member,
+            queue: Queue::of(consumer.clone()),
+            consumer,
+            wake,
+            places: HashMap::new(),
+            events: VecDeque::new(),
+            ends: JoinSet::new(),
+            next_look: Instant::now(),
+        })
+    }
+
+    /// The next change; waits for it. Cancel-safe. An error does not pass by itself.
+    pub async fn next(&mut self) -> Result<ShareEvent, LogError> {
+        loop {
+            self.hear_group()?;
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
+            }
+            self.read()?;
+            if !self.events.is_empty() {
+                continue;
+            }
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = sleep_until(self.next_look) => self.look()?,
+                Some(found) = self.ends.join_next() => {
+                    // One that panicked or was aborted says nothing of its partition; neither happens.
+                    if let Ok((partition, end)) = found {
+                        self.take_end(partition, end);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Leaves the group, so that the others get our partitions at once.
+    pub async fn leave(self) {
+        // A task that panics has nothing to tell here.
+        let _ = spawn_blocking(move || drop(self)).await;
+    }
+
+    /// Takes note of what the group decided.
+    fn hear_group(&mut self) -> Result<(), LogError> {
+        while let Some(change) = self.member.hear().map_err(|why| self.failed(why))? {
+            match change {
+                Change::Assigned(partitions) => {
+                    for partition in partitions {
+                        let partition = partition as u32;
+                        if self.places.insert(partition, Place::default()).is_some() {
+                            self.stop(partition)?;
+                        }
+                        self.start(partition, Offset::Beginning)?;
+                        self.ask_end(partition, Duration::ZERO);
+                    }
+                }
+                Change::Revoked(partitions) => {
+                    for partition in partitions {
+                        let partition = partition as u32;
+                        let Some(place) = self.places.remove(&partition) else { continue };
+                        self.stop(partition)?;
+                        if place.is_told {
+                            self.events.push_back(ShareEvent::Revoked { partition });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_end(&mut self, partition: u32, after: Duration) {
+        let (asker, topic) = (self.asker.clone(), self.topic.clone());
+        self.ends.spawn(async move {
+            sleep(after).await;
+            let bounds = spawn_blocking(move || asker.bounds(&topic, partition)).await;
+            let bounds = bounds.unwrap_or_else(|error| Err(error.to_string()));
+            (partition, bounds.map(|(_, end)| end))
+        });
+    }
+
+    fn take_end(&mut self, partition: u32, end: Result<u64, String>) {
+        let Some(place) = self.places.get_mut(&partition).filter(|place| place.end.is_none()) else { return };
+        match end {
+            Ok(end) => {
+                place.end = Some(end);
+                self.events.extend(place.tell_if_read(partition));
+            }
+            Err(why) => {
+                tracing::debug!("kafka: the end of partition {partition} of {}: {why}", self.topic);
+                self.ask_end(partition, LOOK);
+            }
+        }
+    }
+
+    /// Takes what was read.
+    fn read(&mut self) -> Result<(), LogError> {
+        loop {
+            let mut messages = self.queue.take(TAKEN, Duration::ZERO);
+            if messages.len() == 0 {
+                return Ok(());
+            }
+            while let Some(message) = messages.peek() {
+                match &message.what {
+                    What::Failed { code, why } if is_forbidden(*code) => return Err(self.failed(why.clone())),
+                    What::Failed { why, .. } => tracing::debug!("kafka: read {}: {why}", self.topic),
+                    _ => {}
+                }
+                let partition = message.partition as u32;
+                if let Some(place) = self.places.get_mut(&partition) {
+                    self.events.extend(place.take(partition, message));
+                    self.events.extend(place.tell_if_read(partition));
+                }
+                messages.advance();
+            }
+        }
+    }
+
+    /// Tries again what failed.
+    fn look(&mut self) -> Result<(), LogError> {
+        self.next_look = Instant::now() + LOOK;
+        let stuck = self.places.iter_mut().filter(|(_, place)| place.is_stuck);
+        let stuck: Vec<(u32, u64)> = stuck.map(|(partition, place)| (*partition, place.unstick())).collect();
+        for (partition, next) in stuck {
+            self.stop(partition)?;
+            let from = if next == 0 { Offset::Beginning } else { Offset::Offset(next as i64) };
+            self.start(partition, from)?;
+        }
+        Ok(())
+    }
+
+    fn start(&self, partition: u32, from: Offset) -> Result<(), LogError> {
+        let started = self.list(partition, from).and_then(|list| self.consumer.incremental_assign(&list));
+        started.map_err(|error| self.failed(error.to_string()))
+    }
+
+    fn stop(&self, partition: u32) -> Result<(), LogError> {
+        let stopped = self.list(partition, Offset::Invalid).and_then(|list| self.consumer.incremental_unassign(&list));
+        stopped.map_err(|error| self.failed(error.to_string()))
+    }
+
+    fn list(&self, partition: u32, offset: Offset) -> Result<TopicPartitionList, Rdkafka> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(&self.topic, partition as i32, offset)?;
+        Ok(list)
+    }
+
+    fn failed(&self, why: String) -> LogError {
+        LogError::Storage { doing: "read", at: format!("{} of Kafka {}", self.topic, self.asker.brokers), why }
+    }
+}
+
+impl Place {
+    /// Takes a message; it is news where the partition was told of already.
+    fn take(&mut self, partition: u32, message: Message<'_>) -> Option<ShareEvent> {
+        let offset = message.offset as u64;
+        let (key, value) = match message.what {
+            What::Record { key, value, .. } => (key, value),
+            What::End => {
+                self.next = self.next.max(offset);
+                // It is later than that at which the partition came.
+                self.end.get_or_insert(offset);
+                return None;
+            }
+            What::Failed { .. } => {
+                self.is_stuck = true;
+                return None;
+            }
+        };
+        self.next = offset + 1;
+        let name = std::str::from_utf8(key).ok()?.strip_prefix(SERVER)?.to_owned();
+        let is_news = match value {
+            Some(value) => {
+                let value = String::from_utf8_lossy(value).into_owned();
+                self.entries.insert(name.clone(), value.clone()).as_ref() != Some(&value)
+            }
+            None => self.entries.remove(&name).is_some(),
+        };
+        let news = match self.entries.get(&name) {
+            Some(value) => ShareEvent::Put { partition, value: value.clone(), name },
+            None => ShareEvent::Removed { partition, name },
+        };
+        (self.is_told && is_news).then_some(news)
+    }
+
+    /// The partition as it is, once it is read as far as it must be.
+    fn tell_if_read(&mut self, partition: u32) -> Option<ShareEvent> {
+        if self.is_told || self.end.is_none_or(|end| self.next < end) {
+            return None;
+        }
+        self.is_told = true;
+        Some(ShareEvent::Assigned { partition, entries: self.entries.clone() })
+    }
+
+    fn unstick(&mut self) -> u64 {
+        self.is_stuck = false;
+        self.next
+    }
+}

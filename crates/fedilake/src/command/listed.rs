@@ -1,0 +1,63 @@
+//! A server as the list has it: `{"url":"https://mastodon.social","timeline":"public"}`, below its host.
+
+use anyhow::{Context, bail};
+use fedilake_collect::address::{self, ServerAddress};
+use fedilake_collect::{ServerConfig, Timeline, Token};
+use serde::{Deserialize, Serialize};
+
+/// What the list says of a server. What later versions add is passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Listed {
+    /// Where its API answers, without a slash at the end.
+    pub url: String,
+    /// `public` or `local`.
+    pub timeline: String,
+}
+
+impl Listed {
+    pub(super) fn new(address: &ServerAddress, timeline: Timeline) -> Listed {
+        Listed { url: address.to_string(), timeline: timeline.as_str().to_owned() }
+    }
+
+    pub(super) fn parse(value: &str) -> anyhow::Result<Listed> {
+        serde_json::from_str(value).with_context(|| format!("{value:?} is no listed server"))
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("two texts are JSON")
+    }
+
+    pub(super) fn timeline(&self) -> anyhow::Result<Timeline> {
+        match self.timeline.as_str() {
+            "public" => Ok(Timeline::Public),
+            "local" => Ok(Timeline::Local),
+            other => bail!("{other:?} is neither the public nor the local timeline"),
+        }
+    }
+
+    /// How the server is read, with its token if one of these is.
+    pub(super) fn config(&self, tokens: &[(String, Token)]) -> anyhow::Result<ServerConfig> {
+        let address = address::parse(&self.url)?;
+        let token = tokens.iter().find(|(host, _)| host == address.server.as_str()).map(|(_, token)| token.clone());
+        Ok(ServerConfig { address, timeline: self.timeline()?, token })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_how_the_server_is_read() {
+        let typed = address::parse("http://127.0.0.1:4000").unwrap();
+        let text = Listed::new(&typed, Timeline::Local).to_text();
+        assert_eq!(text, r#"{"url":"http://127.0.0.1:4000","timeline":"local"}"#);
+        let token = Token::new("abc").unwrap();
+        let tokens = [("other.example".to_owned(), token.clone()), ("127.0.0.1:4000".to_owned(), token)];
+        let config = Listed::parse(&text).unwrap().config(&tokens).unwrap();
+        assert_eq!((config.address, config.timeline, config.token.is_some()), (typed, Timeline::Local, true));
+        for wrong in ["", "{}", r#"{"url":"x y","timeline":"public"}"#, r#"{"url":"a.example","timeline":"home"}"#] {
+            assert!(Listed::parse(wrong).and_then(|listed| listed.config(&[])).is_err(), "{wrong}");
+        }
+    }
+}

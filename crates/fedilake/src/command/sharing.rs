@@ -1,0 +1,202 @@
+//! A collector's share of the listed servers, as changes for those who read them.
+//!
+//! A task of its own holds the membership: the group hears from it while posts are appended and bookmarks saved at the end, and
+//! only then is left.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use fedilake_collect::collector::Change;
+use fedilake_collect::{ServerConfig, Token};
+use fedilake_kafka::{Share, ShareEvent};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::listed::Listed;
+use crate::render::counted;
+use crate::telemetry;
+
+/// Changes on their way.
+const CHANGES_MAX: usize = 1_024;
+/// Partitions come and go together: what is said of them waits for so long for the next.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// A member of the collectors' group.
+pub(super) struct Sharing {
+    leave: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Sharing {
+    /// Turns what becomes of the share into changes.
+    pub fn start(share: Share, tokens: Vec<(String, Token)>) -> (Sharing, BoxStream<'static, Change>) {
+        let leave = CancellationToken::new();
+        let (sender, changes) = mpsc::channel(CHANGES_MAX);
+        let task = tokio::spawn(run(share, Lists::new(tokens), sender, leave.clone()));
+        (Sharing { leave, task }, ReceiverStream::new(changes).boxed())
+    }
+
+    /// Resolves when the share is lost for good. Cancel-safe.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        match (&mut self.task).await {
+            Ok(Ok(())) => anyhow::anyhow!("the share of the servers ended early"),
+            Ok(Err(error)) => error,
+            Err(error) => anyhow::Error::new(error).context("share the servers"),
+        }
+    }
+
+    /// Leaves the group: the others get what was ours.
+    pub async fn leave(self) {
+        self.leave.cancel();
+        if let Err(error) = self.task.await.map_err(anyhow::Error::new).flatten() {
+            // The group misses us soon.
+            tracing::warn!("leave the collectors' group: {error:#}");
+        }
+    }
+}
+
+async fn run(
+    mut share: Share,
+    mut lists: Lists,
+    changes: mpsc::Sender<Change>,
+    leave: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut is_said = true;
+    loop {
+        let event = tokio::select! {
+            () = leave.cancelled() => break,
+            event = share.next() => event.context("share the servers")?,
+            () = tokio::time::sleep(QUIET), if !is_said => {
+                is_said = true;
+                lists.say();
+                continue;
+            }
+        };
+        is_said = false;
+        for change in lists.take(event) {
+            tokio::select! {
+                () = leave.cancelled() => {}
+                // Nobody reads at the end any more.
+                _ = changes.send(change) => {}
+            }
+        }
+    }
+    share.leave().await;
+    Ok(())
+}
+
+/// What our partitions list, and how it is read.
+struct Lists {
+    tokens: Vec<(String, Token)>,
+    partitions: BTreeMap<u32, BTreeMap<String, String>>,
+    /// What is being read, by name, with the value that it is read by.
+    read: BTreeMap<String, (String, ServerConfig)>,
+}
+
+impl Lists {
+    fn new(tokens: Vec<(String, Token)>) -> Lists {
+        Lists { tokens, partitions: BTreeMap::new(), read: BTreeMap::new() }
+    }
+
+    /// What changes for those who read.
+    fn take(&mut self, event: ShareEvent) -> Vec<Change> {
+        let names: Vec<String> = match event {
+            ShareEvent::Assigned { partition, entries } => {
+                let mut names: Vec<String> = entries.keys().cloned().collect();
+                let before = self.partitions.insert(partition, entries);
+                names.extend(before.into_iter().flat_map(BTreeMap::into_keys));
+                names
+            }
+            ShareEvent::Revoked { partition } => {
+                self.partitions.remove(&partition).into_iter().flat_map(BTreeMap::into_keys).collect()
+            }
+            ShareEvent::Put { partition, name, value } => {
+                self.partitions.entry(partition).or_default().insert(name.clone(), value);
+                vec![name]
+            }
+            ShareEvent::Removed { partition, name } => {
+                self.partitions.entry(partition).or_default().remove(&name);
+                vec![name]
+            }
+        };
+        names.into_iter().flat_map(|name| self.changes_of(name)).collect()
+    }
+
+    /// A name that moves from one partition to another is for a moment in both, and read all the while.
+    fn changes_of(&mut self, name: String) -> Vec<Change> {
+        let listed = self.partitions.values().rev().find_map(|entries| entries.get(&name));
+        if listed == self.read.get(&name).map(|(value, _)| value) {
+            return Vec::new();
+        }
+        let mut changes = Vec::new();
+        if let Some((_, config)) = self.read.remove(&name) {
+            changes.push(Change::End(config.address.server, config.timeline));
+        }
+        if let Some(value) = listed {
+            match Listed::parse(value).and_then(|listed| listed.config(&self.tokens)) {
+                Ok(config) => {
+                    self.read.insert(name, (value.clone(), config.clone()));
+                    changes.push(Change::Begin(config));
+                }
+                Err(error) => tracing::warn!("the list says of {name} what is not understood here: {error:#}"),
+            }
+        }
+        changes
+    }
+
+    fn say(&self) {
+        let ours = self.partitions.len() as u64;
+        let servers = counted(self.read.len() as u64, "server");
+        telemetry::say(&format!("collecting from {servers}: {} of the list", counted(ours, "partition")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(url: &str, timeline: &str) -> String {
+        Listed { url: url.to_owned(), timeline: timeline.to_owned() }.to_text()
+    }
+
+    fn entries(names: &[&str]) -> BTreeMap<String, String> {
+        names.iter().map(|name| ((*name).to_owned(), value(&format!("https://{name}"), "public"))).collect()
+    }
+
+    fn told(changes: Vec<Change>) -> Vec<String> {
+        let tell = |change| match change {
+            Change::Begin(config) => format!("+{} {}", config.address, config.timeline.as_str()),
+            Change::End(server, timeline) => format!("-{server} {}", timeline.as_str()),
+        };
+        changes.into_iter().map(tell).collect()
+    }
+
+    #[test]
+    fn what_is_listed_in_our_partitions_is_read_once() {
+        let mut lists = Lists::new(Vec::new());
+        let mut take = |event| told(lists.take(event));
+        let assigned = |partition, names: &[&str]| ShareEvent::Assigned { partition, entries: entries(names) };
+        assert_eq!(
+            take(assigned(1, &["a.example", "b.example"])),
+            ["+https://a.example public", "+https://b.example public"]
+        );
+        // A move: the same name in two partitions for a moment.
+        assert!(take(assigned(7, &["a.example"])).is_empty());
+        assert!(take(ShareEvent::Removed { partition: 1, name: "a.example".into() }).is_empty());
+        // Another value: read anew.
+        let put =
+            ShareEvent::Put { partition: 7, name: "a.example".into(), value: value("https://a.example", "local") };
+        assert_eq!(take(put), ["-a.example public", "+https://a.example local"]);
+        let put = ShareEvent::Put { partition: 7, name: "c.example".into(), value: "?".into() };
+        assert!(take(put).is_empty());
+        assert_eq!(take(ShareEvent::Revoked { partition: 7 }), ["-a.example local"]);
+        assert!(take(ShareEvent::Revoked { partition: 7 }).is_empty());
+        assert_eq!(take(ShareEvent::Removed { partition: 1, name: "b.example".into() }), ["-b.example public"]);
+        assert!(lists.read.is_empty());
+    }
+}

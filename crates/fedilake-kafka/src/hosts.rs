@@ -3,6 +3,11 @@
 /// What the names of timelines' bookmarks begin with.
 const TIMELINE: &str = "timeline/";
 
+/// Whether a bookmark of this name says how far a server's timeline was collected.
+pub(crate) fn is_of_a_timeline(name: &str) -> bool {
+    name.starts_with(TIMELINE)
+}
+
 /// The key of a bookmark: `bookmark/HOST/TIMELINE` for `timeline/HOST/TIMELINE`, `bookmark/NAME` for any other.
 pub(crate) fn bookmark_key(name: &str) -> String {
     format!("bookmark/{}", name.strip_prefix(TIMELINE).unwrap_or(name))

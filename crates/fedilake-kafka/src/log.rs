@@ -1,5 +1,6 @@
 //! An open log: its topics, its writer, and what its readers share.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use crate::schemas::{Ids, Schemas};
 use crate::servers::Servers;
 use crate::topic::{self, Asker, Purpose};
 use crate::writer::Writer;
-use crate::{KafkaError, KafkaSettings};
+use crate::{KafkaError, KafkaSettings, hosts};
 
 /// A log in a topic of Kafka. Readers may outlive it.
 pub struct KafkaLog {
@@ -86,14 +87,22 @@ impl LogWriter for KafkaLog {
     }
 }
 
+impl KafkaLog {
+    /// A bookmark's name in the topic that all logs of these servers share. A timeline's is the same for all, since a server is
+    /// collected into one of them; any other, how far a file was replayed, is this log's own.
+    fn own<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        if hosts::is_of_a_timeline(name) { name.into() } else { format!("{}/{name}", self.shared.id).into() }
+    }
+}
+
 #[async_trait]
 impl Bookmarks for KafkaLog {
     async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
-        self.servers.load(name).await
+        self.servers.load(&self.own(name)).await
     }
 
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {
-        self.servers.save(name, value).await
+        self.servers.save(&self.own(name), value).await
     }
 }
 

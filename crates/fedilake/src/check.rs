@@ -141,16 +141,18 @@ impl Checker {
 
     /// Whether the lake has all that the log has.
     pub async fn lake_is_current(&self) -> bool {
-        let Ok(mut reader) = (self.readers)() else { return false };
-        let reached = self.reached.borrow().clone();
-        let Ok(partitions) = reader.partitions().await else { return false };
-        for partition in partitions {
-            let Ok(bounds) = reader.bounds(partition).await else { return false };
-            if reached.get(&partition).is_none_or(|position| *position < bounds.end) {
-                return false;
-            }
-        }
-        true
+        self.lake_has_the_logs_end().await.unwrap_or(false)
+    }
+
+    async fn lake_has_the_logs_end(&self) -> anyhow::Result<bool> {
+        let logs = self.logs().await?;
+        let lake = Arc::clone(&self.lake);
+        let positions = tokio::task::spawn_blocking(move || lake.positions()).await??;
+        Ok(logs.iter().all(|(chain, bounds)| {
+            let position = position_of(&positions, &chain.log, chain.partition);
+            // A partition without records gives the lake no position.
+            position.map_or(bounds.end == Offset(0), |position| position >= bounds.end)
+        }))
     }
 
     async fn moment(&self, folder: &Path) -> anyhow::Result<Moment> {

@@ -69,7 +69,16 @@ fn a_misspelt_setting_and_a_store_that_is_not_there_yet_are_refused() {
     let output = command.env("FEDILAKE_LOG_URL", "kafka://127.0.0.1:9092/posts").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("log.url") && stderr.contains("kafka") && stderr.contains("hint:"), "{stderr}");
+    assert!(stderr.contains("log.registry_url") && stderr.contains("hint:"), "{stderr}");
+
+    for (name, value) in [("LOG_URL", "s3://bucket/log"), ("LOG_URL", "kafka:posts"), ("TABLE_URL", "ftp://bucket")] {
+        let mut command = fedilake(["serve", "--data", data.path().to_str().unwrap()]);
+        command.env("FEDILAKE_LOG_REGISTRY_URL", "http://127.0.0.1:9");
+        let output = command.env(format!("FEDILAKE_{name}"), value).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(value) && stderr.contains("hint:"), "{stderr}");
+    }
 }
 
 #[test]

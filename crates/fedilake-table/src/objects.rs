@@ -80,7 +80,9 @@ impl Objects {
             }
             file.flush().await
         };
-        written.await.map_err(|error| failed("copy", location)(StoreError::Generic { store: "file", source: Box::new(error) }))
+        written
+            .await
+            .map_err(|error| failed("copy", location)(StoreError::Generic { store: "file", source: Box::new(error) }))
     }
 
     /// The offset at which `chain` begins, if a writer wrote it down.

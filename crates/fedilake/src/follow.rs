@@ -369,8 +369,13 @@ mod tests {
         let record = || (Key(b"k".as_slice().into()), b"unreadable".as_slice().into());
         stores.log.writer.append(vec![record(), record(), record()]).await?;
         let (stop, progress) = (CancellationToken::new(), Arc::<SinkProgress>::default());
-        let sink =
-            sink::run(stores.log.sink_reader()?, stores.table.clone(), sink::Limits::default(), progress.clone(), stop.clone());
+        let sink = sink::run(
+            stores.log.sink_reader()?,
+            stores.table.clone(),
+            sink::Limits::default(),
+            progress.clone(),
+            stop.clone(),
+        );
         let sink = tokio::spawn(sink);
         while progress.positions().get(&Partition(0)).is_none_or(|position| position.read < Offset(3)) {
             tokio::time::sleep(Duration::from_millis(1)).await;

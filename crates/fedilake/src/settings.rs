@@ -147,12 +147,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         meaning: "Kafka: who we are; the password is in log.password_file or FEDILAKE_LOG_PASSWORD",
     },
-    Setting {
-        key: "log.password_file",
-        default: "",
-        kind: Kind::File,
-        meaning: "Kafka: a file with our password",
-    },
+    Setting { key: "log.password_file", default: "", kind: Kind::File, meaning: "Kafka: a file with our password" },
     Setting {
         key: "log.append_seconds_max",
         default: "120",

@@ -27,11 +27,7 @@ pub struct Stores {
 
 impl Stores {
     /// Opens both, making what is not there. What is in the data folder needs its ownership, and keeps it.
-    pub async fn open(
-        ownership: Option<&Arc<Ownership>>,
-        settings: &Settings,
-        used: Use,
-    ) -> anyhow::Result<Stores> {
+    pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<Stores> {
         let (table, files) = open_table(ownership, settings, used).await?;
         let log = match Log::open(ownership, settings).await {
             Ok(log) => log,

@@ -37,7 +37,8 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
         let name = topic.to_string();
         let bytes = topic.bytes();
         let progress = Arc::new(Progress::default());
-        let import = import::run(topic, Arc::clone(&table), wire::sink_limits(settings)?, Arc::clone(&progress), &shutdown);
+        let import =
+            import::run(topic, Arc::clone(&table), wire::sink_limits(settings)?, Arc::clone(&progress), &shutdown);
         let bar = telemetry::progress_bar("import", bytes, Unit::Bytes);
         let imported = tokio::select! {
             imported = import => imported,

@@ -386,8 +386,9 @@ mod tests {
             store.put(&name.as_str().into(), file(numbers).into()).await?;
         }
         let settings = crate::settings::Settings::load(None, [], &[])?;
-        let topic =
-            || async { Source::open(folder.path().to_str().unwrap(), &settings).await?.topics().await.map(|(topics, _)| topics) };
+        let topic = || async {
+            Source::open(folder.path().to_str().unwrap(), &settings).await?.topics().await.map(|(topics, _)| topics)
+        };
         let kept: Vec<u64> = (5..25).chain(30..36).filter(|offset| offset % 7 != 0).collect();
         for from in 2..=36 {
             let (topic, progress) = (topic().await?.remove(0), Arc::<Progress>::default());

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use fedilake_kafka::{
-    KafkaLog, KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Schemas, Secret, Security, Tls,
-};
+use fedilake_kafka::{KafkaLog, KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Schemas, Secret, Security, Tls};
 use fedilake_model::{avro, schema};
 use reqwest::Url;
 
@@ -47,7 +45,12 @@ pub(crate) fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSetting
         delivery_timeout: settings.seconds("log.append_seconds_max")?,
         security: security(settings)?,
         registry: RegistrySettings {
-            login: login(settings, "log.registry_user", "log.registry_password_file", "FEDILAKE_LOG_REGISTRY_PASSWORD")?,
+            login: login(
+                settings,
+                "log.registry_user",
+                "log.registry_password_file",
+                "FEDILAKE_LOG_REGISTRY_PASSWORD",
+            )?,
             ..KafkaSettings::new("", "", registry.clone()).registry
         },
         ..KafkaSettings::new(brokers, topic, registry)
@@ -120,7 +123,15 @@ mod tests {
     fn a_url_names_brokers_and_a_topic() {
         let parts = brokers_and_topic("kafka://a:9092,b:9092/fedilake.posts").unwrap();
         assert_eq!(parts, ("a:9092,b:9092", "fedilake.posts"));
-        for wrong in ["kafka:a/t", "kafka://a:9092", "kafka://a:9092/", "kafka:///t", "kafka://a/t/u", "kafka://a/ü", "kafka://a/.."] {
+        for wrong in [
+            "kafka:a/t",
+            "kafka://a:9092",
+            "kafka://a:9092/",
+            "kafka:///t",
+            "kafka://a/t/u",
+            "kafka://a/ü",
+            "kafka://a/..",
+        ] {
             assert!(brokers_and_topic(wrong).is_err(), "{wrong}");
         }
     }

@@ -83,7 +83,8 @@ async fn a_server_that_goes_and_comes_back_misses_nothing_and_disturbs_no_other(
     changes.send(Change::Begin(one.clone())).unwrap();
     changes.send(end(&one)).unwrap();
     changes.send(Change::Begin(one.clone())).unwrap();
-    until("what came while it was away", || has(&log, &one, &id_at(&simulation, &one, &meanwhile.uri)).then_some(())).await;
+    until("what came while it was away", || has(&log, &one, &id_at(&simulation, &one, &meanwhile.uri)).then_some(()))
+        .await;
     assert_eq!(counts.snapshot().len(), 2, "a server that came back is counted where it was");
     // The source of changes may end; what is read goes on.
     drop(changes);

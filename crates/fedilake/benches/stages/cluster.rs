@@ -47,12 +47,9 @@ impl Cluster {
         let Some(services) = Services::shared("the figures on Kafka and S3") else { return Ok(None) };
         let name = format!("bench-{:08x}", rand::random::<u32>());
         let url = S3Url::parse(&format!("s3://{}/{name}", services.s3.bucket))?;
-        let settings =
-            S3Settings { endpoint: Some(services.s3.endpoint.clone()), region: None, path_style: None };
-        let key = [
-            ("AWS_ACCESS_KEY_ID", services.s3.key.as_str()),
-            ("AWS_SECRET_ACCESS_KEY", services.s3.secret.as_str()),
-        ];
+        let settings = S3Settings { endpoint: Some(services.s3.endpoint.clone()), region: None, path_style: None };
+        let key =
+            [("AWS_ACCESS_KEY_ID", services.s3.key.as_str()), ("AWS_SECRET_ACCESS_KEY", services.s3.secret.as_str())];
         let s3 = S3::open(&url, &settings, &Environment::of(&key))?;
         Ok(Some(Cluster { services, name, s3 }))
     }

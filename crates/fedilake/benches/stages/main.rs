@@ -73,7 +73,8 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
         .print("Answers of a part of the posts: all seven reports, one after the other, in milliseconds");
     sizes::measure(&lake, &files, &talk)?.print("Memory and bytes, in MB");
     if let Some(cluster) = &cluster {
-        remote::measure(cluster, &runtime, &files.posts, &folder.join("talk"))?.print("Quick statistics straight from S3");
+        remote::measure(cluster, &runtime, &files.posts, &folder.join("talk"))?
+            .print("Quick statistics straight from S3");
     }
     drop(talk);
 

@@ -31,7 +31,12 @@ struct Way {
 }
 
 /// Puts both layouts into the bucket and asks each.
-pub fn measure(cluster: &Cluster, runtime: &tokio::runtime::Runtime, posts: &[PathBuf], talk: &Path) -> anyhow::Result<Sheet> {
+pub fn measure(
+    cluster: &Cluster,
+    runtime: &tokio::runtime::Runtime,
+    posts: &[PathBuf],
+    talk: &Path,
+) -> anyhow::Result<Sheet> {
     for file in posts {
         runtime.block_on(cluster.put_file(file, "posts"))?;
     }
@@ -50,7 +55,13 @@ pub fn measure(cluster: &Cluster, runtime: &tokio::runtime::Runtime, posts: &[Pa
     let seconds = |time: Duration| time.as_secs_f64();
     let (cold, warm) = (seconds(theirs.cold) / seconds(ours.cold), seconds(theirs.warm) / seconds(ours.warm));
     let (requests, bytes) = (ours.requests as f64 / theirs.requests as f64, ours.bytes as f64 / theirs.bytes as f64);
-    sheet.row(["ratio".to_owned(), format!("{cold:.1} times"), format!("{warm:.1} times"), format!("{requests:.4}"), ratio(bytes, 1.0)]);
+    sheet.row([
+        "ratio".to_owned(),
+        format!("{cold:.1} times"),
+        format!("{warm:.1} times"),
+        format!("{requests:.4}"),
+        ratio(bytes, 1.0),
+    ]);
     sheet.row(["budget".to_owned(), "5 times".to_owned(), "5 times".to_owned(), "0.01".to_owned(), "0.60".to_owned()]);
     sheet.row(["met".to_owned(), met(cold >= 5.0), met(warm >= 5.0), met(requests <= 0.01), met(bytes <= 0.6)]);
     Ok(sheet)
@@ -81,7 +92,8 @@ fn way(cluster: &Cluster, question: &str) -> anyhow::Result<Way> {
 fn connect(cluster: &Cluster) -> anyhow::Result<Connection> {
     let s3 = &cluster.services.s3;
     let engine = Connection::open_in_memory()?;
-    let httpfs = fedilake_services::httpfs().map_or("load httpfs".to_owned(), |file| format!("load '{}'", file.display()));
+    let httpfs =
+        fedilake_services::httpfs().map_or("load httpfs".to_owned(), |file| format!("load '{}'", file.display()));
     engine.execute_batch(&httpfs).context("load DuckDB's extension httpfs\nhint: make services brings it")?;
     let host = s3.endpoint.trim_start_matches("http://");
     engine.execute_batch(&format!(

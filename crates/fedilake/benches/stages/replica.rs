@@ -27,8 +27,11 @@ pub fn measure(cluster: &Cluster, runtime: &Runtime, data: &Path, live: Duration
     let stop = CancellationToken::new();
     let config = Config { rate: POSTS_A_SECOND, reach: 1, edits: 0.0, deletes: 0.0, ..Config::default() };
     let simulation = runtime.block_on(serve(config, stop.clone())).context("serve simulated servers")?;
-    let servers: Vec<String> =
-        simulation.addresses().iter().flat_map(|address| ["--server".to_owned(), format!("http://{address}")]).collect();
+    let servers: Vec<String> = simulation
+        .addresses()
+        .iter()
+        .flat_map(|address| ["--server".to_owned(), format!("http://{address}")])
+        .collect();
     let variables = cluster.variables();
     let start = |arguments: &[&str], more: &[String], word| Program::start(arguments, more, &variables, word);
     let mut collector = start(&["collect", "--listen", "127.0.0.1:0"], &servers, "metrics on")?;
@@ -37,8 +40,7 @@ pub fn measure(cluster: &Cluster, runtime: &Runtime, data: &Path, live: Duration
     let mut replica = start(&["serve", "--listen", "127.0.0.1:0"], &at, "answering on")?;
     let seen = runtime.block_on(watch(data, live));
     let offsets = runtime.block_on(offsets(data))?;
-    let shown: Vec<(String, i64)> =
-        simulation.truth().into_iter().map(|post| (post.uri, post.shown_at_ms)).collect();
+    let shown: Vec<(String, i64)> = simulation.truth().into_iter().map(|post| (post.uri, post.shown_at_ms)).collect();
     for program in [&mut collector, &mut sink, &mut replica] {
         program.stop()?;
     }
@@ -52,7 +54,8 @@ async fn offsets(data: &Path) -> anyhow::Result<HashMap<String, (i64, i64)>> {
     let mut offsets = HashMap::new();
     for batch in batches {
         let uris = batch.column(0).as_string::<i32>();
-        let (partitions, at) = (batch.column(1).as_primitive::<Int64Type>(), batch.column(2).as_primitive::<Int64Type>());
+        let (partitions, at) =
+            (batch.column(1).as_primitive::<Int64Type>(), batch.column(2).as_primitive::<Int64Type>());
         for row in 0..batch.num_rows() {
             offsets.insert(uris.value(row).to_owned(), (partitions.value(row), at.value(row)));
         }

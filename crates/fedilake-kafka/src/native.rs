@@ -12,6 +12,7 @@ use rdkafka::bindings::*;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::listener::Listener;
 
@@ -44,13 +45,32 @@ impl TopicId {
     }
 }
 
+/// Why there was no answer.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: RDKafkaErrorCode,
+    pub(crate) why: String,
+}
+
+impl Refusal {
+    fn because(why: &str) -> Refusal {
+        Refusal { code: RDKafkaErrorCode::Fail, why: why.to_owned() }
+    }
+}
+
+impl From<KafkaError> for Refusal {
+    fn from(error: KafkaError) -> Refusal {
+        Refusal { code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail), why: error.to_string() }
+    }
+}
+
 /// Asks for the topic; `None` where there is none of that name. Blocks, at most for about `patience`.
 pub(crate) fn describe<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
     patience: Duration,
-) -> Result<Option<Topic>, String> {
-    let name = CString::new(topic).map_err(|_| "the topic's name has a zero byte".to_owned())?;
+) -> Result<Option<Topic>, Refusal> {
+    let name = CString::new(topic).map_err(|_| Refusal::because("the topic's name has a zero byte"))?;
     let timeout_ms = c_int::try_from(patience.as_millis()).unwrap_or(c_int::MAX);
     let rk = client.native_ptr();
     let mut names = [name.as_ptr()];
@@ -67,24 +87,25 @@ pub(crate) fn describe<C: ClientContext>(
         rd_kafka_DescribeTopics(rk, topics.0, options.0, queue.0);
         let event = rd_kafka_queue_poll(queue.0, timeout_ms.saturating_add(1_000));
         if event.is_null() {
-            return Err("no answer in time".into());
+            return Err(Refusal::because("no answer in time"));
         }
         let event = Owned(event, rd_kafka_event_destroy);
-        if rd_kafka_event_error(event.0) != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(text(rd_kafka_event_error_string(event.0)));
+        let error = rd_kafka_event_error(event.0);
+        if error != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(Refusal { code: error.into(), why: text(rd_kafka_event_error_string(event.0)) });
         }
         let result = rd_kafka_event_DescribeTopics_result(event.0);
         let mut count = 0;
         let found = rd_kafka_DescribeTopics_result_topics(result, &mut count);
         if result.is_null() || found.is_null() || count != 1 {
-            return Err("an answer about another topic".into());
+            return Err(Refusal::because("an answer about another topic"));
         }
         let found = *found;
         let error = rd_kafka_TopicDescription_error(found);
         match rd_kafka_error_code(error) {
             rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => {}
             rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART => return Ok(None),
-            _ => return Err(text(rd_kafka_error_string(error))),
+            code => return Err(Refusal { code: code.into(), why: text(rd_kafka_error_string(error)) }),
         }
         let id = rd_kafka_TopicDescription_topic_id(found);
         let (most, least) = (rd_kafka_Uuid_most_significant_bits(id), rd_kafka_Uuid_least_significant_bits(id));

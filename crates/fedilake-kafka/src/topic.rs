@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::listener::Listener;
-use crate::native::{self, Logs, Topic};
+use crate::native::{self, Logs, Refusal, Topic};
 use crate::{KafkaError, KafkaSettings};
 
 /// How often it is asked whether a topic that was just created is there.
@@ -52,21 +52,36 @@ impl Asker {
 
     /// The topic as it is now; `None` where there is none. Blocks.
     pub(crate) fn describe(&self, topic: &str) -> Result<Option<Topic>, String> {
-        self.told(native::describe(self.client.client(), topic, self.patience))
+        self.told(self.patiently(|patience| native::describe(self.client.client(), topic, patience)))
     }
 
     /// First offset, and the one that the next record gets. Blocks.
     pub(crate) fn bounds(&self, topic: &str, partition: u32) -> Result<(u64, u64), String> {
         let partition = i32::try_from(partition).map_err(|_| format!("{partition} is no partition's number"))?;
-        let ask = || self.client.fetch_watermarks(topic, partition, self.patience);
-        let mut bounds = ask();
-        if bounds.as_ref().is_err_and(|error| error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)) {
-            // What the client knows of the topic is from before the partition was added; it would be for minutes.
-            let renewed = self.client.fetch_metadata(Some(topic), self.patience);
-            bounds = renewed.and_then(|_| ask());
-        }
-        let (start, end) = self.told(bounds.map_err(|error| error.to_string()))?;
+        let ask = |patience| Ok(self.client.fetch_watermarks(topic, partition, patience)?);
+        let bounds = self.patiently(|patience| match ask(patience) {
+            Err(Refusal { code: RDKafkaErrorCode::UnknownPartition, .. }) => {
+                // What the client knows of the topic is from before the partition was added; it would be for minutes.
+                self.client.fetch_metadata(Some(topic), patience)?;
+                ask(patience)
+            }
+            bounds => bounds,
+        });
+        let (start, end) = self.told(bounds)?;
         Ok((u64::try_from(start).unwrap_or(0), u64::try_from(end).unwrap_or(0)))
+    }
+
+    /// Asks again, as long as the patience lasts, where the connection went away under the question: the broker starts again, or
+    /// has just been found under its own name.
+    fn patiently<T>(&self, ask: impl Fn(Duration) -> Result<T, Refusal>) -> Result<T, String> {
+        const WAIT: Duration = Duration::from_millis(100);
+        let end = Instant::now() + self.patience;
+        loop {
+            match ask(end.saturating_duration_since(Instant::now())) {
+                Err(Refusal { code, .. }) if broke_off(code) && Instant::now() + WAIT < end => std::thread::sleep(WAIT),
+                answer => return answer.map_err(|refusal| refusal.why),
+            }
+        }
     }
 
     /// An error with what the client heard meanwhile: "timed out" alone tells nobody why.
@@ -79,6 +94,22 @@ impl Asker {
             None => why,
         })
     }
+}
+
+/// Whether it was the connection that ended and not the question that was answered.
+fn broke_off(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{
+        AllBrokersDown, BrokerTransportFailure, DestroyBroker, LeaderNotAvailable, NotController, NotLeaderForPartition,
+    };
+    matches!(
+        code,
+        AllBrokersDown
+            | BrokerTransportFailure
+            | DestroyBroker
+            | LeaderNotAvailable
+            | NotController
+            | NotLeaderForPartition
+    )
 }
 
 /// The topic of that name: created as `settings` say if there is none, checked if there is.

@@ -52,6 +52,8 @@ impl Writer {
             .set("compression.codec", "zstd")
             .set("compression.level", "1")
             .set("partitioner", "murmur2_random")
+            // Partitions that are added get their share soon, and not after the default's five minutes.
+            .set("topic.metadata.refresh.interval.ms", "3000")
             .set("linger.ms", "5")
             .set("batch.size", "1000000")
             .set("batch.num.messages", "10000")

@@ -89,6 +89,15 @@ impl Own {
         self.svc("resume", &[name]);
     }
 
+    /// As if its disk were full: none of its files grows any more, until it is started again.
+    pub fn fill_disk(&self, name: &str) {
+        let record = fs::read_to_string(self.run.join(format!("{name}.pid"))).expect("it was started");
+        let pid = record.split(' ').next().expect("a record begins with the process");
+        // The limit on the size of a file needs no privilege, and fails the same writes.
+        let limited = Command::new("prlimit").args(["--pid", pid, "--fsize=1:"]).status().expect("prlimit runs");
+        assert!(limited.success(), "limit the files of {name}, process {pid}");
+    }
+
     /// Waits until it answers.
     pub fn wait(&self, name: &str) {
         self.svc("wait", &[name]);

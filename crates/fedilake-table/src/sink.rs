@@ -117,6 +117,7 @@ pub async fn run(
             Some(Ok(LogEvent::Records(records))) => sink.take(records).await,
             Some(Ok(LogEvent::Reached(partition, offset))) => sink.pass_over(partition, offset),
             Some(Err(LogError::BelowStart { partition, .. })) => sink.begin_above_start(partition).await,
+            Some(Err(error @ LogError::Schema { .. })) => sink.end_before(error).await,
             Some(Err(error)) => Err(error.into()),
         };
         sink.unless_revoked(done)?;
@@ -183,6 +184,13 @@ impl Sink {
     async fn begin_above_start(&mut self, partition: Partition) -> Result<(), SinkError> {
         self.flush(partition).await?;
         self.begin(partition).await
+    }
+
+    /// A record that nobody here can read ends the sink. Saves what came before it: it would be read again and again, and the
+    /// table would end elsewhere than the error says.
+    async fn end_before(&mut self, error: LogError) -> Result<(), SinkError> {
+        self.flush_all().await?;
+        Err(error.into())
     }
 
     fn forget(&mut self, partition: Partition) -> Result<(), SinkError> {

@@ -14,7 +14,7 @@ use fedilake_table::{Chain, ChainFiles, FileMeta, Table};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::chunks::{ChunkWriter, Scratch, position_of};
+use crate::chunks::{ChunkWriter, Scratch, folders, position_of};
 use crate::render::counted;
 use crate::wire::{ReaderSource, TableFiles};
 
@@ -272,7 +272,7 @@ impl Checker {
             if end_reached || records.len() >= CHUNK_ROWS_MAX {
                 let last = records.last().map_or(offsets.end, |record| record.offset.next());
                 let next = if end_reached { offsets.end } else { last };
-                let name = format!("tail-{}-{first}.parquet", chain.partition);
+                let name = format!("{}/tail-{first}.parquet", folders(&chain.log, chain.partition));
                 chunks.push(writer.write(&name, &chain.log, chain.partition, first..next, &records)?);
                 records.clear();
                 first = next;

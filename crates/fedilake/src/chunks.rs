@@ -51,10 +51,18 @@ impl ChunkWriter {
             .collect();
         let rows = self.decoder.decode(&encoded).context("read the log's records")?;
         let parquet = self.folder.join(name);
+        if let Some(folder) = parquet.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+        }
         let bytes = fedilake_table::file::encode(&[rows]).context("write a chunk for the lake")?;
         std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
         Ok(chunk(log, partition, offsets.start, offsets.end, parquet))
     }
+}
+
+/// The folders in which a plain reader of several logs expects their files: it tells rows of one place apart by them.
+pub fn folders(log: &LogId, partition: Partition) -> String {
+    format!("log={log}/partition={partition}")
 }
 
 /// A table file, which lies at `parquet`, as a chunk.

@@ -269,6 +269,12 @@ impl Simulation {
         lock(&self.world).delete_by_hand(uri, now_ms())
     }
 
+    /// Ends what [`Config::rate`] began: no more posts, and nothing of those that are out which has not happened yet, neither
+    /// further sightings nor edits nor deletes. What was shown stays; by hand all can still be done.
+    pub fn end_flow(&self) {
+        lock(&self.world).end_flow();
+    }
+
     /// The posts of [`Config::posts_max`] are out, and all their sightings, edits and deletes have happened.
     pub fn is_quiet(&self) -> bool {
         lock(&self.world).is_quiet()

@@ -132,6 +132,12 @@ impl World {
         self.schedule.is_empty() && (all_out || self.config.rate <= 0.0)
     }
 
+    /// Publishes no more by the rate, and forgets what is not yet due.
+    pub(crate) fn end_flow(&mut self) {
+        self.config.posts_max = Some(self.by_rate);
+        self.schedule.clear();
+    }
+
     /// Publishes a post by a member of `server` and shows it everywhere at once; returns its uri and its id there.
     pub(crate) fn publish_by_hand(&mut self, server: usize, now_ms: i64) -> (String, u64) {
         let post = self.draw_post(Home::Server(server), now_ms);

@@ -1,5 +1,8 @@
 //! What a server says to those who check it, and single posts.
 
+use std::time::Duration;
+
+use fedilake_sim::Config;
 use fedilake_sim::serve::{ServerTotals, TruthPost};
 
 use crate::client::{get, ids, json, quiet, start};
@@ -38,5 +41,22 @@ async fn single_statuses_are_found_until_they_are_deleted() {
     assert_eq!(get(&simulation, 0, &format!("/api/v1/statuses/{}", gone.id)).await.status(), 404);
     let both = json(&simulation, 0, &format!("/api/v1/statuses?id[]={}&id[]={}", kept.id, gone.id)).await;
     assert_eq!(ids(&both), [kept.id]);
+    simulation.stop().await;
+}
+
+#[tokio::test]
+async fn a_flow_that_was_ended_brings_nothing_more() {
+    let simulation = start(Config { rate: 1_000.0, ..quiet() }).await;
+    while simulation.truth().len() < 100 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!simulation.is_quiet());
+    simulation.end_flow();
+    let (truth, totals) = (simulation.truth(), simulation.totals());
+    assert!(simulation.is_quiet());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!((simulation.truth(), simulation.totals()), (truth.clone(), totals));
+    simulation.publish(0);
+    assert!(simulation.truth().len() > truth.len(), "by hand it goes on");
     simulation.stop().await;
 }

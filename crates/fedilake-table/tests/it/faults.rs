@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use fedilake_log::Offset;
+use fedilake_log::{LogError, Offset, Partition};
 use fedilake_model::avro::DecodeError;
 use fedilake_table::sink::{self, Limits, SinkError, SinkProgress, SinkSummary};
 use fedilake_table::{FileError, Table, TableError};
@@ -98,15 +98,28 @@ async fn a_schema_that_is_not_known_stops_the_sink_before_anything_is_committed(
     let released = reader.released.clone();
     let error = run(reader, store.clone()).await.unwrap_err();
     assert!(matches!(error, SinkError::File(FileError::Decode(DecodeError::UnknownSchema { .. }))), "{error}");
-    assert_eq!(*released.lock().unwrap(), [(fedilake_log::Partition(0), Offset(0))]);
+    assert_eq!(*released.lock().unwrap(), [(Partition(0), Offset(0))]);
     assert_eq!(Table::new(store, Path::default()).check().await.unwrap().files, 0);
+}
+
+#[tokio::test]
+async fn what_came_before_a_record_that_the_log_cannot_read_is_stored() {
+    let store = Arc::new(InMemory::new());
+    let fails = LogError::Schema { partition: Partition(0), offset: Offset(3), why: "too new".to_owned() };
+    let reader =
+        || Scripted { fails: Some(fails.clone()), ..Scripted::new(0..9, [assigned(0), records(0, 0..3, b"x")]) };
+    let error = run(reader(), store.clone()).await.unwrap_err();
+    assert!(matches!(error, SinkError::Log(LogError::Schema { .. })), "{error}");
+    let table = Table::new(store.clone(), Path::default());
+    assert_eq!(table.next_offset(&reader().chain(0), reader().bounds).await.unwrap(), Offset(3));
+    assert_eq!(table.check().await.unwrap().rows, 3);
 }
 
 #[tokio::test]
 async fn a_revocation_that_the_sink_hears_of_late_is_no_error() {
     let store = Arc::new(InMemory::new());
     let events = [assigned(0), assigned(1), records(0, 0..3, b"x"), records(1, 0..2, b"x")];
-    let reader = Scripted { gone: vec![fedilake_log::Partition(1)], ..Scripted::new(0..3, events) };
+    let reader = Scripted { gone: vec![Partition(1)], ..Scripted::new(0..3, events) };
     let summary = run(reader, store.clone()).await.unwrap();
     assert_eq!((summary.rows, summary.files), (3, 1));
 }
@@ -114,7 +127,7 @@ async fn a_revocation_that_the_sink_hears_of_late_is_no_error() {
 #[tokio::test]
 async fn what_a_revoked_partition_buffered_is_left_to_its_new_owner() {
     let store = Arc::new(InMemory::new());
-    let revoked = fedilake_log::LogEvent::Revoked(fedilake_log::Partition(0));
+    let revoked = fedilake_log::LogEvent::Revoked(Partition(0));
     let events = [assigned(0), records(0, 0..3, b"x"), revoked, records(0, 3..4, b"late")];
     assert_eq!(run(Scripted::new(0..4, events), store.clone()).await.unwrap().files, 0);
     let again = [assigned(0), records(0, 0..4, b"x")];

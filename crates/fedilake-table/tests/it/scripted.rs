@@ -28,6 +28,8 @@ pub(crate) struct Scripted {
     pub(crate) gone: Vec<Partition>,
     pub(crate) released: Arc<Mutex<Vec<(Partition, Offset)>>>,
     pub(crate) end: CancellationToken,
+    /// What comes after the events, in place of the end.
+    pub(crate) fails: Option<LogError>,
 }
 
 impl Scripted {
@@ -39,6 +41,7 @@ impl Scripted {
             gone: Vec::new(),
             released: Arc::default(),
             end: CancellationToken::new(),
+            fails: None,
         }
     }
 
@@ -75,6 +78,7 @@ impl LogReader for Scripted {
     async fn next(&mut self) -> std::result::Result<LogEvent, LogError> {
         match self.events.pop_front() {
             Some(event) => Ok(event),
+            None if self.fails.is_some() => Err(self.fails.clone().expect("just seen")),
             None => {
                 self.end.cancel();
                 std::future::pending().await

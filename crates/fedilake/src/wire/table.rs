@@ -11,7 +11,7 @@ use fedilake_table::{FileMeta, Table, sink};
 use object_store::local::LocalFileSystem;
 
 use super::{Scheme, path_below, s3};
-use crate::chunks::chunk_of;
+use crate::chunks::{chunk_of, folders};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 
@@ -39,13 +39,13 @@ impl TableFiles {
     }
 
     async fn copy(&self, file: &FileMeta, scratch: &Path) -> anyhow::Result<PathBuf> {
-        let name = format!("{}-{}-{}.parquet", file.chain.log, file.chain.partition, file.first);
-        let path = scratch.join(name);
+        let folder = scratch.join(folders(&file.chain.log, file.chain.partition));
+        let path = folder.join(format!("{}.parquet", file.first));
         // A data file never changes.
         if std::fs::metadata(&path).is_ok_and(|there| there.len() == file.bytes) {
             return Ok(path);
         }
-        std::fs::create_dir_all(scratch).with_context(|| format!("make {}", scratch.display()))?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         self.table.copy(file, &path).await.with_context(|| format!("copy {} here", file.location))?;
         Ok(path)
     }

@@ -3,21 +3,39 @@
 //! Each test has a topic, a prefix and a data folder of its own. The simulated servers are the source of truth: at the end
 //! everything that they showed since the collectors' first look is in the table, each offset once, and `check` says so.
 
+mod broker;
+mod full_disk;
 mod kills;
+mod network;
+mod retention;
+mod schemas;
+mod topics;
 mod zombies;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fedilake_services::Services;
+use fedilake_sim::Config;
+use fedilake_sim::serve::RateLimits;
+use futures::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::{ObjectStore, path::Path};
 use rand::Rng;
 
 use crate::live::Servers;
-use crate::program::{Data, Running, Said, fedilake, signal, wait_until};
+use crate::program::{Data, Running, Said, fedilake};
+
+/// Posts a second of servers that publish by themselves.
+const RATE: f64 = 100.0;
+/// Between two questions to a replica or a store.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How many rounds a chaos test takes: few in `make test`, more in `make chaos`.
 fn rounds(short: u32) -> u32 {
@@ -27,11 +45,70 @@ fn rounds(short: u32) -> u32 {
     }
 }
 
-/// One system of collectors, sinks and readers.
+/// Servers that publish by themselves until [`Cluster::settle`].
+fn flow(count: usize) -> Servers {
+    Servers::start(Config {
+        servers: count,
+        rate: RATE,
+        deletes: 0.02,
+        backdated: 0.0,
+        delay: Duration::from_millis(200),
+        // Pages of what was missed are not what these tests wait for.
+        limits: RateLimits { requests: 100_000, paged: 100_000, ..RateLimits::default() },
+        ..Config::default()
+    })
+}
+
+/// Servers that publish what [`publish`] asks for.
+fn still(count: usize) -> Servers {
+    Servers::start(Config { servers: count, rate: 0.0, ..Config::default() })
+}
+
+/// Publishes posts on all of the servers; their uris.
+fn publish(servers: &Servers, posts: usize) -> BTreeSet<String> {
+    (0..posts).map(|_| servers.simulation.publish(0).uri).collect()
+}
+
+/// Between two faults: what a test varies.
+fn pause(dice: &mut impl Rng, longest: Duration) {
+    std::thread::sleep(longest.mul_f64(dice.random_range(0.2..1.0)));
+}
+
+/// Waits until `done` holds, without keeping a core busy that the processes need. A broker that comes back on a busy machine takes
+/// longer than anything of ours.
+#[track_caller]
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    const PATIENCE: Duration = Duration::from_secs(150);
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Waits for the end of a process that ends by itself.
+#[track_caller]
+fn end_of(running: Running) -> Said {
+    wait_for("the end of a process", || !running.is_running());
+    running.end()
+}
+
+/// One system of collectors, sinks and a replica.
 pub struct Cluster {
     settings: Vec<(String, String)>,
     pub topic: String,
+    services: Services,
     data: Data,
+    /// A `serve` on the data folder, once somebody asked for what the lake shows.
+    replica: RefCell<Option<Kept>>,
+}
+
+/// What a test came to.
+pub struct Settled {
+    /// Posts that had to be there.
+    pub posts: usize,
+    /// How often processes had to be started again.
+    pub restarts: u32,
 }
 
 impl Cluster {
@@ -43,7 +120,7 @@ impl Cluster {
             set("FEDILAKE_LOG_URL", &format!("kafka://{}/{name}", services.kafka)),
             set("FEDILAKE_LOG_REGISTRY_URL", &services.registry),
             set("FEDILAKE_LOG_PARTITIONS", &partitions.to_string()),
-            set("FEDILAKE_LOG_SESSION_TIMEOUT_MILLISECONDS", "3000"),
+            set("FEDILAKE_LOG_SESSION_TIMEOUT_MILLISECONDS", "2000"),
             set("FEDILAKE_COLLECT_SERVERS_TOPIC", &format!("{name}-servers")),
             set("FEDILAKE_COLLECT_GROUP", &format!("{name}-collect")),
             set("FEDILAKE_SINK_GROUP", &format!("{name}-sink")),
@@ -55,7 +132,9 @@ impl Cluster {
             set("AWS_ACCESS_KEY_ID", &services.s3.key),
             set("AWS_SECRET_ACCESS_KEY", &services.s3.secret),
         ];
-        Cluster { settings, topic: name, data: Data::new() }
+        let data = Data::new();
+        std::fs::create_dir_all(data.path()).unwrap();
+        Cluster { settings, topic: name, services: services.clone(), data, replica: RefCell::default() }
     }
 
     /// The same with another value of a setting, by its variable.
@@ -97,9 +176,14 @@ impl Cluster {
 
     /// A collector of these servers.
     pub fn collector(&self, servers: &Servers) -> Kept {
+        self.keep(self.collect(servers))
+    }
+
+    /// The arguments that collect these servers.
+    pub fn collect(&self, servers: &Servers) -> Vec<String> {
         let mut arguments = vec!["collect".to_owned()];
         arguments.extend(servers.flags());
-        self.keep(arguments)
+        arguments
     }
 
     /// A sink that shares the partitions with all others.
@@ -107,65 +191,108 @@ impl Cluster {
         self.keep(["sink"])
     }
 
-    /// The uris that a lake shows which has all that log and table have.
-    #[track_caller]
-    pub fn uris(&self) -> BTreeSet<String> {
-        self.make_folder();
-        let rows = self.run(["sql", "select uri from posts", "--format", "json"]).done().json();
-        rows.as_array().unwrap().iter().map(|row| row["uri"].as_str().unwrap().to_owned()).collect()
+    /// The arguments of a replica on the data folder.
+    pub fn serve(&self) -> Vec<String> {
+        let data = self.data.path().display().to_string();
+        ["serve", "--listen", "127.0.0.1:0", "--data", &data].map(str::to_owned).into()
     }
 
-    /// A number that SQL gives.
+    /// Starts the replica, unless it is there, and waits until it answers.
+    fn with_replica(&self) {
+        if self.replica.borrow().is_some() {
+            return;
+        }
+        *self.replica.borrow_mut() = Some(self.keep(self.serve()));
+        // Whoever asks before it answers would take its folder.
+        wait_for("the replica", || {
+            std::fs::read_to_string(self.data.path().join("lock")).is_ok_and(|lock| lock.contains("secret"))
+        });
+    }
+
+    /// The rows that the replica answers with; none while it cannot answer.
+    #[track_caller]
+    pub fn rows(&self, sql: &str) -> Option<serde_json::Value> {
+        self.with_replica();
+        let said = self.run(["sql", sql, "--format", "json"]);
+        (said.code() == Some(0)).then(|| said.json())
+    }
+
+    /// The uris of the posts that the replica shows.
+    #[track_caller]
+    pub fn uris(&self) -> BTreeSet<String> {
+        let rows = self.rows("select uri from posts").unwrap_or_default();
+        let rows = rows.as_array().into_iter().flatten();
+        rows.map(|row| row["uri"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// A number that SQL gives on the replica; 0 while it cannot answer.
     #[track_caller]
     pub fn number(&self, sql: &str) -> i64 {
-        self.make_folder();
-        let rows = self.run(["sql", sql, "--format", "json"]).done().json();
+        let Some(rows) = self.rows(sql) else { return 0 };
         rows[0].as_object().unwrap().values().next().unwrap().as_i64().unwrap_or_else(|| panic!("{sql}: {rows}"))
     }
 
-    /// How many data files the table has.
+    /// How many data files the table has, and of how many partitions.
     #[track_caller]
-    pub fn files(&self) -> u64 {
-        self.make_folder();
-        let said = self.run(["check", "--format", "json"]).json();
-        said["files"].as_u64().unwrap()
+    pub fn files(&self) -> (usize, usize) {
+        let s3 = &self.services.s3;
+        let store = AmazonS3Builder::new()
+            .with_endpoint(&s3.endpoint)
+            .with_allow_http(true)
+            .with_bucket_name(&s3.bucket)
+            .with_region(&s3.region)
+            .with_access_key_id(&s3.key)
+            .with_secret_access_key(&s3.secret)
+            .build()
+            .unwrap();
+        let place = Path::from(format!("{}/posts", self.topic));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let listed: Vec<_> = runtime.block_on(store.list(Some(&place)).try_collect()).unwrap();
+        let names = listed.iter().map(|object| object.location.as_ref());
+        let files: Vec<&str> = names.filter(|name| name.ends_with(".parquet")).collect();
+        let folders: BTreeSet<_> = files.iter().filter_map(|name| name.rsplit_once('/')).map(|(to, _)| to).collect();
+        (files.len(), folders.len())
     }
 
-    /// What `check` says, which must find nothing.
+    /// Stores what the log holds, beside whatever sinks run.
+    #[track_caller]
+    pub fn store(&self) {
+        self.run(["sink", "--once"]).done();
+    }
+
+    /// Ends the replica, if there is one, and returns what `check` says by itself, which must find nothing.
     #[track_caller]
     pub fn check(&self) -> Said {
-        self.make_folder();
+        if let Some(replica) = self.replica.take() {
+            replica.stop();
+        }
         self.run(["check"]).done()
-    }
-
-    fn make_folder(&self) {
-        std::fs::create_dir_all(self.data.path()).unwrap();
     }
 
     /// Waits until the collectors are at work, and returns from when on nothing may be missing.
     #[track_caller]
     pub fn first_look_ms(&self) -> i64 {
-        wait_until("the first posts", || self.number("select count(*) from posts") > 20);
+        wait_for("the first posts", || self.number("select count(*) from posts") > 20);
         chrono::Utc::now().timestamp_millis()
     }
 
-    /// Waits for the end of the flow and of what it brings, ends everything, stores the rest, and holds table and lake against
-    /// what the servers showed after `began_ms`. Returns how many posts there are.
+    /// Ends the flow, waits for what it brought, ends everything, stores the rest, and holds table and lake against what the
+    /// servers showed after `began_ms`.
     #[track_caller]
-    pub fn settle(&self, servers: &[&Servers], began_ms: i64, collectors: Vec<Kept>, sinks: Vec<Kept>) -> usize {
-        wait_until("the end of the flow", || {
-            std::thread::sleep(Duration::from_millis(20));
-            servers.iter().all(|servers| servers.simulation.is_quiet())
-        });
+    pub fn settle(&self, servers: &[&Servers], began_ms: i64, collectors: Vec<Kept>, sinks: Vec<Kept>) -> Settled {
+        servers.iter().for_each(|servers| servers.simulation.end_flow());
         let shown: Vec<_> = servers.iter().flat_map(|servers| servers.simulation.truth()).collect();
+        // Deleted at one of the servers, where the flow ended before the others heard of it.
+        let deleted: BTreeSet<&str> =
+            shown.iter().filter(|post| post.deleted_at_ms.is_some()).map(|post| post.uri.as_str()).collect();
         let expected: BTreeSet<String> = shown
             .iter()
-            .filter(|post| post.shown_at_ms > began_ms && post.deleted_at_ms.is_none())
+            .filter(|post| post.shown_at_ms > began_ms && !deleted.contains(post.uri.as_str()))
             .map(|post| post.uri.clone())
             .collect();
-        wait_until("everything since the first look", || self.uris().is_superset(&expected));
+        wait_for("everything since the first look", || self.uris().is_superset(&expected));
         let restarts: u32 = collectors.into_iter().chain(sinks).map(Kept::stop).sum();
-        self.run(["sink", "--once"]).done();
+        self.store();
         let known: BTreeSet<&str> = shown.iter().map(|post| post.uri.as_str()).collect();
         let uris = self.uris();
         assert!(uris.iter().all(|uri| known.contains(uri.as_str())), "a post that nobody published");
@@ -173,7 +300,7 @@ impl Cluster {
         assert_eq!(self.number("select count(*) - count(distinct uri) from posts"), 0, "a post stands twice");
         let checked = self.check();
         println!("{} posts expected, {} there, {restarts} restarts\n{}", expected.len(), uris.len(), checked.stdout);
-        expected.len()
+        Settled { posts: expected.len(), restarts }
     }
 }
 
@@ -193,14 +320,13 @@ impl Kept {
             let (pid, ends, said): (_, _, Arc<Mutex<Vec<String>>>) = (pid.clone(), ends.clone(), Arc::clone(&said));
             move || {
                 let mut restarts = 0;
-                loop {
+                while !ends.load(SeqCst) {
                     let running = Running::start(&mut command());
                     pid.store(running.pid(), SeqCst);
-                    if ends.load(SeqCst) {
-                        signal(running.pid(), "INT");
-                    }
                     let ended = running.end();
-                    if ends.load(SeqCst) && ended.code() == Some(0) {
+                    // A signal may come before the program hears it.
+                    let as_told = ended.code() == Some(0) || ended.status.signal() == Some(2);
+                    if ends.load(SeqCst) && as_told {
                         return restarts;
                     }
                     restarts += 1;
@@ -208,6 +334,7 @@ impl Kept {
                     // As a supervisor does, so that what fails at once does not spin.
                     std::thread::sleep(Duration::from_millis(200));
                 }
+                restarts
             }
         });
         Kept { pid, ends, said, supervisor: Some(supervisor) }
@@ -228,7 +355,7 @@ impl Kept {
     /// SIGKILL; the supervisor starts another.
     pub fn kill(&self) {
         // It may have ended by itself just now.
-        let _ = Command::new("kill").args(["-KILL", &self.pid().to_string()]).status();
+        let _ = Command::new("kill").args(["-KILL", &self.pid().to_string()]).stderr(Stdio::null()).status();
     }
 
     /// What the runs that failed said.
@@ -236,10 +363,18 @@ impl Kept {
         self.said.lock().unwrap().clone()
     }
 
-    /// Ctrl-C, and the end with 0; how often it was started again.
+    /// Ctrl-C, and its end; how often it was started again, or ended with a failure.
     pub fn stop(mut self) -> u32 {
         self.ends.store(true, SeqCst);
-        signal(self.pid(), "INT");
+        let supervisor = self.supervisor.as_ref().expect("stopped once");
+        while !supervisor.is_finished() {
+            // Again, for it may just have been started anew; a second one ends it at once, so not soon.
+            let _ = Command::new("kill").args(["-INT", &self.pid().to_string()]).stderr(Stdio::null()).status();
+            let again = Instant::now() + Duration::from_secs(20);
+            while !supervisor.is_finished() && Instant::now() < again {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
         let supervisor = self.supervisor.take().expect("stopped once");
         supervisor.join().expect("the supervisor ends")
     }

@@ -1,0 +1,116 @@
+//! The broker's and the registry's side: what an operator or another program does to a topic.
+
+use std::time::Duration;
+
+use fedilake_services::Services;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::{Cluster, wait_for};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The topic of a cluster, as its operator sees it.
+pub struct Broker {
+    topic: String,
+    registry: String,
+    admin: AdminClient<DefaultClientContext>,
+    consumer: BaseConsumer,
+    producer: BaseProducer,
+    runtime: Runtime,
+}
+
+impl Broker {
+    pub fn of(cluster: &Cluster) -> Broker {
+        let Services { kafka, registry, .. } = &cluster.services;
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", kafka);
+        Broker {
+            topic: cluster.topic.clone(),
+            registry: registry.clone(),
+            admin: config.create().unwrap(),
+            consumer: config.create().unwrap(),
+            producer: config.create().unwrap(),
+            runtime: Runtime::new().unwrap(),
+        }
+    }
+
+    /// The first offset of a partition and the one that its next record gets.
+    pub fn bounds(&self, partition: i32) -> (i64, i64) {
+        self.consumer.fetch_watermarks(&self.topic, partition, PATIENCE).unwrap()
+    }
+
+    /// As retention does: forgets what lies below an offset.
+    pub fn delete_records(&self, partition: i32, below: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, partition, Offset::Offset(below)).unwrap();
+        let deleted = self.runtime.block_on(self.admin.delete_records(&list, &AdminOptions::new())).unwrap();
+        deleted.elements().iter().for_each(|element| element.error().unwrap());
+        assert_eq!(self.bounds(partition).0, below);
+    }
+
+    pub fn add_partitions(&self, count: usize) {
+        let partitions = NewPartitions::new(&self.topic, count);
+        let added = self.runtime.block_on(self.admin.create_partitions([&partitions], &AdminOptions::new())).unwrap();
+        assert!(added[0].is_ok(), "{added:?}");
+    }
+
+    pub fn delete_topic(&self) {
+        let deleted = self.runtime.block_on(self.admin.delete_topics(&[&self.topic], &AdminOptions::new())).unwrap();
+        assert!(deleted[0].is_ok(), "{deleted:?}");
+    }
+
+    /// Makes a topic of that name as soon as there is none.
+    pub fn create_topic(&self, partitions: i32) {
+        let topic = NewTopic::new(&self.topic, partitions, TopicReplication::Fixed(1))
+            .set("message.timestamp.type", "LogAppendTime");
+        wait_for("the new topic", || {
+            let created = self.runtime.block_on(self.admin.create_topics([&topic], &AdminOptions::new())).unwrap();
+            created[0].is_ok()
+        });
+    }
+
+    /// Writes a record; its offset.
+    pub fn produce(&self, partition: i32, payload: &[u8]) -> i64 {
+        let record = BaseRecord::<[u8], [u8]>::to(&self.topic).partition(partition).key(b"foreign").payload(payload);
+        self.producer.send(record).map_err(|(error, _)| error).unwrap();
+        self.producer.flush(PATIENCE).unwrap();
+        self.bounds(partition).1 - 1
+    }
+
+    /// The registry's newest schema of the topic: id and text.
+    pub fn schema(&self) -> (u32, Value) {
+        let answer = self.ask(reqwest::Method::GET, "versions/latest", None);
+        let schema = serde_json::from_str(answer["schema"].as_str().unwrap()).unwrap();
+        (id_of(&answer), schema)
+    }
+
+    /// Registers a schema for the topic; its id.
+    pub fn register(&self, schema: &Value) -> u32 {
+        let body = json!({ "schema": schema.to_string() });
+        id_of(&self.ask(reqwest::Method::POST, "versions", Some(body.to_string())))
+    }
+
+    fn ask(&self, method: reqwest::Method, path: &str, body: Option<String>) -> Value {
+        let url = format!("{}/subjects/{}-value/{path}", self.registry, self.topic);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.request(method, url).header("Content-Type", "application/json");
+        let request = request.body(body.unwrap_or_default());
+        let answer = self.runtime.block_on(async { request.send().await.unwrap().text().await.unwrap() });
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    }
+}
+
+fn id_of(answer: &Value) -> u32 {
+    answer["id"].as_u64().and_then(|id| u32::try_from(id).ok()).unwrap_or_else(|| panic!("no id: {answer}"))
+}
+
+/// A value as Confluent's clients write it: the schema's id, then the body.
+pub fn framed(id: u32, body: &[u8]) -> Vec<u8> {
+    [&[0], &id.to_be_bytes()[..], body].concat()
+}

@@ -381,6 +381,7 @@ impl Kept {
 }
 
 impl Drop for Kept {
+    #[allow(clippy::print_stderr)]
     fn drop(&mut self) {
         if self.supervisor.is_some() {
             // A test that failed: nothing is left behind, and what the process said explains it.

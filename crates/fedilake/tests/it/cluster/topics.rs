@@ -45,7 +45,7 @@ fn chaos_of_a_topic_made_again_begins_another_chain_beside_the_old() {
         if round == 0 {
             wait_for("the collector's first look", || {
                 publish(&servers, 1);
-                shown(&cluster).len() > 0
+                !shown(&cluster).is_empty()
             });
         }
         expected.extend(publish(&servers, 50));

@@ -77,12 +77,29 @@ fn pause(dice: &mut impl Rng, longest: Duration) {
 /// Waits until `done` holds, without keeping a core busy that the processes need. A broker that comes back on a busy machine takes
 /// longer than anything of ours.
 #[track_caller]
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+fn wait_for(what: impl What, mut done: impl FnMut() -> bool) {
     const PATIENCE: Duration = Duration::from_secs(150);
     let deadline = Instant::now() + PATIENCE;
     while !done() {
-        assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
+        assert!(Instant::now() < deadline, "{} did not come within {PATIENCE:?}", what.text());
         std::thread::sleep(LOOK);
+    }
+}
+
+/// What is waited for, told when it did not come.
+trait What {
+    fn text(&self) -> String;
+}
+
+impl What for &str {
+    fn text(&self) -> String {
+        (*self).to_owned()
+    }
+}
+
+impl<F: Fn() -> String> What for F {
+    fn text(&self) -> String {
+        self()
     }
 }
 
@@ -290,7 +307,12 @@ impl Cluster {
             .filter(|post| post.shown_at_ms > began_ms && !deleted.contains(post.uri.as_str()))
             .map(|post| post.uri.clone())
             .collect();
-        wait_for("everything since the first look", || self.uris().is_superset(&expected));
+        let lacks = RefCell::new(expected.len());
+        let all = || {
+            *lacks.borrow_mut() = expected.difference(&self.uris()).count();
+            *lacks.borrow() == 0
+        };
+        wait_for(|| format!("{} of {} posts since the first look", lacks.borrow(), expected.len()), all);
         let restarts: u32 = collectors.into_iter().chain(sinks).map(Kept::stop).sum();
         self.store();
         let known: BTreeSet<&str> = shown.iter().map(|post| post.uri.as_str()).collect();

@@ -15,7 +15,7 @@ INPUTS = {
     "sink, rows a core": 200_000,
     "replica, rows a core": 50_000,
     # bytes of a record: in Kafka (zstd batches), in a sink's memory, in the table, in a replica's lake
-    "Kafka, bytes a record": 178,
+    "Kafka, bytes a record": 212,
     "memory, bytes a record": 480,
     "table, bytes a row": 137,
     "lake, bytes a post": 147,

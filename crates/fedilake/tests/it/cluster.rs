@@ -47,9 +47,19 @@ fn rounds(short: u32) -> u32 {
 
 /// Servers that publish by themselves until [`Cluster::settle`].
 fn flow(count: usize) -> Servers {
+    flow_of(RATE, count)
+}
+
+/// The same at the rate of a busy server, for tests in which a part is away for minutes: a collector asks a server for no more than
+/// 280 pages in five minutes, and waits after that.
+fn slow_flow(count: usize) -> Servers {
+    flow_of(RATE / 4.0, count)
+}
+
+fn flow_of(rate: f64, count: usize) -> Servers {
     Servers::start(Config {
         servers: count,
-        rate: RATE,
+        rate,
         deletes: 0.02,
         backdated: 0.0,
         delay: Duration::from_millis(200),

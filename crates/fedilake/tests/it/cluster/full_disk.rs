@@ -2,13 +2,13 @@
 
 use fedilake_services::Own;
 
-use super::{Cluster, flow, rounds, wait_for};
+use super::{Cluster, rounds, slow_flow, wait_for};
 
 #[test]
 fn chaos_of_a_full_disk_of_the_broker_loses_nothing_that_was_accepted() {
     let Some(own) = Own::start(&["kafka", "registry", "s3"]) else { return };
     let cluster = Cluster::new(&own.services(), 2).with("FEDILAKE_LOG_APPEND_SECONDS_MAX", "3");
-    let servers = flow(2);
+    let servers = slow_flow(2);
     let collectors = vec![cluster.collector(&servers)];
     let sinks = vec![cluster.sink(), cluster.sink()];
     let began_ms = cluster.first_look_ms();

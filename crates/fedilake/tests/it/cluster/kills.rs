@@ -6,7 +6,7 @@ use fedilake_services::{Own, Services};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-use super::{Cluster, Kept, flow, pause, rounds};
+use super::{Cluster, Kept, flow, pause, rounds, slow_flow};
 
 #[test]
 fn chaos_of_killed_sinks_and_collectors_loses_nothing_and_doubles_nothing() {
@@ -33,7 +33,7 @@ fn chaos_of_killed_sinks_and_collectors_loses_nothing_and_doubles_nothing() {
 fn chaos_of_a_killed_broker_registry_and_store_loses_nothing_and_doubles_nothing() {
     let Some(own) = Own::start(&["kafka", "pg", "registry", "s3"]) else { return };
     let cluster = Cluster::new(&own.services(), 2);
-    let servers = flow(2);
+    let servers = slow_flow(2);
     let collectors = vec![cluster.collector(&servers)];
     let sinks = vec![cluster.sink(), cluster.sink()];
     let began_ms = cluster.first_look_ms();

@@ -170,7 +170,7 @@ async fn two_sinks_over_a_line_that_breaks_put_each_offset_once() {
 
 /// Two sinks that go to the store by way of `endpoint`, and start again when it was too much for them.
 async fn two_sinks_put_each_offset_once(endpoint: &str, store: &str) {
-    let (batches, batch_records) = (60, 50);
+    let (batches, batch_records) = (120, 50);
     let records = batches * batch_records;
     let folder = tempfile::tempdir().unwrap();
     let log = Arc::new(EmbeddedLog::open(folder.path()).unwrap());

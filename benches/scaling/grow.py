@@ -11,9 +11,9 @@ import math
 
 INPUTS = {
     # docs/benchmarks.md, on one core of that day's machine
-    "collector, events a core": 100_000,
-    "sink, rows a core": 200_000,
-    "replica, rows a core": 50_000,
+    "collector, events a core": 75_000,
+    "sink, rows a core": 170_000,
+    "replica, rows a core": 35_000,
     # bytes of a record: in Kafka (zstd batches), in a sink's memory, in the table, in a replica's lake
     "Kafka, bytes a record": 212,
     "memory, bytes a record": 480,

@@ -11,6 +11,11 @@ pub enum Timeline {
 }
 
 impl Timeline {
+    /// Reads what [`Timeline::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Timeline> {
+        [Timeline::Public, Timeline::Local].into_iter().find(|timeline| timeline.as_str() == text)
+    }
+
     /// As it stands in bookmarks.
     pub fn as_str(self) -> &'static str {
         match self {

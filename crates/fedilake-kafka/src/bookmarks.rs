@@ -16,7 +16,6 @@ use tokio::task::spawn_blocking;
 
 use crate::listener::Listener;
 use crate::native::{Queue, What};
-use crate::reader::READER_GROUP;
 use crate::topic::Asker;
 use crate::{KafkaError, KafkaSettings, partition_by_host};
 
@@ -53,17 +52,10 @@ struct Read {
 
 impl Marks {
     pub(crate) fn new(settings: &KafkaSettings, asker: Arc<Asker>, partitions: u32) -> Result<Marks, KafkaError> {
-        let mut config = settings.client();
-        config
-            .set("group.id", READER_GROUP)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "earliest");
+        let mut config = settings.reading_client();
+        config.set("auto.offset.reset", "earliest");
         let consumer = BaseConsumer::from_config_and_context(&config, Listener::default());
-        let consumer = consumer
-            .map_err(|error| KafkaError::Settings { brokers: settings.brokers.clone(), why: error.to_string() })?;
-        let consumer = Arc::new(consumer);
+        let consumer = Arc::new(consumer.map_err(|error| settings.no_client(error))?);
         let partitions = Arc::new(AtomicU32::new(partitions));
         let place = format!("{} of Kafka {}", settings.servers_topic, asker.brokers);
         let tail = Tail {

@@ -40,10 +40,7 @@ pub(crate) struct Changes {
 
 impl Membership {
     pub(crate) fn join(settings: &KafkaSettings, group: &str) -> Result<Membership, KafkaError> {
-        let failed = |error: Rdkafka| KafkaError::Settings {
-            brokers: settings.brokers.clone(),
-            why: format!("group {group}: {error}"),
-        };
+        let failed = |error: Rdkafka| settings.no_client(format_args!("group {group}: {error}"));
         let session_ms = settings.session_timeout.as_millis().max(1);
         let mut config = settings.client();
         config

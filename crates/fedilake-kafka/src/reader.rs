@@ -82,12 +82,8 @@ enum Step {
 
 impl KafkaReader {
     pub(crate) fn new(shared: Arc<Shared>, mut group: Option<Membership>) -> Result<KafkaReader, KafkaError> {
-        let mut config = shared.settings.client();
+        let mut config = shared.settings.reading_client();
         config
-            .set("group.id", READER_GROUP)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             // A queue that was full is filled again soon: the default stops reading for a second.
@@ -100,10 +96,7 @@ impl KafkaReader {
             .set_log_level(RDKafkaLogLevel::Debug);
         let listener = Listener::of_topic(shared.topic_id.of_librdkafka());
         let consumer = BaseConsumer::from_config_and_context(&config, listener);
-        let mut consumer = consumer.map_err(|error| KafkaError::Settings {
-            brokers: shared.settings.brokers.clone(),
-            why: error.to_string(),
-        })?;
+        let mut consumer = consumer.map_err(|error| shared.settings.no_client(error))?;
         let wake = Arc::new(Notify::new());
         let notify = |wake: &Arc<Notify>| {
             let wake = wake.clone();

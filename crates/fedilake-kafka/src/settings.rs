@@ -7,6 +7,9 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use url::Url;
 
+use crate::KafkaError;
+use crate::reader::READER_GROUP;
+
 /// Where the log is and how it is made.
 #[derive(Clone, Debug)]
 pub struct KafkaSettings {
@@ -136,6 +139,22 @@ impl KafkaSettings {
         config.set("log.connection.close", "false").set("reconnect.backoff.max.ms", "2000");
         self.security.apply(&mut config);
         config
+    }
+
+    /// What every client that reads partitions of its own choice is made with.
+    pub(crate) fn reading_client(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("group.id", READER_GROUP)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true");
+        config
+    }
+
+    /// That librdkafka makes no client of these settings.
+    pub(crate) fn no_client(&self, error: impl fmt::Display) -> KafkaError {
+        KafkaError::Settings { brokers: self.brokers.as_str().into(), why: error.to_string() }
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::listener::Listener;
 use crate::membership::{Change, Membership};
 use crate::native::{Message, Queue, What};
-use crate::reader::{READER_GROUP, is_forbidden};
+use crate::reader::is_forbidden;
 use crate::servers::SERVER;
 use crate::topic::Asker;
 use crate::{KafkaError, KafkaSettings};
@@ -95,17 +95,10 @@ impl Share {
     pub(crate) fn join(settings: &KafkaSettings, asker: Arc<Asker>, group: &str) -> Result<Share, KafkaError> {
         let topic = settings.servers_topic.clone();
         let mut member = Membership::join(&KafkaSettings { topic: topic.clone(), ..settings.clone() }, group)?;
-        let mut config = settings.client();
-        config
-            .set("group.id", READER_GROUP)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "earliest")
-            .set("topic.metadata.refresh.interval.ms", "2000");
+        let mut config = settings.reading_client();
+        config.set("auto.offset.reset", "earliest").set("topic.metadata.refresh.interval.ms", "2000");
         let consumer = BaseConsumer::from_config_and_context(&config, Listener::default());
-        let mut consumer = consumer
-            .map_err(|error| KafkaError::Settings { brokers: settings.brokers.clone(), why: error.to_string() })?;
+        let mut consumer = consumer.map_err(|error| settings.no_client(error))?;
         let wake = Arc::new(Notify::new());
         let notify = |wake: &Arc<Notify>| {
             let wake = wake.clone();

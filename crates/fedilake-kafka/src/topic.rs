@@ -40,8 +40,7 @@ impl Asker {
         // The end of a partition is that of all that was acknowledged, also while another's transaction is open.
         config.set("isolation.level", "read_uncommitted");
         let client = BaseConsumer::from_config_and_context(&config, Listener::default());
-        let client = client
-            .map_err(|error| KafkaError::Settings { brokers: settings.brokers.clone(), why: error.to_string() })?;
+        let client = client.map_err(|error| settings.no_client(error))?;
         Ok(Asker {
             logs: Logs::of(client.client()),
             client,

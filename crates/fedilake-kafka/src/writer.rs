@@ -61,8 +61,7 @@ impl Writer {
             .set("queue.buffering.max.messages", "100000")
             .set("delivery.timeout.ms", settings.delivery_timeout.as_millis().to_string());
         let producer = ThreadedProducer::from_config_and_context(&config, Deliveries { listener: Listener::default() });
-        let producer = producer
-            .map_err(|error| KafkaError::Settings { brokers: settings.brokers.clone(), why: error.to_string() })?;
+        let producer = producer.map_err(|error| settings.no_client(error))?;
         Ok(Writer { producer, brokers: settings.brokers.clone() })
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use fedilake_kafka::{Header, KafkaLog, KafkaSettings, Schemas};
+use fedilake_services::Services;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -27,8 +28,7 @@ pub(crate) fn schemas() -> Schemas {
 
 /// Settings for a log of the test's own; `None`, and why on stderr, where there are no services.
 pub(crate) fn settings(test: &str) -> Option<KafkaSettings> {
-    let brokers = service(test, "FEDILAKE_TEST_KAFKA", "Kafka")?;
-    let registry = service(test, "FEDILAKE_TEST_REGISTRY", "Schema Registry")?;
+    let Services { kafka: brokers, registry, .. } = Services::shared(test)?;
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let topic = format!("test.{test}.{:x}", since.as_nanos());
     let registry = Url::parse(&registry).expect("FEDILAKE_TEST_REGISTRY is a URL");
@@ -37,17 +37,6 @@ pub(crate) fn settings(test: &str) -> Option<KafkaSettings> {
     settings.servers_partitions = 4;
     settings.session_timeout = Duration::from_secs(6);
     Some(settings)
-}
-
-#[allow(clippy::print_stderr)]
-fn service(test: &str, variable: &str, what: &str) -> Option<String> {
-    if let Ok(value) = std::env::var(variable) {
-        return Some(value);
-    }
-    let is_required = std::env::var("FEDILAKE_REQUIRE_SERVICES").is_ok_and(|value| !value.is_empty());
-    assert!(!is_required, "{variable} is not set\nhint: run make services");
-    eprintln!("skipped: {test}: no {what} here");
-    None
 }
 
 pub(crate) async fn open(settings: &KafkaSettings) -> KafkaLog {

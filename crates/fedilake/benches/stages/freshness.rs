@@ -66,12 +66,20 @@ fn report(data: &Path, seen: &[Seen]) -> anyhow::Result<Sheet> {
         let at = seen.partition_point(|seen| seen.offset() < *offset);
         latencies.push(Duration::from_millis(u64::try_from(seen[at].at_ms - appended_at_ms).unwrap_or(0)));
     }
-    let rate = appended.len() as f64 * 1e3 / (last.at_ms - first.at_ms) as f64;
+    Ok(latencies_sheet("events", latencies, seen))
+}
+
+/// The row of all latencies, of `things` that came between the first answer and the last.
+pub fn latencies_sheet(things: &str, latencies: Vec<Duration>, seen: &[Seen]) -> Sheet {
+    let (first, last) = (&seen[0], &seen[seen.len() - 1]);
+    let amount = latencies.len() as f64;
+    let rate = amount * 1e3 / (last.at_ms - first.at_ms) as f64;
     let times = Times::from(latencies);
-    let mut sheet = Sheet::new(&["events", "events/s", "answers", "p50", "p99", "max", "budget", "met"]);
     let p99 = times.quantile(0.99);
+    let rates = format!("{things}/s");
+    let mut sheet = Sheet::new(&[things, &rates, "answers", "p50", "p99", "max", "budget", "met"]);
     sheet.row([
-        count(appended.len() as f64),
+        count(amount),
         count(rate),
         count(seen.len() as f64),
         ms(times.median()),
@@ -80,7 +88,7 @@ fn report(data: &Path, seen: &[Seen]) -> anyhow::Result<Sheet> {
         "1,000".to_owned(),
         met(p99 <= Duration::from_secs(1)),
     ]);
-    Ok(sheet)
+    sheet
 }
 
 /// Offset and time of each event appended after `after` and up to `to`, from the table that the program left.

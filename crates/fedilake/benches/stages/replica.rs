@@ -16,9 +16,8 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::Cluster;
-use crate::cost::Times;
-use crate::freshness::{Program, Seen, question, watch};
-use crate::sheet::{Sheet, count, met, ms};
+use crate::freshness::{Program, Seen, latencies_sheet, question, watch};
+use crate::sheet::Sheet;
 
 const POSTS_A_SECOND: f64 = 2_000.0;
 
@@ -74,19 +73,5 @@ fn report(seen: &[Seen], offsets: &HashMap<String, (i64, i64)>, shown: &[(String
         latencies.push(Duration::from_millis(u64::try_from(answer.at_ms - shown_at_ms).unwrap_or(0)));
     }
     anyhow::ensure!(!latencies.is_empty(), "no post was seen");
-    let rate = latencies.len() as f64 * 1e3 / (last - first) as f64;
-    let (posts, times) = (latencies.len(), Times::from(latencies));
-    let p99 = times.quantile(0.99);
-    let mut sheet = Sheet::new(&["posts", "posts/s", "answers", "p50", "p99", "max", "budget", "met"]);
-    sheet.row([
-        count(posts as f64),
-        count(rate),
-        count(seen.len() as f64),
-        ms(times.median()),
-        ms(p99),
-        ms(times.max()),
-        "1,000".to_owned(),
-        met(p99 <= Duration::from_secs(1)),
-    ]);
-    Ok(sheet)
+    Ok(latencies_sheet("posts", latencies, seen))
 }

@@ -99,20 +99,19 @@ pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> 
             );
         }
     }
-    let config = |address: ServerAddress| {
-        let token = tokens.iter().find(|(host, _)| host == address.server.as_str()).map(|(_, token)| token.clone());
-        ServerConfig { address, timeline, token }
-    };
-    Ok(addresses.into_iter().map(config).collect())
+    Ok(addresses.into_iter().map(|address| config(address, timeline, &tokens)).collect())
+}
+
+/// How a server is read, with its token if one of these is.
+pub(super) fn config(address: ServerAddress, timeline: Timeline, tokens: &[(String, Token)]) -> ServerConfig {
+    let token = tokens.iter().find(|(host, _)| host == address.server.as_str()).map(|(_, token)| token.clone());
+    ServerConfig { address, timeline, token }
 }
 
 /// Which timeline the settings name.
 pub(super) fn timeline(settings: &Settings) -> anyhow::Result<Timeline> {
-    match settings.text("collect.timeline") {
-        "public" => Ok(Timeline::Public),
-        "local" => Ok(Timeline::Local),
-        other => bail!("setting collect.timeline = {other:?} is neither public nor local"),
-    }
+    let text = settings.text("collect.timeline");
+    Timeline::parse(text).with_context(|| format!("setting collect.timeline = {text:?} is neither public nor local"))
 }
 
 /// The tokens that the settings name, by host.

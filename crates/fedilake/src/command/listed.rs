@@ -1,9 +1,11 @@
 //! A server as the list has it: `{"url":"https://mastodon.social","timeline":"public"}`, below its host.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use fedilake_collect::address::{self, ServerAddress};
 use fedilake_collect::{ServerConfig, Timeline, Token};
 use serde::{Deserialize, Serialize};
+
+use crate::command::collecting;
 
 /// What the list says of a server. What later versions add is passed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,18 +30,13 @@ impl Listed {
     }
 
     pub(super) fn timeline(&self) -> anyhow::Result<Timeline> {
-        match self.timeline.as_str() {
-            "public" => Ok(Timeline::Public),
-            "local" => Ok(Timeline::Local),
-            other => bail!("{other:?} is neither the public nor the local timeline"),
-        }
+        let text = &self.timeline;
+        Timeline::parse(text).with_context(|| format!("{text:?} is neither the public nor the local timeline"))
     }
 
     /// How the server is read, with its token if one of these is.
     pub(super) fn config(&self, tokens: &[(String, Token)]) -> anyhow::Result<ServerConfig> {
-        let address = address::parse(&self.url)?;
-        let token = tokens.iter().find(|(host, _)| host == address.server.as_str()).map(|(_, token)| token.clone());
-        Ok(ServerConfig { address, timeline: self.timeline()?, token })
+        Ok(collecting::config(address::parse(&self.url)?, self.timeline()?, tokens))
     }
 }
 

@@ -28,4 +28,5 @@ pub use header::Header;
 pub use learned::{SchemaError, learn, own_header};
 
 /// Every schema that a released version wrote, oldest first. The last one is [`crate::schema::AVRO`].
-pub const KNOWN_SCHEMAS: &[&str] = &[include_str!("../schemas/post_event.1.avsc")];
+pub const KNOWN_SCHEMAS: &[&str] =
+    &[include_str!("../schemas/post_event.1.avsc"), include_str!("../schemas/post_event.2.avsc")];

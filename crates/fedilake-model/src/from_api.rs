@@ -52,11 +52,22 @@ fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<B
     let account = status.account.ok_or(RejectedReason::NoAccount)?;
     let (author, author_domain) = author(&account, uri, server).ok_or(RejectedReason::NoAccount)?;
 
+    let mentions: Vec<Option<String>> = status.mentions.iter().map(|mention| mentioned(mention, server)).collect();
     let in_reply_to = match (&status.in_reply_to_id, &status.in_reply_to_account_id) {
         (None, None) => InReplyTo::None,
         (_, Some(answered)) if account.id.as_ref() == Some(answered) => InReplyTo::SelfPost,
         _ => InReplyTo::Other,
     };
+    let in_reply_to_author = match (in_reply_to, &status.in_reply_to_account_id) {
+        (InReplyTo::SelfPost, _) => Some(author.clone()),
+        (InReplyTo::Other, Some(answered)) => {
+            let place = status.mentions.iter().position(|mention| mention.id.as_ref() == Some(answered));
+            place.and_then(|place| mentions[place].clone())
+        }
+        _ => None,
+    };
+    let is_local = account.acct.or(account.username).is_some_and(|acct| domain::split_acct(acct).1.is_none());
+    let is_of_server = domain::of_url(uri).is_some_and(|host| host.eq_ignore_ascii_case(server.as_str()));
     let Text { text, links } = text::from_html(status.content.unwrap_or_default(), status.quote.is_some());
     let (nobot, noindex) = consent::of_note(account.note.unwrap_or_default());
 
@@ -80,7 +91,7 @@ fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<B
         text,
         spoiler_text: status.spoiler_text.unwrap_or_default().to_owned(),
         tags: tags(&status.tags),
-        mentions: status.mentions.iter().filter_map(|mention| mentioned_domain(mention, server)).collect(),
+        mentions: mentions.into_iter().flatten().collect(),
         links,
         media: column_count(status.media.len()),
         media_described: column_count(status.media.iter().filter(|media| media.is_described).count()),
@@ -93,6 +104,10 @@ fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<B
         favourites: column_count(status.favourites.unwrap_or(0)),
         reblogs: column_count(status.reblogs.unwrap_or(0)),
         replies: column_count(status.replies.unwrap_or(0)),
+        in_reply_to_id: status.in_reply_to_id.map(Cow::into_owned),
+        in_reply_to_author,
+        media_types: status.media.iter().map(|media| media.kind.unwrap_or("unknown").to_owned()).collect(),
+        from_origin: is_local && is_of_server,
         consent: Consent { boost: status.is_boost, nobot, noindex: noindex || account.noindex == Some(true) },
     }))
 }
@@ -112,10 +127,11 @@ fn author(account: &Account<'_>, post_uri: &str, server: &Server) -> Option<(Str
     (!user.is_empty()).then(|| (format!("{user}@{domain}"), domain))
 }
 
-fn mentioned_domain(mention: &Mention<'_>, server: &Server) -> Option<String> {
-    let (_, domain) = domain::split_acct(mention.acct?);
+/// `acct@domain` of a mentioned account.
+fn mentioned(mention: &Mention<'_>, server: &Server) -> Option<String> {
+    let (user, domain) = domain::split_acct(mention.acct?);
     let domain = domain.or_else(|| mention.url.and_then(domain::of_url)).unwrap_or(server.as_str());
-    Some(domain.to_lowercase())
+    (!user.is_empty()).then(|| format!("{user}@{}", domain.to_lowercase()))
 }
 
 /// Hashtags without `#`, lower case, each once.

@@ -129,9 +129,9 @@ pub struct Post {
     pub words: i32,
     /// Hashtags without `#`, lower case.
     pub tags: Vec<String>,
-    /// The domain of each mentioned account.
+    /// `acct@domain` of each mentioned account.
     pub mentions: Vec<String>,
-    /// Domains that the text links to, each once; mentions and hashtags are not links.
+    /// The http and https URLs that the text links to, each once; mentions and hashtags are not links.
     pub links: Vec<String>,
     /// Attachments.
     pub media: i32,
@@ -155,6 +155,14 @@ pub struct Post {
     pub reblogs: i32,
     /// As this server knows them.
     pub replies: i32,
+    /// The id of the answered post, local to the server.
+    pub in_reply_to_id: Option<String>,
+    /// `acct@domain` of the answered post's author, where the server names them.
+    pub in_reply_to_author: Option<String>,
+    /// The kind of each attachment, in Mastodon's words: `image`, `video`, `gifv`, `audio`, `unknown`.
+    pub media_types: Vec<String>,
+    /// The server is the post's own: its word outranks others'.
+    pub from_origin: bool,
     /// Asked at admission; not stored.
     pub consent: Consent,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Int32Array, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
-    TimestampMillisecondArray,
+    TimestampMicrosecondArray,
 };
 use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
@@ -54,14 +54,19 @@ pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
         posts.int(|p| p.favourites),
         posts.int(|p| p.reblogs),
         posts.int(|p| p.replies),
+        posts.text(|p| p.in_reply_to_id.as_deref()),
+        posts.text(|p| p.in_reply_to_author.as_deref()),
+        posts.list(|p| &p.media_types),
+        posts.flag(|p| p.from_origin),
     ];
     RecordBatch::try_new(schema::RECORD.clone(), columns)
 }
 
 /// Bytes of what the API does not keep short.
 fn text_bytes(post: &Post) -> usize {
-    let lists = [&post.tags, &post.mentions, &post.links];
-    let optional = [&post.url, &post.language, &post.quote_uri, &post.app];
+    let lists = [&post.tags, &post.mentions, &post.links, &post.media_types];
+    let optional =
+        [&post.url, &post.language, &post.quote_uri, &post.app, &post.in_reply_to_id, &post.in_reply_to_author];
     post.text.len()
         + post.spoiler_text.len()
         + post.id.len()
@@ -147,6 +152,6 @@ fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
 }
 
 fn times(values: impl Iterator<Item = Option<DateTime<Utc>>>) -> ArrayRef {
-    let millis = values.map(|moment| moment.map(|moment| moment.timestamp_millis()));
-    Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
+    let micros = values.map(|moment| moment.and_then(schema::micros));
+    Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
 }

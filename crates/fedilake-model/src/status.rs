@@ -40,7 +40,7 @@ pub(crate) struct Status<'a> {
     pub(crate) has_poll: bool,
     pub(crate) quote: Option<Quote<'a>>,
     pub(crate) application_name: Option<&'a str>,
-    pub(crate) media: Vec<Media>,
+    pub(crate) media: Vec<Media<'a>>,
     pub(crate) mentions: Vec<Mention<'a>>,
     pub(crate) tags: Vec<&'a str>,
 }
@@ -67,12 +67,15 @@ pub(crate) struct Quote<'a> {
 }
 
 /// An attachment.
-pub(crate) struct Media {
+pub(crate) struct Media<'a> {
+    pub(crate) kind: Option<&'a str>,
     pub(crate) is_described: bool,
 }
 
 /// A mentioned account.
+#[derive(Default)]
 pub(crate) struct Mention<'a> {
+    pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) acct: Option<&'a str>,
     pub(crate) url: Option<&'a str>,
 }
@@ -169,12 +172,22 @@ fn quote(value: &Value) -> Option<Quote<'_>> {
     value.is_object().then(|| Quote { uri: text_field(status, "uri") })
 }
 
-fn media(value: &Value) -> Media {
-    Media { is_described: text_field(value, "description").is_some_and(|text| !text.trim().is_empty()) }
+fn media(value: &Value) -> Media<'_> {
+    let is_described = text_field(value, "description").is_some_and(|text| !text.trim().is_empty());
+    Media { kind: text_field(value, "type"), is_described }
 }
 
 fn mention(value: &Value) -> Mention<'_> {
-    Mention { acct: text_field(value, "acct"), url: text_field(value, "url") }
+    let mut mention = Mention::default();
+    for (key, value) in value.as_object().into_iter().flat_map(|fields| fields.iter()) {
+        match key {
+            "id" => mention.id = id(value),
+            "acct" => mention.acct = text(value),
+            "url" => mention.url = text(value),
+            _ => {}
+        }
+    }
+    mention
 }
 
 fn elements(value: &Value) -> impl Iterator<Item = &Value> {

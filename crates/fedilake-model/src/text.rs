@@ -25,7 +25,7 @@ use flow::Flow;
 pub struct Text {
     /// The plain text.
     pub text: String,
-    /// Hosts of the links that are neither mentions nor hashtags; lower case, each once, in order.
+    /// The http and https URLs of links that are neither mentions nor hashtags; as given, each once, in order.
     pub links: Vec<String>,
 }
 

@@ -10,9 +10,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use fedilake_model::avro::{DecodeError, Decoder, Encoded, Place};
 use fedilake_model::schema;
+use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -47,9 +48,21 @@ pub(crate) static COLUMNS: LazyLock<Vec<usize>> = LazyLock::new(|| {
     columns
 });
 
-/// The schema of a data file: the table's in another order.
-pub(crate) static SCHEMA: LazyLock<SchemaRef> =
-    LazyLock::new(|| Arc::new(schema::TABLE.project(&COLUMNS).expect("the columns are the table's")));
+/// The schema of a data file: the table's in another order, each column and each list's elements with their ids.
+pub(crate) static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(COLUMNS.iter().map(|&at| numbered(&schema::COLUMNS[at])).collect::<Vec<_>>()))
+});
+
+fn numbered(column: &schema::Column) -> Field {
+    let number = |field: &Field, id: i32| {
+        field.clone().with_metadata(HashMap::from([(PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string())]))
+    };
+    let field = number(&column.field, column.id);
+    match (column.field.data_type(), column.element_id()) {
+        (DataType::List(element), Some(id)) => field.with_data_type(DataType::List(Arc::new(number(element, id)))),
+        _ => field,
+    }
+}
 
 /// The properties of a data file with `key_values` in its footer.
 pub(crate) fn sealed(key_values: Vec<KeyValue>) -> WriterProperties {
@@ -116,13 +129,13 @@ pub(crate) fn order(records: &[Encoded], decoder: &Decoder) -> Result<Vec<usize>
     let mut keyed: Vec<_> = places
         .iter()
         .enumerate()
-        .map(|(at, place)| (place.time_ms.div_euclid(DAY_MS), servers[at], languages[at], place.time_ms, at))
+        .map(|(at, place)| (place.time_us.div_euclid(DAY_US), servers[at], languages[at], place.time_us, at))
         .collect();
     keyed.sort_unstable();
     Ok(keyed.into_iter().map(|(.., at)| at).collect())
 }
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// The rank of each text among the distinct ones, in their order, from 1; 0 for none.
 fn ranks<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Vec<u32> {
@@ -170,7 +183,7 @@ mod tests {
 
     #[test]
     fn rows_lie_by_day_server_language_and_time() {
-        let day = |days: i64| days * DAY_MS;
+        let day = |days: i64| days * DAY_US / 1_000;
         let cases = [
             (post("a", None, Some(day(1)), 0), 2),
             (post("b", Some("en"), Some(day(-700)), 0), 0),

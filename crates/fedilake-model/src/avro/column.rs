@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Int32Array, Int64Array, ListArray, StringArray,
-    TimestampMillisecondArray,
+    TimestampMicrosecondArray,
 };
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 
@@ -27,6 +27,8 @@ enum Values {
     Booleans(BooleanBufferBuilder),
     Ints(Vec<i32>),
     Longs(Vec<i64>),
+    /// Microseconds since 1970.
+    Times(Vec<i64>),
     /// Texts or bytes: where each one ends, behind a zero; all of them.
     Bytes {
         ends: Vec<i32>,
@@ -54,7 +56,8 @@ impl Column {
         let values = match data_type {
             DataType::Boolean => Values::Booleans(BooleanBufferBuilder::new(0)),
             DataType::Int32 => Values::Ints(Vec::new()),
-            DataType::Int64 | DataType::Timestamp(TimeUnit::Millisecond, _) => Values::Longs(Vec::new()),
+            DataType::Int64 => Values::Longs(Vec::new()),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Values::Times(Vec::new()),
             DataType::Utf8 | DataType::Binary => Values::Bytes { ends: vec![0], bytes: Vec::new() },
             DataType::List(item) => Values::Lists { ends: vec![0], items: Box::new(Column::new(item.data_type())?) },
             _ => return None,
@@ -71,9 +74,10 @@ impl Column {
         match (&self.values, kind) {
             (_, Kind::Nullable(kind)) => self.holds(kind),
             (Values::Lists { items, .. }, Kind::List(kind)) => items.holds(kind),
-            (Values::Booleans(_), Kind::Boolean) | (Values::Ints(_), Kind::Int) | (Values::Longs(_), Kind::Long) => {
-                true
-            }
+            (Values::Booleans(_), Kind::Boolean)
+            | (Values::Ints(_), Kind::Int)
+            | (Values::Longs(_), Kind::Long)
+            | (Values::Times(_), Kind::Time(_)) => true,
             (Values::Bytes { .. }, Kind::Text) => self.data_type == DataType::Utf8,
             (Values::Bytes { .. }, Kind::Bytes) => self.data_type == DataType::Binary,
             _ => false,
@@ -94,6 +98,12 @@ impl Column {
             (Values::Booleans(values), Kind::Boolean) => values.append(take_boolean(body)?),
             (Values::Ints(values), Kind::Int) => values.push(take_int(body)?),
             (Values::Longs(values), Kind::Long) => values.push(take_long(body)?),
+            (Values::Times(values), Kind::Time(unit)) => {
+                let micros = unit.micros(take_long(body)?);
+                values.push(micros.unwrap_or_default());
+                self.valid.append(micros.is_some());
+                return Some(());
+            }
             (Values::Bytes { ends, bytes }, kind) => {
                 let taken = take_bytes(body)?;
                 if *kind == Kind::Text && texts == Texts::Each {
@@ -121,7 +131,7 @@ impl Column {
         match &mut self.values {
             Values::Booleans(values) => values.append(false),
             Values::Ints(values) => values.push(0),
-            Values::Longs(values) => values.push(0),
+            Values::Longs(values) | Values::Times(values) => values.push(0),
             Values::Bytes { ends, bytes } => ends.push(end(bytes.len())),
             Values::Lists { ends, items } => ends.push(end(items.len())),
         }
@@ -134,8 +144,11 @@ impl Column {
         self.valid.append(true);
     }
 
+    /// Appends to a column of 64-bit integers, or microseconds since 1970 to one of times.
     pub(super) fn push_long(&mut self, value: i64) {
-        let Values::Longs(values) = &mut self.values else { unreachable!("the column holds 64-bit integers") };
+        let (Values::Longs(values) | Values::Times(values)) = &mut self.values else {
+            unreachable!("the column holds 64-bit integers")
+        };
         values.push(value);
         self.valid.append(true);
     }
@@ -152,7 +165,7 @@ impl Column {
         match &mut self.values {
             Values::Booleans(values) => values.truncate(rows),
             Values::Ints(values) => values.truncate(rows),
-            Values::Longs(values) => values.truncate(rows),
+            Values::Longs(values) | Values::Times(values) => values.truncate(rows),
             Values::Bytes { ends, bytes } => {
                 ends.truncate(rows + 1);
                 bytes.truncate(ends[rows] as usize);
@@ -171,14 +184,10 @@ impl Column {
         Ok(match &mut self.values {
             Values::Booleans(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
             Values::Ints(values) => Arc::new(Int32Array::try_new(emptied(values).into(), nulls)?),
-            Values::Longs(values) => {
-                let values: ScalarBuffer<i64> = emptied(values).into();
-                match &self.data_type {
-                    DataType::Int64 => Arc::new(Int64Array::try_new(values, nulls)?),
-                    of_time => {
-                        Arc::new(TimestampMillisecondArray::try_new(values, nulls)?.with_data_type(of_time.clone()))
-                    }
-                }
+            Values::Longs(values) => Arc::new(Int64Array::try_new(emptied(values).into(), nulls)?),
+            Values::Times(values) => {
+                let times = TimestampMicrosecondArray::try_new(emptied(values).into(), nulls)?;
+                Arc::new(times.with_data_type(self.data_type.clone()))
             }
             Values::Bytes { ends, bytes } => {
                 let (offsets, bytes) = (offsets(ends), Buffer::from_vec(emptied(bytes)));

@@ -65,8 +65,8 @@ pub struct Place<'a> {
     pub server: Option<&'a str>,
     /// The column `language`, likewise.
     pub language: Option<&'a str>,
-    /// Milliseconds since 1970 UTC: created_at, else observed_at, else appended_at.
-    pub time_ms: i64,
+    /// Microseconds since 1970 UTC: created_at, else observed_at, else appended_at.
+    pub time_us: i64,
 }
 
 /// Reads records of the current schema, of every earlier one, and of those that were learned (see [`super::learn`]) into rows
@@ -164,8 +164,9 @@ impl Decoder {
             },
             None => None,
         };
-        let Claims { server, language, created_at_ms, observed_at_ms } = claims.unwrap_or_default();
-        Ok(Place { server, language, time_ms: created_at_ms.or(observed_at_ms).unwrap_or(record.appended_at_ms) })
+        let Claims { server, language, created_at_us, observed_at_us } = claims.unwrap_or_default();
+        let time_us = created_at_us.or(observed_at_us).unwrap_or_else(|| appended_at_us(record));
+        Ok(Place { server, language, time_us })
     }
 
     /// Grows every column by a row.
@@ -190,7 +191,7 @@ impl Decoder {
             self.columns[self.own.rejected_bytes].push_null();
         }
         let Decoder { columns, own, .. } = self;
-        columns[own.appended_at].push_long(record.appended_at_ms);
+        columns[own.appended_at].push_long(appended_at_us(record));
         columns[own.log_partition]
             .push_int(i32::try_from(record.partition).expect("a partition's number is below 2^31"));
         columns[own.log_offset].push_long(i64::try_from(record.offset).expect("an offset is below 2^63"));
@@ -224,6 +225,10 @@ impl Decoder {
             }
         }
     }
+}
+
+fn appended_at_us(record: &Encoded) -> i64 {
+    record.appended_at_ms.saturating_mul(1_000).clamp(*schema::TIMES.start(), *schema::TIMES.end())
 }
 
 impl Own {

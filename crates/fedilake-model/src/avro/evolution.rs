@@ -38,7 +38,7 @@ impl Version {
     fn next() -> Version {
         let mut columns = columns();
         let field = Field::new("reactions", DataType::Int32, true);
-        columns.push(Column { field, source: Source::Record, meaning: "added in the test" });
+        columns.push(Column { id: 43, field, source: Source::Record, meaning: "added in the test" });
         Version::of(&columns)
     }
 
@@ -68,7 +68,7 @@ impl Version {
 }
 
 fn columns() -> Vec<Column> {
-    let copy = |c: &Column| Column { field: c.field.clone(), source: c.source, meaning: c.meaning };
+    let copy = |c: &Column| Column { id: c.id, field: c.field.clone(), source: c.source, meaning: c.meaning };
     COLUMNS.iter().map(copy).collect()
 }
 

@@ -1,18 +1,24 @@
 //! Schemas that no released version wrote: other programs', and later versions' that still fit. A registry brings them.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use arrow::datatypes::Field;
-
+use super::KNOWN_SCHEMAS;
 use super::column::Column;
 use super::decode::Own;
 use super::header::{self, Header};
-use super::shape::{self, ShapeError};
+use super::shape::{self, Field, ShapeError};
 use super::writer::Writer;
 use crate::schema;
 
 /// Grows only. A fingerprint names one schema for ever, so it does not matter who learned it, or when.
 static LEARNED: RwLock<Vec<Arc<Writer>>> = RwLock::new(Vec::new());
+
+/// Fingerprints and fields of [`KNOWN_SCHEMAS`].
+static KNOWN: LazyLock<Vec<(u64, Vec<Field>)>> = LazyLock::new(|| {
+    let known =
+        KNOWN_SCHEMAS.iter().map(|schema| Some((header::fingerprint(schema).ok()?, shape::fields(schema).ok()?)));
+    known.collect::<Option<_>>().expect("known schemas have fingerprints and shapes")
+});
 
 /// Why no row can be made of a schema's records.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +51,10 @@ pub enum SchemaError {
         /// The field's name.
         field: String,
     },
+    /// Another schema that is known has the same fingerprint and other units of time, which are no part of it: the records of
+    /// the two could not be told apart.
+    #[error("it differs in nothing but its units of time from another schema")]
+    OtherUnits,
     /// The table wants a value in each row.
     #[error("it lacks the field `{field}`")]
     Missing {
@@ -63,7 +73,7 @@ pub fn learn(schema_json: &str) -> Result<Header, SchemaError> {
         ShapeError::NotARecord(why) => SchemaError::NotARecord { why },
         ShapeError::OtherType { field, is } => {
             let wanted = schema::TABLE.field_with_name(&field).ok();
-            match wanted.map(Field::data_type) {
+            match wanted.map(arrow::datatypes::Field::data_type) {
                 Some(wanted) => SchemaError::OtherType { field, is, wanted: wanted.to_string() },
                 None => SchemaError::UnknownField { field },
             }
@@ -73,10 +83,16 @@ pub fn learn(schema_json: &str) -> Result<Header, SchemaError> {
     let columns: Vec<Column> =
         schema::TABLE.fields().iter().filter_map(|field| Column::new(field.data_type())).collect();
     let fingerprint = header::fingerprint(schema_json).map_err(|why| SchemaError::NotARecord { why })?;
+    let is_other = |known: &&(u64, Vec<Field>)| known.0 == fingerprint && known.1 != fields;
+    if KNOWN.iter().find(is_other).is_some() {
+        return Err(SchemaError::OtherUnits);
+    }
     let writer = Writer::new(fingerprint, fields, &schema::TABLE, &columns, &own.added())?;
     let mut learned = LEARNED.write().unwrap_or_else(PoisonError::into_inner);
-    if !learned.iter().any(|known| known.fingerprint == fingerprint) {
-        learned.push(Arc::new(writer));
+    match learned.iter().find(|known| known.fingerprint == fingerprint) {
+        Some(known) if known.fields != writer.fields => return Err(SchemaError::OtherUnits),
+        Some(_) => {}
+        None => learned.push(Arc::new(writer)),
     }
     Ok(header::of(fingerprint))
 }
@@ -131,9 +147,19 @@ mod tests {
             (format!(r#"{KIND}, {{"name": "poll", "type": "double"}}"#), "`poll` has the type \"double\""),
             (
                 format!(
-                    r#"{KIND}, {{"name": "created_at", "type": {{"type": "long", "logicalType": "timestamp-micros"}}}}"#
+                    r#"{KIND}, {{"name": "created_at", "type": {{"type": "long", "logicalType": "timestamp-nanos"}}}}"#
                 ),
                 "`created_at` has the type {",
+            ),
+            (
+                format!(r#"{KIND}, {{"name": "created_at", "type": "long"}}"#),
+                "`created_at` has the type Long, where the table has Timestamp",
+            ),
+            (
+                format!(
+                    r#"{KIND}, {{"name": "author_followers", "type": {{"type": "long", "logicalType": "timestamp-micros"}}}}"#
+                ),
+                "`author_followers` has the type Time(Micros), where the table has Int64",
             ),
             (format!("{KIND}, {KIND}"), "the field `kind` twice"),
             (r#"{"name": "kind", "type": ["null", "string"]}"#.into(), "`kind` has the type Nullable(Text)"),
@@ -144,6 +170,22 @@ mod tests {
         }
         for no_record in ["", "7", r#""string""#, r#"{"type": "enum", "name": "E", "symbols": []}"#] {
             assert!(matches!(learn(no_record), Err(SchemaError::NotARecord { .. })), "{no_record}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_differs_in_units_of_time_alone_is_refused() {
+        let other = |schema: &str| match schema.contains("timestamp-millis") {
+            true => schema.replace("timestamp-millis", "timestamp-micros"),
+            false => schema.replace("timestamp-micros", "timestamp-millis"),
+        };
+        let learned_before = schema_of(&format!(
+            r#"{KIND}, {{"name": "edited_at", "type": {{"type": "long", "logicalType": "timestamp-millis"}}}}"#
+        ));
+        learn(&learned_before).unwrap();
+        for schema in KNOWN_SCHEMAS.iter().copied().chain([learned_before.as_str()]) {
+            assert_eq!(learn(&other(schema)), Err(SchemaError::OtherUnits), "{schema}");
+            assert!(learn(schema).is_ok(), "{schema}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
 use super::body::{take_boolean, take_branch, take_bytes, take_count, take_int, take_long};
+use crate::schema;
 
 /// A record's field.
 #[derive(Debug, PartialEq)]
@@ -17,11 +18,20 @@ pub(super) enum Kind {
     Boolean,
     Int,
     Long,
+    /// A long that is a moment, so many units after 1970.
+    Time(Unit),
     Bytes,
     Text,
     List(Box<Kind>),
     /// A union of null, branch 0, and another.
     Nullable(Box<Kind>),
+}
+
+/// A time's unit. Version 1 wrote milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Unit {
+    Millis,
+    Micros,
 }
 
 /// Why a schema has no shape.
@@ -55,7 +65,28 @@ pub(super) fn fields(schema: &str) -> Result<Vec<Field>, ShapeError> {
         .collect()
 }
 
+impl Unit {
+    /// The moment in microseconds; `None` outside of [`schema::TIMES`].
+    #[inline]
+    pub(super) fn micros(self, units: i64) -> Option<i64> {
+        let micros = match self {
+            Unit::Millis => units.checked_mul(1_000)?,
+            Unit::Micros => units,
+        };
+        schema::TIMES.contains(&micros).then_some(micros)
+    }
+}
+
 impl Kind {
+    /// The unit of a time that may be null; `None` for anything else.
+    pub(super) fn unit(&self) -> Option<Unit> {
+        match self {
+            Kind::Time(unit) => Some(*unit),
+            Kind::Nullable(kind) => kind.unit(),
+            _ => None,
+        }
+    }
+
     fn of(schema: &Value) -> Option<Kind> {
         if let Some(union) = schema.as_array() {
             let [null, kind] = union.as_slice() else { return None };
@@ -64,12 +95,15 @@ impl Kind {
                 .flatten()
                 .map(|kind| Kind::Nullable(kind.into()));
         }
-        // Not a part of the fingerprint: two schemas with one fingerprint can mean different times.
-        let logical = schema.get("logicalType").and_then(|kind| kind.as_str());
-        if logical.is_some_and(|logical| logical != "timestamp-millis") {
-            return None;
+        let kind = schema.as_str().or_else(|| schema.get("type")?.as_str())?;
+        if let Some(logical) = schema.get("logicalType") {
+            return match (kind, logical.as_str()?) {
+                ("long", "timestamp-millis") => Some(Kind::Time(Unit::Millis)),
+                ("long", "timestamp-micros") => Some(Kind::Time(Unit::Micros)),
+                _ => None,
+            };
         }
-        match schema.as_str().or_else(|| schema.get("type")?.as_str())? {
+        match kind {
             "boolean" => Some(Kind::Boolean),
             "int" => Some(Kind::Int),
             "long" => Some(Kind::Long),
@@ -85,7 +119,7 @@ impl Kind {
         match self {
             Kind::Boolean => take_boolean(body).map(drop),
             Kind::Int => take_int(body).map(drop),
-            Kind::Long => take_long(body).map(drop),
+            Kind::Long | Kind::Time(_) => take_long(body).map(drop),
             Kind::Bytes | Kind::Text => take_bytes(body).map(drop),
             Kind::Nullable(kind) => {
                 if take_branch(body)? {
@@ -116,7 +150,9 @@ mod tests {
             r#"["string", "null"]"#,
             r#"["null", "int", "long"]"#,
             r#"{"type": "map", "values": "int"}"#,
-            r#"{"type": "long", "logicalType": "timestamp-micros"}"#,
+            r#"{"type": "long", "logicalType": "timestamp-nanos"}"#,
+            r#"{"type": "long", "logicalType": "local-timestamp-micros"}"#,
+            r#"{"type": "int", "logicalType": "timestamp-millis"}"#,
         ] {
             let schema = format!(r#"{{"type": "record", "name": "R", "fields": [{{"name": "x", "type": {kind}}}]}}"#);
             assert!(matches!(fields(&schema), Err(ShapeError::OtherType { field, .. }) if field == "x"), "{kind}");

@@ -5,13 +5,13 @@ use arrow::datatypes::Schema;
 use super::body::{take_branch, take_bytes, take_long};
 use super::column::{Column, Texts};
 use super::learned::SchemaError;
-use super::shape::{Field, Kind};
+use super::shape::{Field, Kind, Unit};
 
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) fingerprint: u64,
     /// The record's fields in order: each one's column and type.
-    fields: Vec<(usize, Kind)>,
+    pub(super) fields: Vec<(usize, Kind)>,
     /// The columns of which it did not know.
     unknown: Vec<usize>,
     /// What [`Writer::claims`] looks for, up to the last field that it needs.
@@ -23,8 +23,8 @@ pub(super) struct Writer {
 enum Claim {
     Server,
     Language,
-    CreatedAt,
-    ObservedAt,
+    CreatedAt(Unit),
+    ObservedAt(Unit),
     Nothing,
 }
 
@@ -33,8 +33,8 @@ enum Claim {
 pub(super) struct Claims<'a> {
     pub(super) server: Option<&'a str>,
     pub(super) language: Option<&'a str>,
-    pub(super) created_at_ms: Option<i64>,
-    pub(super) observed_at_ms: Option<i64>,
+    pub(super) created_at_us: Option<i64>,
+    pub(super) observed_at_us: Option<i64>,
 }
 
 impl Writer {
@@ -47,7 +47,7 @@ impl Writer {
         columns: &[Column],
         added: &[usize],
     ) -> Result<Writer, SchemaError> {
-        let mut claims: Vec<Claim> = shape.iter().map(|field| Claim::of(&field.name)).collect();
+        let mut claims: Vec<Claim> = shape.iter().map(Claim::of).collect();
         let looked_at = claims.iter().rposition(|claim| *claim != Claim::Nothing).map_or(0, |last| last + 1);
         claims.truncate(looked_at);
         let mut fields: Vec<(usize, Kind)> = Vec::with_capacity(shape.len());
@@ -101,8 +101,8 @@ impl Writer {
             match claim {
                 Claim::Server => claims.server = Some(take_text(&mut body)?),
                 Claim::Language => claims.language = Some(take_text(&mut body)?),
-                Claim::CreatedAt => claims.created_at_ms = Some(take_long(&mut body)?),
-                Claim::ObservedAt => claims.observed_at_ms = Some(take_long(&mut body)?),
+                Claim::CreatedAt(unit) => claims.created_at_us = unit.micros(take_long(&mut body)?),
+                Claim::ObservedAt(unit) => claims.observed_at_us = unit.micros(take_long(&mut body)?),
                 Claim::Nothing => {}
             }
         }
@@ -111,12 +111,12 @@ impl Writer {
 }
 
 impl Claim {
-    fn of(column: &str) -> Claim {
-        match column {
-            "server" => Claim::Server,
-            "language" => Claim::Language,
-            "created_at" => Claim::CreatedAt,
-            "observed_at" => Claim::ObservedAt,
+    fn of(field: &Field) -> Claim {
+        match (field.name.as_str(), field.kind.unit()) {
+            ("server", _) => Claim::Server,
+            ("language", _) => Claim::Language,
+            ("created_at", Some(unit)) => Claim::CreatedAt(unit),
+            ("observed_at", Some(unit)) => Claim::ObservedAt(unit),
             _ => Claim::Nothing,
         }
     }

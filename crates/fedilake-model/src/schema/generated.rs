@@ -25,6 +25,22 @@ fn every_column_of_the_record_but_its_kind_is_nullable() {
 }
 
 #[test]
+fn ids_are_given_once_and_kept_for_ever() {
+    let ids: Vec<i32> = COLUMNS.iter().flat_map(|column| [Some(column.id), column.element_id()]).flatten().collect();
+    assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len());
+    let mut by_id: Vec<&Column> = COLUMNS.iter().collect();
+    by_id.sort_by_key(|column| column.id);
+    assert!(by_id.iter().map(|column| column.id).eq(1..=COLUMNS.len() as i32), "ids have no holes");
+    // A new column's name goes to the end, whatever its place among the columns.
+    let names: Vec<&str> = by_id.iter().map(|column| column.field.name().as_str()).collect();
+    let kept = "kind server id uri url created_at edited_at observed_at appended_at author author_domain author_created_at \
+        author_bot author_followers author_indexable language text spoiler_text characters words tags mentions links media \
+        media_described poll in_reply_to quote_uri app visibility sensitive favourites reblogs replies log_partition \
+        log_offset rejected_reason rejected_bytes in_reply_to_id in_reply_to_author media_types from_origin";
+    assert_eq!(names, kept.split_whitespace().collect::<Vec<_>>());
+}
+
+#[test]
 fn the_avro_schema_is_json() {
     let schema: serde_json::Value = serde_json::from_str(AVRO).unwrap();
     assert_eq!(schema["namespace"], "fedilake");
@@ -66,7 +82,7 @@ fn avro_type(field: &Field) -> String {
         DataType::Boolean => r#""boolean""#.to_owned(),
         DataType::Int32 => r#""int""#.to_owned(),
         DataType::Int64 => r#""long""#.to_owned(),
-        DataType::Timestamp(..) => r#"{"type": "long", "logicalType": "timestamp-millis"}"#.to_owned(),
+        DataType::Timestamp(..) => r#"{"type": "long", "logicalType": "timestamp-micros"}"#.to_owned(),
         DataType::List(item) => format!(r#"{{"type": "array", "items": {}}}"#, avro_type(item)),
         other => panic!("no Avro type for {other}: {}", field.name()),
     };
@@ -76,13 +92,17 @@ fn avro_type(field: &Field) -> String {
 fn page() -> String {
     let mut page = String::from(
         "# The columns of the table\n\nGenerated from `crates/fedilake-model/src/schema.rs`. A row is what happened to a post \
-         as one server showed it.\nTimes are UTC, to the millisecond. *log*: added when the record is read from the log.\n\n\
-         | column | type | null | means |\n|---|---|---|---|\n",
+         as one server showed it.\nTimes are UTC, to the microsecond, of the years 1 to 9999; a time outside of them counts as unreadable. \
+         The id is Parquet's field id: a\ncolumn keeps it for ever. *log*: added when the record is read from the log.\n\n\
+         | column | id | type | null | means |\n|---|---|---|---|---|\n",
     );
-    for Column { field, source, meaning } in COLUMNS.iter() {
+    for column in COLUMNS.iter() {
+        let Column { id, field, source, meaning } = column;
         let null = if field.is_nullable() { "yes" } else { "no" };
         let log = if *source == Source::Log { " (*log*)" } else { "" };
-        writeln!(page, "| `{}` | {} | {null} | {meaning}{log} |", field.name(), type_name(field.data_type())).unwrap();
+        let elements = column.element_id().map(|id| format!(" (elements: id {id})")).unwrap_or_default();
+        let kind = type_name(field.data_type());
+        writeln!(page, "| `{}` | {id} | {kind}{elements} | {null} | {meaning}{log} |", field.name()).unwrap();
     }
     page
 }

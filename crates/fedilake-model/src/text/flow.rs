@@ -157,8 +157,9 @@ impl Flow {
         {
             return;
         }
-        if let Some(host) = domain::of_url(attributes.href.trim()) {
-            self.links.push(host.to_lowercase());
+        let url = attributes.href.trim();
+        if domain::of_url(url).is_some() {
+            self.links.push(url.to_owned());
         }
     }
 

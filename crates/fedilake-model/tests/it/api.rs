@@ -62,7 +62,9 @@ pub(crate) fn whole_status() -> Value {
         "favourites_count": 1, "reblogs_count": 2, "replies_count": 3,
         "tags": [{"name": "Größe"}, {"name": "größe"}, {"name": 5}, 6, {"name": "#b"}],
         "mentions": [{"acct": "bob@Far.example"}, {"acct": "cid", "url": "https://home.example/@cid"}, {"acct": "dan"}, {}],
-        "media_attachments": [{"description": "a cat"}, {"description": null}, {"description": " "}, {}],
+        "media_attachments": [
+            {"type": "image", "description": "a cat"}, {"type": "video", "description": null}, {"description": " "}, {},
+        ],
         "poll": {"id": "1"}, "application": {"name": "Tusky"},
         "in_reply_to_id": "0", "in_reply_to_account_id": "7",
         "quote": {"state": "accepted", "quoted_status": {"uri": "https://far.example/9"}},
@@ -107,6 +109,45 @@ fn a_reply_is_to_oneself_or_to_another() {
     assert_eq!(reply(json!("5"), json!("8")), InReplyTo::Other);
     assert_eq!(reply(json!("5"), json!(null)), InReplyTo::Other);
     assert_eq!(reply(json!({}), json!([])), InReplyTo::None);
+}
+
+#[test]
+fn a_reply_names_the_post_and_whom_it_answers() {
+    let mentions = json!([
+        {"id": "8", "acct": "Bob@Far.example"}, {"id": 9, "acct": "cid", "url": "https://home.example/@cid"},
+        {"id": "10", "acct": "dan"}, {"id": "11"}, {"id": null, "acct": "eve"},
+    ]);
+    let cases = [
+        (json!("5"), json!("7"), Some("5"), Some("ann@home.example")),
+        (json!("5"), json!("8"), Some("5"), Some("Bob@far.example")),
+        (json!(5), json!("9"), Some("5"), Some("cid@home.example")),
+        (json!("5"), json!(10), Some("5"), Some("dan@reader.example")),
+        (json!("5"), json!("11"), Some("5"), None),
+        (json!("5"), json!("12"), Some("5"), None),
+        (json!("5"), json!(null), Some("5"), None),
+        (json!(null), json!("8"), None, Some("Bob@far.example")),
+        (json!(null), json!(null), None, None),
+    ];
+    for (id, account, answered, author) in cases {
+        let reply = post(json!({"in_reply_to_id": id, "in_reply_to_account_id": account, "mentions": mentions}));
+        assert_eq!(reply.in_reply_to_id.as_deref(), answered, "{id} {account}");
+        assert_eq!(reply.in_reply_to_author.as_deref(), author, "{id} {account}");
+    }
+}
+
+#[test]
+fn a_server_speaks_for_the_posts_of_its_own_members() {
+    let cases = [
+        ("ann", "https://Reader.example/users/ann/statuses/1", true),
+        ("ann@reader.example", "https://reader.example/users/ann/statuses/1", false),
+        ("ann", "https://far.example/users/ann/statuses/1", false),
+        ("ann@far.example", "https://far.example/users/ann/statuses/1", false),
+        ("ann", "tag:reader.example,2020:1", false),
+    ];
+    for (acct, uri, from_origin) in cases {
+        let post = post(json!({"uri": uri, "account": {"acct": acct}}));
+        assert_eq!(post.from_origin, from_origin, "{acct} {uri}");
+    }
 }
 
 #[test]

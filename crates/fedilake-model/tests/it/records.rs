@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
 use fedilake_model::avro::{DecodeError, Decoder, Encoded, Encoder, KNOWN_SCHEMAS};
@@ -82,8 +82,8 @@ fn rows_carry_where_the_log_has_them() {
     let rows = decode(Encoder::new().encode(&EVENTS[..3]));
     assert_eq!(rows.column_by_name("log_partition").unwrap().as_primitive::<Int32Type>().values(), &[3, 3, 3]);
     assert_eq!(rows.column_by_name("log_offset").unwrap().as_primitive::<Int64Type>().values(), &[100, 101, 102]);
-    let appended = rows.column_by_name("appended_at").unwrap().as_primitive::<TimestampMillisecondType>();
-    assert_eq!(appended.values(), &[1000, 1001, 1002]);
+    let appended = rows.column_by_name("appended_at").unwrap().as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(appended.values(), &[1_000_000, 1_001_000, 1_002_000]);
 }
 
 /// Every value that is not null, a line each.
@@ -92,7 +92,7 @@ fn text(rows: &RecordBatch) -> String {
     for row in 0..rows.num_rows() {
         for (field, column) in rows.schema().fields().iter().zip(rows.columns()).filter(|(_, c)| c.is_valid(row)) {
             // Arrow writes a time of a named zone only with a library of zones.
-            let column = match column.as_primitive_opt::<TimestampMillisecondType>() {
+            let column = match column.as_primitive_opt::<TimestampMicrosecondType>() {
                 Some(times) => Arc::new(times.clone().with_timezone_opt(None::<&str>)),
                 None => column.clone(),
             };

@@ -50,6 +50,7 @@ impl TalkRow<'_> {
         let text = self.mastodon_text.unwrap_or_default();
         let tags = self.tags.unwrap_or(0).clamp(0, TAGS_MAX);
         Ok(PostEvent::Created(Box::new(Post {
+            from_origin: server == origin,
             server,
             id: id.to_owned(),
             uri: uri(url).unwrap_or_else(|| url.to_owned()),
@@ -82,6 +83,9 @@ impl TalkRow<'_> {
             favourites: self.favourites.map_or(0, column_count),
             reblogs: 0,
             replies: 0,
+            in_reply_to_id: None,
+            in_reply_to_author: None,
+            media_types: Vec::new(),
             consent: Consent::default(),
         })))
     }

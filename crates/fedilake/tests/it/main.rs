@@ -8,6 +8,7 @@ mod cluster;
 mod command;
 mod damage;
 mod direct;
+mod disks;
 mod faults;
 mod graph;
 mod import;

@@ -1,11 +1,11 @@
-//! What can go wrong with a log, by what a caller can do about it.
+//! Errors of a log, by what a caller can do about them.
 
 use crate::{Offset, Partition};
 
-/// An error of a log. Each variant is something a caller does differently.
+/// An error of a log. A caller handles each variant differently.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
-    /// The offset was asked for but the log starts later: what lies between is released or was lost.
+    /// The offset lies below the log's start: the records between are released or were lost.
     #[error("log partition {partition} starts at offset {start}, beyond {wanted}")]
     BelowStart {
         /// The partition that was asked.
@@ -15,7 +15,7 @@ pub enum LogError {
         /// The first offset that is there.
         start: Offset,
     },
-    /// The offset was asked for but the log ends earlier: it is another log, or its end was lost.
+    /// The offset lies beyond the log's end: this is another log, or its end was lost.
     #[error("log partition {partition} ends at offset {end}, before {wanted}")]
     BeyondEnd {
         /// The partition that was asked.
@@ -37,34 +37,34 @@ pub enum LogError {
         /// The log's folder.
         at: String,
     },
-    /// What is on disk cannot be read as a log. Nothing was repaired; retrying does not help.
+    /// The stored bytes cannot be read as a log. Nothing was repaired; retrying does not help.
     #[error("log {at} is damaged: {why}")]
     Damaged {
         /// The file or folder that shows the damage.
         at: String,
-        /// What is wrong with it.
+        /// The damage in words.
         why: String,
     },
     /// The storage refused: a full disk, a missing permission. Nothing of the append was acknowledged, and nothing more
     /// is taken until the log is opened again.
     #[error("{doing} log {at}: {why}")]
     Storage {
-        /// A verb: what was being done.
+        /// The operation that failed, a verb.
         doing: &'static str,
-        /// The file or folder that it was done to.
+        /// The file or folder of the operation.
         at: String,
-        /// What the operating system said.
+        /// The operating system's error.
         why: String,
     },
-    /// The schema that a record was written with cannot be had, or is none that a row can be made of. Nothing was handed out
-    /// of the record or of what follows it: a good post must not be lost.
+    /// The writer's schema of a record cannot be had, or no row can be made of it. The reader handed out neither the record nor
+    /// any that follows: a good post must not be lost.
     #[error("record {partition}:{offset}: {why}")]
     Schema {
         /// The record's partition.
         partition: Partition,
         /// The record's offset.
         offset: Offset,
-        /// What the registry said, or which field is unknown.
+        /// The registry's answer, or the unknown field.
         why: String,
     },
     /// The log's own thread or the runtime is gone: the process is ending.

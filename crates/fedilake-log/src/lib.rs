@@ -1,6 +1,6 @@
 //! The log: a sequence of records a partition, kept until the table has them.
 //!
-//! Knows nothing of Mastodon: keys and values are bytes. The seam is three traits ([`LogWriter`], [`LogReader`],
+//! The crate knows nothing of Mastodon: keys and values are bytes. The seam is three traits ([`LogWriter`], [`LogReader`],
 //! [`Bookmarks`]); [`conformance`] is the suite that every implementation passes; [`embedded`] is the log
 //! of one process, on disk.
 

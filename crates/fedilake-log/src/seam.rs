@@ -34,13 +34,13 @@ impl fmt::Display for Offset {
     }
 }
 
-/// Which log this is, for ever: made at random when a log is created, so that a wiped and re-made log is another one.
-/// Letters, digits and `-` only: it is a part of object names.
+/// A log's identity, for ever: made when the log is created, so that a wiped and re-made log is another one.
+/// Part of object names: letters, digits, `-` and `_` only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogId(String);
 
 impl LogId {
-    /// Takes `id` if it is 1 to 64 characters of `[A-Za-z0-9_-]`.
+    /// Accepts an `id` of 1 to 64 characters of `[A-Za-z0-9_-]`.
     pub fn new(id: impl Into<String>) -> Option<LogId> {
         let id = id.into();
         let fits =
@@ -60,18 +60,18 @@ impl fmt::Display for LogId {
     }
 }
 
-/// What decides a record's partition: records of one key keep their order.
+/// A record's key, which decides its partition: records of one key keep their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub Bytes);
 
-/// A record as it is read back.
+/// A record read back from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Where it lies.
+    /// The record's partition.
     pub partition: Partition,
-    /// Its place there.
+    /// The record's offset in the partition.
     pub offset: Offset,
-    /// When the log took it, milliseconds since 1970 UTC; never goes back within a partition.
+    /// When the log took the record, milliseconds since 1970 UTC.
     pub appended_at_ms: i64,
     /// As it was appended.
     pub key: Key,
@@ -79,7 +79,7 @@ pub struct Record {
     pub value: Bytes,
 }
 
-/// What a partition holds: offsets from `start` up to but not including `end`.
+/// A partition's offsets: from `start` up to but not including `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The first offset that can be read.
@@ -88,7 +88,7 @@ pub struct Bounds {
     pub end: Offset,
 }
 
-/// What happens to a reader. Rebalances are events in the loop, not callbacks.
+/// An event of a reader. Rebalances are events in the loop, not callbacks.
 #[derive(Debug)]
 pub enum LogEvent {
     /// The partition is this reader's from now on; nothing of it comes before its first seek.
@@ -102,7 +102,7 @@ pub enum LogEvent {
     Reached(Partition, Offset),
 }
 
-/// The end of a log that grows.
+/// The writing end of a log.
 #[async_trait]
 pub trait LogWriter: Send + Sync {
     /// Returns when all `records` are durable (an fsync, or acks=all), in the given order within each partition.
@@ -124,13 +124,13 @@ pub trait LogReader: Send {
     /// `LogError::BelowStart` and `LogError::BeyondEnd` leave the position as it was (an offset equal to the end waits for new records).
     async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
 
-    /// Every partition that the log has now, in order, whether or not it is assigned to this reader.
+    /// Lists the log's partitions in order, whether or not they are assigned to this reader.
     async fn partitions(&mut self) -> Result<Vec<Partition>, LogError>;
 
-    /// What the partition, any of [`LogReader::partitions`], holds now. Its end lies behind all that was acknowledged before.
+    /// Returns the bounds of a partition of [`LogReader::partitions`]. The end lies behind every append acknowledged before the call.
     async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError>;
 
-    /// Says that everything below `offset` is in the table; the log may forget it, now, later or never.
+    /// Tells the log that every record below `offset` is in the table: the log may forget them, now, later or never.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
 }
 

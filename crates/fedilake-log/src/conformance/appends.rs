@@ -1,4 +1,4 @@
-//! What an append that returned has done.
+//! Properties of an append that returned.
 
 use bytes::Bytes;
 use futures::future::join_all;

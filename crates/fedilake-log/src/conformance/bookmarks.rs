@@ -1,4 +1,4 @@
-//! What bookmarks keep.
+//! Properties of bookmarks.
 
 use super::Subject;
 

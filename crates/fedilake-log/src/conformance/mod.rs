@@ -1,6 +1,6 @@
-//! What every log must do, as a suite that every implementation runs.
+//! The conformance suite of logs, which every implementation runs.
 //!
-//! It is written against the seam alone: several partitions or one, offsets with or without holes, assignments that come
+//! The suite knows the seam alone: several partitions or one, offsets with or without holes, assignments that come
 //! and go. A property that does not hold panics and names itself. Each begins with a log of its own.
 //!
 //! ```text
@@ -24,10 +24,10 @@ use crate::{Bookmarks, LogReader, LogWriter};
 /// One log under test: empty when it is made, and the only thing that writes to it.
 #[async_trait]
 pub trait Subject: Sized + Send + Sync {
-    /// Its writer; all of them append to the same log.
+    /// A writer; all writers append to the same log.
     fn writer(&self) -> Arc<dyn LogWriter>;
 
-    /// Its bookmarks.
+    /// The log's bookmarks.
     fn bookmarks(&self) -> Arc<dyn Bookmarks>;
 
     /// A reader that gets every partition, independent of all other readers.

@@ -1,4 +1,4 @@
-//! Bounds, seeks and releases.
+//! Properties of bounds, seeks and releases.
 
 use super::Subject;
 use super::witness::{Witness, append, read_all, record, records};

@@ -1,4 +1,4 @@
-//! What a reader hands out, and when.
+//! Properties of reading: which events a reader hands out, and when.
 
 use std::time::Duration;
 

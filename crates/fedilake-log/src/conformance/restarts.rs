@@ -1,4 +1,4 @@
-//! What a log is after it was closed and opened again.
+//! Properties of a log that was closed and opened again.
 
 use super::Subject;
 use super::witness::{Witness, append, appended_by_key, by_key, read_all, records};

@@ -1,4 +1,4 @@
-//! What the properties share: records to append, and a reader that takes note of all it sees.
+//! Shared by the properties: records to append, and a reader that notes every event.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,15 +10,15 @@ use crate::{Bounds, Key, LogError, LogEvent, LogReader, LogWriter, Offset, Parti
 
 /// A wait that ends a test which would hang.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// How long nothing must happen to be taken for never.
+/// Silence for this long counts as never.
 pub(super) const SILENCE: Duration = Duration::from_millis(100);
 
-/// A record with `key` whose value says which one of that key it is.
+/// A record with `key` whose value is its number among that key's records.
 pub(super) fn record(key: &str, nth: usize) -> (Key, Bytes) {
     (Key(Bytes::copy_from_slice(key.as_bytes())), Bytes::from(format!("{key}:{nth}")))
 }
 
-/// `count` records over five keys, and which one of its key each is goes on from `first`.
+/// Makes `count` records over five keys, numbered within each key from `first` on.
 pub(super) fn records(first: usize, count: usize) -> Vec<(Key, Bytes)> {
     (first..first + count).map(|nth| record(&format!("key-{}", nth % 5), nth)).collect()
 }
@@ -27,19 +27,19 @@ pub(super) async fn append(writer: &dyn LogWriter, records: Vec<(Key, Bytes)>) {
     timeout(PATIENCE, writer.append(records)).await.expect("an append returns").expect("append");
 }
 
-/// A reader and what it has seen.
+/// A reader with the events that it has seen.
 pub(super) struct Witness {
     pub(super) reader: Box<dyn LogReader>,
-    /// Partitions that are this reader's now.
+    /// Partitions assigned to this reader now.
     pub(super) assigned: BTreeSet<Partition>,
     /// Records in the order in which they came.
     pub(super) seen: Vec<Record>,
-    /// Those of the assigned partitions that have a position.
+    /// Assigned partitions that have a position.
     sought: BTreeSet<Partition>,
 }
 
 impl Witness {
-    /// A reader that has been assigned at least one partition, and has no position anywhere.
+    /// Makes a reader with at least one partition assigned and no position in any.
     pub(super) async fn assigned(reader: Box<dyn LogReader>) -> Witness {
         let mut witness = Witness { reader, assigned: BTreeSet::new(), seen: Vec::new(), sought: BTreeSet::new() };
         while witness.assigned.is_empty() {
@@ -48,7 +48,7 @@ impl Witness {
         witness
     }
 
-    /// The next event, taken note of.
+    /// Returns the next event after noting it.
     pub(super) async fn step(&mut self) {
         let event = timeout(PATIENCE, self.reader.next()).await.expect("an event comes").expect("next");
         self.note(event);
@@ -153,7 +153,7 @@ pub(super) fn by_key(records: &[Record]) -> BTreeMap<Bytes, Vec<Bytes>> {
     values
 }
 
-/// What [`by_key`] makes of records that were read in the order in which they were appended.
+/// The result of [`by_key`] for records read in the order of their appends.
 pub(super) fn appended_by_key(records: &[(Key, Bytes)]) -> BTreeMap<Bytes, Vec<Bytes>> {
     let mut values: BTreeMap<Bytes, Vec<Bytes>> = BTreeMap::new();
     for (key, value) in records {

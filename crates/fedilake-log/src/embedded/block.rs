@@ -1,4 +1,4 @@
-//! Blocks: records that were written together, as one entry of the store. Pure.
+//! Blocks: records that were written together form one entry of the store. Pure.
 //!
 //! The store's cost is by entry, the log's traffic is by record: a thousand records in one block cost an append, a scan
 //! and a restart a fraction of what a thousand entries would.
@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::layout::PARTITION;
 use crate::{Key, Offset, Record};
 
-/// A block takes no further record when it has this many, or this many bytes. It is what a reader holds in memory
-/// as long as it holds one of its records.
+/// A block takes no further record when it has this many, or this many bytes. A reader keeps a whole block in memory
+/// while it holds any of the block's records.
 const RECORDS_MAX: u32 = 1_000;
 const BYTES_MAX: usize = 256 << 10;
 
@@ -17,7 +17,7 @@ const TIME_BYTES: usize = 8;
 const COUNT_BYTES: usize = 4;
 const LENGTH_BYTES: usize = 4;
 
-/// Which block: the offset of its first record, and its number among all blocks that the log ever had. Numbers have no
+/// A block's key: the offset of its first record, and its number among all blocks that the log ever had. Numbers have no
 /// gap, so counting entries tells whether one is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BlockKey {
@@ -26,7 +26,7 @@ pub(super) struct BlockKey {
 }
 
 impl BlockKey {
-    /// 16 bytes, which sort as offsets do.
+    /// Encodes the key as 16 bytes, which sort as offsets do.
     pub(super) fn encode(self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.first.0.to_be_bytes());
@@ -34,7 +34,7 @@ impl BlockKey {
         bytes
     }
 
-    /// What [`BlockKey::encode`] made; nothing if the bytes are not of that form.
+    /// Decodes a key; `None` if the bytes are not what [`BlockKey::encode`] makes.
     pub(super) fn decode(bytes: &[u8]) -> Option<BlockKey> {
         let (first, number) = bytes.split_first_chunk::<8>()?;
         Some(BlockKey {
@@ -64,7 +64,7 @@ impl BlockBuilder {
         self.count == 0
     }
 
-    /// Whether the next record belongs into another block.
+    /// True if the next record must begin another block.
     pub(super) fn is_full(&self) -> bool {
         self.count >= RECORDS_MAX || self.bytes.len() >= BYTES_MAX
     }
@@ -78,7 +78,7 @@ impl BlockBuilder {
         self.bytes.extend_from_slice(value);
     }
 
-    /// The block: appended_at_ms (i64), the number of records (u32), and for each record the key's length (u32), the
+    /// Returns the block's bytes: appended_at_ms (i64), the number of records (u32), and for each record the key's length (u32), the
     /// value's length (u32), the key, the value; numbers are big-endian.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.bytes[TIME_BYTES..][..COUNT_BYTES].copy_from_slice(&self.count.to_be_bytes());
@@ -90,7 +90,7 @@ fn length(bytes: &[u8]) -> [u8; LENGTH_BYTES] {
     u32::try_from(bytes.len()).expect("keys and values are far below 4 GiB").to_be_bytes()
 }
 
-/// A block as it is read.
+/// A block read from the store.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     pub(super) key: BlockKey,
@@ -101,7 +101,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The block of `key` with the bytes that [`BlockBuilder::finish`] made; nothing if they do not begin as a block does.
+    /// Reads the header of the block under `key`; `None` if the bytes do not begin as [`BlockBuilder::finish`] begins them.
     pub(super) fn decode(key: BlockKey, bytes: Bytes) -> Option<Block> {
         let (time, rest) = bytes.split_first_chunk::<TIME_BYTES>()?;
         let (count, _) = rest.split_first_chunk::<COUNT_BYTES>()?;
@@ -117,13 +117,13 @@ impl Block {
         })
     }
 
-    /// How many bytes its records have.
+    /// Returns the size of the block's records in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.records.len()
     }
 
-    /// Adds the records at or above `from` to `records`; they share the block's bytes. Nothing if the bytes are not of
-    /// that many records, no more and no less.
+    /// Adds the records at or above `from` to `records`; they share the block's bytes. `None` if the bytes hold more or fewer
+    /// records than the header counts.
     pub(super) fn records_from(&self, from: Offset, records: &mut Vec<Record>) -> Option<()> {
         let mut rest = self.records.clone();
         for offset in (self.key.first.0..self.next.0).map(Offset) {

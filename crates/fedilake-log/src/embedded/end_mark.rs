@@ -4,8 +4,8 @@
 //! write of a process that was killed, and it would silently lose acknowledged records if those bytes were damaged later.
 //! The mark tells the two apart: a log that ends before it has lost something.
 //!
-//! It is written after each sync and before the answer, without a sync of its own: it is exact after the death of the
-//! process, and may lag after the death of the machine. It is a lower bound, so lagging or unreadable it accuses nobody.
+//! The mark is written after each sync and before the answer, without a sync of its own: exact after the death of the
+//! process, it may lag after the death of the machine. As a lower bound, a lagging or unreadable mark accuses nobody.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::Offset;
 
-/// The file of the mark: the offset as u64, big-endian, and the same 8 bytes inverted.
+/// The mark's file: the offset as u64, big-endian, and the same 8 bytes inverted.
 #[derive(Debug)]
 pub(super) struct EndMark(File);
 
@@ -23,7 +23,7 @@ impl EndMark {
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map(EndMark)
     }
 
-    /// The offset before which everything was acknowledged, as far as the mark knows.
+    /// Returns the offset below which the mark knows every append to be acknowledged.
     pub(super) fn read(&mut self) -> io::Result<Option<Offset>> {
         let mut bytes = Vec::with_capacity(16);
         self.0.rewind()?;

@@ -1,4 +1,4 @@
-//! What an error of the file system or of fjall means for the log: the storage refused, or what is stored makes no sense.
+//! Translates errors of the file system and of fjall: the storage refused, or the stored bytes make no sense.
 
 use std::fs;
 use std::io;
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use crate::LogError;
 
-/// An error of the file system, said about the log at `path`.
+/// Translates an error of the file system on `path`.
 pub(super) fn storage(doing: &'static str, path: &Path, error: io::Error) -> LogError {
     LogError::Storage { doing, at: path.display().to_string(), why: error.to_string() }
 }
 
-/// What an error of the file system means where files are expected to be as fjall left them.
+/// Translates an error of the file system where files are expected to be as fjall left them.
 pub(super) fn from_io(doing: &'static str, path: &Path, error: io::Error) -> LogError {
     match error.kind() {
         // fjall makes new files and reads old ones: what it finds otherwise was changed by someone else. In a file that is
@@ -25,7 +25,7 @@ pub(super) fn from_io(doing: &'static str, path: &Path, error: io::Error) -> Log
     }
 }
 
-/// What an error of fjall means.
+/// Translates an error of fjall.
 pub(super) fn from_fjall(doing: &'static str, path: &Path, error: fjall::Error) -> LogError {
     use fjall::{Error, LsmError};
 

@@ -18,7 +18,7 @@ pub(super) fn bookmark_key(name: &str) -> Vec<u8> {
     [b"bookmark/", name.as_bytes()].concat()
 }
 
-/// Where the log starts, and what must go on from there when no block is left to tell it.
+/// The log's start, with the time and block number to continue from when no block is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Start {
     pub(super) offset: Offset,
@@ -32,7 +32,7 @@ impl Start {
     /// The start of a log that never had a record.
     pub(super) const NEW: Start = Start { offset: Offset(0), appended_at_ms: 0, block_number: 0 };
 
-    /// 24 bytes: offset (u64), time (i64), block number (u64), big-endian.
+    /// Encodes the start as 24 bytes: offset (u64), time (i64), block number (u64), big-endian.
     pub(super) fn encode(self) -> [u8; 24] {
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&self.offset.0.to_be_bytes());
@@ -41,7 +41,7 @@ impl Start {
         bytes
     }
 
-    /// What [`Start::encode`] made; nothing if the bytes are not of that form.
+    /// Decodes a start; `None` if the bytes are not what [`Start::encode`] makes.
     pub(super) fn decode(bytes: &[u8]) -> Option<Start> {
         let (offset, rest) = bytes.split_first_chunk::<8>()?;
         let (time, rest) = rest.split_first_chunk::<8>()?;

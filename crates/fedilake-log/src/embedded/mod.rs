@@ -1,5 +1,4 @@
-//! The log of one process, on disk, with one partition: [`fjall`] underneath, one synced write for all who append at
-//! the same time above.
+//! The log of one process, on disk, with one partition. Concurrent appends share one synced write to [`fjall`].
 //!
 //! # On disk
 //!
@@ -29,7 +28,7 @@
 //!
 //! A block holds records that were written together, up to about 1,000 or 256 KiB.
 //!
-//! # What holds
+//! # Guarantees
 //!
 //! - Offsets run from the start to the end without a hole, and so do the numbers of blocks. The end is the last record's
 //!   offset plus one, or the start when no block is left.
@@ -43,7 +42,7 @@
 //!
 //! # Recovery
 //!
-//! Opening takes the lock, lets fjall read its journal again, then holds what came out against the rules above.
+//! Opening takes the lock, lets fjall read its journal again, then checks the result against the rules above.
 //!
 //! | found | then |
 //! |---|---|
@@ -93,11 +92,11 @@ pub struct EmbeddedLog {
     writer: Writer,
 }
 
-/// What the writer and the readers of one log share.
+/// State shared by the writer and the readers of one log.
 struct Shared {
     store: Store,
     id: LogId,
-    /// What readers may see. Moves only when it is durable.
+    /// The end that readers see. Moves only over durable records.
     bounds: watch::Sender<Bounds>,
 }
 
@@ -134,7 +133,7 @@ impl EmbeddedLog {
         &self.shared.id
     }
 
-    /// What the log's only partition holds now.
+    /// Returns the bounds of the log's only partition.
     pub fn bounds(&self) -> Bounds {
         *self.shared.bounds.borrow()
     }

@@ -21,9 +21,9 @@ pub(super) struct EmbeddedReader {
     bounds: watch::Receiver<Bounds>,
     starts: Starts,
     assigned: bool,
-    /// The next offset to hand out; none before the first seek.
+    /// The next offset to hand out; `None` before the first seek.
     position: Option<Offset>,
-    /// The read of the records at `position`, if it has begun.
+    /// The read of the records at `position`, once begun.
     read: Option<JoinHandle<Result<Vec<Record>, LogError>>>,
 }
 
@@ -33,12 +33,12 @@ impl EmbeddedReader {
         EmbeddedReader { shared, bounds, starts, assigned: false, position: None, read: None }
     }
 
-    /// Begins to read at `position`.
+    /// Starts a read at `position`.
     fn begin_read(&mut self, position: Offset, end: Offset) {
         let shared = self.shared.clone();
         self.read = Some(task::spawn_blocking(move || {
             let records = shared.store.read(position, end);
-            // What was released while it was read may be gone already: no damage.
+            // Records released during the read may be gone already: no damage.
             let start = shared.bounds.borrow().start;
             if records.is_err() && position < start { Err(below_start(position, start)) } else { records }
         }));
@@ -103,7 +103,7 @@ impl LogReader for EmbeddedReader {
         Ok(*self.bounds.borrow())
     }
 
-    /// Returns when the start has moved and the space below it is given back, as far as it can be at once.
+    /// Returns when the start has moved and the space that can be given back at once is given back.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
         if offset <= self.bounds(partition).await?.start {
             return Ok(());

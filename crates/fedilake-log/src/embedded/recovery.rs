@@ -1,4 +1,4 @@
-//! What an opened store says about its log, and whether it can be believed. The rules stand in [`super`].
+//! Recovery: reads a log's state from its store and checks it against the rules in [`super`].
 
 use super::block::BlockKey;
 use super::end_mark::EndMark;
@@ -71,7 +71,8 @@ fn start(store: &Store) -> Result<Start, LogError> {
         .ok_or_else(|| damaged(store, "it does not say where it starts".to_owned()))
 }
 
-/// Counts where it can and looks at every block where it must: a store may have entries twice.
+/// Checks that no block is missing. Counts entries where their numbers suffice, and reads every block where a store may have
+/// entries twice.
 fn check_contiguous(store: &Store, bounds: Bounds, last: BlockKey) -> Result<(), LogError> {
     let first = store.first_key()?.unwrap_or(last);
     if first.first <= bounds.start && store.block_count() == last.number - first.number + 1 {

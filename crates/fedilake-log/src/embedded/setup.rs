@@ -1,4 +1,4 @@
-//! How a log's folder is locked, created and opened, and how fjall is set up in it.
+//! Locks, creates and opens a log's folder, and configures fjall in it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -24,7 +24,7 @@ const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 const NEVER: u64 = u64::MAX;
 /// Scans are sequential and rarely repeated.
 const CACHE_BYTES: u64 = 8 << 20;
-/// Of fjall's tables. Blocks of the log that are smaller share one.
+/// Block size of fjall's tables. Smaller blocks of the log share one.
 const TABLE_BLOCK_BYTES: u32 = 32 << 10;
 
 /// A log's folder, locked, with an open store in it.
@@ -59,7 +59,7 @@ pub(super) fn open(folder: &Path) -> Result<Setup, LogError> {
     Ok(Setup { lock, database, blocks, state })
 }
 
-/// Takes the lock; it goes with the process at the latest.
+/// Takes the lock; the operating system releases it with the process at the latest.
 fn lock(folder: &Path) -> Result<Lock, LogError> {
     let path = folder.join(LOCK_FILE);
     let file = OpenOptions::new()
@@ -75,7 +75,7 @@ fn lock(folder: &Path) -> Result<Lock, LogError> {
     }
 }
 
-/// Makes an empty log with a new identity. It is built aside and renamed, so that a store is there whole or not at all.
+/// Makes an empty log with a new identity. Built aside and renamed, so that the store is there whole or not at all.
 fn create(folder: &Path) -> Result<(), LogError> {
     let creating = |error: io::Error| storage("create", folder, error);
     remove_if_there(fs::remove_file(folder.join(END_MARK_FILE))).map_err(creating)?;

@@ -24,14 +24,14 @@ const PROBE_BYTES: usize = 64 << 10;
 const STATE_MEMTABLE_BYTES: u64 = 4 << 20;
 /// fjall stops all writes when four sealed memtables wait to become tables.
 const SEALED_MEMTABLES_MAX: usize = 3;
-/// How often to look whether a table is written by now. fjall has nothing to wait on.
+/// Interval between looks for a finished table: fjall has nothing to wait on.
 const TABLE_WAIT: Duration = Duration::from_millis(2);
 
 /// A read ends with the block that brings it to this many records or this many bytes.
 const RECORDS_PER_READ: usize = 4_000;
 const BYTES_PER_READ: usize = 1 << 20;
 
-/// What tests make smaller, so that little data shows all that much data would.
+/// Sizes that tests make smaller, so that little data goes through every stage.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
     /// Blocks held in memory until they become a table; the journal holds them too, and is read again at the next start.
@@ -76,7 +76,7 @@ impl Store {
         journals(&self.folder.join(STORE_FOLDER))
     }
 
-    /// What `state` holds under `key`.
+    /// Returns the value under `key` in the keyspace `state`.
     pub(super) fn state(&self, key: &[u8]) -> Result<Option<Bytes>, LogError> {
         let value = self.state.get(key).map_err(|error| from_fjall("read", self.state.path(), error))?;
         Ok(value.map(Bytes::from_owner))
@@ -92,13 +92,13 @@ impl Store {
         self.blocks.last_key_value().map(|entry| self.block(entry)).transpose()
     }
 
-    /// How many entries the keyspace of the blocks has: exact as long as none is there twice.
+    /// Returns the number of entries in the blocks' keyspace: exact as long as none is there twice.
     pub(super) fn block_count(&self) -> u64 {
         self.blocks.approximate_len() as u64
     }
 
-    /// All blocks on disk in order, from the last one on that begins at or below `from`: the one that has its record,
-    /// if that is there.
+    /// Returns the blocks on disk in order, beginning with the last one whose first offset is at or below `from`: the block
+    /// that has the record at `from`, if any has.
     pub(super) fn blocks_from(&self, from: Offset) -> Result<impl Iterator<Item = Result<Block, LogError>>, LogError> {
         let at_most = BlockKey { first: from, number: u64::MAX };
         let first =
@@ -108,7 +108,7 @@ impl Store {
     }
 
     /// The records from `from` up to but not including `to`, as many as one read brings and at least one.
-    /// They are contiguous: an offset that is not there is `Damaged`.
+    /// Offsets are contiguous: a missing one is `Damaged`.
     pub(super) fn read(&self, from: Offset, to: Offset) -> Result<Vec<Record>, LogError> {
         assert!(from < to, "nothing to read between {from} and {to}");
         let mut records = Vec::new();
@@ -167,8 +167,8 @@ impl Store {
         self.blocks.tree.active_memtable().size()
     }
 
-    /// Gives back the disk space of tables that lie wholly below `start`. What is still in memory and in the journal
-    /// follows when it has become a table.
+    /// Gives back the disk space of tables that lie wholly below `start`. Blocks in memory and in the journal follow once
+    /// they are tables.
     pub(super) fn trim(&self, start: Offset) -> Result<(), LogError> {
         let Some(block) = self.blocks_from(start).and_then(|mut blocks| blocks.next().transpose())? else {
             return Ok(());
@@ -194,7 +194,7 @@ impl Store {
         Ok(())
     }
 
-    /// A record is not where the log says that there is one.
+    /// The error for an offset inside the bounds that has no record.
     pub(super) fn missing(&self, offset: Offset) -> LogError {
         LogError::Damaged {
             at: self.blocks.path().display().to_string(),
@@ -202,8 +202,8 @@ impl Store {
         }
     }
 
-    /// What an error of a write says. fjall answers `Poisoned` when one of its own threads could not write, and keeps the
-    /// cause to itself: what stopped it most likely stops a small file too.
+    /// Translates a failed write. fjall answers `Poisoned` when one of its own threads could not write, and keeps the
+    /// cause to itself: writing a small file most likely fails for the same cause and names it.
     fn refused(&self, error: fjall::Error) -> LogError {
         let error = match error {
             fjall::Error::Poisoned => self.try_to_write().err().map_or(error, fjall::Error::Io),
@@ -218,7 +218,7 @@ impl Store {
             file.write_all(&[0; PROBE_BYTES])?;
             file.sync_all()
         });
-        // It may not have come to be.
+        // The file may not exist.
         let _ = fs::remove_file(&path);
         written
     }
@@ -255,7 +255,7 @@ fn seal(keyspace: &Keyspace, bytes: u64) -> fjall::Result<()> {
     Ok(())
 }
 
-/// What is written in one go.
+/// One atomic, synced write.
 pub(super) struct Batch<'a> {
     batch: OwnedWriteBatch,
     store: &'a Store,
@@ -270,8 +270,8 @@ impl Batch<'_> {
         self.batch.insert(&self.store.state, key, value);
     }
 
-    /// Returns when all of it is durable. An error leaves the store refusing all further writes: what became of this one
-    /// is known only after the next start.
+    /// Returns when the whole batch is durable. After an error the store refuses all further writes: whether this batch
+    /// was written is known only after the next start.
     pub(super) fn commit(self) -> Result<(), LogError> {
         self.batch.commit().map_err(|error| self.store.refused(error))
     }

@@ -1,6 +1,6 @@
 //! The writer's thread: the only one that writes records, bookmarks and the start.
 //!
-//! It takes all that waits in the queue, writes it as one batch with one sync, and answers everyone. While it syncs, the
+//! The thread takes every waiting request, writes them as one batch with one sync, and answers them all. During the sync the
 //! next batch gathers in the queue: the more callers, the fewer syncs a record. The queue is bounded, and callers wait
 //! for room in it.
 
@@ -24,7 +24,7 @@ const REQUESTS_WAITING_MAX: usize = 1_024;
 /// A batch takes no further request when it has this many bytes: it bounds the time that the first caller waits.
 const BYTES_PER_BATCH_MAX: usize = 8 << 20;
 
-/// What a caller wants written, and where the answer goes. An answer that nobody waits for is dropped.
+/// A caller's request and the channel for its answer. An answer without a receiver is dropped.
 pub(super) struct Request {
     write: Write,
     answer: oneshot::Sender<Result<(), LogError>>,
@@ -119,7 +119,7 @@ struct Batches<Clock> {
     failure: Option<LogError>,
 }
 
-/// What the next block goes on from, beside the log's end.
+/// Time and number that the next block continues from, beside the log's end.
 #[derive(Clone, Copy)]
 struct Tail {
     appended_at_ms: i64,
@@ -134,7 +134,7 @@ impl<Clock: Fn() -> i64> Batches<Clock> {
         }
     }
 
-    /// Writes what the requests want and answers all of them.
+    /// Writes all requests as one batch and answers each.
     fn write(&mut self, requests: Vec<Request>) {
         let Bounds { start, end } = *self.shared.bounds.borrow();
         let appended_at_ms = self.tail.appended_at_ms.max((self.now_ms)());
@@ -226,7 +226,7 @@ impl Blocks {
     }
 }
 
-/// Takes what waits, without waiting for more.
+/// Takes the requests in the queue without waiting for more.
 fn gather(first: Request, requests: &mut mpsc::Receiver<Request>) -> Vec<Request> {
     let mut bytes = first.write.bytes();
     let mut gathered = vec![first];

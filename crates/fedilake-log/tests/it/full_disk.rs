@@ -1,4 +1,4 @@
-//! A disk that takes no more. The limit on the size of a file stands in for it: it needs no privilege, and it fails the
+//! A full disk. A limit on file sizes stands in for the disk: the limit needs no privilege, and fails the
 //! same writes at the same places, after part of them was done.
 
 use std::env;
@@ -76,7 +76,7 @@ fn append_until_full() {
         assert_eq!(log.save("server", "1").await.unwrap_err(), error);
         assert_eq!(log.reader().release(Partition(0), Offset(1)).await.unwrap_err(), error);
 
-        // What was acknowledged can still be read.
+        // Acknowledged records can still be read.
         let mut reader = log.reader();
         reader.next().await.unwrap();
         reader.seek(Partition(0), Offset(0)).await.unwrap();

@@ -1,4 +1,4 @@
-//! A process that is killed at any moment has lost nothing that it was told to be durable.
+//! A process killed at any moment loses no record that the log answered for.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -21,14 +21,14 @@ const WRITERS: u64 = 3;
 /// Comes with each append, so that a few hundred appends go through journals and tables.
 const PADDING_BYTES: usize = 200_000;
 
-/// What a child said before it was killed.
+/// Output of a child before it was killed.
 #[derive(Default)]
 struct Said {
-    /// For each writer, up to which of its records it was told to be durable.
+    /// For each writer, the number of its records that the log answered for.
     durable: BTreeMap<u64, u64>,
-    /// For each writer, the bookmark that it was told to be durable.
+    /// For each writer, the bookmark that the log answered for.
     saved: BTreeMap<u64, u64>,
-    /// The greatest offset that it began to release.
+    /// The greatest offset that the child began to release.
     released: u64,
 }
 
@@ -67,7 +67,7 @@ impl Said {
     }
 }
 
-/// Opens what was left, and returns its end.
+/// Opens the log that was left, and returns its end.
 async fn check(folder: &Path, said: &Said, end_before: Offset) -> Offset {
     let log = EmbeddedLog::open(folder).unwrap();
     let bounds = log.bounds();
@@ -99,7 +99,7 @@ async fn check(folder: &Path, said: &Said, end_before: Offset) -> Offset {
     bounds.end
 }
 
-/// Appends, saves and releases until someone kills it, and says what it was told.
+/// Appends, saves and releases until killed, and prints each answer of the log.
 #[test]
 #[ignore = "the child of what_was_acknowledged_survives_a_kill"]
 fn append_until_killed() {

@@ -1,4 +1,4 @@
-//! Tests of the log from outside: what it promises, and what is left of it when its process is killed or its disk is full.
+//! Tests of the log from outside: its promises, and its state after a kill or on a full disk.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A damaged log is whole or says that it is damaged: it never hands out less, more or other than was appended.
+//! A damaged log opens whole or reports the damage: it never hands out fewer, more or other records than were appended.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -38,8 +38,8 @@ fn example(nth: u64) -> (Key, Bytes) {
     record(nth, 100 + nth as usize % 700)
 }
 
-/// Copies `log`, does `damage` to the copy, opens it, and asserts that it is whole or says that it is damaged.
-/// Returns what it said.
+/// Copies `log`, does `damage` to the copy, opens it, and asserts that the copy is whole or reports the damage.
+/// Returns the report.
 async fn whole_or_damaged(log: &Path, what: &str, damage: impl FnOnce(&Path)) -> Option<LogError> {
     let copy = tempdir().unwrap();
     copy_folder(log, copy.path());
@@ -106,7 +106,7 @@ async fn missing_files_are_noticed_or_do_not_matter() {
     }
 }
 
-/// A closed log that has its last records only in its journal.
+/// A closed log whose last records are only in its journal.
 async fn closed_log_without_tables() -> TempDir {
     let folder = tempdir().unwrap();
     for first in [0, 100] {
@@ -131,7 +131,7 @@ async fn a_journal_that_lost_its_end_is_named() {
     }
 }
 
-/// A process that dies while it writes leaves any part of what it wrote, and a mark that does not count it.
+/// A process that dies during a write leaves any part of that write, and a mark that does not count it.
 #[tokio::test]
 async fn an_unfinished_write_is_forgotten_and_nothing_else() {
     let folder = tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The log against a vector: whatever is done to it, it holds what a vector would.
+//! The log against a vector: after any operations, both hold the same records.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the log must hold.
+/// The expected content of the log.
 #[derive(Default)]
 struct Model {
     records: Vec<(Key, Bytes)>,

@@ -30,7 +30,7 @@ async fn released_tables_leave_the_disk() {
         appended += 1;
     }
     release(&log, Offset(appended)).await;
-    // What was in memory becomes a last, small table.
+    // The memtable becomes a last, small table.
     while tables(folder.path()) > full / 4 {
         assert!(Instant::now() < deadline, "{} bytes of {full} are left", tables(folder.path()));
         tokio::task::yield_now().await;

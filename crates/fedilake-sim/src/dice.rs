@@ -4,7 +4,7 @@
 //! or another version, without having been kept. SplitMix64 is written out here because its output must never change
 //! with a dependency's version: files of recorded frames are compared byte by byte.
 
-/// What a draw is for: two purposes never share a sequence.
+/// The purpose of a draw: two purposes never share a sequence.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     Host = 1,

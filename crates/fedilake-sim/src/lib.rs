@@ -1,8 +1,8 @@
 //! A simulated fediverse: Mastodon servers over real HTTP, and the talk's ten days as recorded frames.
 //!
-//! It knows none of the project's other crates: what leaves here is JSON as Mastodon's API writes it, so that whatever
-//! reads it reads real servers too. Everything is invented, deterministic by seed, and counted: [`talk::Totals`] says
-//! what a file of recorded frames must yield, [`Simulation::truth`] what the servers published.
+//! The crate knows none of the project's others: its output is JSON as Mastodon's API writes it, so that its
+//! readers read real servers too. Everything is invented, deterministic by seed, and counted: [`talk::Totals`] has
+//! the figures of a file of recorded frames, [`Simulation::truth`] the posts that servers published.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod content;

@@ -7,9 +7,9 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// A file that is compressed by zstd when its name ends in `.zst`, by gzip when it ends in `.gz`, else plain.
+/// A file for recorded frames: compressed by zstd if the name ends in `.zst`, by gzip if in `.gz`, else plain.
 pub enum Output {
-    /// As it is.
+    /// Not compressed.
     Plain(BufWriter<File>),
     /// Zstandard, level 3.
     Zstd(zstd::Encoder<'static, File>),
@@ -28,7 +28,7 @@ impl Output {
         })
     }
 
-    /// Writes what is left. A compressed file that was not finished is not whole.
+    /// Writes the rest. A compressed file that was not finished is not whole.
     pub fn finish(self) -> io::Result<()> {
         match self {
             Output::Plain(mut out) => out.flush(),

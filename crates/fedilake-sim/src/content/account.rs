@@ -7,7 +7,7 @@ use super::names;
 use super::vocabulary::Vocabulary;
 use crate::dice::{Dice, Purpose};
 
-/// Who writes. Beyond these fields a profile is drawn from the number, the same each time.
+/// A post's author. Beyond these fields the profile is drawn from the number, the same each time.
 pub(crate) struct Author<'a> {
     pub(crate) number: u64,
     pub(crate) username: &'a str,
@@ -21,7 +21,7 @@ pub(crate) struct Author<'a> {
     pub(crate) wish: Wish,
 }
 
-/// What an author asks of those who collect.
+/// An author's request to collectors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Wish {
     #[default]
@@ -36,11 +36,11 @@ pub(crate) enum Wish {
 
 /// The server that shows a post.
 pub(crate) struct Viewpoint<'a> {
-    /// As it stands in account addresses: `host` or `host:port`.
+    /// The server's name in account addresses: `host` or `host:port`.
     pub(crate) server: &'a str,
     /// `https://host`.
     pub(crate) base: &'a str,
-    /// What stands before the addresses of pictures.
+    /// Prefix of the addresses of pictures.
     pub(crate) files: &'a str,
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn write_account(seed: u64, author: &Author<'_>, view: &Viewpoint<'_>
     out.text("]}");
 }
 
-/// Where a person reads the author's page.
+/// Returns the address of the author's page.
 pub(crate) fn write_profile_url(author: &Author<'_>, out: &mut Vec<u8>) {
     let between = if author.software == Software::Pleroma { "/users/" } else { "/@" };
     out.texts(&[author.base, between, author.username]);

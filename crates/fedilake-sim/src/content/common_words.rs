@@ -1,4 +1,4 @@
-//! Common words and endings of the most used languages: they make invented text look like its language.
+//! Common words and endings of the most used languages, which make invented text look like its language.
 //!
 //! The order is roughly that of use, since the first words of a vocabulary are drawn most often. The endings are put
 //! onto the words to make the long tail of a vocabulary.
@@ -9,7 +9,7 @@ pub(crate) struct Common {
     pub(crate) endings: &'static str,
 }
 
-/// What is known of a language; nothing for those whose words are wholly invented.
+/// Returns the common words of a language; `None` for languages whose words are wholly invented.
 pub(crate) fn of(code: &str) -> Option<Common> {
     let (words, endings) = match code {
         "en" => (ENGLISH, "s ed ing er ly ness able ful less ish ward"),

@@ -28,7 +28,7 @@ const SECOND: [&str; 96] = [
 ];
 const BEFORE: [&str; 12] = ["", "", "", "", "", "social.", "mastodon.", "m.", "fedi.", "toot.", "masto.", "town."];
 
-/// What a host runs: it decides the form of a post's uri and url.
+/// A host's software, which decides the form of a post's uri and url.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Software {
     Mastodon,
@@ -49,7 +49,7 @@ pub(crate) fn host(seed: u64, index: usize) -> String {
     format!("{}{first}{second}{number}.example", dice.pick(&BEFORE))
 }
 
-/// What host `index` runs. The servers that are read run Mastodon.
+/// Returns the software of host `index`. The servers that are read run Mastodon.
 pub(crate) fn software(seed: u64, index: usize) -> Software {
     if index < 8 {
         return Software::Mastodon;

@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, Timelike};
 
-/// Appends to a JSON text. Nothing here escapes: what is pushed is known to need none.
+/// Appends to a JSON text without escaping: callers push only text that needs no escapes.
 pub(crate) trait Push {
     fn text(&mut self, text: &str);
     fn number(&mut self, number: u64);

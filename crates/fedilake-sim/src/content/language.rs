@@ -1,6 +1,6 @@
 //! The 130 languages that posts are written in; with "not said" they are the talk's 131.
 
-/// How a language is written.
+/// The script of a language.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Script {
     Latin,

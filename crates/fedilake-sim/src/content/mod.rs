@@ -1,4 +1,4 @@
-//! What is invented: people, hosts, words, posts, and their JSON as Mastodon's API gives it.
+//! Invented content: people, hosts, words, posts, and their JSON as Mastodon's API gives it.
 
 pub(crate) mod account;
 mod common_words;

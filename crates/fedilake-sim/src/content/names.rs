@@ -1,4 +1,4 @@
-//! Usernames and what people call themselves.
+//! Usernames and display names.
 
 use super::language::{LANGUAGES, Script};
 use super::vocabulary::Vocabulary;
@@ -178,7 +178,7 @@ pub(crate) fn username(seed: u64, number: u64, bot: bool) -> String {
     name
 }
 
-/// What a person calls themself, in the language they write, as text that needs no JSON escapes.
+/// Returns a person's display name, in the language they write, as text that needs no JSON escapes.
 pub(crate) fn display_name(username: &str, bot: bool, language: usize, dice: &mut Dice, out: &mut String) {
     let script = LANGUAGES[language].script;
     let words = username.split(|c: char| c == '_' || c.is_ascii_digit()).filter(|word| !word.is_empty());

@@ -1,4 +1,4 @@
-//! What can be known of a person from their number.
+//! Traits of a person, drawn from their number.
 
 use std::sync::LazyLock;
 
@@ -46,7 +46,7 @@ pub(crate) fn draw_characters(language: usize, dice: &mut Dice) -> u32 {
         return 0;
     }
     let drawn = (f64::ln(median) + spread * dice.normal()).exp();
-    // Most servers stop at 500; those that do not are few.
+    // Most servers stop at 500 characters.
     let limit = if dice.chance(0.03) { 4_000.0 } else { 500.0 - dice.unit() * dice.unit() * 60.0 };
     drawn.clamp(1.0, limit) as u32
 }

@@ -1,13 +1,13 @@
 //! A post's content: HTML as Mastodon writes it, whose plain text has exactly the length asked for.
 //!
 //! Lengths are Unicode scalar values of the plain text: a newline for each `<br />`, two between paragraphs, entities
-//! decoded, the whole of a link's address. What is written stands inside a JSON string: `"` is already escaped.
+//! decoded, the whole of a link's address. The output stands inside a JSON string: `"` is already escaped.
 
 use super::json::Push;
 use super::vocabulary::{EXACT_MAX, Vocabulary, Word};
 use crate::dice::Dice;
 
-/// What a post's content shall hold. Parts are left out where the length has no room for them.
+/// The parts of a post's content. A part is left out where the length has no room for it.
 pub(crate) struct Brief<'a> {
     pub(crate) characters: usize,
     pub(crate) vocabulary: &'a Vocabulary,
@@ -18,11 +18,11 @@ pub(crate) struct Brief<'a> {
     pub(crate) link: Option<&'a str>,
     pub(crate) emoji: Option<&'a str>,
     pub(crate) tags: &'a [&'a str],
-    /// What stands before a hashtag in its address.
+    /// Prefix of a hashtag's address.
     pub(crate) tag_base: &'a str,
 }
 
-/// Somebody who is addressed.
+/// A mentioned person.
 #[derive(Clone, Copy)]
 pub(crate) struct Mention<'a> {
     pub(crate) username: &'a str,
@@ -30,7 +30,7 @@ pub(crate) struct Mention<'a> {
     pub(crate) base: &'a str,
 }
 
-/// Which parts found room.
+/// The parts that found room.
 #[derive(Default)]
 pub(crate) struct Held {
     pub(crate) mention: bool,

@@ -10,7 +10,7 @@ use super::prose::{self, Brief, Held, Mention};
 use super::vocabulary::Vocabulary;
 use crate::dice::{Dice, Purpose};
 
-/// A post, as little of it as must be decided beforehand. The rest is drawn from `number`, the same each time.
+/// The draft of a post: the parts decided beforehand. All else is drawn from `number`, the same each time.
 pub(crate) struct Draft<'a> {
     pub(crate) seed: u64,
     pub(crate) number: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) version: u32,
     /// Length of the content's plain text in this version.
     pub(crate) characters: usize,
-    /// What the post says of its language; it is written in the author's.
+    /// The language tag of the post; its text is in the author's language.
     pub(crate) language: Option<usize>,
     /// A word that must occur.
     pub(crate) topic: Option<&'a str>,
@@ -32,7 +32,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) boost: bool,
 }
 
-/// Who may see a post.
+/// A post's visibility.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Visibility {
     Public,
@@ -285,7 +285,7 @@ fn write_boosted(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out: &mut Vec
     write_status(&inner, view, id - earlier, out);
 }
 
-/// What a post is made of beside its words.
+/// The parts of a post beside its words.
 struct Parts {
     tags: Vec<&'static str>,
     mentioned: Option<(String, String)>,

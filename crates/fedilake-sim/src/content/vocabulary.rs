@@ -165,7 +165,7 @@ fn decoded_characters(html: &str) -> usize {
     html.chars().count() - html.matches("&#39;").count() * 4 - html.matches("&amp;").count() * 4
 }
 
-/// What a language's syllables are made of.
+/// The sounds of a language's syllables.
 struct Sounds {
     script: Script,
     onsets: Vec<String>,

@@ -1,8 +1,8 @@
-//! Who may read what.
+//! Access to public timelines and streams.
 
 use axum::http::{HeaderMap, header};
 
-/// Who may read a server's public timelines and streams without a token.
+/// Access to a server's public timelines and streams without a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Feed {
     /// Anyone may read.
@@ -27,7 +27,7 @@ impl Feed {
     }
 }
 
-/// What a request brings to show who asks.
+/// The credentials of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Bearer {
     None,

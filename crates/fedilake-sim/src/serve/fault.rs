@@ -1,4 +1,4 @@
-//! What can go wrong with a server, on demand.
+//! Faults of a server, on demand.
 
 use std::fmt;
 use std::str::FromStr;
@@ -88,7 +88,7 @@ impl FromStr for Fault {
     }
 }
 
-/// No fault has that name.
+/// The error for a name that no fault has.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("unknown fault {0:?}")]
 pub struct UnknownFault(String);
@@ -166,7 +166,7 @@ pub(crate) fn endless_line(start: &'static str) -> impl Stream<Item = Result<Byt
     })
 }
 
-/// How long the content of a huge status is.
+/// Length of a huge status's content, in bytes.
 pub(crate) const HUGE_BYTES: usize = 100_000_000;
 
 /// `before`, 100 MB of one letter, `after`, without ever holding them.

@@ -1,4 +1,4 @@
-//! How many requests a server answers: Mastodon's throttles and their headers.
+//! Rate limits: Mastodon's throttles and their headers.
 
 use std::collections::HashMap;
 
@@ -36,7 +36,7 @@ enum Kind {
     Paged,
 }
 
-/// Where a client stands: what the rate limit headers say.
+/// A client's standing in a window, as the rate limit headers say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) limit: u32,
@@ -53,7 +53,7 @@ impl Throttle {
         Throttle { limits, counts: HashMap::new() }
     }
 
-    /// Counts one request by `client` and says where it stands in the window that leaves it the least.
+    /// Counts one request by `client`; returns its standing in the window with the fewest requests left.
     pub(crate) fn count(&mut self, client: &str, paged: bool, now_s: i64) -> Standing {
         if self.counts.len() >= COUNTS_MAX {
             let window = i64::from(self.limits.requests_window_seconds.max(self.limits.paged_window_seconds));

@@ -6,7 +6,7 @@ use crate::content::names;
 use crate::content::people;
 use crate::content::status::{self, Draft, Visibility};
 
-/// Where a post's author lives.
+/// The home of a post's author.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Home {
     /// One of the simulated servers.
@@ -29,7 +29,7 @@ pub(crate) struct LivePost {
     pub(crate) says_language: bool,
 }
 
-/// What all posts of a simulation have in common.
+/// Data shared by all posts of a simulation.
 pub(crate) struct Map {
     pub(crate) seed: u64,
     /// The servers' names, `host:port`.

@@ -1,6 +1,6 @@
 //! N Mastodon servers on real sockets, federating with one another.
 //!
-//! What they do is what the project's page on real servers says: streams that open with `:)\n` glued to the first
+//! The servers behave as real ones were observed to: streams that open with `:)\n` glued to the first
 //! event, heartbeats as comments, no ids and no replay; deletes that overtake their update; timelines paged by ids
 //! that are times; rate limits with ISO 8601 resets and no Retry-After.
 //!
@@ -13,7 +13,7 @@
 //!
 //! Beside the API, on every server's address:
 //!
-//! - `GET /_sim/truth?after=ID&limit=N`: what this server showed, as JSON lines of [`TruthPost`] in the order of ids
+//! - `GET /_sim/truth?after=ID&limit=N`: this server's posts, as JSON lines of [`TruthPost`] in the order of ids
 //!   (all of it without parameters).
 //! - `GET /_sim/totals`: [`ServerTotals`].
 //! - `POST /_sim/fault?kind=KIND&for=10s[&all=true]`: sets a [`Fault`] on this server, or on all; `kind=none` ends it.

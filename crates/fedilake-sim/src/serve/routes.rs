@@ -1,4 +1,4 @@
-//! What a server answers over HTTP.
+//! A server's HTTP routes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +121,7 @@ fn json_body(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
 }
 
-/// What the query of a limited request may say about who asks and for what.
+/// Query parameters that rate limits look at.
 #[derive(Deserialize, Default)]
 struct Asked {
     access_token: Option<String>,
@@ -202,7 +202,7 @@ async fn timeline(State(server): Here, headers: HeaderMap, Query(asked): Query<P
         (false, true) => Scope::Remote,
         _ => Scope::All,
     };
-    // What is no number is no bound, as on real servers.
+    // A bound that is no number is ignored, as on real servers.
     let id = |given: &Option<String>| given.as_deref().and_then(|id| id.parse().ok());
     let bounds = Bounds { min: id(&asked.min_id), since: id(&asked.since_id), max: id(&asked.max_id) };
     let limit = asked.limit.as_deref().and_then(|limit| limit.parse().ok()).unwrap_or(PAGE_DEFAULT).min(PAGE_MAX);

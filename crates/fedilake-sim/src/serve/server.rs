@@ -15,7 +15,7 @@ use super::live_post::{LivePost, Map};
 use super::timeline::{Entry, Timeline};
 use super::truth::{ServerTotals, TruthPost};
 
-/// What streams are told.
+/// A message to the streams.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     pub(crate) kind: MessageKind,
@@ -52,7 +52,7 @@ pub(crate) struct Server {
     deletes: AtomicU64,
 }
 
-/// What a server is like from its start.
+/// Properties of a server that do not change.
 pub(crate) struct Nature {
     pub(crate) index: usize,
     pub(crate) address: SocketAddr,
@@ -111,7 +111,7 @@ impl Server {
         }
     }
 
-    /// What happens from now on.
+    /// Subscribes to events from now on.
     pub(crate) fn listen(&self) -> broadcast::Receiver<Message> {
         self.messages.subscribe()
     }

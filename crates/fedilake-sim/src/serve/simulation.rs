@@ -1,4 +1,4 @@
-//! The servers as a whole: how they are started, watched and stopped.
+//! A simulation: servers started, watched and stopped together.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,22 +19,22 @@ use super::server::{Nature, Server};
 use super::truth::{ServerTotals, TruthPost};
 use super::world::World;
 
-/// What to simulate. `..Config::default()` gives five servers with 500 posts a second on free ports of 127.0.0.1.
+/// Settings of a simulation. The default is five servers with 500 posts a second on free ports of 127.0.0.1.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Address of the first server; the others take the ports after it. Port 0: each takes a free one.
     pub listen: SocketAddr,
-    /// How many servers; at least one is started.
+    /// Number of servers; at least one is started.
     pub servers: usize,
     /// Posts a second over all servers, each counted once however many servers show it. 0: only those by hand.
     pub rate: f64,
-    /// Everything but the times follows from it.
+    /// Seed of everything but the times.
     pub seed: u64,
     /// Tokens that the servers know. A known token has a rate limit of its own.
     pub tokens: Vec<String>,
     /// Streams want one of the tokens, as real servers do since 4.2; 401 without.
     pub stream_needs_token: bool,
-    /// Who may read without a token.
+    /// Access for readers without a token.
     pub feed: Feed,
     /// Share of posts by members of these servers; the rest comes from hosts that are not served.
     pub local_ratio: f64,
@@ -48,9 +48,9 @@ pub struct Config {
     pub backdated: f64,
     /// Median time until another server shows a post; none takes longer than 20 times that.
     pub delay: Duration,
-    /// Between heartbeats of a stream.
+    /// Interval between heartbeats of a stream.
     pub heartbeat: Duration,
-    /// How many requests the servers answer.
+    /// Rate limits of the servers.
     pub limits: RateLimits,
     /// Posts that are there at the start, as far apart as `rate` says (a second, if it is 0).
     pub history: u64,
@@ -85,21 +85,21 @@ impl Default for Config {
     }
 }
 
-/// A simulation could not be started.
+/// The error of a simulation that could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is taken or not ours.
+    /// The address is taken, or not one of this machine.
     #[error("listen on {address}")]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// More servers than ports from that one on.
+    /// More servers than ports from the first one on.
     #[error("no room for {servers} servers from port {port} on")]
     Ports {
-        /// How many were asked for.
+        /// Number of servers asked for.
         servers: usize,
         /// The first port.
         port: u16,
@@ -110,10 +110,10 @@ pub enum ServeError {
 const RECENT_TOTAL_MAX: usize = 4_000_000;
 /// Events that wait for slow streams over all servers.
 const BACKLOG_TOTAL: usize = 131_072;
-/// How often the world moves on.
+/// Interval between steps of the world.
 const TICK: Duration = Duration::from_millis(5);
 
-/// How long stopping waits for connections to close.
+/// Longest wait for connections to close at the stop.
 const STOP_MAX: Duration = Duration::from_secs(1);
 
 /// Starts the servers; they run until `shutdown` is cancelled or the simulation is stopped or dropped.
@@ -163,7 +163,7 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simula
                 served = serving => if let Err(error) = served {
                     tracing::error!(%error, server = name, "serve");
                 },
-                // A client that does not read keeps its connection; the server goes without it.
+                // A client that does not read keeps its connection open; the server stops without waiting for it.
                 () = late => {}
             }
         });
@@ -210,13 +210,13 @@ pub(crate) fn now_ms() -> i64 {
 /// A post that was published by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// Its identity on every server.
+    /// The post's uri: its identity on every server.
     pub uri: String,
-    /// Its id at its home.
+    /// The post's id at its home.
     pub id: String,
 }
 
-/// Running servers. Dropping it stops them without waiting.
+/// Running servers. Dropping a simulation stops its servers without waiting.
 pub struct Simulation {
     fleet: Fleet,
     world: Arc<Mutex<World>>,
@@ -226,27 +226,27 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// Where the servers listen, in order.
+    /// Addresses of the servers, in order.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.fleet.iter().map(|server| server.address).collect()
     }
 
-    /// The name of a server as it stands in uris: `host:port`. Panics if there is no such server.
+    /// Returns a server's name in uris, `host:port`. Panics if there is no such server.
     pub fn name(&self, server: usize) -> &str {
         self.fleet[server].name()
     }
 
-    /// What the servers published and still remember: for each its posts by id, deleted ones included.
+    /// Returns the posts that the servers published and still remember: for each server by id, deleted ones included.
     pub fn truth(&self) -> Vec<TruthPost> {
         self.fleet.iter().flat_map(|server| server.truth(0, usize::MAX)).collect()
     }
 
-    /// What the servers sent since they began, in order.
+    /// Returns counts of the events that each server sent since its start, in order.
     pub fn totals(&self) -> Vec<ServerTotals> {
         self.fleet.iter().map(|server| server.totals()).collect()
     }
 
-    /// Begins a fault at one server, or ends it with `None`; without a duration it lasts until it is ended.
+    /// Begins a fault at one server, or ends it with `None`. Without a duration the fault lasts until ended.
     /// Panics if there is no such server.
     pub fn set_fault(&self, server: usize, fault: Option<Fault>, lasts: Option<Duration>) {
         self.fleet[server].faults.set(fault, lasts);
@@ -269,8 +269,8 @@ impl Simulation {
         lock(&self.world).delete_by_hand(uri, now_ms())
     }
 
-    /// Ends what [`Config::rate`] began: no more posts, and nothing of those that are out which has not happened yet, neither
-    /// further sightings nor edits nor deletes. What was shown stays; by hand all can still be done.
+    /// Ends the posts of [`Config::rate`]: no further posts, sightings, edits or deletes. Posts shown so far stay, and posts by hand
+    /// are still possible.
     pub fn end_flow(&self) {
         lock(&self.world).end_flow();
     }

@@ -34,7 +34,7 @@ struct Opened {
     messages: broadcast::Receiver<Message>,
     faults: Watch,
     heartbeat: Interval,
-    /// The present spell of [`Fault::HugeStatus`] had its status.
+    /// True once the present [`Fault::HugeStatus`] has sent its status.
     huge_sent: bool,
     over: bool,
 }
@@ -42,7 +42,7 @@ struct Opened {
 /// One or many chunks of the body.
 type Part = futures::stream::BoxStream<'static, io::Result<Bytes>>;
 
-/// What happened to a stream.
+/// An event of a stream.
 enum Happened {
     Message(Result<Message, RecvError>),
     Heartbeat,

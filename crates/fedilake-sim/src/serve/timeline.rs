@@ -1,4 +1,4 @@
-//! What one server has: its newest posts by id, and the pages its API cuts from them.
+//! A server's timeline: its newest posts by id, and the pages that the API cuts from them.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(crate) struct Entry {
     pub(crate) deleted_at_ms: Option<i64>,
 }
 
-/// Which posts a feed holds.
+/// The scope of a feed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Scope {
     All,
@@ -99,7 +99,7 @@ impl Timeline {
         }
     }
 
-    /// Everything that is remembered above `after`, deleted or not, by id.
+    /// Returns the remembered posts above `after`, deleted or not, by id.
     pub(crate) fn after(&self, after: u64, limit: usize) -> impl Iterator<Item = (u64, &Entry)> {
         self.entries.range(after..).filter(move |(id, _)| **id > after).take(limit).map(|(id, entry)| (*id, entry))
     }
@@ -108,7 +108,7 @@ impl Timeline {
         post.home == Home::Server(self.server)
     }
 
-    /// How many posts were dropped to stay within the bound.
+    /// Returns the number of posts dropped to stay within the bound.
     pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten
     }

@@ -1,4 +1,4 @@
-//! What a server really published, for those who check what was collected.
+//! The truth: posts as a server really published them, to check collections against.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +17,9 @@ pub struct TruthPost {
     pub created_at_ms: i64,
     /// When this server first showed it, or was told that it is gone.
     pub shown_at_ms: i64,
-    /// How many edits this server has shown.
+    /// Number of edits that this server has shown.
     pub edits: u32,
-    /// The author's claim of the last of them.
+    /// The author's claim of the last edit.
     pub edited_at_ms: Option<i64>,
     /// When this server was told that it is gone.
     pub deleted_at_ms: Option<i64>,
@@ -27,7 +27,7 @@ pub struct TruthPost {
     pub characters: u32,
 }
 
-/// Counts of what a server showed since it began. They include what it has since forgotten.
+/// Counts of events that a server sent since its start, forgotten posts included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerTotals {
     /// The server's name, `host:port`.

@@ -1,4 +1,4 @@
-//! The fediverse that the servers are part of: who posts when, and when the word reaches whom.
+//! The world: who posts when, and when each server hears of it.
 //!
 //! A post is shown at its author's server at once and at others after a delay, under other ids. Ids are made of
 //! `created_at`, so a post that arrives late stands below newer ones, and an id's order is not that of arrival.
@@ -16,7 +16,7 @@ use crate::dice::{Dice, Purpose};
 
 /// Members of each server.
 const MEMBERS: u64 = 1_500;
-/// Where people of other hosts begin, and how many they are.
+/// First number, and count, of people of other hosts.
 const OTHERS: std::ops::Range<u64> = 750_000..1_000_000;
 /// Hosts that are not served.
 const HOSTS: usize = 4_000;
@@ -35,10 +35,10 @@ enum Act {
     Delete,
 }
 
-/// Something that a server will be told.
+/// An event on its way to a server.
 struct Due {
     at_ms: i64,
-    /// Breaks ties: what was decided first happens first.
+    /// Breaks ties: the event decided first happens first.
     order: u64,
     act: Act,
     post: LivePost,
@@ -73,7 +73,7 @@ pub(crate) struct World {
     dice: Dice,
     started_at_ms: i64,
     posts: u64,
-    /// Those of them that `config.rate` asked for.
+    /// Posts of `config.rate` among them.
     by_rate: u64,
     decided: u64,
     schedule: BinaryHeap<Reverse<Due>>,
@@ -109,7 +109,7 @@ impl World {
         world
     }
 
-    /// Lets everything happen that is due.
+    /// Carries out every event that is due.
     pub(crate) fn advance(&mut self, now_ms: i64) {
         let elapsed_s = (now_ms - self.started_at_ms).max(0) as f64 / 1_000.0;
         // After a pause of the process at most a second's worth is caught up at once.
@@ -126,13 +126,13 @@ impl World {
         }
     }
 
-    /// All posts that the configuration asks for are out, and all that follows from them has happened.
+    /// True once all posts of the configuration are out and all their events have happened.
     pub(crate) fn is_quiet(&self) -> bool {
         let all_out = self.config.posts_max.is_some_and(|max| self.by_rate >= max);
         self.schedule.is_empty() && (all_out || self.config.rate <= 0.0)
     }
 
-    /// Publishes no more by the rate, and forgets what is not yet due.
+    /// Ends the posts by rate, and forgets events that are not yet due.
     pub(crate) fn end_flow(&mut self) {
         self.config.posts_max = Some(self.by_rate);
         self.schedule.clear();
@@ -178,7 +178,7 @@ impl World {
         }
     }
 
-    /// A new post, and all that will become of it.
+    /// Publishes a new post, and plans its sightings, edits and delete.
     fn publish_one(&mut self, now_ms: i64) {
         let home = self.draw_home();
         let backdated = self.dice.chance(self.config.backdated);

@@ -67,7 +67,7 @@ impl<'a> DayFrames<'a> {
         self.midnight_ms + i64::from(frame.observed_ms)
     }
 
-    /// How many frames of each event the day has.
+    /// Returns the day's number of frames for each event.
     pub(crate) fn count(&self, counts: &mut FrameCounts) {
         let mut frames = Vec::new();
         for at in 0..self.day.counted.len() + self.day.extra.len() {
@@ -233,7 +233,7 @@ fn first_length(seed: u64, number: u64, language: usize) -> usize {
     draw_characters(language, &mut Dice::new(seed, Purpose::Edit, number | 1 << 62)).min(5_000) as usize
 }
 
-/// What the world talked about: a balloon shot down on the 4th and more objects on the 10th to 12th, an earthquake on
+/// Topics of the days: a balloon shot down on the 4th and more objects on the 10th to 12th, an earthquake on
 /// the 6th, a football game on the 12th, and chat machines more each day. Chances by day, in thousandths.
 const TOPICS: [(&str, [u32; 10]); 4] = [
     ("balloon", [9, 14, 8, 3, 2, 2, 2, 4, 6, 8]),

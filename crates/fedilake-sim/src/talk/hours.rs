@@ -1,4 +1,4 @@
-//! When in a day people post.
+//! Times of day at which people post.
 
 use super::targets::{DAY_MS, DayTarget};
 use crate::dice::Dice;
@@ -16,7 +16,7 @@ const ZONES: usize = 28;
 /// Draws times of one day.
 pub(crate) struct Hours {
     window_ms: (f64, f64),
-    /// Sums of what falls into the quarters of the window, for each time zone.
+    /// Cumulative weights of the window's quarters, for each time zone.
     up_to: Vec<[f64; QUARTERS]>,
 }
 

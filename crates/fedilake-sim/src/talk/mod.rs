@@ -1,8 +1,8 @@
 //! The talk's ten days, 3 to 12 February 2023, as recorded frames: the figures are the talk's, the posts invented.
 //!
-//! All of it is planned first (some 50 MB at full size) and then written in the order of
-//! `observed_at`. [`Talk::totals`] says what must come of the frames; at full size ([`POSTS`]) these are the talk's
-//! quick statistics and its days, exactly. At any other size the days keep their proportion, authors and origins grow
+//! All posts are planned first (some 50 MB at full size), then written in the order of `observed_at`. [`Talk::totals`]
+//! has the figures that the frames must give; at full size ([`POSTS`]) these are exactly the talk's quick statistics
+//! and its days. At any other size the days keep their proportion, authors and origins grow
 //! more slowly than posts, as in a sample, and the mean length stays.
 //!
 //! `observed_at` lies on the UTC day of `created_at`, after it. The collector ran for parts of the 3rd, 6th and 7th
@@ -28,7 +28,7 @@ use plan::{Plan, SERVERS};
 pub use targets::POSTS;
 pub use totals::{DayTotals, FrameCounts, Refused, Totals};
 
-/// What a server's stream said, and when it was seen.
+/// A recorded frame: an event of a server's stream, and when it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedFrame {
     /// The server that was read.
@@ -60,7 +60,7 @@ impl Talk {
         Talk { plan, views, day: 0, frames: Vec::new().into_iter() }
     }
 
-    /// What must come of all the frames.
+    /// Returns the figures that all the frames must give.
     pub fn totals(&self) -> &Totals {
         &self.plan.totals
     }

@@ -1,4 +1,4 @@
-//! Who posts on which day: exact counts of authors and origins, of each day and of all days.
+//! Authors by day: exact counts of authors and origins, of each day and of all days.
 //!
 //! Each origin has a home day, which makes the total of origins exact; the other days are filled up with origins drawn
 //! by size, so that large ones are there every day and most small ones once or twice. Then each origin's days are
@@ -20,7 +20,7 @@ pub(crate) struct Member {
     pub(crate) hours_ahead: i8,
     /// A bit for each day on which they post; 0 for a member who never does, which only the smallest sizes have.
     pub(crate) days: u16,
-    /// How much they post.
+    /// Weight of the author in draws of posts.
     pub(crate) weight: f32,
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Post {
     pub(crate) fate: Fate,
 }
 
-/// What becomes of a post.
+/// The fate of a post.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
     Kept,
@@ -52,7 +52,7 @@ pub(crate) enum Fate {
     Refused(Reason),
 }
 
-/// Why a post must not be kept.
+/// The reason why a post must not be kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reason {
     NoBot,
@@ -65,7 +65,7 @@ pub(crate) enum Reason {
 impl Reason {
     const ALL: [Reason; 5] = [Reason::NoBot, Reason::NoIndexNote, Reason::NoIndexFlag, Reason::Unlisted, Reason::Boost];
 
-    /// What the author asks for.
+    /// Returns the author's request.
     pub(crate) fn wish(self) -> Wish {
         match self {
             Reason::NoBot => Wish::NoBot,
@@ -219,7 +219,7 @@ pub(crate) fn draw_server(dice: &mut Dice) -> usize {
     0
 }
 
-/// Whether a second server shows a post too, and which.
+/// Returns the second server that shows a post, if one does.
 pub(crate) fn second_server(first: u8, dice: &mut Dice) -> Option<u8> {
     dice.chance(COPIED).then(|| {
         let other = draw_server(dice) as u8;
@@ -240,7 +240,7 @@ fn calibrate_lengths(days: &mut [DayPlan], members: &[Member], targets: &Targets
     }
 }
 
-/// Counts what the plan holds, rather than repeating what it was meant to.
+/// Counts the plan's posts, rather than repeating the targets.
 fn count(targets: &Targets, members: &[Member], days: &[DayPlan]) -> Totals {
     let mut totals = Totals { characters_min: u64::MAX, ..Totals::default() };
     let mut authors = vec![false; members.len()];

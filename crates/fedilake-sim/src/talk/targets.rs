@@ -1,11 +1,11 @@
-//! The talk's figures, and what becomes of them at another size.
+//! The talk's figures, and the figures for another size.
 
 /// Milliseconds of a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 /// Midnight of 3 February 2023, UTC.
 pub(crate) const FIRST_DAY_MS: i64 = 19_391 * DAY_MS;
 
-/// What a day must come to.
+/// The figures of one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DayTarget {
     pub(crate) posts: u64,
@@ -15,7 +15,7 @@ pub(crate) struct DayTarget {
     pub(crate) window_minutes: (u32, u32),
 }
 
-/// What all days must come to.
+/// The figures of all days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Targets {
     pub(crate) days: Vec<DayTarget>,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::testing::plain_text;
 
-/// What a reader keeps of a post.
+/// A post as a reader keeps it.
 struct Kept {
     author: String,
     username: String,
@@ -178,7 +178,7 @@ fn what_a_reader_finds_in_the_frames_are_the_totals() {
             edited: posts.iter().filter(|post| post.edited_at.is_some()).count() as u64,
             refused: reader.refused,
             days: days.collect(),
-            // These leave nothing to be found.
+            // These frames leave no post.
             deleted: totals.deleted,
             deletes_of_unseen: totals.deletes_of_unseen,
         };

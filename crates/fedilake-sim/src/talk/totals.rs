@@ -1,4 +1,4 @@
-//! What a file of recorded frames must yield.
+//! The figures that a file of recorded frames must give.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,11 +25,11 @@ pub struct Totals {
     pub languages: u64,
     /// Unicode scalar values of the shortest text.
     pub characters_min: u64,
-    /// Those of the longest.
+    /// Unicode scalar values of the longest text.
     pub characters_max: u64,
-    /// Those of all texts.
+    /// Unicode scalar values of all texts.
     pub characters_sum: u64,
-    /// Frames that say so.
+    /// Frames by event.
     pub frames: FrameCounts,
     /// Posts of `posts` that are edited once.
     pub edited: u64,
@@ -55,7 +55,7 @@ pub struct FrameCounts {
 }
 
 impl FrameCounts {
-    /// All of them: the lines of the file.
+    /// Returns the number of all frames: the lines of the file.
     pub fn all(&self) -> u64 {
         self.updates + self.edits + self.deletes
     }
@@ -86,7 +86,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// All of them.
+    /// Returns the number of all refused posts.
     pub fn all(&self) -> u64 {
         self.nobot + self.noindex + self.visibility + self.boost
     }

@@ -1,4 +1,4 @@
-//! Who may read, how often, and what a server says of itself.
+//! Access, rate limits, and the documents in which a server describes itself.
 
 use fedilake_sim::Config;
 use fedilake_sim::serve::{Feed, RateLimits};

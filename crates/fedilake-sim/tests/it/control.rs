@@ -1,4 +1,4 @@
-//! What a server says to those who check it, and single posts.
+//! Control routes of a server, and single posts.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A running world: what streams say against what is true.
+//! A running world: streams against the truth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -14,9 +14,9 @@ const EXTENSION: &str = ".parquet";
 /// One partition of one log. A wiped or re-made log has another id, so its chains stand beside the old ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Chain {
-    /// Which log.
+    /// The log.
     pub log: LogId,
-    /// Which of its partitions.
+    /// The log's partition.
     pub partition: Partition,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn files(prefix: &Path) -> Path {
     prefix.clone().join(FOLDER)
 }
 
-/// What an object's name says it is.
+/// The kind of an object, by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     File {

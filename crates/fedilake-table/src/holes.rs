@@ -14,7 +14,7 @@ use fedilake_log::Offset;
 pub struct Holes(Vec<RangeInclusive<u64>>);
 
 impl Holes {
-    /// What is missing between `first` and `next` when only `present`, ascending and within, carry a record.
+    /// Returns the holes between `first` and `next` when only the offsets `present`, ascending and within, carry a record.
     pub(crate) fn between(first: Offset, next: Offset, present: impl IntoIterator<Item = Offset>) -> Holes {
         let mut holes = Vec::new();
         let mut expected = first.0;
@@ -30,7 +30,7 @@ impl Holes {
         Holes(holes)
     }
 
-    /// How many offsets carry no record.
+    /// Returns the number of offsets that carry no record.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|hole| hole.end() - hole.start() + 1).sum()
     }

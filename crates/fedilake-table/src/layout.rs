@@ -1,4 +1,4 @@
-//! How rows lie in a data file: their order, and each column's encoding.
+//! The layout of a data file: the order of its rows, and each column's encoding.
 //!
 //! Rows are sorted by day, server, language and time. Files follow each other in the log's order, so time prunes by file;
 //! within a file row groups and pages cover slices of servers and languages. Late posts and odd claims of time are days of
@@ -40,7 +40,7 @@ const FIRST: &[&str] = &[
     "words",
 ];
 
-/// Where each column of a data file is in [`schema::TABLE`].
+/// Index in [`schema::TABLE`] of each column of a data file.
 pub(crate) static COLUMNS: LazyLock<Vec<usize>> = LazyLock::new(|| {
     let place = |name: &&str| schema::TABLE.index_of(name).expect("a column of the table");
     let mut columns: Vec<usize> = FIRST.iter().map(place).collect();

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! [`file`] makes a data file of rows, [`Table`] puts and finds files, [`sink`] is the loop from the log to the table.
-//! What a killed process leaves behind has names that no reader takes for a data file; [`local`] removes it.
+//! Leftovers of a killed process have names that no reader takes for a data file; [`local`] removes them.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

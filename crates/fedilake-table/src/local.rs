@@ -1,4 +1,4 @@
-//! What a killed process leaves in a table on local disk.
+//! Leftovers of a killed process in a table on local disk.
 //!
 //! The object store writes `X.parquet#1`, syncs it, links it to `X.parquet` if there is none, and removes the first name. A kill
 //! leaves the first name behind, half-written or as a second link to a committed file. No listing and no `*.parquet` takes
@@ -33,10 +33,10 @@ pub fn remove_leftovers(table: &Path) -> io::Result<Leftovers> {
     Ok(removed)
 }
 
-/// What was removed.
+/// Leftovers that were removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// How many files.
+    /// Number of files.
     pub files: u64,
     /// Their sizes, though a second link to a committed file frees nothing.
     pub bytes: u64,

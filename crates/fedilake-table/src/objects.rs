@@ -106,7 +106,7 @@ impl Objects {
         footer_of(&metadata, chain, first).map_err(|why| damaged(&location, why))
     }
 
-    /// The same, after all of the file's rows were held against the checksum that the footer gives.
+    /// Reads a data file's footer after comparing the checksum of all rows with the footer's.
     pub(crate) async fn verified_footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
         let location = chain.file(&self.prefix, first);
         let metadata = self.metadata(&location).await?;
@@ -152,7 +152,7 @@ impl Objects {
             Ok((object.bytes().await?, size))
         };
         match end.await {
-            // Of an object without bytes S3 gives no range, not even an empty one.
+            // S3 gives no range of an empty object, not even an empty one.
             Err(StoreError::Generic { .. }) if self.is_empty(location).await => Ok((Bytes::new(), 0)),
             end => end.map_err(failed("read", location)),
         }

@@ -10,12 +10,12 @@ use object_store::aws::{AwsCredential, AwsCredentialProvider};
 use super::profile::{Profile, ProfileFiles, Stamp};
 use super::{Environment, S3Error};
 
-/// Where credentials come from.
+/// A source of credentials.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     /// A key in the variables.
     Key,
-    /// What the variables name: a token, a container's service, or nobody.
+    /// The source that the variables name: a token, a container's service, or none.
     Variables,
     /// The shared files.
     Profile(Arc<FromFiles>),

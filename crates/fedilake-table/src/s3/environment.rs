@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// Of the process: `std::env::vars_os()`.
+    /// The process's environment: `std::env::vars_os()`.
     pub fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Environment {
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Environment(variables.into_iter().filter_map(text).filter(|(_, value)| !value.is_empty()).collect())
@@ -24,7 +24,7 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Whether a variable says yes.
+    /// True if a variable says yes.
     pub(super) fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }

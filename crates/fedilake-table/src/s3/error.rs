@@ -1,4 +1,4 @@
-//! What can go wrong with a store, and what a person can do about it.
+//! Errors of a store, and what a person can do about them.
 
 use object_store::Error as StoreError;
 
@@ -28,22 +28,22 @@ pub enum S3Error {
         "there are no credentials for {store}: {why}\nhint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
     )]
     NoCredentials { store: String, why: String },
-    /// It does not answer.
+    /// The store does not answer.
     #[error("{store} does not answer: {why}\nhint: {}", unreachable_hint(.store))]
     Unreachable { store: String, why: String },
-    /// It has no such bucket.
+    /// The store has no such bucket.
     #[error("{store} has no bucket {bucket}\nhint: make the bucket, or correct its name in the table's URL")]
     NoBucket { store: String, bucket: String },
-    /// It does not let us.
+    /// The store denies access.
     #[error("{store} refuses bucket {bucket}: {why}\nhint: {}", refused_hint(.code))]
     Refused { store: String, bucket: String, code: String, why: String },
-    /// It is in another region.
+    /// The bucket is in another region.
     #[error(
         "bucket {bucket} is not in the region in which {store} was asked for it: {why}\n\
          hint: name its region with the setting table.s3_region or AWS_REGION"
     )]
     Region { store: String, bucket: String, why: String },
-    /// It overwrites.
+    /// The store overwrites objects that are put create-only.
     #[error(
         "{store} does not honour If-None-Match: it lets two writers put the same file, so posts could be lost\n\
          hint: use a store with conditional writes, as Amazon S3, MinIO, Ceph and versitygw have them; some need a newer version"
@@ -55,7 +55,7 @@ pub enum S3Error {
 }
 
 impl S3Error {
-    /// What an error of object_store's means.
+    /// Translates an error of object_store.
     pub(super) fn of(error: &StoreError, store: &str, bucket: &str) -> S3Error {
         let (store, bucket) = (store.to_owned(), bucket.to_owned());
         let Answer { code, message } = Answer::of(error);
@@ -83,7 +83,7 @@ impl S3Error {
     }
 }
 
-/// What a person can do about an error of a running table's store; none where its words say all.
+/// Returns what a person can do about an error of a running table's store; `None` where the error says all.
 pub fn store_hint(error: &StoreError) -> Option<String> {
     let Answer { code, .. } = Answer::of(error);
     let known = REFUSALS.iter().find(|(refusal, _)| *refusal == code);
@@ -121,7 +121,7 @@ fn unreachable_hint(store: &str) -> &'static str {
     }
 }
 
-/// Whether the store said 401 or 403: of a listing that did not succeed only the text tells.
+/// True if the store answered 401 or 403. For a failed listing only the error's text tells.
 fn is_refusal(error: &StoreError) -> bool {
     let text = error.to_string();
     ["status code: 401", "status code: 403"].iter().any(|status| text.contains(status))

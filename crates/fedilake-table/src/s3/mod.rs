@@ -41,7 +41,7 @@ pub const PUT_BYTES_MAX: u64 = 5 << 30;
 pub struct S3Url {
     /// The bucket's name.
     pub bucket: String,
-    /// Where in it the table is; empty for all of it.
+    /// The table's prefix in the bucket; empty for the whole bucket.
     pub prefix: Path,
 }
 
@@ -64,14 +64,14 @@ impl S3Url {
     }
 }
 
-/// What is said of a store beyond its URL. What is `None` is taken from the environment and the shared files.
+/// Settings of a store beyond its URL. A `None` is taken from the environment and the shared files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct S3Settings {
     /// `http://host:port` or `https://host`, without the bucket; none anywhere: Amazon's.
     pub endpoint: Option<String>,
     /// The region; none anywhere: us-east-1.
     pub region: Option<String>,
-    /// Whether the bucket stands in the path and not in the host's name. None: where an endpoint is given.
+    /// True for the bucket in the path, false for the bucket in the host's name. `None`: in the path if an endpoint is given.
     pub path_style: Option<bool>,
 }
 
@@ -82,23 +82,23 @@ pub struct S3 {
     pub store: Arc<dyn ObjectStore>,
     /// The table's place in it.
     pub prefix: Path,
-    /// What was asked of it so far.
+    /// Counts of the requests so far.
     pub requests: Arc<Requests>,
-    /// The same bucket for one question at the start: it gives up sooner.
+    /// The same bucket with a short retry limit, for the checks at startup.
     quick: AmazonS3,
     source: Source,
     bucket: String,
     place: Access,
 }
 
-/// Where the store is, after settings, variables and files were consulted.
+/// The store's address, from settings, variables and files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// As in [`S3Settings::endpoint`].
     pub endpoint: Option<String>,
     /// The region.
     pub region: String,
-    /// Whether the bucket stands in the path.
+    /// True if the bucket stands in the path.
     pub path_style: bool,
 }
 
@@ -151,7 +151,7 @@ impl S3 {
             Err(error) => return Err(self.explain(&error)),
         }
         let again = put().await;
-        // That it may stay does not matter.
+        // A probe object that stays does no harm.
         let _ = self.quick.delete(&location).await;
         match again {
             Err(StoreError::AlreadyExists { .. }) => Ok(()),
@@ -160,18 +160,18 @@ impl S3 {
         }
     }
 
-    /// Where the store is.
+    /// The store's endpoint.
     pub fn access(&self) -> Access {
         self.place.clone()
     }
 
-    /// Who asks: a key, its secret and perhaps a session's token, which may soon expire. Its `Debug` form hides the latter two.
+    /// Credentials: a key, its secret and perhaps a session's token, which may soon expire. `Debug` hides the secret and the token.
     pub async fn credential(&self) -> Result<Arc<AwsCredential>, S3Error> {
         let found = self.quick.credentials().get_credential().await;
         found.map_err(|error| S3Error::NoCredentials { store: self.place.name(), why: self.source.why_not(&error) })
     }
 
-    /// Whether the key is that of the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    /// True if the key is that of the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     pub fn is_asked_by_variables(&self) -> bool {
         matches!(self.source, Source::Key)
     }
@@ -208,7 +208,7 @@ impl Access {
         Ok(Access { endpoint, region, path_style })
     }
 
-    /// What people call the store.
+    /// The store's name for messages.
     fn name(&self) -> String {
         match &self.endpoint {
             Some(endpoint) => format!("the S3 store at {endpoint}"),
@@ -260,10 +260,10 @@ fn builder(bucket: &str, place: &Access, environment: &Environment) -> AmazonS3B
         .with_disable_bulk_delete(true)
 }
 
-/// How long a request is tried again.
+/// Longest time over which a request is tried again.
 const RETRY: Duration = Duration::from_secs(120);
 
-/// The same at the start, where somebody waits for the answer.
+/// Longest time over which a request is tried again at startup, where somebody waits for the answer.
 const QUICK_RETRY: Duration = Duration::from_secs(4);
 
 fn retry(timeout: Duration) -> RetryConfig {

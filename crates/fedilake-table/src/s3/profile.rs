@@ -13,7 +13,7 @@ use object_store::aws::AwsCredential;
 
 use super::{Environment, S3Error};
 
-/// Where a profile is written.
+/// A file that may hold the profile.
 #[derive(Clone, Debug)]
 pub(super) struct ProfileFiles {
     name: String,

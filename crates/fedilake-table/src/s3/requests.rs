@@ -1,4 +1,4 @@
-//! What goes over the wire: each request is counted, bounded in time, and said to be worth another try when no answer came.
+//! Requests to a store: each is counted and bounded in time, and marked as worth another try when no answer came.
 //!
 //! Counted here and not at the store's methods: a listing is a request for each thousand names, and each try costs.
 //! Metrics: `fedilake_store_requests_total{kind=…}` and `fedilake_store_bytes_total{direction=in|out}`.
@@ -14,7 +14,7 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
 
-/// What was asked of a store, every try counted.
+/// Counts of requests to a store, every try included.
 #[derive(Debug, Default)]
 pub struct Requests {
     kinds: [AtomicU64; Kind::ALL.len()],
@@ -125,10 +125,10 @@ impl HttpConnector for Counting {
     }
 }
 
-/// How long a store may be silent.
+/// Longest silence of a store.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// What a body may need beyond that: a line of two megabits a second is slow.
+/// Further time for a body: a line of two megabits a second is slow.
 const BODY_BYTES_A_SECOND_MIN: u64 = 256 * 1024;
 
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use fedilake_log::{Offset, Record};
 use fedilake_model::avro::Encoded;
 use tokio::time::Instant;
 
-/// What a record costs beside its value.
+/// Memory that a record takes beside its value, in bytes.
 const RECORD_BYTES: usize = size_of::<Encoded>();
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl Buffer {
         Buffer { first, next: first, records: Vec::new(), bytes: 0, oldest: None }
     }
 
-    /// Where the buffer begins: the table's end.
+    /// The buffer's first offset: the table's end.
     pub(super) fn first(&self) -> Offset {
         self.first
     }

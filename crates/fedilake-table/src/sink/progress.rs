@@ -1,4 +1,4 @@
-//! How far a sink is, for progress bars and metrics: `fedilake_sink_{rows,files,bytes,superseded}_total`.
+//! A sink's progress, for progress bars and metrics: `fedilake_sink_{rows,files,bytes,superseded}_total`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,7 +20,7 @@ pub struct SinkProgress {
     positions: Mutex<BTreeMap<Partition, SinkPosition>>,
 }
 
-/// How far a sink is in a partition.
+/// A sink's progress in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SinkPosition {
     /// Everything below is in the table.
@@ -29,7 +29,7 @@ pub struct SinkPosition {
     pub read: Offset,
 }
 
-/// What a sink did.
+/// Counts of a sink's work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SinkSummary {
     /// Records read from the log, those read twice counted twice.
@@ -56,7 +56,7 @@ impl SinkProgress {
         }
     }
 
-    /// Where the sink is in each partition that it has begun.
+    /// Returns the sink's progress in each partition that it has begun.
     pub fn positions(&self) -> BTreeMap<Partition, SinkPosition> {
         self.lock().clone()
     }

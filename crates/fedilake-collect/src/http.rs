@@ -11,6 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use fedilake_model::json::Object;
 use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -236,9 +237,8 @@ async fn read(mut response: Response, bytes_max: usize, path: &str) -> Result<By
 
 /// What a refusal says: Mastodon's `{"error": "…"}`, cut to what fits a line.
 fn message(body: &Bytes) -> Option<String> {
-    use sonic_rs::JsonValueTrait;
-    let error = sonic_rs::get(body, ["error"]).ok()?;
-    let text: String = error.as_str()?.chars().filter(|c| !c.is_control()).take(200).collect();
+    let body = Object::parse(body).ok()?;
+    let text: String = body.text_at(&["error"])?.chars().filter(|c| !c.is_control()).take(200).collect();
     (!text.is_empty()).then_some(text)
 }
 

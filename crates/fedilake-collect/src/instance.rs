@@ -1,8 +1,8 @@
 //! What a server says of itself (`/api/v2/instance`): whether and where it streams.
 
 use bytes::Bytes;
+use fedilake_model::json::Object;
 use reqwest::Url;
-use sonic_rs::{JsonValueTrait, Value};
 
 use crate::timeline::Timeline;
 
@@ -19,23 +19,20 @@ pub(crate) enum Streaming {
 
 /// Reads the document of the server at `base`. One that cannot be read says nothing.
 pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: Timeline) -> Streaming {
-    let Ok(document) = sonic_rs::from_slice::<Value>(document) else {
+    let Ok(document) = Object::parse(document) else {
         return Streaming::Here;
     };
-    let configuration = document.get("configuration");
-    let feeds = configuration.pointer(["timelines_access", "live_feeds"]);
-    let is_off = |feed: &str| feeds.get(feed).as_str() == Some("disabled");
+    let is_off =
+        |feed: &str| document.text_at(&["configuration", "timelines_access", "live_feeds", feed]) == Some("disabled");
     let is_off = match timeline {
         Timeline::Local => is_off("local"),
         Timeline::Public => is_off("local") && is_off("remote"),
     };
-    let urls = configuration.get("urls");
-    match urls.get("streaming") {
-        _ if is_off => Streaming::Nowhere,
-        Some(url) if url.is_null() => Streaming::Nowhere,
-        Some(url) => url.as_str().and_then(|url| address(url, base)).map_or(Streaming::Here, Streaming::At),
-        None => Streaming::Here,
+    let url = &["configuration", "urls", "streaming"];
+    if is_off || document.is_null_at(url) {
+        return Streaming::Nowhere;
     }
+    document.text_at(url).and_then(|url| address(url, base)).map_or(Streaming::Here, Streaming::At)
 }
 
 /// `wss://host` as the https address where the same streams are read over SSE. A server that is read over https is not left for

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fedilake_model::{Frame, FrameKind};
+use fedilake_model::{Frame, FrameKind, json};
 
 use crate::cursor::Cursor;
 
@@ -16,21 +16,27 @@ pub struct Page {
     is_newest: bool,
 }
 
+/// A longer status is not looked into, as a longer frame of a stream is not: reading takes about ten times its bytes.
+pub(crate) const STATUS_BYTES_MAX: usize = 4 << 20;
+
+/// Forty are asked for. A page of as many as its bytes can hold would take dozens of times its bytes.
+const STATUSES_MAX: usize = 1_000;
+
 /// Fewer say nothing of how fast posts come.
 const SPAN_POSTS_MIN: usize = 20;
 
 impl Page {
     /// Reads the answer to a request for the newest page, or for one above a place.
     pub(crate) fn parse(body: &Bytes, observed_at: DateTime<Utc>, is_newest: bool) -> Result<Page, &'static str> {
-        if body.trim_ascii_start().first() != Some(&b'[') {
-            return Err("no JSON array");
-        }
         let mut statuses = Vec::new();
-        for status in sonic_rs::to_array_iter(body) {
-            let status = status.map_err(|_| "broken JSON")?;
-            let data = Bytes::copy_from_slice(status.as_raw_str().as_bytes());
+        for status in json::elements(body).map_err(|_| "no JSON array")? {
+            let data = status.map_err(|_| "broken JSON")?;
+            if statuses.len() == STATUSES_MAX {
+                return Err("far more statuses than were asked for");
+            }
             let frame = Frame { kind: FrameKind::Update, data };
-            statuses.push((frame.status_id().map(|id| Cursor::new(&id)), frame));
+            let id = if frame.data.len() > STATUS_BYTES_MAX { None } else { frame.status_id() };
+            statuses.push((id.map(|id| Cursor::new(&id)), frame));
         }
         statuses.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(Page { statuses, observed_at, is_newest })

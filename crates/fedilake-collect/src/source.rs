@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use fedilake_model::{Frame, PostEvent};
+use fedilake_model::{Frame, PostEvent, Rejected};
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 use tokio::time::sleep;
@@ -14,7 +14,7 @@ use crate::error::SourceError;
 use crate::http::{Answer, Http, Stream};
 use crate::instance::{self, Streaming};
 use crate::limits::Limits;
-use crate::page::Page;
+use crate::page::{Page, STATUS_BYTES_MAX};
 use crate::seen::Seen;
 use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
@@ -92,6 +92,9 @@ impl Source {
 
     /// What a frame means; each version of a post once.
     pub fn translate(&self, frame: &Frame, observed_at: DateTime<Utc>) -> Arrival {
+        if frame.data.len() > STATUS_BYTES_MAX {
+            return Arrival::Rejected(Rejected::too_long(&frame.data));
+        }
         let event = match PostEvent::from_api(frame, &self.config.address.server, observed_at) {
             Ok(event) => event,
             Err(rejected) => return Arrival::Rejected(rejected),

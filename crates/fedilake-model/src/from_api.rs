@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::status::{Account, Json, Mention};
+use crate::json::Object;
+use crate::status::{Account, Mention};
 use crate::text::{self, Text};
 use crate::{
     Consent, Deletion, Frame, FrameKind, InReplyTo, Post, PostEvent, Rejected, RejectedReason, Server, consent, domain,
@@ -15,7 +16,6 @@ impl PostEvent {
     /// What `frame`, which `server` showed at `observed_at`, says.
     ///
     /// A field that is missing or of the wrong type costs only itself; what has no id, uri or account is rejected.
-    /// Reading takes about ten times the payload's bytes of memory: whoever reads from a server caps them.
     pub fn from_api(frame: &Frame, server: &Server, observed_at: DateTime<Utc>) -> Result<PostEvent, Rejected> {
         let event = match frame.kind {
             FrameKind::Update => post(&frame.data, server, observed_at).map(PostEvent::Created),
@@ -29,7 +29,7 @@ impl PostEvent {
 impl Frame {
     /// The id of the status that it holds, as [`PostEvent::from_api`] reads it, also where nothing else of it can be read.
     pub fn status_id(&self) -> Option<String> {
-        Json::parse(&self.data).ok()?.status().id.map(Cow::into_owned)
+        Object::parse(&self.data).ok()?.status().id.map(Cow::into_owned)
     }
 }
 
@@ -45,7 +45,7 @@ fn deletion(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Resu
 }
 
 fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<Box<Post>, RejectedReason> {
-    let json = Json::parse(payload)?;
+    let json = Object::parse(payload)?;
     let status = json.status();
     let id = status.id.ok_or(RejectedReason::NoId)?;
     let uri = status.uri.ok_or(RejectedReason::NoUri)?;

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod avro;
+pub mod json;
 pub mod rows;
 pub mod schema;
 pub mod text;

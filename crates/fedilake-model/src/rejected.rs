@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::json::JsonError;
+
 /// What is left of a frame that is no post event: never its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} ({length} bytes, hash {hash:016x})")]
@@ -15,6 +17,11 @@ pub struct Rejected {
 }
 
 impl Rejected {
+    /// A payload that was not looked into because of its length.
+    pub fn too_long(payload: &[u8]) -> Rejected {
+        Rejected::new(RejectedReason::TooLong, payload)
+    }
+
     pub(crate) fn new(reason: RejectedReason, payload: &[u8]) -> Rejected {
         let hash = payload.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -28,7 +35,9 @@ impl Rejected {
 pub enum RejectedReason {
     /// The payload is no JSON object.
     NotJson,
-    /// Its objects and lists lie more than 256 deep.
+    /// The payload is longer than its reader takes.
+    TooLong,
+    /// Its objects and lists lie deeper than [`json::DEPTH_MAX`](crate::json::DEPTH_MAX).
     TooDeep,
     /// The status, or the delete, has no id.
     NoId,
@@ -40,8 +49,9 @@ pub enum RejectedReason {
 
 impl RejectedReason {
     /// Every reason.
-    pub const ALL: [RejectedReason; 5] = [
+    pub const ALL: [RejectedReason; 6] = [
         RejectedReason::NotJson,
+        RejectedReason::TooLong,
         RejectedReason::TooDeep,
         RejectedReason::NoId,
         RejectedReason::NoUri,
@@ -52,6 +62,7 @@ impl RejectedReason {
     pub fn as_str(self) -> &'static str {
         match self {
             RejectedReason::NotJson => "not_json",
+            RejectedReason::TooLong => "too_long",
             RejectedReason::TooDeep => "too_deep",
             RejectedReason::NoId => "no_id",
             RejectedReason::NoUri => "no_uri",
@@ -63,5 +74,15 @@ impl RejectedReason {
 impl fmt::Display for RejectedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl From<JsonError> for RejectedReason {
+    fn from(error: JsonError) -> RejectedReason {
+        match error {
+            JsonError::TooLong => RejectedReason::TooLong,
+            JsonError::TooDeep => RejectedReason::TooDeep,
+            JsonError::NotJson => RejectedReason::NotJson,
+        }
     }
 }

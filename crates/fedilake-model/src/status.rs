@@ -2,20 +2,15 @@
 //!
 //! Servers of a dozen makes speak this API, each with its own idea of it. So every field may be missing, null or of any
 //! type: what cannot be used counts as missing and costs only itself. Unknown fields are skipped, of repeated ones the
-//! last counts, broken UTF-8 and lone surrogates become U+FFFD. Only what is not a JSON object at all is an error.
+//! last counts.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
-use crate::{RejectedReason, time};
-
-/// Objects and lists within each other. No status comes near it, and reading deeper ones would eat the stack.
-const DEPTH_MAX: usize = 256;
-
-/// A JSON object.
-pub(crate) struct Json(Value);
+use crate::json::Object;
+use crate::time;
 
 /// The fields that a post is made of. Texts are not empty.
 #[derive(Default)]
@@ -80,22 +75,11 @@ pub(crate) struct Mention<'a> {
     pub(crate) url: Option<&'a str>,
 }
 
-impl Json {
-    /// Reads a JSON object.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Json, RejectedReason> {
-        if is_deeper(bytes, DEPTH_MAX) {
-            return Err(RejectedReason::TooDeep);
-        }
-        let valid = sonic_rs::Deserializer::from_slice(bytes);
-        object(valid)
-            .or_else(|| object(sonic_rs::Deserializer::from_str(&mended(bytes)?)))
-            .ok_or(RejectedReason::NotJson)
-    }
-
+impl Object {
     /// The object as a status.
     pub(crate) fn status(&self) -> Status<'_> {
         let mut status = Status::default();
-        let Some(fields) = self.0.as_object() else { return status };
+        let Some(fields) = self.value().as_object() else { return status };
         for (key, value) in fields {
             match key {
                 "id" => status.id = id(value),
@@ -126,22 +110,6 @@ impl Json {
             }
         }
         status
-    }
-}
-
-fn object<'a>(json: sonic_rs::Deserializer<sonic_rs::Read<'a>>) -> Option<Json> {
-    // Numbers stay as they are written until they are asked for: one beyond f64 costs only its field.
-    let mut json = json.utf8_lossy().use_rawnumber();
-    let value: Value = json.deserialize().ok()?;
-    json.end().ok()?;
-    value.is_object().then_some(Json(value))
-}
-
-/// `bytes` with U+FFFD for what is no UTF-8; `None` where all of it is.
-fn mended(bytes: &[u8]) -> Option<String> {
-    match String::from_utf8_lossy(bytes) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(text) => Some(text),
     }
 }
 
@@ -215,31 +183,4 @@ fn moment(value: &Value) -> Option<DateTime<Utc>> {
 
 fn count(value: &Value) -> Option<i64> {
     value.as_i64().filter(|count| *count >= 0)
-}
-
-/// Whether lists and objects lie deeper than `depth_max` within each other.
-fn is_deeper(json: &[u8], depth_max: usize) -> bool {
-    // Few brackets cannot be deep. Sums of 8 bits within 255 bytes let the compiler count many bytes at once.
-    let brackets = |part: &[u8]| part.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{'))).sum::<u8>();
-    let opening: usize = json.chunks(255).map(|part| usize::from(brackets(part))).sum();
-    opening > depth_max && depth(json) > depth_max
-}
-
-fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }

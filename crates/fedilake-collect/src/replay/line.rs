@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use fedilake_model::json::{self, JsonError, Raw};
 use fedilake_model::{Frame, FrameKind, Server};
-use sonic_rs::{JsonValueTrait, LazyValue};
 
 /// What a line holds.
 #[derive(Debug)]
@@ -23,12 +23,12 @@ pub(super) enum Line {
 
 #[derive(Default)]
 struct Members<'a> {
-    server: Option<LazyValue<'a>>,
-    observed_at: Option<LazyValue<'a>>,
-    event: Option<LazyValue<'a>>,
-    payload: Option<LazyValue<'a>>,
-    uri: Option<LazyValue<'a>>,
-    url: Option<LazyValue<'a>>,
+    server: Option<Raw<'a>>,
+    observed_at: Option<Raw<'a>>,
+    event: Option<Raw<'a>>,
+    payload: Option<Raw<'a>>,
+    uri: Option<Raw<'a>>,
+    url: Option<Raw<'a>>,
 }
 
 impl Line {
@@ -38,7 +38,7 @@ impl Line {
         if json.is_empty() {
             return Ok(Line::Blank);
         }
-        let members = Members::parse(json).map_err(|()| why_no_json(json))?;
+        let members = Members::parse(json).map_err(|error| why_no_json(json, error))?;
         match (&members.event, &members.payload) {
             (Some(event), Some(payload)) => recorded(line, &members, event, payload),
             _ => bare(line, json, &members),
@@ -67,10 +67,10 @@ impl Line {
 }
 
 impl<'a> Members<'a> {
-    fn parse(json: &'a [u8]) -> Result<Members<'a>, ()> {
+    fn parse(json: &'a [u8]) -> Result<Members<'a>, JsonError> {
         let mut members = Members::default();
-        for member in sonic_rs::to_object_iter(json) {
-            let (name, value) = member.map_err(drop)?;
+        for member in json::members(json)? {
+            let (name, value) = member?;
             match &*name {
                 "server" => members.server = Some(value),
                 "observed_at" => members.observed_at = Some(value),
@@ -98,8 +98,12 @@ fn plain_string(bytes: &[u8]) -> Option<(&str, &[u8])> {
     (bytes[end] == b'"').then_some((text, &bytes[end + 1..]))
 }
 
-fn why_no_json(json: &[u8]) -> &'static str {
-    if std::str::from_utf8(json).is_err() {
+fn why_no_json(json: &[u8], error: JsonError) -> &'static str {
+    if error == JsonError::TooDeep {
+        "too_deep"
+    } else if error == JsonError::TooLong {
+        "too_long"
+    } else if std::str::from_utf8(json).is_err() {
         "not_utf8"
     } else if json.first() != Some(&b'{') {
         "not_an_object"
@@ -108,24 +112,19 @@ fn why_no_json(json: &[u8]) -> &'static str {
     }
 }
 
-fn recorded(
-    line: &Bytes,
-    members: &Members<'_>,
-    event: &LazyValue<'_>,
-    payload: &LazyValue<'_>,
-) -> Result<Line, &'static str> {
-    let kind = match event.as_str() {
+fn recorded(line: &Bytes, members: &Members<'_>, event: &Raw<'_>, payload: &Raw<'_>) -> Result<Line, &'static str> {
+    let kind = match event.text() {
         Some("update") => FrameKind::Update,
         Some("status.update") => FrameKind::StatusUpdate,
         Some("delete") => FrameKind::Delete,
         _ => return Ok(Line::Unknown),
     };
     let server = text(&members.server).map(Server::new).ok_or("no_server")?;
-    let data = match payload.as_str() {
+    let data = match payload.text() {
         // As in a WebSocket frame: the status is a string that holds JSON. For a delete it is the id.
         Some(string) => Bytes::copy_from_slice(string.as_bytes()),
         None if kind == FrameKind::Delete && !payload.is_number() => return Err("no_id"),
-        None => part_of(line, payload.as_raw_str()),
+        None => part_of(line, payload.json()),
     };
     let observed_at = text(&members.observed_at).and_then(|time| DateTime::parse_from_rfc3339(time).ok());
     Ok(Line::Frame { server, observed_at: observed_at.map(|time| time.to_utc()), frame: Frame { kind, data } })
@@ -136,8 +135,8 @@ fn bare(line: &Bytes, json: &[u8], members: &Members<'_>) -> Result<Line, &'stat
     Ok(Line::Frame { server, observed_at: None, frame: Frame { kind: FrameKind::Update, data: line.slice_ref(json) } })
 }
 
-fn text<'v>(value: &'v Option<LazyValue<'_>>) -> Option<&'v str> {
-    value.as_ref().and_then(|value| value.as_str()).filter(|text| !text.is_empty())
+fn text<'v>(value: &'v Option<Raw<'_>>) -> Option<&'v str> {
+    value.as_ref().and_then(|value| value.text()).filter(|text| !text.is_empty())
 }
 
 /// `raw` as a part of `line` where it is one, else copied.
@@ -151,7 +150,7 @@ fn part_of(line: &Bytes, raw: &str) -> Bytes {
 }
 
 /// The server of a member that is a URL.
-fn server_of(value: &Option<LazyValue<'_>>) -> Option<Server> {
+fn server_of(value: &Option<Raw<'_>>) -> Option<Server> {
     Server::of_url(text(value)?)
 }
 

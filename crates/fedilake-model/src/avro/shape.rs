@@ -2,6 +2,8 @@
 
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
+use crate::json::Object;
+
 use super::body::{take_boolean, take_branch, take_bytes, take_count, take_int, take_long};
 use crate::schema;
 
@@ -46,7 +48,8 @@ pub(super) enum ShapeError {
 /// The fields of a record schema.
 pub(super) fn fields(schema: &str) -> Result<Vec<Field>, ShapeError> {
     let no_record = |why: &str| ShapeError::NotARecord(why.to_owned());
-    let schema: Value = sonic_rs::from_str(schema).map_err(|error| no_record(&error.to_string()))?;
+    let schema = Object::parse(schema.as_bytes()).map_err(|error| no_record(&error.to_string()))?;
+    let schema = schema.value();
     if schema.get("type").and_then(|kind| kind.as_str()) != Some("record") {
         return Err(no_record("its type is not `record`"));
     }

@@ -35,6 +35,8 @@ const DOORS: &[(&str, &str)] = &[
     ("rdkafka-sys", "fedilake-kafka"),
     ("fjall", "fedilake-log"),
     ("html5gum", "fedilake-model"),
+    // Parses to any depth: only behind the model's guard does it see what strangers wrote.
+    ("sonic-rs", "fedilake-model"),
 ];
 
 /// What would make the model impure: runtimes, sockets, files. (Arrow's hash maps bring getrandom for their seeds, and its
@@ -62,6 +64,13 @@ fn each_heavy_library_has_one_door() {
 }
 
 #[test]
+fn no_parser_of_foreign_json_goes_to_any_depth() {
+    let metadata = metadata();
+    let features = &metadata.features["serde_json"];
+    assert!(!features.contains("unbounded_depth"), "{features:?}");
+}
+
+#[test]
 fn the_model_is_pure() {
     let metadata = metadata();
     let reached = metadata.closure(&metadata.ours["fedilake-model"], Ours::With);
@@ -84,6 +93,8 @@ struct Metadata {
     normal: BTreeMap<String, Vec<String>>,
     /// Ids of our crates by name.
     ours: BTreeMap<String, String>,
+    /// Features with which a package is built, by its name.
+    features: BTreeMap<String, BTreeSet<String>>,
 }
 
 fn metadata() -> Metadata {
@@ -99,9 +110,13 @@ fn metadata() -> Metadata {
     let is_normal = |dep: &Value| list(&dep["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
     let normal =
         |node: &Value| list(&node["deps"]).iter().filter(|dep| is_normal(dep)).map(|dep| text(&dep["pkg"])).collect();
+    let features = list(&metadata["resolve"]["nodes"])
+        .iter()
+        .map(|node| (names[&text(&node["id"])].clone(), list(&node["features"]).iter().map(text).collect()))
+        .collect();
     let normal = list(&metadata["resolve"]["nodes"]).iter().map(|node| (text(&node["id"]), normal(node))).collect();
     let ours = list(&metadata["workspace_members"]).iter().map(|id| (names[&text(id)].clone(), text(id))).collect();
-    Metadata { names, normal, ours }
+    Metadata { names, normal, ours, features }
 }
 
 impl Metadata {

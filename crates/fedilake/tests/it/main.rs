@@ -17,4 +17,5 @@ mod live;
 mod program;
 mod replay;
 mod servers;
+mod strangers;
 mod views;

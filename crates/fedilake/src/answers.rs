@@ -35,6 +35,7 @@ impl Answers {
 
     /// The same, but for those who also want to hear from a lake that cannot catch up.
     pub async fn of_any(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
+        wire::require_data_folder(folder, settings)?;
         match owner::access(folder).await? {
             Access::Owner(ownership) => {
                 let pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;

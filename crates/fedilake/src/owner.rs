@@ -141,15 +141,13 @@ impl Drop for Ownership {
     }
 }
 
-/// The folder itself if it is free, else its owner, waiting for either. A folder that is not there is an error: a reader
-/// makes none.
+/// True if the lock of `folder` names an owner. A process that has just begun is named before it makes anything else.
+pub fn is_signed(folder: &Path) -> bool {
+    read_sign(folder).is_some()
+}
+
+/// The data folder itself if it is free, else its owner, waiting for either.
 pub async fn access(folder: &Path) -> anyhow::Result<Access> {
-    if !folder.is_dir() {
-        bail!(
-            "there is no data folder {}\nhint: give one with --data DIR, or make one with `fedilake demo` or `fedilake run`",
-            folder.display()
-        );
-    }
     let began = Instant::now();
     let mut told = false;
     loop {
@@ -188,7 +186,13 @@ fn open_lock(folder: &Path) -> anyhow::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let path = lock_path(folder);
-    options.open(&path).with_context(|| format!("open {}", path.display()))
+    options.open(&path).with_context(|| {
+        format!(
+            "open {}\nhint: who opens a data folder locks it and catches its lake up, which needs the right to write there; \
+             without it, `fedilake sql --direct` and other engines read its table",
+            path.display()
+        )
+    })
 }
 
 fn read_sign(folder: &Path) -> Option<Sign> {
@@ -226,14 +230,6 @@ mod tests {
         let error = access(folder.path()).await.unwrap_err().to_string();
         assert!(error.contains(&std::process::id().to_string()) && error.contains("hint: "), "{error}");
         Ok(())
-    }
-
-    #[tokio::test]
-    async fn a_reader_makes_no_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = folder.path().join("missing");
-        assert!(access(&missing).await.unwrap_err().to_string().contains("--data"));
-        assert!(!missing.exists());
     }
 
     #[cfg(unix)]

@@ -55,8 +55,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the file (`file` if given, else the first of [`default_files`] that exists) and lays `environment`, the variables of
-    /// the process, and `flags`, pairs of key and value, over it. Every value is one that its setting can have.
+    /// Lays `environment`, the variables of the process, and `flags`, pairs of key and value, over the settings of `file`. No other
+    /// file is read: [`default_file`] finds the one of whoever types. Every value is one that its setting can have.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -64,10 +64,9 @@ impl Settings {
     ) -> anyhow::Result<Settings> {
         let mut values: BTreeMap<&'static str, Value> =
             SETTINGS.iter().map(|s| (s.key, Value { text: s.default.to_owned(), origin: Origin::Default })).collect();
-        if let Some(path) = file.map(Path::to_owned).or_else(|| default_files().into_iter().find(|path| path.exists()))
-        {
-            for (key, text) in read_file(&path)? {
-                values.insert(key, Value { text, origin: Origin::File(path.clone()) });
+        if let Some(path) = file {
+            for (key, text) in read_file(path)? {
+                values.insert(key, Value { text, origin: Origin::File(path.to_owned()) });
             }
         }
         for (key, name, text) in read_environment(environment)? {
@@ -188,7 +187,12 @@ pub fn environment_name(key: &str) -> String {
     format!("FEDILAKE_{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
-/// Where a settings file is looked for, the first that exists wins.
+/// The settings file of a person who names none: the first of [`default_files`] that exists.
+pub fn default_file() -> Option<PathBuf> {
+    default_files().into_iter().find(|path| path.exists())
+}
+
+/// Paths of settings files, the preferred one first.
 pub fn default_files() -> Vec<PathBuf> {
     let mut files = vec![PathBuf::from("fedilake.toml")];
     files.extend(

@@ -15,11 +15,20 @@ use crate::cli::Common;
 /// All progress bars of the process; talk is printed above them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 static QUIET: OnceLock<bool> = OnceLock::new();
+/// The flags of every verb that were typed, as a person types them after another verb.
+static TYPED: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Sets up stderr and the metrics of the process, once, at its start.
 pub fn init(common: &Common) -> anyhow::Result<()> {
     QUIET.get_or_init(|| common.quiet);
+    TYPED.get_or_init(|| {
+        let flags = [("--data", &common.data), ("--config", &common.config)];
+        flags
+            .into_iter()
+            .filter_map(|(flag, path)| Some((flag, shell_word(&path.as_ref()?.display().to_string()))))
+            .collect()
+    });
     let level = match (common.quiet, common.verbose) {
         (true, _) => "warn",
         (false, 0) => "info",
@@ -65,7 +74,41 @@ pub fn metrics() -> PrometheusHandle {
 pub fn say_error(error: &anyhow::Error) {
     let mut stderr = AboveBars;
     // Nobody is left to tell when stderr itself is gone.
-    let _ = writeln!(stderr, "error: {}", told(error));
+    let _ = writeln!(stderr, "error: {}", with_typed_flags(&told(error), typed()));
+}
+
+fn typed() -> &'static [(&'static str, String)] {
+    TYPED.get().map_or(&[], Vec::as_slice)
+}
+
+/// `text` with `flags` in each command of a hint that lacks them, so that the command can be copied: commands stand between
+/// backticks and begin with `fedilake`.
+fn with_typed_flags(text: &str, flags: &[(&str, String)]) -> String {
+    let with_flags = |command: &str| {
+        let missing = flags.iter().filter(|(flag, _)| !command.split_whitespace().any(|word| word == *flag));
+        missing.fold(command.to_owned(), |command, (flag, value)| format!("{command} {flag} {value}"))
+    };
+    let hint = |line: &str| {
+        let parts =
+            line.split('`').enumerate().map(|(n, part)| match part.split_whitespace().collect::<Vec<_>>()[..] {
+                // Every second part stands between backticks.
+                ["fedilake", verb, ..] if n % 2 == 1 && !verb.starts_with('-') => with_flags(part),
+                _ => part.to_owned(),
+            });
+        parts.collect::<Vec<_>>().join("`")
+    };
+    let lines = text.split('\n').map(|line| if line.starts_with("hint: ") { hint(line) } else { line.to_owned() });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `text` as one word of a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// The causes from the outermost in, but those that a parent already told; then the hints of all of them, a line each.
@@ -106,7 +149,7 @@ pub fn say(text: &str) {
     if !quiet() {
         let mut stderr = AboveBars;
         // Nobody is left to tell when stderr itself is gone.
-        let _ = writeln!(stderr, "{text}");
+        let _ = writeln!(stderr, "{}", with_typed_flags(text, typed()));
     }
 }
 
@@ -196,6 +239,25 @@ mod tests {
         assert_eq!(told(&repeated), "read: b.jsonl is missing\nhint: same");
         let excerpt = anyhow!("no such column\nline 1, column 8:\nselect x\n       ^");
         assert_eq!(told(&excerpt), excerpt.to_string());
+    }
+
+    #[test]
+    fn commands_in_hints_repeat_the_flags_that_were_typed() {
+        let flags = [("--data", shell_word("my data")), ("--config", shell_word("it's.toml"))];
+        let with = |text| with_typed_flags(text, &flags);
+        assert_eq!(
+            with("no `fedilake check` here\nhint: `fedilake check` names it, or `fedilake sql --direct \"select 1\"`"),
+            "no `fedilake check` here\nhint: `fedilake check --data 'my data' --config 'it'\\''s.toml'` names it, or \
+             `fedilake sql --direct \"select 1\" --data 'my data' --config 'it'\\''s.toml'`"
+        );
+        assert_eq!(
+            with("hint: `fedilake report --data other` asks"),
+            "hint: `fedilake report --data other --config 'it'\\''s.toml'` asks"
+        );
+        for unchanged in ["hint: `fedilake` alone, `make demo`", "hint: ask `posts`", "hint: `fedilake --help`"] {
+            assert_eq!(with(unchanged), unchanged);
+        }
+        assert_eq!(with_typed_flags("hint: `fedilake check`", &[]), "hint: `fedilake check`");
     }
 
     #[test]

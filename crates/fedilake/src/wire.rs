@@ -15,7 +15,7 @@ pub use self::kafka::listed_servers;
 pub use self::lake::{direct_limits, direct_options, open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Log, ReaderSource};
 pub use self::table::{TableFiles, Use, open_table, sink_limits, table_folder};
-use crate::owner::Ownership;
+use crate::owner::{self, Ownership};
 use crate::settings::Settings;
 
 /// The log and the table that the settings name.
@@ -40,6 +40,30 @@ impl Stores {
         };
         Ok(Stores { log, table, files })
     }
+}
+
+/// Refuses a folder in which no fedilake ever worked: who only reads writes nothing there, not even a lock.
+pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<()> {
+    let mut signs = vec![folder.join("lake.duckdb")];
+    if Scheme::of("log.url", settings)? == Scheme::File {
+        signs.push(log::folder(folder, settings)?.join("store"));
+    }
+    if Scheme::of("table.url", settings)? == Scheme::File {
+        signs.push(table_folder(folder, settings)?.join("posts"));
+    }
+    if owner::is_signed(folder) || signs.iter().any(|sign| sign.exists()) {
+        return Ok(());
+    }
+    let what = match std::fs::metadata(folder) {
+        Ok(found) if found.is_dir() => "is no data folder: nothing in it is of fedilake",
+        Ok(_) => "is a file, and a data folder is a folder",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is not there",
+        Err(error) => bail!("read data folder {}: {error}", folder.display()),
+    };
+    bail!(
+        "{} {what}\nhint: give the folder with --data DIR, or make one with `fedilake demo`, `fedilake run` or `fedilake replay`",
+        folder.display()
+    )
 }
 
 /// Whether the log is a `file:` log, which has one owner.

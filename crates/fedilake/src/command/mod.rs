@@ -76,7 +76,8 @@ fn load_settings(cli: &Cli) -> anyhow::Result<Settings> {
         Verb::Servers(ServersVerb::Add(typed)) => flags.extend(timeline_flag(typed.local, typed.public)),
         _ => {}
     }
-    Settings::load(cli.common.config.as_deref(), std::env::vars_os(), &flags)
+    let file = cli.common.config.clone().or_else(crate::settings::default_file);
+    Settings::load(file.as_deref(), std::env::vars_os(), &flags)
 }
 
 fn server_flags(typed: &Servers) -> Vec<(&'static str, String)> {

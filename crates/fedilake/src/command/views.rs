@@ -36,10 +36,15 @@ fn local(settings: &Settings) -> anyhow::Result<String> {
     let folder = wire::table_folder(&settings.data()?, settings)?;
     let folder = std::path::absolute(&folder)?.join("posts");
     if !has_file(&folder) {
+        let limits = wire::sink_limits(settings)?;
         telemetry::say(&format!(
             "there is no table file in {} yet: until there is one, DuckDB refuses these views\n\
-             hint: `fedilake run` or `fedilake replay` makes one; --data DIR names another data folder",
-            folder.display()
+             a running process makes the first {} after its first post, at {} MB of records, or when it is stopped\n\
+             hint: a shorter sink.buffer_age_seconds_max makes it sooner; without a running process, \
+             `fedilake sink --once` makes one of what the log has; `fedilake report` and `fedilake sql` need none",
+            folder.display(),
+            humantime::format_duration(limits.buffer_age_max),
+            limits.buffer_bytes_max >> 20
         ));
     }
     Ok(views::over_parquet(&format!("{}/**/*.parquet", views::plain(&folder.display().to_string()))))

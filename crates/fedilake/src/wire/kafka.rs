@@ -159,8 +159,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let password = folder.path().join("password");
         std::fs::write(&password, "hunter2\n")?;
-        let base = Settings::load(Some(std::path::Path::new("/dev/null")), [], &[])?
-            .with("log.url", "kafka://a:9092/t".to_owned());
+        let base = Settings::load(None, [], &[])?.with("log.url", "kafka://a:9092/t".to_owned());
         let missing = kafka_settings(&base).unwrap_err().to_string();
         assert!(missing.contains("log.registry_url") && missing.contains("hint: "), "{missing}");
 

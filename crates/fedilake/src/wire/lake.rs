@@ -66,12 +66,10 @@ pub fn with_sql_hint(error: SqlError) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn defaults() -> anyhow::Result<Settings> {
-        Settings::load(Some(Path::new("/dev/null")), [], &[])
+        Settings::load(None, [], &[])
     }
 
     #[test]

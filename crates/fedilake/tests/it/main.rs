@@ -15,6 +15,7 @@ mod import;
 mod kills;
 mod live;
 mod program;
+mod reading;
 mod replay;
 mod servers;
 mod strangers;

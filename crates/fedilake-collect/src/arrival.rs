@@ -1,4 +1,4 @@
-//! What a way in gives.
+//! The events of a way in.
 
 use fedilake_model::{PostEvent, Rejected};
 use futures::stream::BoxStream;
@@ -13,17 +13,23 @@ pub enum Arrival {
     Event(PostEvent),
     /// This version of a post was given before.
     Duplicate,
-    /// A frame of an event that we do not know.
+    /// A frame of an unknown event.
     Unknown,
     /// A status that cannot be translated.
     Rejected(Rejected),
     /// Everything of the timeline up to this id was given before this: once that is durable, the bookmark may stand here.
     Mark(Cursor),
-    /// Nothing of the timeline is missing, and this way in brings what is new: it works.
+    /// The newest page does not reach back to the place: pages in between are walked.
+    GapFound,
+    /// The walked pages reached the newest one.
+    GapFilled,
+    /// A look at the timeline came to its end: the server is read.
+    Read,
+    /// Nothing of the timeline is missing, and this way in brings new posts: it works.
     CaughtUp,
-    /// Something failed beside the stream, which goes on.
+    /// A request beside the stream failed; the stream goes on.
     Trouble(SourceError),
 }
 
-/// What comes from a server until the way in ends, which is always with an error. Dropping it closes the connection.
+/// The arrivals of a server until the way in ends, always with an error. Dropping the stream closes the connection.
 pub type EventStream = BoxStream<'static, Result<Arrival, SourceError>>;

@@ -14,30 +14,41 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The wait after one more failure: what the server said; long where it refused; else doubled from failure to failure.
-    /// Between half and the whole of it, so that collectors and servers do not meet in step.
+    /// The wait after one more failure of a request: doubled from failure to failure up to a bound, which is higher where
+    /// asking again hardly changes the answer, and at least the wait that the server asked for.
     pub(crate) fn next(&mut self, error: &SourceError, settings: &CollectorSettings) -> Duration {
-        let doubled = settings.backoff_min.saturating_mul(1 << self.failures.min(20)).min(settings.backoff_max);
+        let is_lasting = matches!(error, SourceError::Refused { .. } | SourceError::Malformed { .. });
+        self.within(error, settings, if is_lasting { settings.backoff_refused } else { settings.backoff_max })
+    }
+
+    /// The same for a stream, while the timeline is polled.
+    pub(crate) fn next_of_stream(&mut self, error: &SourceError, settings: &CollectorSettings) -> Duration {
+        let max = match error {
+            SourceError::Refused { .. }
+            | SourceError::NoStreaming
+            | SourceError::Malformed { .. }
+            | SourceError::Forbidden { .. } => settings.live_retry_after,
+            _ => settings.backoff_max,
+        };
+        self.within(error, settings, max)
+    }
+
+    fn within(&mut self, error: &SourceError, settings: &CollectorSettings, max: Duration) -> Duration {
+        let doubled = jittered(settings.backoff_min.saturating_mul(1 << self.failures.min(20)).min(max));
         self.failures = self.failures.saturating_add(1);
-        match error {
-            SourceError::RateLimited { wait } => *wait + jittered(settings.backoff_min),
-            SourceError::Refused { .. } => jittered(settings.backoff_refused.max(doubled)),
-            _ => jittered(doubled),
+        match error.wait() {
+            Some(told) => doubled.max(told.kept + jittered(settings.backoff_min)),
+            None => doubled,
         }
     }
 
-    /// Failures since the last reset.
-    pub(crate) fn failures(&self) -> u32 {
-        self.failures
-    }
-
-    /// Forgets them.
+    /// Forgets the failures.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 }
 
-/// Between half and the whole of `wait`.
+/// Between half and the whole of `wait`, so that collectors and servers do not meet in step.
 pub(crate) fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
@@ -45,27 +56,45 @@ pub(crate) fn jittered(wait: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Wait;
+
+    fn limited(seconds: u64) -> SourceError {
+        let wait = Duration::from_secs(seconds);
+        SourceError::RateLimited { wait: Wait { kept: wait, said: Some(wait) } }
+    }
 
     #[test]
     fn waits_double_within_their_bounds_and_vary() {
         let settings = CollectorSettings::new("https://example.org");
-        let mut backoff = Backoff::default();
-        let mut waits = Vec::new();
-        for failure in 0..40 {
-            let wait = backoff.next(&SourceError::Ended, &settings);
-            let whole = settings.backoff_min.saturating_mul(1 << failure.min(20)).min(settings.backoff_max);
-            assert!(wait >= whole / 2 && wait <= whole, "failure {failure}: {wait:?}");
-            waits.push(wait);
+        let refusal = SourceError::NoStreaming;
+        for (error, max) in [(SourceError::Ended, settings.backoff_max), (refusal, settings.live_retry_after)] {
+            let mut backoff = Backoff::default();
+            let mut waits = Vec::new();
+            for failure in 0..40 {
+                let wait = backoff.next_of_stream(&error, &settings);
+                let whole = settings.backoff_min.saturating_mul(1 << failure.min(20)).min(max);
+                assert!(wait >= whole / 2 && wait <= whole, "failure {failure}: {wait:?}");
+                waits.push(wait);
+            }
+            waits.dedup();
+            assert!(waits.len() > 30, "waits do not vary");
         }
-        waits.dedup();
-        assert!(waits.len() > 30, "waits do not vary");
     }
 
     #[test]
     fn a_server_is_left_alone_for_as_long_as_it_says() {
         let settings = CollectorSettings::new("https://example.org");
         let told = Duration::from_secs(250);
-        let wait = Backoff::default().next(&SourceError::RateLimited { wait: told }, &settings);
+        let wait = Backoff::default().next(&limited(250), &settings);
         assert!(wait >= told && wait <= told + settings.backoff_min);
+    }
+
+    #[test]
+    fn a_server_that_says_soon_again_and_again_is_asked_less_and_less_often() {
+        let settings = CollectorSettings::new("https://example.org");
+        let mut backoff = Backoff::default();
+        assert!(backoff.next(&limited(0), &settings) <= settings.backoff_min);
+        (0..20).for_each(|_| drop(backoff.next(&limited(0), &settings)));
+        assert!(backoff.next(&limited(0), &settings) >= settings.backoff_max / 2);
     }
 }

@@ -48,7 +48,7 @@ impl Keeper {
             return Ok(Some(noted.clone()));
         }
         let saved = self.bookmarks.load(name).await?;
-        Ok(saved.filter(|saved| !saved.is_empty()).map(|saved| Cursor::new(&saved)))
+        Ok(saved.and_then(|saved| Cursor::new(&saved)))
     }
 
     /// Everything of the bookmark's timeline up to `place` is durable.

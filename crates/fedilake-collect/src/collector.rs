@@ -1,12 +1,15 @@
-//! Servers side by side → log; they may come and go.
+//! Servers side by side → log; servers may come and go.
 //!
-//! A task a server reads it by the best way that it allows and tries again, for ever, when that fails; it disturbs no other.
-//! What is admitted goes through one bounded channel to the appender, so that a slow log holds the sockets back. A server's
+//! A task for each server reads it by the best way that it allows and tries again, for ever, when that fails; it disturbs no
+//! other. Admitted events go through one bounded channel to the appender, so that a slow log holds the sockets back. A server's
 //! bookmark follows its marks after the appends that they stand for.
 //!
-//! On shutdown the collectors stop, what they handed over is appended, and the bookmarks are saved, in this order.
+//! A server is read by its stream. While there is none its timeline is polled, and the stream is asked for again: after a second
+//! at first, then less and less often.
+//!
+//! On shutdown the collectors stop, their deliveries are appended, and the bookmarks are saved, in this order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -15,11 +18,13 @@ use std::time::Duration;
 use chrono::Utc;
 use fedilake_log::{Bookmarks, LogError, LogWriter};
 use fedilake_model::Server;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
+use reqwest::StatusCode;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::admit::admit;
@@ -30,7 +35,8 @@ use crate::bookmarks::{self, Keeper};
 use crate::counts::{Counts, ServerState};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
-use crate::http::{Http, HttpError};
+use crate::health::{Health, Note};
+use crate::http::{Http, HttpError, Stream};
 use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
 use crate::source::Source;
@@ -40,32 +46,34 @@ use crate::{live, poll};
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// The log failed. What it acknowledged is in it, and no bookmark is beyond that.
+    /// The log failed. Every record that it acknowledged is in it, and no bookmark is beyond that.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The client could not be made.
+    /// There is no client.
     #[error(transparent)]
     Http(#[from] HttpError),
-    /// One timeline was given twice: the two would move one bookmark.
-    #[error("{0} is given twice")]
-    Twice(String),
 }
 
-/// Deliveries on their way to the appender.
+/// Deliveries on their way to the appender. Each holds one event, so that a flood from any server takes some megabytes here.
 const DELIVERIES_MAX: usize = 1024;
-/// Failures in a row of a stream that we may read, after which its timeline is polled for a while.
-const LIVE_FAILURES_MAX: u32 = 3;
 
-/// What is to be read, as it changes.
+/// A change of the servers to be read.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Reads this server from its bookmark on; one that is being read already goes on as it is.
+    /// Reads this server from its bookmark on. A server that is being read already goes on as it is, unless its address or its
+    /// token changed: then it is read anew.
     Begin(ServerConfig),
-    /// Reads this timeline no more. What was accepted of it is appended.
+    /// Ends the reading of this timeline. Its accepted posts are appended.
     End(Server, Timeline),
+    /// Reads these and no others: begins and ends as the list demands. Of several entries for one timeline the first counts.
+    Only(Vec<ServerConfig>),
+    /// Names this contact to the servers from now on. One that cannot stand in a header is refused with a warning.
+    Contact(String),
 }
 
-/// Reads `servers` until `shutdown`, then returns when all that was accepted is durable. Only a failing log ends it early.
+/// Reads `servers` until `shutdown`, then returns when every accepted event is durable. Only a failing log ends it early.
+///
+/// Of several entries for one timeline, such as one server in two spellings, the first counts.
 pub async fn run(
     servers: Vec<ServerConfig>,
     settings: CollectorSettings,
@@ -74,15 +82,11 @@ pub async fn run(
     counts: Arc<Counts>,
     shutdown: CancellationToken,
 ) -> Result<(), CollectError> {
-    let names: Vec<String> = servers.iter().map(bookmarks::name).collect();
-    if let Some(twice) = names.iter().enumerate().find_map(|(i, name)| names[..i].contains(name).then_some(name)) {
-        return Err(CollectError::Twice(twice.trim_start_matches("timeline/").to_owned()));
-    }
-    let changes = stream::iter(servers.into_iter().map(Change::Begin)).boxed();
+    let changes = stream::iter([Change::Only(servers)]).boxed();
     run_changing(changes, settings, writer, bookmarks, counts, shutdown).await
 }
 
-/// The same for servers that come and go. When `changes` ends, what is read then goes on.
+/// The same for servers that come and go. When `changes` ends, the servers that are read then go on being read.
 pub async fn run_changing(
     changes: BoxStream<'static, Change>,
     settings: CollectorSettings,
@@ -122,21 +126,26 @@ pub async fn run_changing(
     Ok(keeper.save().await?)
 }
 
-/// The collectors that run.
+/// The running collectors.
 struct Fleet {
     http: Http,
     settings: Arc<CollectorSettings>,
     keeper: Arc<Keeper>,
     counts: Arc<Counts>,
-    /// For those that begin; gone when none does any more, so that the appender sees the end.
+    /// Cloned into each new collector. Dropped at shutdown, which closes the appender's channel.
     sender: Option<mpsc::Sender<Delivery>>,
     stop: CancellationToken,
-    /// Each says at its end whose it was.
+    /// Each returns its bookmark's name at its end.
     collectors: JoinSet<Arc<str>>,
-    /// What stops each, by bookmark.
-    running: HashMap<Arc<str>, CancellationToken>,
-    /// Those that begin again when their end, which is under way, is reached.
+    /// By bookmark.
+    running: HashMap<Arc<str>, Running>,
+    /// Servers whose collector is ending, to be begun again after its end. By bookmark.
     returning: HashMap<Arc<str>, ServerConfig>,
+}
+
+struct Running {
+    config: ServerConfig,
+    stop: CancellationToken,
 }
 
 impl Fleet {
@@ -151,11 +160,7 @@ impl Fleet {
                     self.ended(ended.expect("there is a collector")).await
                 }
                 change = changes.next(), if is_open => match change {
-                    Some(Change::Begin(config)) => self.begin(config).await,
-                    Some(Change::End(server, timeline)) => {
-                        self.end_one(&bookmarks::name_of(&server, timeline));
-                        Ok(())
-                    }
+                    Some(change) => self.change(change).await,
                     None => {
                         is_open = false;
                         Ok(())
@@ -170,10 +175,44 @@ impl Fleet {
         future::pending().await
     }
 
+    async fn change(&mut self, change: Change) -> Result<(), LogError> {
+        match change {
+            Change::Begin(config) => self.begin(config).await?,
+            Change::End(server, timeline) => self.end_one(&bookmarks::name_of(&server, timeline)),
+            Change::Only(configs) => self.begin_only(configs).await?,
+            Change::Contact(contact) => {
+                if let Err(error) = self.http.set_contact(&contact) {
+                    tracing::warn!(%error, "the contact stays as it is");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin_only(&mut self, configs: Vec<ServerConfig>) -> Result<(), LogError> {
+        let mut wanted: Vec<(Arc<str>, ServerConfig)> = Vec::new();
+        let mut names: HashSet<Arc<str>> = HashSet::new();
+        for config in configs {
+            let name: Arc<str> = bookmarks::name(&config).into();
+            if names.insert(name.clone()) {
+                wanted.push((name, config));
+            } else {
+                tracing::info!(server = %config.address.server, "listed more than once; read once");
+            }
+        }
+        let ended: Vec<Arc<str>> = self.running.keys().filter(|name| !names.contains(*name)).cloned().collect();
+        ended.iter().for_each(|name| self.end_one(name));
+        for (_, config) in wanted {
+            self.begin(config).await?;
+        }
+        Ok(())
+    }
+
     async fn begin(&mut self, config: ServerConfig) -> Result<(), LogError> {
         let name: Arc<str> = bookmarks::name(&config).into();
-        if let Some(stop) = self.running.get(&name) {
-            if stop.is_cancelled() {
+        if let Some(running) = self.running.get(&name) {
+            if running.stop.is_cancelled() || running.config != config {
+                running.stop.cancel();
                 self.returning.insert(name, config);
             }
             return Ok(());
@@ -184,27 +223,28 @@ impl Fleet {
         let counts = self.counts.register(config.address.server.clone(), config.timeline);
         let collector = Collector {
             from: Arc::new(Whence { bookmark: name.clone(), counts }),
-            source: Arc::new(Source::new(config, self.http.clone(), self.settings.clone())),
+            source: Arc::new(Source::new(config.clone(), self.http.clone(), self.settings.clone())),
             place,
             sender,
             stop: stop.clone(),
-            live_backoff: Backoff::default(),
+            stream_backoff: Backoff::default(),
+            stream_at: Instant::now(),
             poll_backoff: Backoff::default(),
-            live_at: Instant::now(),
+            health: Health::default(),
         };
-        self.running.insert(name, stop);
+        self.running.insert(name, Running { config, stop });
         self.collectors.spawn(collector.run());
         Ok(())
     }
 
     fn end_one(&mut self, name: &str) {
         self.returning.remove(name);
-        if let Some(stop) = self.running.get(name) {
-            stop.cancel();
+        if let Some(running) = self.running.get(name) {
+            running.stop.cancel();
         }
     }
 
-    /// A panic of a collector, which would else be a server that nobody reads, goes on here.
+    /// Re-raises a collector's panic: swallowed, its server would silently go unread.
     async fn ended(&mut self, ended: Result<Arc<str>, JoinError>) -> Result<(), LogError> {
         let name = match ended {
             Ok(name) => name,
@@ -239,154 +279,234 @@ struct Collector {
     place: Option<Cursor>,
     sender: mpsc::Sender<Delivery>,
     stop: CancellationToken,
-    live_backoff: Backoff,
+    stream_backoff: Backoff,
+    /// When the stream is asked for next.
+    stream_at: Instant,
     poll_backoff: Backoff,
-    /// Its stream is not asked for before this.
-    live_at: Instant,
+    health: Health,
 }
 
-/// How a way in ended.
-enum End {
-    Stopped,
-    /// It is time to ask for the stream again.
-    LiveIsDue,
-    Failed(SourceError),
-}
+/// The appender is gone: the run is over.
+struct Over;
 
 impl Collector {
     async fn run(mut self) -> Arc<str> {
         let stop = self.stop.clone();
-        loop {
-            let started = Instant::now();
-            let is_live = started >= self.live_at;
-            let end = if is_live { self.live().await } else { self.poll().await };
-            let error = match end {
-                End::Stopped => break,
-                End::LiveIsDue => continue,
-                End::Failed(error) => error,
-            };
-            if started.elapsed() >= self.source.settings().backoff_max {
-                self.backoff(is_live).reset();
+        let reading = async {
+            loop {
+                let stream = self.bridge().await?;
+                self.follow(stream).await?;
             }
-            self.tell(&error, is_live);
-            let wait = self.after(is_live, &error);
-            self.from.counts.state(ServerState::BackingOff { until: Utc::now() + wait });
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = sleep(wait) => {}
-            }
-        }
+        };
+        let _: Option<Result<(), Over>> = stop.run_until_cancelled(reading).await;
         self.from.counts.state(ServerState::Stopped);
         self.from.bookmark.clone()
     }
 
-    async fn live(&mut self) -> End {
-        self.from.counts.state(ServerState::Connecting);
-        let opened = tokio::select! {
-            () = self.stop.cancelled() => return End::Stopped,
-            opened = live::open(self.source.clone(), self.place.clone()) => opened,
-        };
-        match opened {
-            Ok(arrivals) => {
-                self.from.counts.state(ServerState::Live);
-                self.pass_on(arrivals, true).await
-            }
-            Err(error) => End::Failed(error),
-        }
-    }
-
-    async fn poll(&mut self) -> End {
-        self.from.counts.state(ServerState::Polling);
-        let arrivals = poll::open(self.source.clone(), self.place.clone());
-        self.pass_on(arrivals, false).await
-    }
-
-    async fn pass_on(&mut self, mut arrivals: EventStream, is_live: bool) -> End {
-        let (stop, live_at) = (self.stop.clone(), self.live_at);
+    /// Asks for the stream until it is open. Polls the timeline meanwhile, unless the stream comes at once.
+    async fn bridge(&mut self) -> Result<Stream, Over> {
+        let settings = self.source.clone();
+        let settings = settings.settings();
+        let mut opening: Option<BoxFuture<'static, Result<Stream, SourceError>>> = None;
+        let mut polls: Option<EventStream> = None;
+        let mut poll_at = Instant::now() + settings.bridge_after;
         loop {
-            let arrival = tokio::select! {
+            tokio::select! {
                 biased;
-                () = stop.cancelled() => return End::Stopped,
-                arrival = arrivals.next() => arrival,
-                () = sleep_until(live_at), if !is_live => return End::LiveIsDue,
-            };
-            match arrival {
-                Some(Ok(arrival)) => {
-                    if self.take(arrival, is_live).await.is_err() {
-                        return End::Stopped;
+                opened = wait_for(&mut opening) => {
+                    opening = None;
+                    match opened {
+                        Ok(stream) => return Ok(stream),
+                        Err(error) => {
+                            self.stream_failed(&error);
+                            poll_at = poll_at.min(Instant::now());
+                        }
                     }
                 }
-                Some(Err(error)) => return End::Failed(error),
-                None => return End::Failed(SourceError::Ended),
+                () = sleep_until(self.stream_at), if opening.is_none() => {
+                    if polls.is_none() {
+                        self.from.counts.state(ServerState::Connecting);
+                    }
+                    let source = self.source.clone();
+                    opening = Some(async move { source.stream().await }.boxed());
+                }
+                arrival = next_of(&mut polls) => match arrival {
+                    Ok(arrival) => self.take(arrival, false).await?,
+                    Err(error) => {
+                        polls = None;
+                        poll_at = Instant::now() + self.poll_failed(&error);
+                    }
+                },
+                () = sleep_until(poll_at), if polls.is_none() => {
+                    self.from.counts.state(ServerState::Polling);
+                    polls = Some(poll::open(self.source.clone(), self.place.clone()));
+                }
             }
         }
     }
 
-    /// Fails when the appender is gone.
-    async fn take(&mut self, arrival: Arrival, is_live: bool) -> Result<(), mpsc::error::SendError<Delivery>> {
-        let from = &self.from;
-        match arrival {
+    /// Reads the open stream to its end.
+    async fn follow(&mut self, stream: Stream) -> Result<(), Over> {
+        let opened_at = Instant::now();
+        self.from.counts.state(ServerState::Live);
+        self.health.stream_opened();
+        let mut arrivals = live::follow(self.source.clone(), stream, self.place.clone());
+        let error = loop {
+            match arrivals.next().await {
+                Some(Ok(arrival)) => self.take(arrival, true).await?,
+                Some(Err(error)) => break error,
+                None => break SourceError::Ended,
+            }
+        };
+        if opened_at.elapsed() >= self.source.settings().backoff_max {
+            self.stream_backoff.reset();
+        }
+        self.stream_failed(&error);
+        Ok(())
+    }
+
+    async fn take(&mut self, arrival: Arrival, is_live: bool) -> Result<(), Over> {
+        let (from, counts) = (&self.from, &self.from.counts);
+        let delivery = match arrival {
             Arrival::Event(event) => {
-                self.from.counts.arrived(Utc::now());
+                counts.arrived(&event, Utc::now());
                 match admit(&event) {
-                    Ok(()) => self.sender.send(Delivery::Event { from: from.clone(), event }).await?,
-                    Err(skipped) => self.from.counts.tally(|tally| tally.skip(skipped)),
+                    Ok(()) => Delivery::Event { from: from.clone(), event },
+                    Err(skipped) => return counted(counts.tally(|tally| tally.skip(skipped))),
                 }
             }
             Arrival::Mark(place) => {
                 self.place = Some(place.clone());
-                self.sender.send(Delivery::Mark { from: from.clone(), place }).await?;
+                Delivery::Mark { from: from.clone(), place }
             }
-            Arrival::Duplicate => self.from.counts.tally(|tally| tally.duplicates += 1),
-            Arrival::Unknown => self.from.counts.tally(|tally| tally.unknown += 1),
+            Arrival::Duplicate => return counted(counts.tally(|tally| tally.duplicates += 1)),
+            Arrival::Unknown => return counted(counts.tally(|tally| tally.unknown += 1)),
             Arrival::Rejected(rejected) => {
                 tracing::debug!(server = %self.source.config().address.server, %rejected, "status not translated");
-                self.from.counts.tally(|tally| tally.reject(rejected.reason.as_str()));
+                return counted(counts.tally(|tally| tally.reject(rejected.reason.as_str())));
             }
-            Arrival::CaughtUp => self.backoff(is_live).reset(),
-            Arrival::Trouble(error) => self.tell(&error, false),
-        }
-        Ok(())
+            Arrival::GapFound => return counted(counts.gap_found()),
+            Arrival::GapFilled => return counted(counts.gap_filled()),
+            Arrival::Read => return counted(self.read()),
+            Arrival::CaughtUp if is_live => return counted(self.stream_works()),
+            Arrival::CaughtUp => return counted(self.polled()),
+            Arrival::Trouble(error) => return counted(self.fill_failed(&error)),
+        };
+        self.sender.send(delivery).await.map_err(|_| Over)
     }
 
-    /// The failures of each way in are its own.
-    fn backoff(&mut self, is_live: bool) -> &mut Backoff {
-        if is_live { &mut self.live_backoff } else { &mut self.poll_backoff }
-    }
-
-    /// How long to wait, and whether to stream or to poll then.
-    fn after(&mut self, is_live: bool, error: &SourceError) -> Duration {
-        let (source, backoff) = (self.source.clone(), self.backoff(is_live));
-        let settings = source.settings();
-        match error {
-            SourceError::Refused { .. } | SourceError::NoStreaming | SourceError::Malformed { .. } if is_live => {
-                backoff.reset();
-                self.live_at = Instant::now() + jittered(settings.live_retry_after);
-                Duration::ZERO
-            }
-            SourceError::RateLimited { .. } => backoff.next(error, settings),
-            _ if is_live && backoff.failures() >= LIVE_FAILURES_MAX => {
-                self.live_at = Instant::now() + jittered(settings.backoff_max);
-                jittered(settings.backoff_min)
-            }
-            _ => backoff.next(error, settings),
-        }
-    }
-
-    /// Counts a failure. The first of its kind is a warning; whoever wants to know more looks at the counts. That a server lets
-    /// nobody stream without a token is no failure to warn of.
-    fn tell(&self, error: &SourceError, is_live: bool) {
-        let config = self.source.config();
-        let server = &config.address.server;
-        let is_usual = is_live
-            && config.token.is_none()
-            && matches!(error, SourceError::Refused { .. } | SourceError::NoStreaming);
-        if !self.from.counts.failed(error) {
-            tracing::debug!(%server, %error, "server failed again");
-        } else if is_usual {
-            tracing::info!(%server, %error, "no stream; the timeline is polled");
+    fn stream_failed(&mut self, error: &SourceError) {
+        self.from.counts.failed(error);
+        let settings = self.source.settings();
+        let wait = if self.is_usual(error) {
+            jittered(settings.live_retry_after)
         } else {
-            tracing::warn!(%server, %error, "server failed; it is tried again");
+            self.stream_backoff.next_of_stream(error, settings)
+        };
+        self.stream_at = Instant::now() + wait;
+        let note = self.health.stream_failed(error, Instant::now());
+        self.tell(note, error);
+    }
+
+    fn stream_works(&mut self) {
+        self.stream_backoff.reset();
+        let note = self.health.stream_works(Instant::now());
+        self.log(note);
+    }
+
+    /// The wait until the next poll.
+    fn poll_failed(&mut self, error: &SourceError) -> Duration {
+        self.from.counts.failed(error);
+        let wait = self.poll_backoff.next(error, self.source.settings());
+        self.from.counts.state(ServerState::BackingOff { until: Utc::now() + wait });
+        let note = self.health.poll_failed(error, Instant::now());
+        self.tell(note, error);
+        wait
+    }
+
+    fn polled(&mut self) {
+        self.poll_backoff.reset();
+        self.from.counts.state(ServerState::Polling);
+        let note = self.health.polled(Instant::now());
+        if matches!(note, Some(Note::Up(_))) {
+            self.stream_at = self.stream_at.min(Instant::now());
         }
+        self.log(note);
+    }
+
+    fn read(&mut self) {
+        self.poll_backoff.reset();
+        let note = self.health.filled(Instant::now());
+        self.log(note);
+    }
+
+    fn fill_failed(&mut self, error: &SourceError) {
+        self.from.counts.failed(error);
+        let note = self.health.fill_failed(error, Instant::now());
+        self.tell(note, error);
+    }
+
+    /// True if servers commonly refuse this: most let nobody stream without a token, some offer no streaming.
+    fn is_usual(&self, error: &SourceError) -> bool {
+        let is_anonymous = self.source.config().token.is_none();
+        match error {
+            SourceError::NoStreaming => true,
+            SourceError::Refused { status, .. } => is_anonymous && *status == StatusCode::UNAUTHORIZED,
+            _ => false,
+        }
+    }
+
+    /// Logs a failure: the beginning of an outage, or at debug level what goes on with it.
+    fn tell(&self, note: Option<Note>, error: &SourceError) {
+        if note.is_none() {
+            tracing::debug!(server = %self.source.config().address.server, %error, "request failed");
+        }
+        self.log(note);
+    }
+
+    fn log(&self, note: Option<Note>) {
+        let Some(note) = note else { return };
+        let server = &self.source.config().address.server;
+        match note {
+            Note::Down(error) => tracing::warn!(%server, %error, "server cannot be read; trying again"),
+            Note::Up(after) => tracing::info!(%server, "server is read again after {}", span(after)),
+            Note::NoStream(error) if self.is_usual(&error) => {
+                tracing::info!(%server, %error, "no stream; the timeline is polled");
+            }
+            Note::NoStream(error) => tracing::warn!(%server, %error, "no stream; the timeline is polled meanwhile"),
+            Note::Stream(after) => tracing::info!(%server, "server streams again after {}", span(after)),
+            Note::NoFill(error) => tracing::warn!(%server, %error, "the stream goes on, but the timeline cannot be read"),
+            Note::Fill(after) => tracing::info!(%server, "the timeline is read again after {}", span(after)),
+        }
+    }
+}
+
+fn counted((): ()) -> Result<(), Over> {
+    Ok(())
+}
+
+/// `0.4 s`, `12 s`, `5 min 7 s`, `3 h 20 min`.
+fn span(time: Duration) -> String {
+    match time.as_secs() {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        seconds @ 10..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// The outcome of an opening that is under way; never without one.
+async fn wait_for<T>(opening: &mut Option<BoxFuture<'static, T>>) -> T {
+    match opening {
+        Some(opening) => opening.await,
+        None => future::pending().await,
+    }
+}
+
+/// The next arrival; never without a way in.
+async fn next_of(arrivals: &mut Option<EventStream>) -> Result<Arrival, SourceError> {
+    match arrivals {
+        Some(arrivals) => arrivals.next().await.unwrap_or(Err(SourceError::Ended)),
+        None => future::pending().await,
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fedilake_model::Server;
+use fedilake_model::{PostEvent, Server};
 
 use crate::admit::Skipped;
 use crate::error::SourceError;
@@ -92,6 +93,11 @@ impl ServerState {
     }
 }
 
+/// A post that claims to be older tells nothing of how fast posts come.
+const LAG_MAX: Duration = Duration::from_secs(86_400);
+/// How much the latest post weighs in the lag.
+const LAG_WEIGHT: f64 = 1.0 / 16.0;
+
 /// A server at one moment.
 #[derive(Clone, Debug)]
 pub struct ServerSnapshot {
@@ -107,8 +113,15 @@ pub struct ServerSnapshot {
     pub failures: BTreeMap<&'static str, u64>,
     /// The last failure.
     pub last_error: Option<String>,
-    /// When something last came from it.
+    /// When a post or a delete last came.
     pub last_event_at: Option<DateTime<Utc>>,
+    /// How long after they were written posts come: the mean of the last dozen or two. A date is its author's claim, so that
+    /// those in the future and those more than a day old do not count.
+    pub lag: Option<Duration>,
+    /// Ranges of the timeline that the newest page did not reach back to, so that they were walked page by page.
+    pub gaps_found: u64,
+    /// Ranges that were walked to their end.
+    pub gaps_filled: u64,
 }
 
 /// All servers of a run, for anyone to look at.
@@ -150,6 +163,9 @@ impl Counts {
             failures: BTreeMap::new(),
             last_error: None,
             last_event_at: None,
+            lag: None,
+            gaps_found: 0,
+            gaps_filled: 0,
         })));
         servers.push(counts.clone());
         counts
@@ -165,21 +181,34 @@ impl ServerCounts {
         count(&mut lock(&self.0).tally);
     }
 
-    pub(crate) fn arrived(&self, at: DateTime<Utc>) {
-        lock(&self.0).last_event_at = Some(at);
+    /// An event came at `now`.
+    pub(crate) fn arrived(&self, event: &PostEvent, now: DateTime<Utc>) {
+        let mut counts = lock(&self.0);
+        counts.last_event_at = Some(now);
+        let PostEvent::Created(post) = event else { return };
+        let lag = post.created_at.and_then(|written| (now - written).to_std().ok());
+        if let Some(lag) = lag.filter(|lag| *lag <= LAG_MAX) {
+            let so_far = counts.lag.unwrap_or(lag);
+            counts.lag = Some(so_far.mul_f64(1.0 - LAG_WEIGHT) + lag.mul_f64(LAG_WEIGHT));
+        }
+    }
+
+    pub(crate) fn gap_found(&self) {
+        lock(&self.0).gaps_found += 1;
+    }
+
+    pub(crate) fn gap_filled(&self) {
+        lock(&self.0).gaps_filled += 1;
     }
 
     pub(crate) fn state(&self, state: ServerState) {
         lock(&self.0).state = state;
     }
 
-    /// Says whether it is the first of its kind.
-    pub(crate) fn failed(&self, error: &SourceError) -> bool {
+    pub(crate) fn failed(&self, error: &SourceError) {
         let mut counts = lock(&self.0);
-        let is_first = !counts.failures.contains_key(error.as_str());
         *counts.failures.entry(error.as_str()).or_default() += 1;
         counts.last_error = Some(error.to_string());
-        is_first
     }
 }
 

@@ -4,25 +4,33 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
-/// A status id as a place in a timeline. Ids of one server are ordered by length, then by their bytes: that is the order of
-/// Mastodon's numbers, and of the flake ids, ULIDs and UUIDs of others, which are of one length each.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use chrono::{DateTime, Utc};
+
+/// A status id as a place in a timeline.
+///
+/// Ids of one server are ordered by length, then by their bytes: that is the order of Mastodon's numbers, and of the flake
+/// ids, ULIDs and time-ordered UUIDs of others, which are of one length each. Random UUIDs have no order; only a timeline's pages
+/// say which comes first.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
+/// A longer id is no place: it would be kept for each server and sent with each request.
+const BYTES_MAX: usize = 128;
 /// Mastodon's ids are milliseconds since 1970 in all but the lowest 16 bits.
 const SNOWFLAKE_BITS: u32 = 16;
 /// A number whose time lies before 2016 or after 2100 is no such id.
 const SNOWFLAKE_MS: std::ops::Range<u64> = 1_451_606_400_000..4_102_444_800_000;
 
 impl Cursor {
-    /// The place of the status `id`.
-    pub fn new(id: &str) -> Cursor {
-        Cursor(id.into())
+    /// The place of the status `id`; none for an id longer than 128 bytes or with characters that belong in no id.
+    pub fn new(id: &str) -> Option<Cursor> {
+        let is_place = !id.is_empty() && id.len() <= BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic());
+        is_place.then(|| Cursor(id.into()))
     }
 
     /// Below every status: the place in a timeline that was seen empty.
     pub fn start() -> Cursor {
-        Cursor::new("0")
+        Cursor("0".into())
     }
 
     /// The id.
@@ -30,8 +38,8 @@ impl Cursor {
         &self.0
     }
 
-    /// The place `overlap` earlier where the id tells its time, else the same place: ids are not in the order in which posts
-    /// become visible, so whoever reads on from a place begins somewhat before it.
+    /// The place `overlap` earlier where the id holds its time, else the same place. Ids are not in the order in which posts
+    /// become visible, so reading on from a place begins somewhat before it.
     pub fn back(&self, overlap: Duration) -> Cursor {
         let Some(ms) = self.ms() else {
             return self.clone();
@@ -40,9 +48,19 @@ impl Cursor {
         Cursor((ms.saturating_sub(overlap_ms) << SNOWFLAKE_BITS).to_string().into())
     }
 
-    /// From `earlier` to here, where both ids tell their time.
+    /// From `earlier` to here, where both ids hold their time.
     pub fn since(&self, earlier: &Cursor) -> Option<Duration> {
         Some(Duration::from_millis(self.ms()?.saturating_sub(earlier.ms()?)))
+    }
+
+    /// The time that the id holds.
+    pub fn time(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(i64::try_from(self.ms()?).ok()?)
+    }
+
+    /// True if this place is known to be at or above `other`: both ids hold their time. Order by id says nothing else for sure.
+    pub fn is_surely_at_least(&self, other: &Cursor) -> bool {
+        self.ms().is_some() && other.ms().is_some() && self >= other
     }
 
     fn ms(&self) -> Option<u64> {
@@ -71,7 +89,12 @@ impl fmt::Display for Cursor {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    fn cursor(id: &str) -> Cursor {
+        Cursor::new(id).unwrap()
+    }
 
     #[test]
     fn ids_are_in_the_order_of_their_numbers_or_letters() {
@@ -84,18 +107,28 @@ mod tests {
             ("AbFlakeIdOf18Chars", "AcFlakeIdOf18Chars"),
             ("018bda32-0000-7000-8000-000000000000", "018bda33-0000-7000-8000-000000000000"),
         ] {
-            assert!(Cursor::new(lower) < Cursor::new(higher), "{lower} {higher}");
+            assert!(cursor(lower) < cursor(higher), "{lower} {higher}");
         }
     }
 
     #[test]
-    fn only_ids_that_tell_their_time_are_moved_back() {
+    fn only_ids_that_hold_their_time_are_moved_back() {
         let minute = Duration::from_secs(60);
         let ms = 1_700_000_000_000_u64;
-        let id = |ms: u64, low: u64| Cursor::new(&((ms << 16) | low).to_string());
+        let id = |ms: u64, low: u64| cursor(&((ms << 16) | low).to_string());
         assert_eq!(id(ms, 77).back(minute), id(ms - 60_000, 0));
+        assert_eq!(id(ms, 77).time().unwrap().timestamp_millis(), 1_700_000_000_000);
         for opaque in ["0", "12345", "01HE7XJ1CG84TBKH5V9XKBVGF5", "AbFlakeIdOf18Chars", "99999999999999999999999"] {
-            assert_eq!(Cursor::new(opaque).back(minute), Cursor::new(opaque));
+            assert_eq!(cursor(opaque).back(minute), cursor(opaque));
+            assert_eq!(cursor(opaque).time(), None);
         }
+    }
+
+    #[test]
+    fn what_is_no_id_is_no_place() {
+        for id in ["", " ", "1 2", "1\n2", "\u{1b}[31m", "é", "\u{202e}1", &"9".repeat(129), &"9".repeat(1 << 20)] {
+            assert_eq!(Cursor::new(id), None, "{:.20}", id.escape_debug().to_string());
+        }
+        assert!(Cursor::new(&"9".repeat(128)).is_some());
     }
 }

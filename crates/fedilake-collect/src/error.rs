@@ -1,10 +1,12 @@
 //! Why a server could not be read, by what is done about it.
 
-use std::time::Duration;
-
 use reqwest::StatusCode;
 
-/// An end of a server's stream, or a request that failed. None of these ends a run: the server is tried again.
+use crate::limits::Wait;
+
+/// The end of a server's stream, or a request that failed. None of these ends a run: the server is tried again.
+///
+/// Texts of servers in it are one line of at most 200 characters without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// The server does not let us: another way in is tried, or the same one much later.
@@ -12,19 +14,19 @@ pub enum SourceError {
     Refused {
         /// 401, 403, 404, 410, 422 or another answer that asking again does not change.
         status: StatusCode,
-        /// What was asked for.
+        /// The request's path.
         path: String,
-        /// What the server said about it.
+        /// The server's own words.
         message: Option<String>,
     },
     /// The server offers no streaming.
     #[error("the server offers no streaming")]
     NoStreaming,
-    /// Too many requests: nothing is asked before `wait` is over.
-    #[error("429: told to wait {} s", .wait.as_secs())]
+    /// Too many requests.
+    #[error("429 Too Many Requests{}", waiting(.wait))]
     RateLimited {
-        /// Until the limit is reset, by the server's clock; none where the server did not say.
-        wait: Duration,
+        /// Nothing is asked before it is over.
+        wait: Wait,
     },
     /// No connection, a reset one, or a time-out.
     #[error("{doing}: {why}")]
@@ -35,17 +37,19 @@ pub enum SourceError {
         why: String,
     },
     /// The server failed: 500 and above.
-    #[error("{status} for {path}")]
+    #[error("{status} for {path}{}", .wait.as_ref().map(waiting).unwrap_or_default())]
     Failed {
-        /// The answer.
+        /// The answer's status.
         status: StatusCode,
-        /// What was asked for.
+        /// The request's path.
         path: String,
+        /// The wait that the server asked for.
+        wait: Option<Wait>,
     },
     /// The answer is not what was asked for, such as a web page.
     #[error("{path} is {why}")]
     Malformed {
-        /// What was asked for.
+        /// The request's path.
         path: String,
         /// What came instead.
         why: &'static str,
@@ -58,6 +62,12 @@ pub enum SourceError {
         /// The cap.
         bytes_max: usize,
     },
+    /// The server led to an address of this machine or of a private network, by a redirect or by the place of its streams.
+    #[error("the server leads to {host}, an address of this machine or of a private network, which is not read unless it is listed itself")]
+    Forbidden {
+        /// The host that it named.
+        host: String,
+    },
     /// The stream is connected but silent, while the timeline shows new posts.
     #[error("the stream went silent while the timeline went on")]
     Stalled,
@@ -66,8 +76,31 @@ pub enum SourceError {
     Ended,
 }
 
+/// Characters of a server's text that are shown or kept.
+pub(crate) const SAID_MAX: usize = 200;
+
+/// A server's text as one line: control characters and what reorders text are dropped, and what goes beyond [`SAID_MAX`] characters.
+pub(crate) fn said(text: &str) -> String {
+    let is_harmless = |c: &char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().filter(is_harmless).take(SAID_MAX).collect()
+}
+
+fn waiting(wait: &Wait) -> String {
+    match wait.said {
+        Some(said) if said > wait.kept => format!(
+            ": it asked for {} s without requests, which is not believed; asked again after {} s",
+            said.as_secs(),
+            wait.kept.as_secs()
+        ),
+        Some(said) => format!(": told to wait {} s", said.as_secs()),
+        None => format!(": waiting {} s", wait.kept.as_secs()),
+    }
+}
+
 impl SourceError {
-    /// The label under which it is counted.
+    /// The label under which the failure is counted.
     pub fn as_str(&self) -> &'static str {
         match self {
             SourceError::Refused { .. } => "refused",
@@ -77,8 +110,29 @@ impl SourceError {
             SourceError::Failed { .. } => "failed",
             SourceError::Malformed { .. } => "malformed",
             SourceError::TooLong { .. } => "too_long",
+            SourceError::Forbidden { .. } => "forbidden",
             SourceError::Stalled => "stalled",
             SourceError::Ended => "ended",
         }
+    }
+
+    /// The wait that the server asked for.
+    pub fn wait(&self) -> Option<Wait> {
+        match self {
+            SourceError::RateLimited { wait } => Some(*wait),
+            SourceError::Failed { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_text_is_one_short_harmless_line() {
+        assert_eq!(said("a\u{1b}[31mb\r\nc\u{202e}d\u{0}"), "a[31mbcd");
+        assert_eq!(said(&"x".repeat(1_000_000)).len(), SAID_MAX);
     }
 }

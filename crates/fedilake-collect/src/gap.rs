@@ -1,38 +1,66 @@
 //! Filling a gap: every page of a timeline from a place up to now.
 //!
-//! The newest page is asked for first, without ids: it is cheap and may come from a cache. Only when it does not reach back
-//! to the place, pages are walked upwards by `min_id` until they reach it; `since_id` would leave holes. A page that is short
-//! is no sign of the end, an empty one is. A server that ignores `min_id` ends the walk too, when a page brings nothing higher.
+//! The newest page is asked for first, without ids: it is cheap and may come from a cache. Only when it does not reach back to
+//! the place, pages are walked upwards by `min_id` until they reach it; `since_id` would leave holes. A page that is short is no
+//! sign of the end, an empty one is. A server that ignores `min_id` ends the walk too, when a page brings nothing that the page
+//! before did not bring.
+//!
+//! Ids are compared only where both hold their time. For others a page reaches a place when it shows the post there.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::page::Page;
-use crate::source::Source;
+use crate::source::{At, Source};
 
 /// Pages, lowest first. After an error nothing follows. Waiting for the next is cancel-safe.
 pub type Pages = BoxStream<'static, Result<Page, SourceError>>;
 
 /// An overlap costs no more than about this many pages, however busy the server is.
 const OVERLAP_PAGES_MAX: u32 = 75;
+/// Pages that are read downwards at most, and the bytes of them that are held meanwhile.
+const DESCENT_PAGES_MAX: usize = 25;
+const DESCENT_BYTES_MAX: usize = 8 << 20;
+/// Posts that a first contact begins with: a page of them.
+const FIRST_POSTS: usize = 40;
 
-/// The pages from `place`, less `overlap`, up to now, each joining the one before; without a place only the newest.
+/// The pages from `place`, less `overlap`, up to now, each joining the one before.
+///
+/// Without a place only the newest page, or, where posts dated in the future lead it, as far down as a page of other posts goes and
+/// as the overlap reaches.
 pub fn fill(source: Arc<Source>, place: Option<Cursor>, overlap: Duration) -> Pages {
     stream::once(async move {
-        let newest = source.page(None).await?;
-        let from = place.map(|place| place.back(overlap_within(overlap, &newest)));
-        let pages = match (from, newest.lowest().cloned()) {
-            (Some(from), Some(lowest)) if lowest > from => {
-                walk(source, from, lowest).chain(stream::iter([Ok(newest)])).boxed()
-            }
-            _ => stream::iter([Ok(newest)]).boxed(),
+        let newest = source.page(At::Newest).await?;
+        let Some(place) = place else {
+            return Ok(first_contact(&source, newest, overlap).await?);
         };
-        Ok(pages)
+        let from = place.back(overlap_within(overlap, &newest));
+        if reaches(&newest, &from) {
+            return Ok(stream::iter([Ok(newest)]).boxed());
+        }
+        let until = newest.ids().next().or(newest.lowest()).cloned().expect("it is not empty, else it reached");
+        match source.page(At::Above(&from)).await {
+            Ok(page) => {
+                let rest = match after(&page, None, &from, &until) {
+                    Some(next) => walk_on(source, next, until, Some(&page)),
+                    None => stream::empty().boxed(),
+                };
+                Ok(stream::iter([Ok(page)]).chain(rest).chain(stream::iter([Ok(newest)])).boxed())
+            }
+            // The server takes this place for none: it was deleted, or belongs to other software that was there before.
+            Err(SourceError::Refused { .. }) => descend(&source, newest, |pages| {
+                pages.last().is_some_and(|page| reaches(page, &from))
+            })
+            .await,
+            Err(error) => Err(error),
+        }
     })
     .map(|pages| pages.unwrap_or_else(|error| stream::iter([Err(error)]).boxed()))
     .flatten()
@@ -41,18 +69,69 @@ pub fn fill(source: Arc<Source>, place: Option<Cursor>, overlap: Duration) -> Pa
 
 /// The pages above `from` until one reaches `until`, or until they end.
 pub fn walk(source: Arc<Source>, from: Cursor, until: Cursor) -> Pages {
-    stream::try_unfold(Some(from), move |from| {
+    walk_on(source, from, until, None)
+}
+
+fn walk_on(source: Arc<Source>, from: Cursor, until: Cursor, before: Option<&Page>) -> Pages {
+    let before: HashSet<Cursor> = before.into_iter().flat_map(Page::all_ids).cloned().collect();
+    stream::try_unfold(Some((from, before)), move |next| {
         let (source, until) = (source.clone(), until.clone());
         async move {
-            let Some(from) = from else {
+            let Some((from, before)) = next else {
                 return Ok(None);
             };
-            let page = source.page(Some(&from)).await?;
-            let next = page.highest().filter(|highest| **highest > from && **highest < until).cloned();
+            let page = source.page(At::Above(&from)).await?;
+            let next = after(&page, Some(&before), &from, &until);
+            let next = next.map(|next| (next, page.all_ids().cloned().collect()));
             Ok(Some((page, next)))
         }
     })
     .boxed()
+}
+
+/// Where to read on after `page`, which was asked for above `from`; none at the end.
+fn after(page: &Page, before: Option<&HashSet<Cursor>>, from: &Cursor, until: &Cursor) -> Option<Cursor> {
+    let has_reached =
+        page.contains(until) || page.ids().next_back().is_some_and(|highest| highest.is_surely_at_least(until));
+    let is_new = |id: &Cursor| id != from && before.is_none_or(|before| !before.contains(id));
+    let next = page.highest().filter(|_| !has_reached && page.all_ids().any(is_new));
+    next.filter(|next| *next != from).cloned()
+}
+
+/// True if nothing between `from` and `page` can be missing: the page shows the post at `from`, or one that is older.
+fn reaches(page: &Page, from: &Cursor) -> bool {
+    page.is_empty() || page.contains(from) || page.ids().next().is_some_and(|lowest| from.is_surely_at_least(lowest))
+}
+
+async fn first_contact(source: &Source, newest: Page, overlap: Duration) -> Result<Pages, SourceError> {
+    if !newest.is_led() {
+        return Ok(stream::iter([Ok(newest)]).boxed());
+    }
+    let since = Utc::now() - overlap;
+    let is_enough = |pages: &[Page]| {
+        let is_before = |date: DateTime<Utc>| date < since;
+        pages.iter().map(|page| page.ids().count()).sum::<usize>() >= FIRST_POSTS
+            && pages.last().is_some_and(|page| page.lowest_dated().is_some_and(is_before))
+    };
+    descend(source, newest, is_enough).await
+}
+
+/// The pages below `newest` until `is_enough` of them, and `newest`. They are held until the lowest is known.
+async fn descend(source: &Source, newest: Page, is_enough: impl Fn(&[Page]) -> bool) -> Result<Pages, SourceError> {
+    let mut pages = vec![newest];
+    let mut bytes = pages[0].bytes();
+    while !is_enough(&pages) && pages.len() < DESCENT_PAGES_MAX && bytes < DESCENT_BYTES_MAX {
+        let above = pages.last().expect("the newest is there");
+        let Some(lowest) = above.lowest() else { break };
+        let page = source.page(At::Below(lowest)).await?;
+        if page.all_ids().all(|id| above.contains(id)) {
+            break;
+        }
+        bytes += page.bytes();
+        pages.push(page);
+    }
+    pages.reverse();
+    Ok(stream::iter(pages.into_iter().map(Ok)).boxed())
 }
 
 /// `overlap`, or less where posts come as fast as `page` shows.

@@ -1,22 +1,26 @@
 //! The one HTTP client: every request to a server goes through here.
 //!
-//! It names itself with a contact, has time-outs for connecting, for whole answers and for silence, caps on what it holds in
-//! memory, and follows few redirects, none of them from https to http. A request's token goes to
-//! the request's host and to no other: redirects to another host lose it. That host is the server that the token was given
-//! for, or the one that this server names for its streams, in a document that came over https and again over https
-//! ([`Source::stream`](crate::Source::stream)). Tokens and their URLs are never logged.
+//! The client names itself with a contact. Its time-outs end slow connections, answers that drip and streams that fall silent;
+//! its caps bound answers, decompressed ones too, frames and headers. It follows three redirects, none of them from https to
+//! http, and none by which a server of strangers leads to this machine or into a private network.
+//!
+//! A request's token goes to the request's host and to no other: redirects to another host lose it. That host is the server
+//! that the token was given for, or the one that this server names for its streams, in a document that came over https and
+//! again over https ([`Source::stream`](crate::Source::stream)). Tokens and their URLs are never logged.
 
 use std::error::Error;
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use fedilake_model::json::Object;
-use reqwest::header::{ACCEPT, HeaderMap};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::error::SourceError;
+use crate::error::{SourceError, said};
+use crate::guard::{ForbiddenHost, Guard, GuardedResolver};
 use crate::limits;
 
 /// A server's access token, as its owner got it there.
@@ -38,7 +42,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// How the client behaves towards every server.
+/// The client's behaviour towards every server.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
     /// Where a server's admin learns who this is and asks it to stop: a URL or an address. Part of the User-Agent.
@@ -47,6 +51,8 @@ pub struct HttpSettings {
     pub connect_timeout: Duration,
     /// For a whole answer to a request that ends.
     pub answer_timeout: Duration,
+    /// For a stream's headers to come.
+    pub open_timeout: Duration,
     /// For silence on a stream, in which heartbeats come every 15 s.
     pub silence_timeout: Duration,
     /// A longer answer is cut off.
@@ -56,59 +62,89 @@ pub struct HttpSettings {
 }
 
 impl HttpSettings {
-    /// What suits real servers, with `contact` in the User-Agent.
+    /// Times and caps that suit real servers, with `contact` in the User-Agent.
     pub fn new(contact: impl Into<String>) -> HttpSettings {
         HttpSettings {
             contact: contact.into(),
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(30),
+            open_timeout: Duration::from_secs(15),
             silence_timeout: Duration::from_secs(60),
             answer_bytes_max: 16 << 20,
             frame_bytes_max: 4 << 20,
         }
     }
 
-    fn user_agent(&self) -> String {
-        format!("fedilake/{} (+{})", env!("CARGO_PKG_VERSION"), self.contact)
-    }
 }
 
-/// The client could not be made.
+fn user_agent(contact: &str) -> Result<HeaderValue, HttpError> {
+    let text = format!("fedilake/{} (+{contact})", env!("CARGO_PKG_VERSION"));
+    HeaderValue::from_str(&text).map_err(|_| HttpError::Contact(contact.to_owned()))
+}
+
+/// Why there is no client.
 #[derive(Debug, thiserror::Error)]
-#[error("set up the HTTP client: {0}")]
-pub struct HttpError(#[from] reqwest::Error);
+pub enum HttpError {
+    /// TLS could not be set up.
+    #[error("set up the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The contact cannot stand in a header.
+    #[error("invalid contact {0:?}: expected one line of text")]
+    Contact(String),
+}
 
 /// The client; cheap to clone, connections are shared.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client,
-    settings: HttpSettings,
+    settings: Arc<HttpSettings>,
+    user_agent: Arc<RwLock<HeaderValue>>,
+    guard: Arc<Guard>,
 }
 
 /// A whole answer with a good status.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its headers.
+    /// The answer's headers.
     pub headers: HeaderMap,
-    /// Its body, decompressed.
+    /// The answer's body, decompressed.
     pub body: Bytes,
 }
 
 const REDIRECTS_MAX: usize = 3;
-/// Of a refusal, no more than this is read.
+/// Headers of an HTTP/2 answer; over HTTP/1 hyper reads about 400 kB of them.
+const HEADER_BYTES_MAX: u32 = 64 * 1024;
+/// A longer text of a refusal is not read.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
 impl Http {
     /// A client that behaves as `settings` say. Fails if the contact cannot stand in a header or TLS cannot be set up.
     pub fn new(settings: HttpSettings) -> Result<Http, HttpError> {
+        let guard = Arc::new(Guard::new());
+        let redirects = {
+            let guard = guard.clone();
+            redirect::Policy::custom(move |attempt| follow(&guard, attempt))
+        };
         let client = Client::builder()
-            .user_agent(settings.user_agent())
             .connect_timeout(settings.connect_timeout)
-            .redirect(redirect::Policy::custom(follow))
+            .redirect(redirects)
+            .dns_resolver(Arc::new(GuardedResolver(guard.clone())))
+            .http2_max_header_list_size(HEADER_BYTES_MAX)
             .referer(false)
             .pool_max_idle_per_host(1)
             .build()?;
-        Ok(Http { client, settings })
+        let user_agent = Arc::new(RwLock::new(user_agent(&settings.contact)?));
+        Ok(Http { client, settings: Arc::new(settings), user_agent, guard })
+    }
+
+    /// Names `contact` in every request from now on, for all clones.
+    pub fn set_contact(&self, contact: &str) -> Result<(), HttpError> {
+        *self.user_agent.write().unwrap_or_else(PoisonError::into_inner) = user_agent(contact)?;
+        Ok(())
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// Gets a document. The headers of a refusal are given to `each_headers` as well as those of an answer.
@@ -116,7 +152,7 @@ impl Http {
         &self,
         url: Url,
         token: Option<&Token>,
-        mut each_headers: impl FnMut(&HeaderMap),
+        mut each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Answer, SourceError> {
         let path = url.path().to_owned();
         let answer = async {
@@ -135,16 +171,17 @@ impl Http {
         &self,
         url: Url,
         token: Option<&Token>,
-        each_headers: impl FnMut(&HeaderMap),
+        each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Stream, SourceError> {
         let path = url.path().to_owned();
-        let response = timeout(self.settings.answer_timeout, self.send(url, token, EVENT_STREAM, each_headers));
+        let response = timeout(self.settings.open_timeout, self.send(url, token, EVENT_STREAM, each_headers));
         let response = response.await.map_err(|_| SourceError::Unreachable {
             doing: "wait for the stream to open",
             why: "timed out".to_owned(),
         })??;
         let kind = response.headers().get(reqwest::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !kind.is_some_and(|kind| kind.starts_with(EVENT_STREAM)) {
+        let is_stream = |kind: &str| kind.get(..EVENT_STREAM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM));
+        if !kind.is_some_and(is_stream) {
             return Err(SourceError::Malformed { path, why: "no event stream" });
         }
         Ok(Stream::new(response, self.settings.silence_timeout))
@@ -160,25 +197,24 @@ impl Http {
         url: Url,
         token: Option<&Token>,
         accept: &'static str,
-        mut each_headers: impl FnMut(&HeaderMap),
+        mut each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Response, SourceError> {
         let path = url.path().to_owned();
-        let mut request = self.client.get(url).header(ACCEPT, accept);
+        let user_agent = self.user_agent.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut request = self.client.get(url).header(ACCEPT, accept).header(USER_AGENT, user_agent);
         if let Some(Token(token)) = token {
             request = request.bearer_auth(token);
         }
         let response = request.send().await.map_err(|error| unreachable("connect", error))?;
-        each_headers(response.headers());
-        match response.status() {
-            status if status.is_success() => Ok(response),
-            StatusCode::TOO_MANY_REQUESTS => {
-                let wait = limits::wait_told(response.headers(), chrono::Utc::now());
-                Err(SourceError::RateLimited { wait })
+        each_headers(response.status(), response.headers());
+        let wait = limits::wait_told(response.status(), response.headers(), chrono::Utc::now());
+        match (response.status(), wait) {
+            (status, _) if status.is_success() => Ok(response),
+            (StatusCode::TOO_MANY_REQUESTS, Some(wait)) => Err(SourceError::RateLimited { wait }),
+            (status, wait) if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+                Err(SourceError::Failed { status, path, wait })
             }
-            status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-                Err(SourceError::Failed { status, path })
-            }
-            status => {
+            (status, _) => {
                 let said = read(response, REFUSAL_BYTES_MAX, &path).await.ok();
                 Err(SourceError::Refused { status, path, message: said.and_then(|body| message(&body)) })
             }
@@ -238,16 +274,19 @@ async fn read(mut response: Response, bytes_max: usize, path: &str) -> Result<By
 /// What a refusal says: Mastodon's `{"error": "…"}`, cut to what fits a line.
 fn message(body: &Bytes) -> Option<String> {
     let body = Object::parse(body).ok()?;
-    let text: String = body.text_at(&["error"])?.chars().filter(|c| !c.is_control()).take(200).collect();
+    let text = said(body.text_at(&["error"])?);
     (!text.is_empty()).then_some(text)
 }
 
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+fn follow(guard: &Guard, attempt: redirect::Attempt<'_>) -> redirect::Action {
     let was_https = attempt.previous().iter().any(|url| url.scheme() == "https");
+    let from = attempt.previous().first().unwrap_or(attempt.url());
     if attempt.previous().len() > REDIRECTS_MAX {
         attempt.error("too many redirects")
     } else if was_https && attempt.url().scheme() != "https" {
         attempt.error("a redirect from https to http")
+    } else if let Err(forbidden) = guard.check(from, attempt.url()) {
+        attempt.error(forbidden)
     } else {
         attempt.follow()
     }
@@ -260,8 +299,13 @@ fn unreachable(doing: &'static str, error: reqwest::Error) -> SourceError {
     }
     let error = error.without_url();
     let mut cause: &dyn Error = &error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    loop {
+        if let Some(ForbiddenHost(host)) = cause.downcast_ref() {
+            return SourceError::Forbidden { host: said(host) };
+        }
+        match cause.source() {
+            Some(inner) => cause = inner,
+            None => return SourceError::Unreachable { doing, why: said(&cause.to_string()) },
+        }
     }
-    SourceError::Unreachable { doing, why: cause.to_string() }
 }

@@ -1,46 +1,67 @@
-//! A server's rate limits: what it tells, and what we know of Mastodon's.
+//! A server's rate limits: what it says, and what is known of Mastodon's.
 //!
-//! Mastodon allows 300 requests in 5 minutes and tells what is left (`X-RateLimit-*`). It allows 300 requests in 15 minutes
-//! that page a timeline by id, of which its headers tell nothing until it answers 429: that budget is kept here, in windows
-//! that begin where the server's begin. Pure: time is an argument.
+//! Mastodon allows 300 requests in 5 minutes and says what is left (`X-RateLimit-*`). It allows 300 requests in 15 minutes
+//! that page a timeline by id. Its headers do not mention that budget before it answers 429, so the budget is kept here, in
+//! windows that begin when the server's windows begin. Pure: time is an argument.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// The time in which a number of paged requests is allowed.
 pub const PAGED_WINDOW: Duration = Duration::from_secs(PAGED_WINDOW_SECONDS as u64);
 const PAGED_WINDOW_SECONDS: i64 = 900;
 /// Requests left to others who use the same token or address.
-const REMAINING_MIN: u64 = 5;
-/// A longer wait is not believed.
+const REMAINING_MIN: f64 = 5.0;
+/// The longest wait that a server can impose with one answer. Afterwards it is asked again and can repeat itself.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
-/// Where a 429 does not say how long.
+/// The wait after a 429 that gives none.
 const WAIT_UNTOLD: Duration = Duration::from_secs(60);
+
+/// A wait that a server asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// How long nothing is asked: `said`, but at most an hour.
+    pub kept: Duration,
+    /// What the server said; none where it gave no wait.
+    pub said: Option<Duration>,
+}
+
+impl Wait {
+    fn of(said: Option<Duration>) -> Wait {
+        Wait { kept: said.unwrap_or(WAIT_UNTOLD).min(WAIT_MAX), said }
+    }
+}
 
 /// What may still be asked of one server.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// No request before this.
     closed_until: Option<DateTime<Utc>>,
-    /// The number of the window since 1970, and paged requests made in it.
+    /// No paged request before this.
+    paged_closed_until: Option<DateTime<Utc>>,
+    /// The number of the window since 1970, and the paged requests made in it.
     paged: (i64, u32),
     paged_max: u32,
 }
 
 impl Limits {
-    /// Nothing asked yet; at most `paged_max` paged requests in 15 minutes.
+    /// Limits before the first request, with at most `paged_max` paged requests in 15 minutes.
     pub fn new(paged_max: u32) -> Limits {
-        Limits { closed_until: None, paged: (0, 0), paged_max }
+        Limits { closed_until: None, paged_closed_until: None, paged: (0, 0), paged_max }
     }
 
     /// How long to wait before a request at `now`; paged ones have a budget of their own.
     pub fn wait(&self, is_paged: bool, now: DateTime<Utc>) -> Option<Duration> {
         let mut until = self.closed_until;
-        let (window, used) = self.paged;
-        if is_paged && used >= self.paged_max && window == window_of(now) {
-            until = until.max(DateTime::from_timestamp((window + 1) * PAGED_WINDOW_SECONDS, 0));
+        if is_paged {
+            until = until.max(self.paged_closed_until);
+            let (window, used) = self.paged;
+            if used >= self.paged_max && window == window_of(now) {
+                until = until.max(DateTime::from_timestamp((window + 1) * PAGED_WINDOW_SECONDS, 0));
+            }
         }
         (until? - now).to_std().ok().filter(|wait| !wait.is_zero())
     }
@@ -52,38 +73,79 @@ impl Limits {
         self.paged = (window, used + 1);
     }
 
-    /// Takes what the headers of an answer, good or not, say about the next request.
-    pub fn take(&mut self, headers: &HeaderMap, now: DateTime<Utc>) {
-        let remaining = text(headers, "x-ratelimit-remaining").and_then(|left| left.parse::<u64>().ok());
-        if remaining.is_some_and(|left| left < REMAINING_MIN)
-            && let Some(wait) = until_reset(headers, now)
+    /// Takes from an answer, good or not, when the next request may follow. A refused paged request closes paged requests only:
+    /// the newest page and the stream have limits of their own.
+    pub fn take(&mut self, status: StatusCode, headers: &HeaderMap, is_paged: bool, now: DateTime<Utc>) {
+        if let Some(wait) = wait_told(status, headers, now) {
+            let until = Some(now + wait.kept);
+            let closed = if is_paged { &mut self.paged_closed_until } else { &mut self.closed_until };
+            *closed = until.max(*closed);
+        } else if number(headers, "x-ratelimit-remaining").is_some_and(|left| left < REMAINING_MIN)
+            && let Some(said) = until(headers, "x-ratelimit-reset", now)
         {
-            self.closed_until = Some(now + wait.min(WAIT_MAX));
+            self.closed_until = Some(now + Wait::of(Some(said)).kept);
         }
     }
 }
 
-/// How long a 429 tells us to wait.
-pub fn wait_told(headers: &HeaderMap, now: DateTime<Utc>) -> Duration {
-    let retry_after = text(headers, RETRY_AFTER.as_str()).and_then(|seconds| seconds.parse().ok());
-    let told = retry_after.map(Duration::from_secs).or_else(|| until_reset(headers, now));
-    told.unwrap_or(WAIT_UNTOLD).min(WAIT_MAX)
+/// The wait that an answer imposes: 429 always does, a failure (500 and above) does with `Retry-After`.
+pub fn wait_told(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Option<Wait> {
+    let retry_after = || until(headers, RETRY_AFTER.as_str(), now);
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        Some(Wait::of(retry_after().or_else(|| until(headers, "x-ratelimit-reset", now))))
+    } else if status.is_server_error() {
+        retry_after().map(|said| Wait::of(Some(said)))
+    } else {
+        None
+    }
 }
 
-/// From now to the reset, by the server's own clock where it tells it.
-fn until_reset(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let reset = DateTime::parse_from_rfc3339(text(headers, "x-ratelimit-reset")?).ok()?.to_utc();
-    let server_now = text(headers, DATE.as_str()).and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-    let wait = reset - server_now.map_or(now, |date| date.to_utc());
-    Some(wait.to_std().unwrap_or_default())
+/// The time by the server's clock, else by ours.
+pub fn time_of(headers: &HeaderMap, now: DateTime<Utc>) -> DateTime<Utc> {
+    text(headers, DATE.as_str()).and_then(date).unwrap_or(now)
+}
+
+/// From now to the time in a header; nothing for a time in the past.
+///
+/// Servers and proxies write it as a date in the forms of HTTP, RFC 2822 or RFC 3339, in seconds to go, or as the time since
+/// 1970 in seconds down to nanoseconds. The forms of numbers do not overlap for times between 1973 and 5138.
+fn until(headers: &HeaderMap, name: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let told = text(headers, name)?;
+    let server_now = time_of(headers, now);
+    let Ok(number) = told.parse::<f64>() else {
+        return Some((date(told)? - server_now).to_std().unwrap_or_default());
+    };
+    let since_1970 = match number {
+        n if n.is_nan() => return None,
+        n if n < 1e8 => return Some(bounded(n)),
+        n if n < 1e11 => n,
+        n if n < 1e14 => n / 1e3,
+        n if n < 1e17 => n / 1e6,
+        n => n / 1e9,
+    };
+    Some(bounded(since_1970 - server_now.timestamp_micros() as f64 / 1e6))
+}
+
+/// `seconds`, which may be anything but NaN, within nothing and a century.
+fn bounded(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.0, 3.2e9))
+}
+
+fn date(text: &str) -> Option<DateTime<Utc>> {
+    let http = httpdate::parse_http_date(text).ok().map(DateTime::<Utc>::from);
+    http.or_else(|| DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text)).ok().map(|date| date.to_utc()))
 }
 
 fn window_of(now: DateTime<Utc>) -> i64 {
     now.timestamp().div_euclid(PAGED_WINDOW_SECONDS)
 }
 
+fn number(headers: &HeaderMap, name: &str) -> Option<f64> {
+    text(headers, name)?.parse().ok()
+}
+
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
+    Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
 #[cfg(test)]
@@ -93,41 +155,133 @@ mod tests {
 
     use super::*;
 
+    const OK: StatusCode = StatusCode::OK;
+    const LIMITED: StatusCode = StatusCode::TOO_MANY_REQUESTS;
+
     fn at(time: &str) -> DateTime<Utc> {
         time.parse().unwrap()
     }
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn nothing_is_asked_when_the_budget_is_used_up_until_the_reset() {
         let now = at("2026-01-01T00:00:00Z");
-        for (remaining, wait) in [("290", None), ("5", None), ("0", Some(120)), ("4", Some(120)), ("x", None)] {
+        for (remaining, wait) in
+            [("290", None), ("5", None), ("0", Some(120)), ("4", Some(120)), ("0.0", Some(120)), ("x", None)]
+        {
             let mut limits = Limits::new(280);
             let told =
                 headers(&[("x-ratelimit-remaining", remaining), ("x-ratelimit-reset", "2026-01-01T00:02:00.000000Z")]);
-            limits.take(&told, now);
+            limits.take(OK, &told, false, now);
             assert_eq!(limits.wait(false, now), wait.map(Duration::from_secs), "{remaining} left");
             assert_eq!(limits.wait(false, at("2026-01-01T00:02:00Z")), None);
         }
     }
 
     #[test]
-    fn a_reset_is_read_by_the_servers_clock_and_not_believed_beyond_an_hour() {
+    fn a_time_is_read_in_every_form_that_servers_write() {
         let now = at("2026-01-01T00:00:00Z");
+        for (told, seconds) in [
+            ("90", Some(90.0)),
+            ("90.5", Some(90.5)),
+            (" 90 ", Some(90.0)),
+            ("0", Some(0.0)),
+            ("-5", Some(0.0)),
+            ("1767225690", Some(90.0)),
+            ("1767225690.25", Some(90.25)),
+            ("1767225690000", Some(90.0)),
+            ("1767225690000000", Some(90.0)),
+            ("1767225690000000000", Some(90.0)),
+            ("1767225600", Some(0.0)),
+            ("1000000000", Some(0.0)),
+            ("2026-01-01T00:01:30Z", Some(90.0)),
+            ("2026-01-01T00:01:30.000000Z", Some(90.0)),
+            ("2026-01-01T01:01:30+01:00", Some(90.0)),
+            ("Thu, 01 Jan 2026 00:01:30 GMT", Some(90.0)),
+            ("Thursday, 01-Jan-26 00:01:30 GMT", Some(90.0)),
+            ("Thu Jan  1 00:01:30 2026", Some(90.0)),
+            ("Thu, 01 Jan 2026 00:01:30 +0000", Some(90.0)),
+            ("Wed, 31 Dec 2025 23:59:00 GMT", Some(0.0)),
+            ("", None),
+            ("soon", None),
+            ("NaN", None),
+            ("Thu, 45 Jan 2026 00:01:30 GMT", None),
+        ] {
+            for name in ["retry-after", "x-ratelimit-reset"] {
+                let read = until(&headers(&[(name, told)]), name, now);
+                assert_eq!(read, seconds.map(Duration::from_secs_f64), "{name}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_absurd_wait_is_kept_for_an_hour_and_no_longer() {
+        let now = at("2026-01-01T00:00:00Z");
+        for told in [
+            "31536000",
+            "99999999",
+            "1e300",
+            "inf",
+            "18446744073709551615",
+            "99999999999999999999999999",
+            "9999-12-31T23:59:59Z",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ] {
+            let wait = wait_told(LIMITED, &headers(&[("retry-after", told)]), now).unwrap();
+            assert_eq!(wait.kept, Duration::from_secs(3600), "{told}");
+            assert!(wait.said.unwrap() > wait.kept, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_reset_is_read_by_the_servers_clock() {
+        let now = at("2026-01-01T00:00:00Z");
+        let date = ("date", "Thu, 01 Jan 2026 05:00:00 GMT");
         let reset = "2026-01-01T05:01:30Z";
         for (told, seconds) in [
-            (headers(&[("x-ratelimit-reset", reset), ("date", "Thu, 01 Jan 2026 05:00:00 GMT")]), 90),
+            (headers(&[("x-ratelimit-reset", reset), date]), 90),
+            (headers(&[("x-ratelimit-reset", "1767243690"), date]), 90),
+            (headers(&[("retry-after", "Thu, 01 Jan 2026 05:01:30 GMT"), date]), 90),
             (headers(&[("x-ratelimit-reset", reset)]), 3600),
+            (headers(&[("x-ratelimit-reset", reset), ("date", "now")]), 3600),
             (headers(&[("x-ratelimit-reset", "2025-12-31T00:00:00Z")]), 0),
-            (headers(&[("x-ratelimit-reset", "1767225600")]), 60),
             (headers(&[("retry-after", "7"), ("x-ratelimit-reset", reset)]), 7),
+            (headers(&[("retry-after", "?"), ("x-ratelimit-reset", "9")]), 9),
             (headers(&[]), 60),
         ] {
-            assert_eq!(wait_told(&told, now), Duration::from_secs(seconds), "{told:?}");
+            let wait = wait_told(LIMITED, &told, now).unwrap();
+            assert_eq!(wait.kept, Duration::from_secs(seconds), "{told:?}");
         }
+    }
+
+    #[test]
+    fn a_failure_closes_a_server_only_where_it_says_for_how_long() {
+        let now = at("2026-01-01T00:00:00Z");
+        for (status, told, seconds) in [
+            (StatusCode::SERVICE_UNAVAILABLE, Some("120"), Some(120)),
+            (StatusCode::SERVICE_UNAVAILABLE, Some("Thu, 01 Jan 2026 00:02:00 GMT"), Some(120)),
+            (StatusCode::BAD_GATEWAY, Some("120"), Some(120)),
+            (StatusCode::SERVICE_UNAVAILABLE, None, None),
+            (OK, Some("120"), None),
+            (LIMITED, None, Some(60)),
+        ] {
+            let told = told.map_or_else(HeaderMap::new, |told| headers(&[("retry-after", told)]));
+            let mut limits = Limits::new(280);
+            limits.take(status, &told, false, now);
+            assert_eq!(limits.wait(false, now), seconds.map(Duration::from_secs), "{status} {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_paged_request_leaves_the_others_open() {
+        let now = at("2026-01-01T00:00:00Z");
+        let mut limits = Limits::new(280);
+        limits.take(LIMITED, &headers(&[("retry-after", "120")]), true, now);
+        assert_eq!(limits.wait(true, now), Some(Duration::from_secs(120)));
+        assert_eq!(limits.wait(false, now), None);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::http::Stream;
 use crate::mark::Mark;
-use crate::page::Page;
+use crate::page::{self, Page};
 use crate::source::Source;
 use crate::sse::{Framer, SseFrame};
 use crate::watch::{Gap, Watch};
@@ -34,6 +34,11 @@ use crate::watch::{Gap, Watch};
 /// Opens the stream and everything of the timeline from `from` on; without a place from the newest page on.
 pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStream, SourceError> {
     let stream = source.stream().await?;
+    Ok(follow(source, stream, from))
+}
+
+/// The same over a stream that is open.
+pub(crate) fn follow(source: Arc<Source>, stream: Stream, from: Option<Cursor>) -> EventStream {
     let live = Live {
         stream,
         overlap: source.settings().overlap_short,
@@ -44,6 +49,7 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
         mark: Mark::new(from.clone()),
         highest: from,
         pages: None,
+        is_walking: false,
         backoff: Backoff::default(),
         ready: VecDeque::new(),
     };
@@ -51,7 +57,7 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
         let arrival = live.next().await?;
         Ok(Some((arrival, live)))
     });
-    Ok(arrivals.boxed())
+    arrivals.boxed()
 }
 
 struct Live {
@@ -61,11 +67,13 @@ struct Live {
     /// The stream's end, given out after all that came before it.
     broken: Option<SourceError>,
     mark: Mark,
-    /// The greatest id given out.
+    /// The highest place that was handed over; for ids without an order the latest. Not of a post dated in the future.
     highest: Option<Cursor>,
     watch: Watch,
     /// The fill under way.
     pages: Option<Pages>,
+    /// True if the fill under way goes by id.
+    is_walking: bool,
     /// How far before the mark a second look begins.
     overlap: Duration,
     backoff: Backoff,
@@ -86,7 +94,7 @@ impl Live {
                 page = next_page(&mut self.pages), if self.pages.is_some() => match page {
                     Some(Ok(page)) => self.take_page(page),
                     Some(Err(error)) => self.fill_later(error),
-                    None => self.finish_fill()?,
+                    None => self.finish_fill(),
                 },
                 () = sleep_until(self.watch.due()), if self.pages.is_none() => self.start_fill(),
             }
@@ -118,12 +126,13 @@ impl Live {
         if kind == FrameKind::Update
             && let Arrival::Event(event) = &arrival
             && let Some(post) = event.post()
+            && let Some(id) = Cursor::new(&post.id)
+            && ![id.time(), post.created_at].into_iter().flatten().any(|date| date > page::latest_date(Utc::now()))
         {
-            let id = Cursor::new(&post.id);
-            self.highest = self.highest.take().max(Some(id.clone()));
+            self.raise(id.clone());
             // Else posts before it may be missing.
             if self.watch.gap() == Gap::Closed {
-                self.mark.take_post(id);
+                self.mark.take_post(id, Instant::now());
             }
         }
         self.ready.push_back(arrival);
@@ -132,14 +141,22 @@ impl Live {
     fn start_fill(&mut self) {
         let (source, settings) = (self.source.clone(), self.source.settings());
         self.watch.begin();
-        self.pages = Some(match (self.watch.gap(), self.mark.place(), &self.highest) {
-            (Gap::Open, ..) => gap::fill(source, self.mark.place().cloned(), settings.overlap),
+        self.is_walking = false;
+        let start = |overlap| self.mark.start(overlap, Instant::now());
+        self.pages = Some(match (self.watch.gap(), start(self.overlap), &self.highest) {
+            (Gap::Open, ..) => gap::fill(source, start(settings.overlap), settings.overlap),
             // A cache does not know these pages yet, unlike the newest one.
-            (Gap::Settling, Some(mark), Some(highest)) if self.watch.is_alive() => {
-                gap::walk(source, mark.back(self.overlap), highest.clone())
+            (Gap::Settling, Some(start), Some(highest)) if self.watch.is_alive() => {
+                gap::walk(source, start.back(self.overlap), highest.clone())
             }
-            _ => gap::fill(source, self.mark.place().cloned(), settings.overlap_short),
+            _ => gap::fill(source, start(settings.overlap_short), settings.overlap_short),
         });
+    }
+
+    fn raise(&mut self, id: Cursor) {
+        if !self.highest.as_ref().is_some_and(|highest| highest.is_surely_at_least(&id)) {
+            self.highest = Some(id);
+        }
     }
 
     fn take_page(&mut self, page: Page) {
@@ -148,8 +165,16 @@ impl Live {
         if let Some(usual) = page.usual_interval() {
             self.watch.guess(usual);
         }
-        self.mark.take_page(&page);
-        self.highest = self.highest.take().max(page.highest().cloned());
+        if !page.is_newest() && self.watch.gap() != Gap::Settling && !self.is_walking {
+            self.is_walking = true;
+            self.ready.push_back(Arrival::GapFound);
+        }
+        self.mark.take_page(&page, Instant::now());
+        if let Some(highest) = page.ids().next_back()
+            && self.highest.as_ref().is_none_or(|so_far| highest.is_surely_at_least(so_far))
+        {
+            self.highest = Some(highest.clone());
+        }
         for arrival in self.source.arrivals(page) {
             if matches!(arrival, Arrival::Event(_)) {
                 self.watch.find();
@@ -159,16 +184,20 @@ impl Live {
         self.ready.extend(self.mark.moved());
     }
 
-    fn finish_fill(&mut self) -> Result<(), SourceError> {
+    fn finish_fill(&mut self) {
         self.pages = None;
-        self.watch.end(Instant::now())?;
-        if self.watch.gap() == Gap::Closed {
+        if self.is_walking {
+            self.ready.push_back(Arrival::GapFilled);
+        }
+        self.ready.push_back(Arrival::Read);
+        if let Err(error) = self.watch.end(Instant::now()) {
+            self.broken = Some(error);
+        } else if self.watch.gap() == Gap::Closed {
             self.ready.push_back(Arrival::CaughtUp);
         }
-        Ok(())
     }
 
-    /// The stream goes on without the fill, which begins again where its pages had come to.
+    /// Puts off the fill; it begins again where its pages ended. The stream goes on meanwhile.
     fn fill_later(&mut self, error: SourceError) {
         self.pages = None;
         let wait: Duration = self.backoff.next(&error, self.source.settings());

@@ -1,59 +1,85 @@
-//! Up to where a timeline was given out: a place that no odd id carries off.
+//! Up to where a timeline was handed over: a place that no odd id carries off.
 //!
-//! A server may give one status an id far above all others: its clock was wrong, its software has changed, it means harm. As
-//! the place, that id would hide every later gap. Ids are opaque, so none looks odd by itself, but it stands alone: the place
-//! is the middle one of the last few ids. It trails a few posts behind, which costs reading those twice.
+//! A server may show a post above all others for good: its author dated it next year, its server's clock was wrong, it means
+//! harm. As the place, that post would hide every later gap, since new posts come below it. So posts that are dated in the
+//! future are never the place. Others may be odd without a sign, so the place is low among the last forty: a quarter of them
+//! lie below it. It trails some thirty posts behind the newest, which costs reading those again.
 //!
 //! Posts of the stream and pages on the way up only raise the place. The newest page is the timeline's own word: it also takes
-//! the place back, wherever that came from.
+//! the place back, wherever that came from. Where pages show that ids have no order, the order of arrival counts.
+//!
+//! Bounded: forty ids of at most 128 bytes, and a dozen earlier places.
 
 use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::arrival::Arrival;
 use crate::cursor::Cursor;
 use crate::page::Page;
 
-/// As many odd ids as are less than half of these do no harm.
-const LAST_IDS: usize = 7;
+/// Thirty odd ids among these do no harm when they are high, and ten when they are low.
+const LAST_IDS: usize = 40;
+/// Earlier places that are remembered, and how far apart.
+const EARLIER_MAX: usize = 12;
+const EARLIER_APART: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Mark {
     place: Option<Cursor>,
+    /// The last ids that were handed over, the latest last.
     last: VecDeque<Cursor>,
+    /// Where it stood, and since when, the latest last.
+    earlier: VecDeque<(Instant, Cursor)>,
+    is_ordered: bool,
     has_moved: bool,
 }
 
 impl Mark {
     /// A mark at a bookmark.
     pub(crate) fn new(place: Option<Cursor>) -> Mark {
-        Mark { place, last: VecDeque::new(), has_moved: false }
+        Mark { place, last: VecDeque::new(), earlier: VecDeque::new(), is_ordered: true, has_moved: false }
     }
 
-    /// Where it stands; none before the first page.
+    /// The place; none before the first page.
+    #[cfg(test)]
     pub(crate) fn place(&self) -> Option<&Cursor> {
         self.place.as_ref()
     }
 
-    /// This page is given out, and nothing below it is missing.
-    pub(crate) fn take_page(&mut self, page: &Page) {
+    /// Where to read on, so that posts which became visible up to `overlap` late are read too. An id that holds its time is moved
+    /// back by its reader; for others it is the place as it was then.
+    pub(crate) fn start(&self, overlap: Duration, now: Instant) -> Option<Cursor> {
+        let place = self.place.clone()?;
+        if place.time().is_some() {
+            return Some(place);
+        }
+        let was_then = self.earlier.iter().rev().find(|(since, _)| *since + overlap <= now);
+        Some(was_then.or(self.earlier.front()).map_or(place, |(_, earlier)| earlier.clone()))
+    }
+
+    /// This page is handed over, and nothing below it is missing.
+    pub(crate) fn take_page(&mut self, page: &Page, now: Instant) {
+        self.is_ordered = page.is_ordered().unwrap_or(self.is_ordered);
         page.ids().for_each(|id| self.push(id.clone()));
-        match (self.middle(), &self.place) {
-            (Some(middle), _) => self.stand_at(middle, page.is_newest()),
+        match self.low() {
+            Some(low) if page.ids().next().is_some() => self.stand_at(low, page.is_newest(), now),
             // A timeline seen empty is known whole: what comes next is new.
-            (None, None) => self.stand_at(Cursor::start(), false),
-            (None, Some(_)) => {}
+            None if self.place.is_none() && page.is_empty() => self.stand_at(Cursor::start(), false, now),
+            _ => {}
         }
     }
 
-    /// The stream brought a post of this id, and nothing before it is missing.
-    pub(crate) fn take_post(&mut self, id: Cursor) {
+    /// The stream brought a post of this id, which is not dated in the future, and nothing before it is missing.
+    pub(crate) fn take_post(&mut self, id: Cursor, now: Instant) {
         self.push(id);
-        if let Some(middle) = self.middle() {
-            self.stand_at(middle, false);
+        if let Some(low) = self.low() {
+            self.stand_at(low, false, now);
         }
     }
 
-    /// Where it stands, if that was not given out yet.
+    /// The place, if it was not given out yet.
     pub(crate) fn moved(&mut self) -> Option<Arrival> {
         let has_moved = std::mem::take(&mut self.has_moved);
         self.place.clone().filter(|_| has_moved).map(Arrival::Mark)
@@ -66,19 +92,30 @@ impl Mark {
         self.last.push_back(id);
     }
 
-    fn middle(&self) -> Option<Cursor> {
+    /// The last of the lowest quarter.
+    fn low(&self) -> Option<Cursor> {
         let mut ids: Vec<&Cursor> = self.last.iter().collect();
-        ids.sort_unstable();
-        ids.get(ids.len().saturating_sub(1) / 2).copied().cloned()
+        if self.is_ordered {
+            ids.sort_unstable();
+        }
+        ids.get(ids.len().saturating_sub(1) / 4).copied().cloned()
     }
 
-    fn stand_at(&mut self, place: Cursor, may_go_back: bool) {
+    fn stand_at(&mut self, place: Cursor, may_go_back: bool, now: Instant) {
         let moves = match &self.place {
             None => true,
-            Some(now) if may_go_back => *now != place,
+            Some(now) if may_go_back || !self.is_ordered => *now != place,
             Some(now) => *now < place,
         };
         if moves {
+            if let (Some(before), true) = (&self.place, self.earlier.is_empty()) {
+                self.earlier.push_back((now, before.clone()));
+            } else if self.earlier.back().is_none_or(|(since, _)| *since + EARLIER_APART <= now) {
+                if self.earlier.len() == EARLIER_MAX {
+                    self.earlier.pop_front();
+                }
+                self.earlier.push_back((now, place.clone()));
+            }
             self.place = Some(place);
             self.has_moved = true;
         }
@@ -88,16 +125,22 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use bytes::Bytes;
-    use chrono::DateTime;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::page::tests::page as shown;
+
+    const PAST: &str = "2025-12-31T00:00:00Z";
+    const NEXT_YEAR: &str = "2027-01-01T00:00:00Z";
 
     fn page(ids: impl IntoIterator<Item = u64>, is_newest: bool) -> Page {
-        let statuses: Vec<String> = ids.into_iter().map(|id| format!(r#"{{"id":"{id}"}}"#)).collect();
-        let body = Bytes::from(format!("[{}]", statuses.join(",")));
-        Page::parse(&body, DateTime::UNIX_EPOCH, is_newest).unwrap()
+        let mut ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
+        ids.reverse();
+        shown(ids.iter().map(|id| (id.as_str(), PAST)), is_newest)
+    }
+
+    fn cursor(id: &str) -> Cursor {
+        Cursor::new(id).unwrap()
     }
 
     fn stands(mark: &Mark) -> u64 {
@@ -105,67 +148,116 @@ mod tests {
     }
 
     fn post(mark: &mut Mark, id: u64) {
-        mark.take_post(Cursor::new(&id.to_string()));
+        mark.take_post(cursor(&id.to_string()), Instant::now());
+    }
+
+    fn take(mark: &mut Mark, page: &Page) {
+        mark.take_page(page, Instant::now());
     }
 
     #[test]
-    fn it_follows_a_few_posts_behind() {
+    fn it_follows_thirty_posts_behind() {
         let mut mark = Mark::new(None);
-        mark.take_page(&page([], true));
+        take(&mut mark, &page([], true));
         assert_eq!(stands(&mark), 0);
-        for (id, expected) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3), (7, 4), (8, 5), (9, 6)] {
+        for (id, expected) in [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 2), (7, 2), (8, 2), (9, 3)] {
             post(&mut mark, id);
             assert_eq!(stands(&mark), expected, "after {id}");
         }
-        mark.take_page(&page(100..140, false));
-        assert_eq!(stands(&mark), 136);
+        take(&mut mark, &page(100..140, false));
+        assert_eq!(stands(&mark), 109);
+        (140..180).for_each(|id| post(&mut mark, id));
+        assert_eq!(stands(&mark), 149);
     }
 
     #[test]
     fn it_is_given_out_once_each_time_it_moves() {
         let mut mark = Mark::new(None);
-        mark.take_page(&page(100..140, true));
-        assert!(matches!(mark.moved(), Some(Arrival::Mark(place)) if place.as_str() == "136"));
+        take(&mut mark, &page(100..140, true));
+        assert!(matches!(mark.moved(), Some(Arrival::Mark(place)) if place.as_str() == "109"));
         assert!(mark.moved().is_none());
-        mark.take_page(&page(100..140, true));
+        take(&mut mark, &page(100..140, true));
         assert!(mark.moved().is_none());
     }
 
     #[test]
     fn pages_on_the_way_up_and_old_posts_do_not_take_it_back() {
-        let mut mark = Mark::new(Some(Cursor::new("500")));
-        mark.take_page(&page(100..140, false));
+        let mut mark = Mark::new(Some(cursor("500")));
+        take(&mut mark, &page(100..140, false));
         (1..20).for_each(|id| post(&mut mark, id));
         assert_eq!(stands(&mark), 500);
     }
 
     #[test]
     fn the_newest_page_takes_it_back() {
-        let mut mark = Mark::new(Some(Cursor::new("99999999999999999999999")));
-        mark.take_page(&page(100..140, true));
-        assert_eq!(stands(&mark), 136);
+        let mut mark = Mark::new(Some(cursor("99999999999999999999999")));
+        take(&mut mark, &page(100..140, true));
+        assert_eq!(stands(&mark), 109);
+    }
+
+    #[test]
+    fn posts_dated_in_the_future_do_not_move_it_however_many_they_are() {
+        let ahead: Vec<String> = (0..40).map(|n| format!("01HWSG00000000000000000{n:03}")).rev().collect();
+        let only_ahead = shown(ahead.iter().map(|id| (id.as_str(), NEXT_YEAR)), true);
+        for before in [None, Some(cursor("01HE7XJ1CG84TBKH5V9XKBVGF5"))] {
+            let mut mark = Mark::new(before.clone());
+            take(&mut mark, &only_ahead);
+            assert_eq!(mark.place(), before.as_ref());
+        }
+    }
+
+    #[test]
+    fn ids_without_an_order_are_followed_as_they_come() {
+        let ids: Vec<String> = (0..200_u64).map(|n| format!("{:08x}", n.wrapping_mul(0x9e37_79b9) as u32)).collect();
+        let mut mark = Mark::new(None);
+        let first: Vec<&String> = ids[..40].iter().rev().collect();
+        take(&mut mark, &shown(first.iter().map(|id| (id.as_str(), PAST)), true));
+        assert_eq!(mark.place().unwrap().as_str(), ids[9]);
+        for (n, id) in ids.iter().enumerate().skip(40) {
+            mark.take_post(cursor(id), Instant::now());
+            assert_eq!(mark.place().unwrap().as_str(), ids[n - 30]);
+        }
+    }
+
+    #[test]
+    fn an_id_that_holds_no_time_is_moved_back_to_where_it_was_then() {
+        let (second, began) = (Duration::from_secs(1), Instant::now());
+        let mut mark = Mark::new(Some(cursor("1000")));
+        for n in 0..100_u32 {
+            mark.take_page(&page((0..4).map(|k| 1001 + 4 * u64::from(n) + k), false), began + second * n);
+        }
+        let now = began + second * 99;
+        let start = |overlap: u32| mark.start(second * overlap, now).unwrap().as_str().parse::<u64>().unwrap();
+        let place = stands(&mark);
+        assert!(start(5) < place - 15 && start(5) > place - 35, "{} of {place}", start(5));
+        assert!(start(20) < place - 75 && start(20) > place - 95, "{} of {place}", start(20));
+        assert!(mark.earlier.len() <= EARLIER_MAX && mark.last.len() <= LAST_IDS);
+        let mut young = Mark::new(Some(cursor("1000")));
+        assert_eq!(young.start(second, began).unwrap().as_str(), "1000");
+        young.take_page(&page(1001..1041, false), began);
+        assert_eq!(young.start(second, began).unwrap().as_str(), "1000");
     }
 
     proptest! {
         #[test]
-        fn three_odd_ids_of_seven_never_carry_it_beyond_the_others(
-            are_odd in proptest::collection::vec(any::<bool>(), 1..200), as_pages in any::<bool>(),
+        fn thirty_odd_ids_of_forty_never_carry_it_beyond_the_others(
+            are_odd in proptest::collection::vec(any::<bool>(), 1..400), as_pages in any::<bool>(),
         ) {
             let mut mark = Mark::new(None);
-            mark.take_page(&page(100..140, true));
+            take(&mut mark, &page(100..140, true));
             let mut recent = VecDeque::from([false; LAST_IDS]);
             for (id, is_odd) in (140..).zip(are_odd) {
                 let odd_before = recent.iter().skip(1).filter(|is_odd| **is_odd).count();
-                let is_odd = is_odd && odd_before < LAST_IDS / 2;
+                let is_odd = is_odd && odd_before < 3 * LAST_IDS / 4;
                 recent.pop_front();
                 recent.push_back(is_odd);
                 let id = if is_odd { 1_000_000 + id } else { id };
-                if as_pages { mark.take_page(&page([id], false)) } else { post(&mut mark, id) }
+                if as_pages { take(&mut mark, &page([id], false)) } else { post(&mut mark, id) }
                 prop_assert!(stands(&mark) < 1_000_000);
             }
             // Nor do they hold it back.
-            (1_000..1_007).for_each(|id| post(&mut mark, id));
-            prop_assert_eq!(stands(&mark), 1_003);
+            (1_000..1_040).for_each(|id| post(&mut mark, id));
+            prop_assert_eq!(stands(&mark), 1_009);
         }
     }
 }

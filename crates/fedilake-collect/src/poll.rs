@@ -1,9 +1,9 @@
 //! A timeline read page by page, for servers that let us read but not stream.
 //!
 //! Polls come as often as new posts need it, within limits: an interval is halved when a poll brought more than half a page
-//! and grows when it brought next to nothing. Ids are not in the order in which posts become visible: a poll begins a little
-//! before its place, and now and then, as far as half of the budget of pages allows, much before it. What deletes and edits
-//! did to older posts, polling does not see.
+//! and grows when it brought next to nothing or walked pages that brought nothing new. Ids are not in the order in which posts
+//! become visible: a poll begins a little before its place, and now and then, as far as half of the budget of pages allows, much
+//! before it. Polling does not see deletes and edits of older posts.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::gap::{self, Pages};
 use crate::limits::PAGED_WINDOW;
 use crate::mark::Mark;
 use crate::page::Page;
-use crate::source::Source;
+use crate::source::{PAGE_POSTS, Source};
 
 /// Everything of the timeline from `from` on; without a place from the newest page on. Ends with the first failed request.
 pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
@@ -32,7 +32,7 @@ pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
         mark: Mark::new(from),
         ready: VecDeque::new(),
         found: 0,
-        pages_read: 0,
+        pages_walked: 0,
         is_deep: true,
         deep_due: Instant::now(),
         due: Instant::now(),
@@ -49,15 +49,16 @@ struct Poll {
     mark: Mark,
     /// The poll under way.
     pages: Option<Pages>,
-    /// Posts that it brought.
+    /// Posts that the poll under way brought.
     found: usize,
-    pages_read: u32,
-    /// It begins much before its place.
+    /// Pages by id that it took.
+    pages_walked: u32,
+    /// True if the poll under way begins much before its place.
     is_deep: bool,
-    /// When the next one does.
+    /// When the next deep poll is due.
     deep_due: Instant,
     interval: Duration,
-    /// When the next one begins.
+    /// When the next poll begins.
     due: Instant,
     ready: VecDeque<Arrival>,
 }
@@ -73,7 +74,8 @@ impl Poll {
                 let settings = self.source.settings();
                 self.is_deep = Instant::now() >= self.deep_due;
                 let overlap = if self.is_deep { settings.overlap } else { settings.overlap_short };
-                self.pages = Some(gap::fill(self.source.clone(), self.mark.place().cloned(), overlap));
+                let start = self.mark.start(overlap, Instant::now());
+                self.pages = Some(gap::fill(self.source.clone(), start, overlap));
                 continue;
             };
             match pages.next().await.transpose()? {
@@ -84,8 +86,13 @@ impl Poll {
     }
 
     fn take(&mut self, page: Page) {
-        self.pages_read += 1;
-        self.mark.take_page(&page);
+        if !page.is_newest() {
+            if self.pages_walked == 0 {
+                self.ready.push_back(Arrival::GapFound);
+            }
+            self.pages_walked += 1;
+        }
+        self.mark.take_page(&page, Instant::now());
         for arrival in self.source.arrivals(page) {
             self.found += usize::from(matches!(arrival, Arrival::Event(_)));
             self.ready.push_back(arrival);
@@ -101,15 +108,20 @@ impl Poll {
             _ => self.interval,
         };
         self.interval = next.clamp(settings.poll_interval_min, settings.poll_interval_max);
+        // At this pace pages by id take half of their budget.
+        let pace = |pages: u32| PAGED_WINDOW * pages / (settings.paged_requests_max / 2).max(1);
+        let fruitful = u32::try_from(self.found.div_ceil(PAGE_POSTS)).unwrap_or(u32::MAX);
         let now = Instant::now();
-        self.due = now + self.interval;
+        self.due = now + self.interval.max(pace(self.pages_walked.saturating_sub(fruitful)));
         if self.is_deep {
-            let pace = PAGED_WINDOW * self.pages_read / (settings.paged_requests_max / 2).max(1);
-            self.deep_due = now + pace.max(settings.overlap / 2);
+            self.deep_due = now + pace(self.pages_walked + 1).max(settings.overlap / 2);
+        }
+        if self.pages_walked > 0 {
+            self.ready.push_back(Arrival::GapFilled);
         }
         self.ready.push_back(Arrival::CaughtUp);
         self.pages = None;
         self.found = 0;
-        self.pages_read = 0;
+        self.pages_walked = 0;
     }
 }

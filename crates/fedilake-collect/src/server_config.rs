@@ -5,12 +5,12 @@ use crate::http::Token;
 use crate::timeline::Timeline;
 
 /// A server that is to be read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// Where it is.
+    /// The server's address.
     pub address: ServerAddress,
-    /// What of it.
+    /// The timeline to be read.
     pub timeline: Timeline,
-    /// With whose permission; most servers let nobody stream without.
+    /// A user's token; most servers let nobody stream without one.
     pub token: Option<Token>,
 }

@@ -36,10 +36,12 @@ pub struct CollectorSettings {
     pub backoff_min: Duration,
     /// The longest of these waits.
     pub backoff_max: Duration,
-    /// The wait after a server refused to be read.
+    /// The longest wait after a server refused to be read.
     pub backoff_refused: Duration,
-    /// After this long, a server that did not let us stream is asked again.
+    /// The longest wait before a server that refused to stream is asked again.
     pub live_retry_after: Duration,
+    /// How long the stream may take to open before the timeline is polled meanwhile.
+    pub bridge_after: Duration,
     /// Posts of a server that are remembered, to drop what comes twice.
     pub seen_max: usize,
 }
@@ -64,6 +66,7 @@ impl CollectorSettings {
             backoff_max: Duration::from_secs(300),
             backoff_refused: Duration::from_secs(900),
             live_retry_after: Duration::from_secs(3600),
+            bridge_after: Duration::from_secs(2),
             seen_max: 2_000,
         }
     }

@@ -1,20 +1,21 @@
-//! One server as we read it: where, with what token, how fast, and what of it was just seen.
+//! One server as it is read: where, with what token, how fast, and which of its posts were seen just now.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use fedilake_model::{Frame, PostEvent, Rejected};
-use reqwest::Url;
 use reqwest::header::HeaderMap;
+use reqwest::{StatusCode, Url};
 use tokio::time::sleep;
 
 use crate::arrival::Arrival;
 use crate::cursor::Cursor;
-use crate::error::SourceError;
+use crate::error::{SourceError, said};
+use crate::guard::ForbiddenHost;
 use crate::http::{Answer, Http, Stream};
 use crate::instance::{self, Streaming};
-use crate::limits::Limits;
-use crate::page::{Page, STATUS_BYTES_MAX};
+use crate::limits::{self, Limits};
+use crate::page::{self, Page, STATUS_BYTES_MAX};
 use crate::seen::Seen;
 use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
@@ -31,17 +32,29 @@ pub struct Source {
 }
 
 /// Posts a page, the most that Mastodon gives.
-const PAGE_POSTS: &str = "40";
+pub(crate) const PAGE_POSTS: usize = 40;
+
+/// Which page of a timeline.
+#[derive(Clone, Copy, Debug)]
+pub enum At<'a> {
+    /// Its top, asked for without ids.
+    Newest,
+    /// Just above this place.
+    Above(&'a Cursor),
+    /// Just below this place.
+    Below(&'a Cursor),
+}
 
 impl Source {
     /// A server of which nothing is known yet.
     pub fn new(config: ServerConfig, http: Http, settings: Arc<CollectorSettings>) -> Source {
         let seen = Mutex::new(Seen::new(settings.seen_max));
         let limits = Mutex::new(Limits::new(settings.paged_requests_max));
+        http.guard().list(&config.address.base);
         Source { config, http, settings, limits, seen }
     }
 
-    /// What is read.
+    /// The server and its timeline.
     pub fn config(&self) -> &ServerConfig {
         &self.config
     }
@@ -51,18 +64,23 @@ impl Source {
         &self.settings
     }
 
-    /// The newest page, or with `above` the page just above a place. Waits first where the server's limits say so.
-    pub async fn page(&self, above: Option<&Cursor>) -> Result<Page, SourceError> {
+    /// A page of the timeline. Waits first where the server's limits say so.
+    pub async fn page(&self, at: At<'_>) -> Result<Page, SourceError> {
         let mut url = self.url("/api/v1/timelines/public");
-        url.query_pairs_mut().append_pair("limit", PAGE_POSTS);
+        url.query_pairs_mut().append_pair("limit", &PAGE_POSTS.to_string());
         if self.config.timeline == Timeline::Local {
             url.query_pairs_mut().append_pair("local", "true");
         }
-        if let Some(above) = above {
-            url.query_pairs_mut().append_pair("min_id", above.as_str());
+        match at {
+            At::Newest => {}
+            At::Above(place) => drop(url.query_pairs_mut().append_pair("min_id", place.as_str())),
+            At::Below(place) => drop(url.query_pairs_mut().append_pair("max_id", place.as_str())),
         }
-        let answer = self.get(url, above.is_some()).await?;
-        Page::parse(&answer.body, Utc::now(), above.is_none())
+        let is_newest = matches!(at, At::Newest);
+        let answer = self.get(url, !is_newest).await?;
+        let observed_at = Utc::now();
+        let server_now = limits::time_of(&answer.headers, observed_at);
+        Page::parse(&answer.body, page::Seen { observed_at, server_now, is_newest })
             .map_err(|why| SourceError::Malformed { path: "the timeline".to_owned(), why })
     }
 
@@ -80,17 +98,21 @@ impl Source {
             Timeline::Local => "/api/v1/streaming/public/local",
         };
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+        self.http
+            .guard()
+            .check(&self.config.address.base, &url)
+            .map_err(|ForbiddenHost(host)| SourceError::Forbidden { host: said(&host) })?;
         let token = self.config.token.as_ref().filter(|_| is_trusted(&url, &self.config.address.base));
-        self.http.stream(url, token, |headers| self.heed(headers)).await
+        self.http.stream(url, token, |status, headers| self.heed(status, headers, false)).await
     }
 
-    /// What the statuses of a page mean, in its order; each version of a post once.
+    /// The arrivals that a page's statuses mean, in its order; each version of a post once.
     pub fn arrivals(&self, page: Page) -> impl Iterator<Item = Arrival> {
         let (frames, observed_at) = page.into_frames();
         frames.map(move |frame| self.translate(&frame, observed_at))
     }
 
-    /// What a frame means; each version of a post once.
+    /// The arrival that a frame means; each version of a post once.
     pub fn translate(&self, frame: &Frame, observed_at: DateTime<Utc>) -> Arrival {
         if frame.data.len() > STATUS_BYTES_MAX {
             return Arrival::Rejected(Rejected::too_long(&frame.data));
@@ -112,7 +134,12 @@ impl Source {
         match self.get(self.url("/api/v2/instance"), false).await {
             Ok(answer) => Ok(instance::streaming(&answer.body, &self.config.address.base, self.config.timeline)),
             // A server that knows no such document may stream all the same.
-            Err(SourceError::Refused { .. } | SourceError::TooLong { .. }) => Ok(Streaming::Here),
+            Err(
+                SourceError::Refused { .. }
+                | SourceError::TooLong { .. }
+                | SourceError::Forbidden { .. }
+                | SourceError::Failed { wait: None, .. },
+            ) => Ok(Streaming::Here),
             Err(error) => Err(error),
         }
     }
@@ -128,18 +155,24 @@ impl Source {
         if is_paged {
             lock(&self.limits).count_paged(Utc::now());
         }
-        self.http.get(url, self.config.token.as_ref(), |headers| self.heed(headers)).await
+        self.http.get(url, self.config.token.as_ref(), |status, headers| self.heed(status, headers, is_paged)).await
     }
 
-    /// Takes from the headers of any answer what may be asked next.
-    fn heed(&self, headers: &HeaderMap) {
-        lock(&self.limits).take(headers, Utc::now());
+    /// Takes from any answer when the next request may follow.
+    fn heed(&self, status: StatusCode, headers: &HeaderMap, is_paged: bool) {
+        lock(&self.limits).take(status, headers, is_paged, Utc::now());
     }
 
     fn url(&self, path: &str) -> Url {
         let mut url = self.config.address.base.clone();
         url.set_path(path);
         url
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.http.guard().unlist(&self.config.address.base);
     }
 }
 

@@ -27,9 +27,12 @@ impl PostEvent {
 }
 
 impl Frame {
-    /// The id of the status that it holds, as [`PostEvent::from_api`] reads it, also where nothing else of it can be read.
-    pub fn status_id(&self) -> Option<String> {
-        Object::parse(&self.data).ok()?.status().id.map(Cow::into_owned)
+    /// The id of the frame's status and when its author says it was written, as [`PostEvent::from_api`] reads them, also where
+    /// nothing else of the status can be read.
+    pub fn id_and_date(&self) -> Option<(String, Option<DateTime<Utc>>)> {
+        let json = Object::parse(&self.data).ok()?;
+        let status = json.status();
+        Some((status.id?.into_owned(), status.created_at))
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::fake::{Answer, Fake};
 use crate::memory::{MemoryBookmarks, MemoryLog};
-use crate::run::{Run, settings};
+use crate::run::{Run, settings, until};
 
 fn sorted(mut keys: Vec<String>) -> Vec<String> {
     keys.sort();
@@ -155,19 +155,53 @@ async fn a_bookmark_above_the_whole_timeline_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_server_that_lets_nobody_stream_is_polled() {
-    for refusal in [Answer::Status(401), Answer::Status(404), Answer::Html] {
+async fn a_server_that_lets_nobody_stream_is_polled_and_not_asked_again() {
+    let fake = Fake::start().await;
+    fake.answer_streams_with(Answer::Status(401));
+    let run = Run::start(vec![fake.config()]);
+    run.server_where(|server| server.state == ServerState::Polling).await;
+    let mut keys = Vec::new();
+    for _ in 0..5 {
+        keys.push(fake.publish_unstreamed());
+        run.log.wait_for(keys.len()).await;
+    }
+    assert_eq!(run.log.keys(), keys);
+    assert_eq!(fake.seen().iter().filter(|seen| seen.path.contains("streaming")).count(), 1, "asked once");
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_timeline_is_polled_while_the_stream_cannot_be_had_and_the_stream_is_back_when_it_can() {
+    for fault in [
+        Answer::Status(401),
+        Answer::Status(403),
+        Answer::Status(404),
+        Answer::Status(500),
+        Answer::Html,
+        Answer::Hang,
+        Answer::Reset,
+        Answer::Closed,
+        Answer::Thumps,
+        Answer::Drip,
+    ] {
         let fake = Fake::start().await;
-        fake.answer_streams_with(refusal);
-        let run = Run::start(vec![fake.config()]);
-        run.server_where(|server| server.state == ServerState::Polling).await;
+        fake.answer_streams_with(fault);
+        let run = Run::start(vec![fake.config_with_token("token")]);
         let mut keys = Vec::new();
         for _ in 0..5 {
-            keys.push(fake.publish_unstreamed());
+            keys.extend((0..20).map(|_| fake.publish_unstreamed()));
             run.log.wait_for(keys.len()).await;
         }
-        assert_eq!(run.log.keys(), keys);
-        assert_eq!(fake.seen().iter().filter(|seen| seen.path.contains("streaming")).count(), 1, "asked once");
+        fake.answer_streams_with(Answer::Good);
+        fake.end_streams();
+        until(&format!("a stream after {fault:?}"), || {
+            keys.push(fake.publish());
+            let server = &run.counts.snapshot()[0];
+            (server.state == ServerState::Live && run.log.keys().len() >= keys.len()).then_some(())
+        })
+        .await;
+        run.log.wait_for(keys.len()).await;
+        assert_eq!(sorted(run.log.keys()), keys, "{fault:?}");
         run.stop().await.unwrap();
     }
 }
@@ -287,8 +321,15 @@ async fn servers_are_collected_side_by_side() {
 }
 
 #[tokio::test]
-async fn one_timeline_is_not_given_twice() {
+async fn one_timeline_that_is_given_twice_is_read_once() {
     let fake = Fake::start().await;
-    let error = Run::start(vec![fake.config(), fake.config()]).ended().await.unwrap_err();
-    assert!(error.to_string().contains(&fake.host()), "{error}");
+    let run = Run::start(vec![fake.config(), fake.config_with_token("token"), fake.config()]);
+    fake.streams_opened(1).await;
+    let keys = fake.publish_many(10);
+    run.log.wait_for(10).await;
+    assert_eq!(run.counts.snapshot().len(), 1);
+    assert_eq!(fake.seen().iter().filter(|seen| seen.path.contains("streaming")).count(), 1);
+    let log = run.log.clone();
+    run.stop().await.unwrap();
+    assert_eq!(sorted(log.keys()), keys);
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -44,6 +45,12 @@ pub(crate) enum Answer {
     RedirectTo(SocketAddr),
     /// 429 until then.
     Limited(DateTime<Utc>),
+    /// A good head and nothing else, then the end.
+    Closed,
+    /// Comments.
+    Thumps,
+    /// A byte every few milliseconds.
+    Drip,
 }
 
 impl Answer {
@@ -95,7 +102,8 @@ impl Fake {
             instance: Mutex::new(json!({})),
             seen: Mutex::default(),
             requests: watch::Sender::new(0),
-            next_id: AtomicU64::new(now_ms << 16),
+            // An hour ago: posts a tenth of a second apart are not to reach into the future.
+            next_id: AtomicU64::new((now_ms - 3_600_000) << 16),
         });
         let router = Router::new()
             .route("/api/v2/instance", get(instance))
@@ -242,6 +250,7 @@ async fn instance(State(inner): State<Arc<Inner>>) -> Response {
 struct PageQuery {
     limit: usize,
     min_id: Option<u64>,
+    max_id: Option<u64>,
 }
 
 async fn timeline(State(inner): State<Arc<Inner>>, Query(query): Query<PageQuery>) -> Response {
@@ -254,7 +263,11 @@ async fn timeline(State(inner): State<Arc<Inner>>, Query(query): Query<PageQuery
     let limit = query.limit.min(40);
     let mut page: Vec<Value> = match query.min_id {
         Some(min_id) => posts.into_iter().filter(|(id, _)| *id > min_id).take(limit).map(|(_, post)| post).collect(),
-        None => posts.into_iter().rev().take(limit).rev().map(|(_, post)| post).collect(),
+        None => {
+            let below = query.max_id.unwrap_or(u64::MAX);
+            posts.retain(|(id, _)| *id < below);
+            posts.into_iter().rev().take(limit).rev().map(|(_, post)| post).collect()
+        }
     };
     page.reverse();
     axum::Json(page).into_response()
@@ -298,6 +311,9 @@ async fn fail(answer: Answer, kind: &'static str, begin: &'static [u8]) -> Respo
             let end = stream::iter([Ok(Bytes::from_static(b"\"}\n\n"))]);
             ([("content-type", kind)], Body::from_stream(begin.chain(filler).chain(end))).into_response()
         }
+        Answer::Closed => ([("content-type", kind)], Body::empty()).into_response(),
+        Answer::Thumps => slowly(kind, b":thump\n\n"),
+        Answer::Drip => slowly(kind, b"x"),
         Answer::RedirectTo(_) => unreachable!("answered by the caller"),
         Answer::Limited(until) => (
             StatusCode::TOO_MANY_REQUESTS,
@@ -308,4 +324,13 @@ async fn fail(answer: Answer, kind: &'static str, begin: &'static [u8]) -> Respo
         )
             .into_response(),
     }
+}
+
+/// The same few bytes again and again, for ever.
+fn slowly(kind: &'static str, bytes: &'static [u8]) -> Response {
+    let bytes = stream::unfold((), move |()| async move {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Some((Ok::<_, Infallible>(Bytes::from_static(bytes)), ()))
+    });
+    ([("content-type", kind)], Body::from_stream(bytes)).into_response()
 }

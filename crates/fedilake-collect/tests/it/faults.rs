@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::Utc;
 use fedilake_collect::collector::{self, CollectError};
 use fedilake_collect::http::Http;
-use fedilake_collect::{CollectorSettings, ServerState, Source};
+use fedilake_collect::{At, CollectorSettings, ServerState, Source};
 use fedilake_log::{Bookmarks, LogError};
 use serde_json::json;
 use tokio::time::timeout;
@@ -86,7 +86,7 @@ async fn too_many_requests_stop_all_requests_until_the_reset() {
 }
 
 #[tokio::test]
-async fn a_stream_that_was_told_to_wait_is_not_polled_meanwhile_however_often_it_failed() {
+async fn nothing_is_asked_of_a_server_whose_stream_said_to_wait_however_often_it_failed() {
     let fake = Fake::start().await;
     fake.answer_streams_with(Answer::Status(500));
     let run = Run::start(vec![fake.config()]);
@@ -100,8 +100,7 @@ async fn a_stream_that_was_told_to_wait_is_not_polled_meanwhile_however_often_it
     assert!(Utc::now() > reset - Duration::from_millis(1_000), "the Date header has whole seconds");
     let server = run.server_where(|_| true).await;
     assert_eq!((run.log.keys(), server.failures["rate_limited"]), (vec![key], 1));
-    let next = &fake.seen()[asked];
-    assert_eq!(next.path, "/api/v2/instance", "the stream is asked for first");
+    assert!(fake.seen().len() <= asked + 4, "{:?}", &fake.seen()[asked..]);
     run.stop().await.unwrap();
 }
 
@@ -113,7 +112,7 @@ async fn what_the_answer_to_a_stream_request_says_of_limits_holds_for_pages_too(
     let http = Http::new(settings().http).unwrap();
     let source = Source::new(fake.config(), http, Arc::new(settings()));
     assert!(source.stream().await.is_err());
-    source.page(None).await.unwrap();
+    source.page(At::Newest).await.unwrap();
     let seen = fake.seen();
     let apart = seen[2].at - seen[1].at;
     // The Date header has whole seconds, and the request before took its time.

@@ -12,7 +12,7 @@ use crate::PATIENCE;
 use crate::memory::{MemoryBookmarks, MemoryLog};
 
 /// Posts that a mark stands behind the last one, at most.
-const MARK_TRAILS: usize = 3;
+const MARK_TRAILS: usize = 30;
 
 /// As for real servers, in fast motion.
 pub(crate) fn settings() -> CollectorSettings {
@@ -21,6 +21,7 @@ pub(crate) fn settings() -> CollectorSettings {
         http: HttpSettings {
             connect_timeout: ms(1_000),
             answer_timeout: ms(1_000),
+            open_timeout: ms(1_000),
             // The fake server sends no heartbeats.
             silence_timeout: ms(60_000),
             answer_bytes_max: 1 << 20,
@@ -42,6 +43,7 @@ pub(crate) fn settings() -> CollectorSettings {
         backoff_max: ms(50),
         backoff_refused: ms(50),
         live_retry_after: ms(60_000),
+        bridge_after: ms(20),
         ..CollectorSettings::new("")
     }
 }

@@ -1,4 +1,4 @@
-//! Where a server is: what a person types, and what it means.
+//! A server's address, as a person types it and as it is meant.
 
 use std::fmt;
 
@@ -20,9 +20,9 @@ impl fmt::Display for ServerAddress {
     }
 }
 
-/// What was typed names no server.
+/// The error for a text that names no server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{typed}` is no server: {why}\nhint: {hint}")]
+#[error("invalid server `{typed}`: {why}\nhint: {hint}")]
 pub struct AddressError {
     typed: String,
     why: String,
@@ -31,30 +31,35 @@ pub struct AddressError {
 
 const HINT: &str = "give a host (mastodon.social) or a URL (https://mastodon.social, http://127.0.0.1:4000)";
 
-/// Reads `mastodon.social`, `localhost:4000` or `http://127.0.0.1:4000`. A bare host means https; http has to be said.
+/// Reads `mastodon.social`, `localhost:4000`, `http://127.0.0.1:4000` or the URL of any page of a server.
+///
+/// A bare host means https; http has to be said. All spellings of a server give one address: upper case, Unicode, a default
+/// port, a dot at the end, a path.
 pub fn parse(typed: &str) -> Result<ServerAddress, AddressError> {
     let wrong = |why: String, hint| AddressError { typed: typed.to_owned(), why, hint };
     let trimmed = typed.trim();
     if trimmed.is_empty() {
         return Err(wrong("it is empty".to_owned(), HINT));
     }
-    if trimmed.contains('@') {
+    let url = if trimmed.contains("://") { Url::parse(trimmed) } else { Url::parse(&format!("https://{trimmed}")) };
+    let mut url = url.map_err(|error| wrong(error.to_string(), HINT))?;
+    if !url.username().is_empty() || url.password().is_some() {
         return Err(wrong("it names an account".to_owned(), "give the part after the last @"));
     }
-    let url = if trimmed.contains("://") { Url::parse(trimmed) } else { Url::parse(&format!("https://{trimmed}")) };
-    let url = url.map_err(|error| wrong(error.to_string(), HINT))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong(format!("{} is not spoken here", url.scheme()), HINT));
+        return Err(wrong(format!("expected http or https, not {}", url.scheme()), HINT));
     }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("it goes on after the host".to_owned(), HINT));
-    }
-    let Some(host) = url.host_str() else {
+    let Some(host) = url.host_str().map(|host| host.trim_end_matches('.').to_owned()).filter(|host| !host.is_empty())
+    else {
         return Err(wrong("it has no host".to_owned(), HINT));
     };
+    url.set_host(Some(&host)).map_err(|error| wrong(error.to_string(), HINT))?;
+    url.set_path("");
+    url.set_query(None);
+    url.set_fragment(None);
     let server = match url.port() {
         Some(port) => Server::new(&format!("{host}:{port}")),
-        None => Server::new(host),
+        None => Server::new(&host),
     };
     Ok(ServerAddress { server, base: url })
 }
@@ -75,6 +80,14 @@ mod tests {
             ("http://127.0.0.1:4000", "127.0.0.1:4000", "http://127.0.0.1:4000/"),
             ("http://[::1]:4000", "[::1]:4000", "http://[::1]:4000/"),
             ("bücher.example", "xn--bcher-kva.example", "https://xn--bcher-kva.example/"),
+            ("BÜCHER.example", "xn--bcher-kva.example", "https://xn--bcher-kva.example/"),
+            ("XN--bcher-kva.example.", "xn--bcher-kva.example", "https://xn--bcher-kva.example/"),
+            ("mastodon.social.", "mastodon.social", "https://mastodon.social/"),
+            ("mastodon.social/", "mastodon.social", "https://mastodon.social/"),
+            ("mastodon.social:443", "mastodon.social", "https://mastodon.social/"),
+            ("HTTPS://Mastodon.Social./public/local?x=1#y", "mastodon.social", "https://mastodon.social/"),
+            ("https://mastodon.social/@ann", "mastodon.social", "https://mastodon.social/"),
+            ("http://mastodon.social:80", "mastodon.social", "http://mastodon.social/"),
         ] {
             let address = parse(typed).unwrap();
             assert_eq!((address.server.as_str(), address.base.as_str()), (server, base), "{typed}");
@@ -90,9 +103,8 @@ mod tests {
             "https://user:secret@mastodon.social",
             "ftp://mastodon.social",
             "wss://mastodon.social",
-            "https://mastodon.social/public",
-            "mastodon.social?local=true",
-            "mastodon.social#x",
+            "user@mastodon.social",
+            "https://.",
             "a b",
             "https://",
             "host:99999",

@@ -1,11 +1,11 @@
-//! Whether we may keep an event: asked on every way in, before anything is stored.
+//! Admission: decides on every way in, before anything is stored, whether an event may be kept.
 //!
 //! A post is kept when its visibility is exactly `public` and its author has not said otherwise (#nobot or #noindex in the
 //! note, or `noindex`). A boost is not a post. A delete is always let through: it takes away, and its post may be known.
 
 use fedilake_model::PostEvent;
 
-/// Why an event is not kept. Nothing of it is stored; it is counted under [`Skipped::as_str`].
+/// The reason why an event is not kept. Nothing of the event is stored; it is counted under [`Skipped::as_str`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Skipped {
     /// A boost of another post.
@@ -30,7 +30,7 @@ impl Skipped {
     }
 }
 
-/// Says whether `event` may be kept.
+/// Fails with the reason if `event` may not be kept.
 pub fn admit(event: &PostEvent) -> Result<(), Skipped> {
     let post = match event {
         PostEvent::Created(post) | PostEvent::Edited(post) => post,

@@ -16,7 +16,7 @@ use crate::counts::ServerCounts;
 use crate::cursor::Cursor;
 use crate::records::records;
 
-/// Where a delivery comes from.
+/// The origin of a delivery.
 #[derive(Debug)]
 pub(crate) struct Whence {
     /// The bookmark of its timeline.
@@ -24,10 +24,10 @@ pub(crate) struct Whence {
     pub(crate) counts: Arc<ServerCounts>,
 }
 
-/// What a server's collector hands over, in the order in which it came.
+/// A hand-over of a server's collector, in the order in which things came.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// Admitted.
+    /// An admitted event.
     Event { from: Arc<Whence>, event: PostEvent },
     /// Once everything before this is durable, the timeline's bookmark may stand here.
     Mark { from: Arc<Whence>, place: Cursor },
@@ -41,18 +41,18 @@ pub(crate) struct Appender {
     pub(crate) time_max: Duration,
 }
 
-/// Events that wait for others.
+/// Events that wait for others: at most `events_max` of them, and a place for each timeline.
 #[derive(Default)]
 struct Gathered {
     events: Vec<PostEvent>,
-    /// Whose they are.
+    /// The origin of each event.
     from: Vec<Arc<Whence>>,
     /// By bookmark.
     places: HashMap<Arc<str>, Cursor>,
 }
 
 impl Appender {
-    /// Appends until every collector is gone and all that they handed over is durable.
+    /// Appends until every collector is gone and all deliveries are durable.
     pub(crate) async fn run(mut self) -> Result<(), LogError> {
         let mut encoder = Encoder::new();
         let mut gathered = Gathered::default();

@@ -25,7 +25,7 @@ pub enum Arrival {
     GapFilled,
     /// A look at the timeline came to its end: the server is read.
     Read,
-    /// Nothing of the timeline is missing, and this way in brings new posts: it works.
+    /// This way in works: no post of the timeline is missing, and new ones come.
     CaughtUp,
     /// A request beside the stream failed; the stream goes on.
     Trouble(SourceError),

@@ -21,7 +21,7 @@ impl Backoff {
         self.within(error, settings, if is_lasting { settings.backoff_refused } else { settings.backoff_max })
     }
 
-    /// The same for a stream, while the timeline is polled.
+    /// The wait before a stream is asked for again, while the timeline is polled; bounds are higher.
     pub(crate) fn next_of_stream(&mut self, error: &SourceError, settings: &CollectorSettings) -> Duration {
         let max = match error {
             SourceError::Refused { .. }
@@ -94,7 +94,9 @@ mod tests {
         let settings = CollectorSettings::new("https://example.org");
         let mut backoff = Backoff::default();
         assert!(backoff.next(&limited(0), &settings) <= settings.backoff_min);
-        (0..20).for_each(|_| drop(backoff.next(&limited(0), &settings)));
+        for _ in 0..20 {
+            backoff.next(&limited(0), &settings);
+        }
         assert!(backoff.next(&limited(0), &settings) >= settings.backoff_max / 2);
     }
 }

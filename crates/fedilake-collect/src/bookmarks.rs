@@ -1,7 +1,7 @@
-//! Where each timeline was durably appended up to, kept beside the log.
+//! Bookmarks: up to where each timeline was durably appended, kept beside the log.
 //!
 //! Places are noted after each append and saved now and then: a place saved late costs a few posts read twice, one saved
-//! early would cost posts.
+//! early would cost posts. Bounded: one place a timeline waits to be saved.
 
 use std::collections::HashMap;
 use std::future;
@@ -20,7 +20,7 @@ use crate::timeline::Timeline;
 /// Saves under way at once: the log syncs them together.
 const SAVES_MAX: usize = 64;
 
-/// The bookmark's name: one a server and timeline.
+/// The name of the bookmark of a server's timeline.
 pub(crate) fn name(config: &ServerConfig) -> String {
     name_of(&config.address.server, config.timeline)
 }
@@ -42,7 +42,7 @@ impl Keeper {
         Keeper { bookmarks, noted: Mutex::default() }
     }
 
-    /// The place of a bookmark: the one noted last, else the one saved last, by whomever.
+    /// The place of a bookmark: the one noted last, else the one saved last, by this process or another.
     pub(crate) async fn load(&self, name: &str) -> Result<Option<Cursor>, LogError> {
         if let Some(noted) = self.noted().get(name) {
             return Ok(Some(noted.clone()));
@@ -56,7 +56,7 @@ impl Keeper {
         self.noted().insert(name, place);
     }
 
-    /// Saves what was noted. A dropped call forgets nothing.
+    /// Saves the noted places. A dropped call forgets none.
     pub(crate) async fn save(&self) -> Result<(), LogError> {
         let noted: Vec<(Arc<str>, Cursor)> =
             self.noted().iter().map(|(name, place)| (name.clone(), place.clone())).collect();

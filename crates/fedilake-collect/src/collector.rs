@@ -86,7 +86,7 @@ pub async fn run(
     run_changing(changes, settings, writer, bookmarks, counts, shutdown).await
 }
 
-/// The same for servers that come and go. When `changes` ends, the servers that are read then go on being read.
+/// Runs with servers that come and go as `changes` say. When `changes` ends, the servers that are read then go on being read.
 pub async fn run_changing(
     changes: BoxStream<'static, Change>,
     settings: CollectorSettings,
@@ -475,7 +475,9 @@ impl Collector {
             }
             Note::NoStream(error) => tracing::warn!(%server, %error, "no stream; the timeline is polled meanwhile"),
             Note::Stream(after) => tracing::info!(%server, "server streams again after {}", span(after)),
-            Note::NoFill(error) => tracing::warn!(%server, %error, "the stream goes on, but the timeline cannot be read"),
+            Note::NoFill(error) => {
+                tracing::warn!(%server, %error, "the stream goes on, but the timeline cannot be read")
+            }
             Note::Fill(after) => tracing::info!(%server, "the timeline is read again after {}", span(after)),
         }
     }

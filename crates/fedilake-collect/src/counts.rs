@@ -1,4 +1,6 @@
-//! What came in and what became of it, by reason.
+//! Counts of events: accepted, skipped and rejected ones, by reason.
+//!
+//! Bounded: an entry for each timeline that the process ever read, with counts for a dozen reasons and one text of an error.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +18,9 @@ use crate::timeline::Timeline;
 pub struct Tally {
     /// Admitted and durably appended.
     pub accepted: u64,
-    /// Seen just before with the same edit time, and dropped.
+    /// Dropped, because they were seen just before with the same edit time.
     pub duplicates: u64,
-    /// Frames of an event that we do not know.
+    /// Frames of unknown events.
     pub unknown: u64,
     /// Not admitted, by [`Skipped::as_str`].
     pub skipped: BTreeMap<&'static str, u64>,
@@ -37,17 +39,17 @@ impl Tally {
         *self.rejected.entry(reason).or_default() += 1;
     }
 
-    /// How many were not admitted.
+    /// The number of events that were not admitted.
     pub fn skipped_total(&self) -> u64 {
         self.skipped.values().sum()
     }
 
-    /// How many could not be translated.
+    /// The number of events that could not be translated.
     pub fn rejected_total(&self) -> u64 {
         self.rejected.values().sum()
     }
 
-    /// Adds what `other` counted.
+    /// Adds the counts of `other`.
     pub fn add(&mut self, other: &Tally) {
         self.accepted += other.accepted;
         self.duplicates += other.duplicates;
@@ -61,22 +63,22 @@ impl Tally {
     }
 }
 
-/// How a server is being read.
+/// A server's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServerState {
     /// A connection is being made.
     #[default]
     Connecting,
-    /// Its stream is open.
+    /// The server's stream is open.
     Live,
-    /// Its timeline is read page by page.
+    /// The server's timeline is read page by page.
     Polling,
-    /// It failed and is left alone until then.
+    /// The server failed and is left alone until then.
     BackingOff {
-        /// When it is tried again.
+        /// The time of the next request.
         until: DateTime<Utc>,
     },
-    /// The run is over.
+    /// The server is no longer read.
     Stopped,
 }
 
@@ -101,15 +103,15 @@ const LAG_WEIGHT: f64 = 1.0 / 16.0;
 /// A server at one moment.
 #[derive(Clone, Debug)]
 pub struct ServerSnapshot {
-    /// Which.
+    /// The server's host.
     pub server: Server,
-    /// What of it.
+    /// The timeline that is read.
     pub timeline: Timeline,
-    /// How it is being read.
+    /// The server's state.
     pub state: ServerState,
-    /// What came from it.
+    /// Counts of its events.
     pub tally: Tally,
-    /// Failures by [`SourceError::as_str`], also those beside a stream that went on.
+    /// Counts of failures by [`SourceError::as_str`], also of those beside a stream that went on.
     pub failures: BTreeMap<&'static str, u64>,
     /// The last failure.
     pub last_error: Option<String>,
@@ -131,12 +133,12 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Every server as it is now, in the order in which they were given.
+    /// Every server as it is now, in the order in which reading began.
     pub fn snapshot(&self) -> Vec<ServerSnapshot> {
         lock(&self.servers).iter().map(|server| lock(&server.0).clone()).collect()
     }
 
-    /// What came from all servers together.
+    /// The counts of all servers together.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for server in lock(&self.servers).iter() {
@@ -145,7 +147,7 @@ impl Counts {
         tally
     }
 
-    /// The counts of a timeline: those that there are already, if it was read before.
+    /// The counts of a timeline: the existing ones if it was read before.
     pub(crate) fn register(&self, server: Server, timeline: Timeline) -> Arc<ServerCounts> {
         let mut servers = lock(&self.servers);
         let is_it = |counts: &&Arc<ServerCounts>| {

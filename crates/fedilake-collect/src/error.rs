@@ -25,13 +25,13 @@ pub enum SourceError {
     /// Too many requests.
     #[error("429 Too Many Requests{}", waiting(.wait))]
     RateLimited {
-        /// Nothing is asked before it is over.
+        /// The time without requests.
         wait: Wait,
     },
     /// No connection, a reset one, or a time-out.
     #[error("{doing}: {why}")]
     Unreachable {
-        /// What was under way.
+        /// The step that failed.
         doing: &'static str,
         /// The cause.
         why: String,
@@ -51,19 +51,21 @@ pub enum SourceError {
     Malformed {
         /// The request's path.
         path: String,
-        /// What came instead.
+        /// A description of the answer.
         why: &'static str,
     },
     /// An answer or a frame beyond the cap; the connection was closed.
     #[error("{what} is longer than {bytes_max} bytes")]
     TooLong {
-        /// What grew too long.
+        /// The answer or the frame.
         what: &'static str,
         /// The cap.
         bytes_max: usize,
     },
     /// The server led to an address of this machine or of a private network, by a redirect or by the place of its streams.
-    #[error("the server leads to {host}, an address of this machine or of a private network, which is not read unless it is listed itself")]
+    #[error(
+        "the server leads to {host}, an address of this machine or of a private network, which is not read unless it is listed itself"
+    )]
     Forbidden {
         /// The host that it named.
         host: String,
@@ -82,7 +84,8 @@ pub(crate) const SAID_MAX: usize = 200;
 /// A server's text as one line: control characters and what reorders text are dropped, and what goes beyond [`SAID_MAX`] characters.
 pub(crate) fn said(text: &str) -> String {
     let is_harmless = |c: &char| {
-        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        !c.is_control()
+            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     text.chars().filter(is_harmless).take(SAID_MAX).collect()
 }

@@ -17,11 +17,12 @@ use futures::stream::{self, BoxStream};
 
 use crate::cursor::Cursor;
 use crate::error::SourceError;
+use crate::mark::Start;
 use crate::page::Page;
 use crate::source::{At, Source};
 
 /// Pages, lowest first. After an error nothing follows. Waiting for the next is cancel-safe.
-pub type Pages = BoxStream<'static, Result<Page, SourceError>>;
+pub(crate) type Pages = BoxStream<'static, Result<Page, SourceError>>;
 
 /// An overlap costs no more than about this many pages, however busy the server is.
 const OVERLAP_PAGES_MAX: u32 = 75;
@@ -31,18 +32,19 @@ const DESCENT_BYTES_MAX: usize = 8 << 20;
 /// Posts that a first contact begins with: a page of them.
 const FIRST_POSTS: usize = 40;
 
-/// The pages from `place`, less `overlap`, up to now, each joining the one before.
+/// The pages from a place, less `overlap`, up to now, each joining the one before.
 ///
 /// Without a place only the newest page, or, where posts dated in the future lead it, as far down as a page of other posts goes and
 /// as the overlap reaches.
-pub fn fill(source: Arc<Source>, place: Option<Cursor>, overlap: Duration) -> Pages {
+pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration) -> Pages {
     stream::once(async move {
         let newest = source.page(At::Newest).await?;
-        let Some(place) = place else {
-            return Ok(first_contact(&source, newest, overlap).await?);
+        let Some(Start { place, known }) = start else {
+            return first_contact(&source, newest, overlap).await;
         };
         let from = place.back(overlap_within(overlap, &newest));
-        if reaches(&newest, &from) {
+        let is_known = newest.ids().next().is_some_and(|lowest| known.contains(lowest));
+        if is_known || reaches(&newest, &from) {
             return Ok(stream::iter([Ok(newest)]).boxed());
         }
         let until = newest.ids().next().or(newest.lowest()).cloned().expect("it is not empty, else it reached");
@@ -55,10 +57,9 @@ pub fn fill(source: Arc<Source>, place: Option<Cursor>, overlap: Duration) -> Pa
                 Ok(stream::iter([Ok(page)]).chain(rest).chain(stream::iter([Ok(newest)])).boxed())
             }
             // The server takes this place for none: it was deleted, or belongs to other software that was there before.
-            Err(SourceError::Refused { .. }) => descend(&source, newest, |pages| {
-                pages.last().is_some_and(|page| reaches(page, &from))
-            })
-            .await,
+            Err(SourceError::Refused { .. }) => {
+                descend(&source, newest, |pages| pages.last().is_some_and(|page| reaches(page, &from))).await
+            }
             Err(error) => Err(error),
         }
     })
@@ -68,7 +69,7 @@ pub fn fill(source: Arc<Source>, place: Option<Cursor>, overlap: Duration) -> Pa
 }
 
 /// The pages above `from` until one reaches `until`, or until they end.
-pub fn walk(source: Arc<Source>, from: Cursor, until: Cursor) -> Pages {
+pub(crate) fn walk(source: Arc<Source>, from: Cursor, until: Cursor) -> Pages {
     walk_on(source, from, until, None)
 }
 
@@ -135,6 +136,6 @@ async fn descend(source: &Source, newest: Page, is_enough: impl Fn(&[Page]) -> b
 }
 
 /// `overlap`, or less where posts come as fast as `page` shows.
-pub fn overlap_within(overlap: Duration, page: &Page) -> Duration {
+pub(crate) fn overlap_within(overlap: Duration, page: &Page) -> Duration {
     page.span().map_or(overlap, |span| overlap.min(span * OVERLAP_PAGES_MAX))
 }

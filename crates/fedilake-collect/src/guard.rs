@@ -58,7 +58,8 @@ impl Guard {
 
     /// Fails if the server at `from` may not lead to `to`.
     pub(crate) fn check(&self, from: &Url, to: &Url) -> Result<(), ForbiddenHost> {
-        let may = place(from) == place(to) || is_inside(from) || !is_inside(to) || self.listed().contains_key(&place(to));
+        let may =
+            place(from) == place(to) || is_inside(from) || !is_inside(to) || self.listed().contains_key(&place(to));
         if may { Ok(()) } else { Err(ForbiddenHost(to.host_str().unwrap_or_default().to_owned())) }
     }
 
@@ -192,7 +193,8 @@ mod tests {
             assert!(guard.check(&url("https://a.example"), &url(to)).is_err(), "{to}");
             assert!(guard.check(&url("https://8.8.8.8"), &url(to)).is_err(), "{to}");
         }
-        for to in ["https://b.example", "http://8.8.8.8", "http://[2001:4860:4860::8888]", "http://[64:ff9b::808:808]"] {
+        for to in ["https://b.example", "http://8.8.8.8", "http://[2001:4860:4860::8888]", "http://[64:ff9b::808:808]"]
+        {
             assert!(guard.check(&url("https://a.example"), &url(to)).is_ok(), "{to}");
         }
     }

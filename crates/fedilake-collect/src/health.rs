@@ -13,7 +13,7 @@ use crate::error::SourceError;
 /// The beginning or the end of an outage, to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// Nothing of the server can be read.
+    /// The server is down: neither its stream nor its timeline can be read.
     Down(SourceError),
     /// The server is read again, after so long.
     Up(Duration),

@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use fedilake_model::json::Object;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::{SourceError, said};
@@ -47,13 +47,13 @@ impl fmt::Debug for Token {
 pub struct HttpSettings {
     /// Where a server's admin learns who this is and asks it to stop: a URL or an address. Part of the User-Agent.
     pub contact: String,
-    /// For a connection to stand, TLS included.
+    /// Time for a connection to stand, TLS included.
     pub connect_timeout: Duration,
-    /// For a whole answer to a request that ends.
+    /// Time for a whole answer to a request that ends.
     pub answer_timeout: Duration,
-    /// For a stream's headers to come.
+    /// Time for a stream's headers to come.
     pub open_timeout: Duration,
-    /// For silence on a stream, in which heartbeats come every 15 s.
+    /// The longest silence on a stream, in which heartbeats come every 15 s.
     pub silence_timeout: Duration,
     /// A longer answer is cut off.
     pub answer_bytes_max: usize,
@@ -74,7 +74,6 @@ impl HttpSettings {
             frame_bytes_max: 4 << 20,
         }
     }
-
 }
 
 fn user_agent(contact: &str) -> Result<HeaderValue, HttpError> {
@@ -120,12 +119,16 @@ const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 impl Http {
     /// A client that behaves as `settings` say. Fails if the contact cannot stand in a header or TLS cannot be set up.
     pub fn new(settings: HttpSettings) -> Result<Http, HttpError> {
+        Http::with(settings, Client::builder())
+    }
+
+    fn with(settings: HttpSettings, builder: ClientBuilder) -> Result<Http, HttpError> {
         let guard = Arc::new(Guard::new());
         let redirects = {
             let guard = guard.clone();
             redirect::Policy::custom(move |attempt| follow(&guard, attempt))
         };
-        let client = Client::builder()
+        let client = builder
             .connect_timeout(settings.connect_timeout)
             .redirect(redirects)
             .dns_resolver(Arc::new(GuardedResolver(guard.clone())))
@@ -154,7 +157,7 @@ impl Http {
         token: Option<&Token>,
         mut each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Answer, SourceError> {
-        let path = url.path().to_owned();
+        let path = said(url.path());
         let answer = async {
             let response = self.send(url, token, "application/json", &mut each_headers).await?;
             let headers = response.headers().clone();
@@ -173,14 +176,15 @@ impl Http {
         token: Option<&Token>,
         each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Stream, SourceError> {
-        let path = url.path().to_owned();
+        let path = said(url.path());
         let response = timeout(self.settings.open_timeout, self.send(url, token, EVENT_STREAM, each_headers));
         let response = response.await.map_err(|_| SourceError::Unreachable {
             doing: "wait for the stream to open",
             why: "timed out".to_owned(),
         })??;
         let kind = response.headers().get(reqwest::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let is_stream = |kind: &str| kind.get(..EVENT_STREAM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM));
+        let is_stream =
+            |kind: &str| kind.get(..EVENT_STREAM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM));
         if !kind.is_some_and(is_stream) {
             return Err(SourceError::Malformed { path, why: "no event stream" });
         }
@@ -199,7 +203,7 @@ impl Http {
         accept: &'static str,
         mut each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Response, SourceError> {
-        let path = url.path().to_owned();
+        let path = said(url.path());
         let user_agent = self.user_agent.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut request = self.client.get(url).header(ACCEPT, accept).header(USER_AGENT, user_agent);
         if let Some(Token(token)) = token {
@@ -271,7 +275,7 @@ async fn read(mut response: Response, bytes_max: usize, path: &str) -> Result<By
     Ok(body.freeze())
 }
 
-/// What a refusal says: Mastodon's `{"error": "…"}`, cut to what fits a line.
+/// The text of a refusal: Mastodon's `{"error": "…"}`, cut to what fits a line.
 fn message(body: &Bytes) -> Option<String> {
     let body = Object::parse(body).ok()?;
     let text = said(body.text_at(&["error"])?);
@@ -307,5 +311,86 @@ fn unreachable(doing: &'static str, error: reqwest::Error) -> SourceError {
             Some(inner) => cause = inner,
             None => return SourceError::Unreachable { doing, why: said(&cause.to_string()) },
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server on loopback that answers every request with these bytes, and how many it answered.
+    pub(crate) async fn answering(answer: String) -> (SocketAddr, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, answered) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+        let count = answered.clone();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let _ = socket.read(&mut request).await;
+                count.fetch_add(1, Ordering::SeqCst);
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        });
+        (address, answered)
+    }
+
+    /// A client for which `stranger.example` is at `address`.
+    pub(crate) fn client(address: SocketAddr) -> Http {
+        let settings = HttpSettings { answer_timeout: Duration::from_secs(5), ..HttpSettings::new("a") };
+        Http::with(settings, Client::builder().no_proxy().resolve("stranger.example", address)).unwrap()
+    }
+
+    pub(crate) fn json(body: &str) -> String {
+        format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    }
+
+    async fn redirected(to: &str, listed: Option<&Url>) -> Result<Answer, SourceError> {
+        let answer = format!("HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
+        let (stranger, _) = answering(answer).await;
+        let http = client(stranger);
+        listed.into_iter().for_each(|listed| http.guard().list(listed));
+        let url = Url::parse(&format!("http://stranger.example:{}/api", stranger.port())).unwrap();
+        http.get(url, None, |_, _| {}).await
+    }
+
+    #[tokio::test]
+    async fn a_stranger_redirects_to_no_address_inside_unless_that_is_listed() {
+        let (inside, asked) = answering(json("{}")).await;
+        for to in [
+            format!("http://{inside}/"),
+            format!("http://localhost:{}/", inside.port()),
+            "http://169.254.169.254/".to_owned(),
+        ] {
+            let error = redirected(&to, None).await.unwrap_err();
+            assert!(matches!(error, SourceError::Forbidden { .. }), "{to}: {error}");
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 0);
+        let listed = Url::parse(&format!("http://{inside}")).unwrap();
+        assert_eq!(redirected(&format!("http://{inside}/"), Some(&listed)).await.unwrap().body, "{}");
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_leads_to_nothing_but_web_servers() {
+        for to in ["file:///etc/passwd", "ftp://a.example", "gopher://127.0.0.1:6379/_FLUSHALL"] {
+            let error = redirected(to, None).await.unwrap_err();
+            assert!(!matches!(error, SourceError::Malformed { .. }), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_contact_that_cannot_stand_in_a_header_is_refused() {
+        let http = Http::new(HttpSettings::new("a")).unwrap();
+        assert!(http.set_contact("two\nlines").is_err());
+        assert!(http.set_contact("https://example.org").is_ok());
+        assert!(Http::new(HttpSettings::new("two\nlines")).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What a server says of itself (`/api/v2/instance`): whether and where it streams.
+//! A server's document about itself (`/api/v2/instance`): whether and where it streams.
 
 use bytes::Bytes;
 use fedilake_model::json::Object;
@@ -13,7 +13,7 @@ pub(crate) enum Streaming {
     Here,
     /// At this address, which may be another host's.
     At(Url),
-    /// It has none, or has switched the one that we want off: then a stream connects and stays silent.
+    /// The server has no streams, or has switched off the one for the timeline: such a stream connects and stays silent.
     Nowhere,
 }
 
@@ -35,6 +35,9 @@ pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: Timeline) -> Str
     document.text_at(url).and_then(|url| address(url, base)).map_or(Streaming::Here, Streaming::At)
 }
 
+/// A longer URL is not kept, nor named in errors.
+const URL_BYTES_MAX: usize = 2_000;
+
 /// `wss://host` as the https address where the same streams are read over SSE. A server that is read over https is not left for
 /// http: a token would travel in the open.
 fn address(url: &str, base: &Url) -> Option<Url> {
@@ -44,7 +47,7 @@ fn address(url: &str, base: &Url) -> Option<Url> {
         "ws" | "http" if base.scheme() == "http" => "http",
         _ => return None,
     };
-    let url = Url::parse(&format!("{scheme}://{rest}")).ok()?;
+    let url = Url::parse(&format!("{scheme}://{rest}")).ok().filter(|_| rest.len() <= URL_BYTES_MAX)?;
     let is_plain = url.has_host() && url.username().is_empty() && url.password().is_none();
     (is_plain && url.query().is_none() && url.fragment().is_none()).then_some(url)
 }

@@ -1,14 +1,13 @@
 //! Servers → log.
 //!
-//! Ways in: a server's live stream ([`live`]), its timeline page by page ([`poll`], [`gap`]), and recorded files ([`replay`]).
-//! Each event is asked whether we may keep it ([`admit`]), becomes an Avro record, and is appended to the log before anything
-//! says that it is here. [`collector`] runs the servers side by side; a server that fails is tried again and disturbs no
+//! Ways in: a server's live stream ([`live`]), its timeline page by page ([`poll`]), and recorded files ([`replay`]).
+//! Each event is admitted or skipped ([`admit`]); an admitted one becomes an Avro record and is appended to the log before it is
+//! counted and before a bookmark moves beyond it. [`collector`] runs the servers side by side; a server that fails is tried again and disturbs no
 //! other; a log that fails ends the run.
 
 pub mod address;
 pub mod admit;
 pub mod collector;
-pub mod gap;
 pub mod http;
 pub mod limits;
 pub mod live;
@@ -23,6 +22,7 @@ mod bookmarks;
 mod counts;
 mod cursor;
 mod error;
+mod gap;
 mod guard;
 mod health;
 mod instance;

@@ -25,7 +25,7 @@ const WAIT_UNTOLD: Duration = Duration::from_secs(60);
 pub struct Wait {
     /// How long nothing is asked: `said`, but at most an hour.
     pub kept: Duration,
-    /// What the server said; none where it gave no wait.
+    /// The server's own number; none where it gave no wait.
     pub said: Option<Duration>,
 }
 
@@ -35,7 +35,7 @@ impl Wait {
     }
 }
 
-/// What may still be asked of one server.
+/// The requests that one server still allows.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// No request before this.
@@ -133,7 +133,12 @@ fn bounded(seconds: f64) -> Duration {
 
 fn date(text: &str) -> Option<DateTime<Utc>> {
     let http = httpdate::parse_http_date(text).ok().map(DateTime::<Utc>::from);
-    http.or_else(|| DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text)).ok().map(|date| date.to_utc()))
+    http.or_else(|| {
+        DateTime::parse_from_rfc3339(text)
+            .or_else(|_| DateTime::parse_from_rfc2822(text))
+            .ok()
+            .map(|date| date.to_utc())
+    })
 }
 
 fn window_of(now: DateTime<Utc>) -> i64 {

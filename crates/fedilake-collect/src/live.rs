@@ -1,8 +1,11 @@
-//! A server's live stream, with the gap before it filled and its silences looked into.
+//! A server's live stream, with the gap before it filled and its silences compared with the timeline.
 //!
 //! The stream is opened first, then the timeline is paged from the bookmark, less an overlap, up to now, and again a little
 //! later, until the stream has proved to bring posts; those are passed on meanwhile, but only pages move the mark until the
 //! gap is closed.
+//!
+//! Bounded: one chunk of the stream, one frame and one page with their arrivals. The next bytes are read when all arrivals were
+//! taken.
 //!
 //! Heartbeats are no sign of life: when a server's Redis restarts, the connection stands and thumps on, and posts are lost.
 //! A stream that is, or was, silent for much longer than usual is compared with the timeline; posts that it did not bring are
@@ -25,7 +28,7 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::http::Stream;
-use crate::mark::Mark;
+use crate::mark::{Mark, Start};
 use crate::page::{self, Page};
 use crate::source::Source;
 use crate::sse::{Framer, SseFrame};
@@ -37,7 +40,7 @@ pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStre
     Ok(follow(source, stream, from))
 }
 
-/// The same over a stream that is open.
+/// Follows a stream that is open; otherwise like [`open`].
 pub(crate) fn follow(source: Arc<Source>, stream: Stream, from: Option<Cursor>) -> EventStream {
     let live = Live {
         stream,
@@ -64,7 +67,7 @@ struct Live {
     source: Arc<Source>,
     stream: Stream,
     framer: Framer,
-    /// The stream's end, given out after all that came before it.
+    /// The stream's end, given out after the arrivals before it.
     broken: Option<SourceError>,
     mark: Mark,
     /// The highest place that was handed over; for ids without an order the latest. Not of a post dated in the future.
@@ -144,10 +147,10 @@ impl Live {
         self.is_walking = false;
         let start = |overlap| self.mark.start(overlap, Instant::now());
         self.pages = Some(match (self.watch.gap(), start(self.overlap), &self.highest) {
-            (Gap::Open, ..) => gap::fill(source, start(settings.overlap), settings.overlap),
+            (Gap::Open, ..) => gap::fill(source, start(settings.overlap).map(Start::anew), settings.overlap),
             // A cache does not know these pages yet, unlike the newest one.
             (Gap::Settling, Some(start), Some(highest)) if self.watch.is_alive() => {
-                gap::walk(source, start.back(self.overlap), highest.clone())
+                gap::walk(source, start.place.back(self.overlap), highest.clone())
             }
             _ => gap::fill(source, start(settings.overlap_short), settings.overlap_short),
         });

@@ -2,8 +2,9 @@
 //!
 //! A server may show a post above all others for good: its author dated it next year, its server's clock was wrong, it means
 //! harm. As the place, that post would hide every later gap, since new posts come below it. So posts that are dated in the
-//! future are never the place. Others may be odd without a sign, so the place is low among the last forty: a quarter of them
-//! lie below it. It trails some thirty posts behind the newest, which costs reading those again.
+//! future are never the place. Others may be odd without a sign, so the place is the middle one of the last few ids: seven where
+//! ids hold their times, forty where they do not and reading on cannot reach back by time. The place trails behind the newest
+//! post, which costs reading a few again.
 //!
 //! Posts of the stream and pages on the way up only raise the place. The newest page is the timeline's own word: it also takes
 //! the place back, wherever that came from. Where pages show that ids have no order, the order of arrival counts.
@@ -19,11 +20,29 @@ use crate::arrival::Arrival;
 use crate::cursor::Cursor;
 use crate::page::Page;
 
-/// Thirty odd ids among these do no harm when they are high, and ten when they are low.
+/// As many odd ids as are less than half of these do no harm.
 const LAST_IDS: usize = 40;
+/// The same where ids hold their times.
+const LAST_TIMES: usize = 7;
 /// Earlier places that are remembered, and how far apart.
 const EARLIER_MAX: usize = 12;
 const EARLIER_APART: Duration = Duration::from_secs(2);
+
+/// Where to read on.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    /// The place.
+    pub(crate) place: Cursor,
+    /// Posts that were handed over: a page that reaches down to one of them leaves no gap.
+    pub(crate) known: Vec<Cursor>,
+}
+
+impl Start {
+    /// A start from which every page is read again.
+    pub(crate) fn anew(self) -> Start {
+        Start { known: Vec::new(), ..self }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Mark {
@@ -50,21 +69,22 @@ impl Mark {
 
     /// Where to read on, so that posts which became visible up to `overlap` late are read too. An id that holds its time is moved
     /// back by its reader; for others it is the place as it was then.
-    pub(crate) fn start(&self, overlap: Duration, now: Instant) -> Option<Cursor> {
+    pub(crate) fn start(&self, overlap: Duration, now: Instant) -> Option<Start> {
         let place = self.place.clone()?;
         if place.time().is_some() {
-            return Some(place);
+            return Some(Start { place, known: Vec::new() });
         }
         let was_then = self.earlier.iter().rev().find(|(since, _)| *since + overlap <= now);
-        Some(was_then.or(self.earlier.front()).map_or(place, |(_, earlier)| earlier.clone()))
+        let place = was_then.or(self.earlier.front()).map_or(place, |(_, earlier)| earlier.clone());
+        Some(Start { place, known: self.last.iter().cloned().collect() })
     }
 
     /// This page is handed over, and nothing below it is missing.
     pub(crate) fn take_page(&mut self, page: &Page, now: Instant) {
         self.is_ordered = page.is_ordered().unwrap_or(self.is_ordered);
         page.ids().for_each(|id| self.push(id.clone()));
-        match self.low() {
-            Some(low) if page.ids().next().is_some() => self.stand_at(low, page.is_newest(), now),
+        match self.middle() {
+            Some(middle) if page.ids().next().is_some() => self.stand_at(middle, page.is_newest(), now),
             // A timeline seen empty is known whole: what comes next is new.
             None if self.place.is_none() && page.is_empty() => self.stand_at(Cursor::start(), false, now),
             _ => {}
@@ -74,8 +94,8 @@ impl Mark {
     /// The stream brought a post of this id, which is not dated in the future, and nothing before it is missing.
     pub(crate) fn take_post(&mut self, id: Cursor, now: Instant) {
         self.push(id);
-        if let Some(low) = self.low() {
-            self.stand_at(low, false, now);
+        if let Some(middle) = self.middle() {
+            self.stand_at(middle, false, now);
         }
     }
 
@@ -92,13 +112,16 @@ impl Mark {
         self.last.push_back(id);
     }
 
-    /// The last of the lowest quarter.
-    fn low(&self) -> Option<Cursor> {
-        let mut ids: Vec<&Cursor> = self.last.iter().collect();
+    /// The middle one of the last ids.
+    fn middle(&self) -> Option<Cursor> {
+        let latest = || self.last.iter().rev().take(LAST_TIMES);
+        let hold_times = 2 * latest().filter(|id| id.time().is_some()).count() > latest().count();
+        let last = if hold_times { LAST_TIMES } else { LAST_IDS };
+        let mut ids: Vec<&Cursor> = self.last.iter().skip(self.last.len().saturating_sub(last)).collect();
         if self.is_ordered {
             ids.sort_unstable();
         }
-        ids.get(ids.len().saturating_sub(1) / 4).copied().cloned()
+        ids.get(ids.len().saturating_sub(1) / 2).copied().cloned()
     }
 
     fn stand_at(&mut self, place: Cursor, may_go_back: bool, now: Instant) {
@@ -156,25 +179,40 @@ mod tests {
     }
 
     #[test]
-    fn it_follows_thirty_posts_behind() {
+    fn it_follows_twenty_posts_behind() {
         let mut mark = Mark::new(None);
         take(&mut mark, &page([], true));
         assert_eq!(stands(&mark), 0);
-        for (id, expected) in [(1, 1), (2, 1), (3, 1), (4, 1), (5, 2), (6, 2), (7, 2), (8, 2), (9, 3)] {
+        for (id, expected) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3), (7, 4), (8, 4), (9, 5)] {
             post(&mut mark, id);
             assert_eq!(stands(&mark), expected, "after {id}");
         }
         take(&mut mark, &page(100..140, false));
-        assert_eq!(stands(&mark), 109);
+        assert_eq!(stands(&mark), 119);
         (140..180).for_each(|id| post(&mut mark, id));
-        assert_eq!(stands(&mark), 149);
+        assert_eq!(stands(&mark), 159);
+    }
+
+    #[test]
+    fn it_follows_three_posts_behind_where_ids_hold_their_times() {
+        let id = |n: u64| (1_760_000_000_000 + n) << 16;
+        let mut mark = Mark::new(None);
+        take(&mut mark, &page((100..140).map(id), true));
+        assert_eq!(stands(&mark), id(136));
+        for n in 140..180 {
+            post(&mut mark, id(n));
+            assert_eq!(stands(&mark), id(n - 3));
+        }
+        // An odd id among them has no say.
+        post(&mut mark, 99_999_999_999_999_999);
+        assert_eq!(stands(&mark), id(176));
     }
 
     #[test]
     fn it_is_given_out_once_each_time_it_moves() {
         let mut mark = Mark::new(None);
         take(&mut mark, &page(100..140, true));
-        assert!(matches!(mark.moved(), Some(Arrival::Mark(place)) if place.as_str() == "109"));
+        assert!(matches!(mark.moved(), Some(Arrival::Mark(place)) if place.as_str() == "119"));
         assert!(mark.moved().is_none());
         take(&mut mark, &page(100..140, true));
         assert!(mark.moved().is_none());
@@ -192,7 +230,7 @@ mod tests {
     fn the_newest_page_takes_it_back() {
         let mut mark = Mark::new(Some(cursor("99999999999999999999999")));
         take(&mut mark, &page(100..140, true));
-        assert_eq!(stands(&mark), 109);
+        assert_eq!(stands(&mark), 119);
     }
 
     #[test]
@@ -212,10 +250,10 @@ mod tests {
         let mut mark = Mark::new(None);
         let first: Vec<&String> = ids[..40].iter().rev().collect();
         take(&mut mark, &shown(first.iter().map(|id| (id.as_str(), PAST)), true));
-        assert_eq!(mark.place().unwrap().as_str(), ids[9]);
+        assert_eq!(mark.place().unwrap().as_str(), ids[19]);
         for (n, id) in ids.iter().enumerate().skip(40) {
             mark.take_post(cursor(id), Instant::now());
-            assert_eq!(mark.place().unwrap().as_str(), ids[n - 30]);
+            assert_eq!(mark.place().unwrap().as_str(), ids[n - 20]);
         }
     }
 
@@ -227,20 +265,32 @@ mod tests {
             mark.take_page(&page((0..4).map(|k| 1001 + 4 * u64::from(n) + k), false), began + second * n);
         }
         let now = began + second * 99;
-        let start = |overlap: u32| mark.start(second * overlap, now).unwrap().as_str().parse::<u64>().unwrap();
+        let start = |overlap: u32| mark.start(second * overlap, now).unwrap().place.as_str().parse::<u64>().unwrap();
         let place = stands(&mark);
         assert!(start(5) < place - 15 && start(5) > place - 35, "{} of {place}", start(5));
         assert!(start(20) < place - 75 && start(20) > place - 95, "{} of {place}", start(20));
         assert!(mark.earlier.len() <= EARLIER_MAX && mark.last.len() <= LAST_IDS);
         let mut young = Mark::new(Some(cursor("1000")));
-        assert_eq!(young.start(second, began).unwrap().as_str(), "1000");
+        assert_eq!(young.start(second, began).unwrap().place.as_str(), "1000");
         young.take_page(&page(1001..1041, false), began);
-        assert_eq!(young.start(second, began).unwrap().as_str(), "1000");
+        assert_eq!(young.start(second, began).unwrap().place.as_str(), "1000");
+    }
+
+    #[test]
+    fn a_million_posts_take_no_more_memory_than_the_first_ones() {
+        let mut mark = Mark::new(None);
+        let now = Instant::now();
+        for n in 0..1_000_000_u32 {
+            let id = format!("{:0>128}", n.wrapping_mul(0x9e37_79b9));
+            mark.take_post(cursor(&id), now + Duration::from_millis(100) * n);
+        }
+        assert!(mark.last.len() <= LAST_IDS && mark.earlier.len() <= EARLIER_MAX);
+        assert!(mark.last.capacity() <= 2 * LAST_IDS && mark.earlier.capacity() <= 2 * EARLIER_MAX);
     }
 
     proptest! {
         #[test]
-        fn thirty_odd_ids_of_forty_never_carry_it_beyond_the_others(
+        fn nineteen_odd_ids_of_forty_never_carry_it_beyond_the_others(
             are_odd in proptest::collection::vec(any::<bool>(), 1..400), as_pages in any::<bool>(),
         ) {
             let mut mark = Mark::new(None);
@@ -248,7 +298,7 @@ mod tests {
             let mut recent = VecDeque::from([false; LAST_IDS]);
             for (id, is_odd) in (140..).zip(are_odd) {
                 let odd_before = recent.iter().skip(1).filter(|is_odd| **is_odd).count();
-                let is_odd = is_odd && odd_before < 3 * LAST_IDS / 4;
+                let is_odd = is_odd && odd_before < LAST_IDS / 2 - 1;
                 recent.pop_front();
                 recent.push_back(is_odd);
                 let id = if is_odd { 1_000_000 + id } else { id };
@@ -257,7 +307,7 @@ mod tests {
             }
             // Nor do they hold it back.
             (1_000..1_040).for_each(|id| post(&mut mark, id));
-            prop_assert_eq!(stands(&mark), 1_009);
+            prop_assert_eq!(stands(&mark), 1_019);
         }
     }
 }

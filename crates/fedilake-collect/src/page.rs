@@ -59,7 +59,7 @@ impl Shown {
 
 /// Fewer say nothing of how fast posts come.
 const SPAN_POSTS_MIN: usize = 20;
-/// What is dated further ahead than clocks differ is in the future.
+/// Clocks differ by less: a post dated further ahead is in the future.
 const AHEAD_MIN: Duration = Duration::from_secs(30);
 
 impl Page {
@@ -134,7 +134,7 @@ impl Page {
         self.current().map(|shown| &shown.id)
     }
 
-    /// What is said of when the lowest of these was written.
+    /// When the lowest of these posts was written, by its id or its author.
     pub fn lowest_dated(&self) -> Option<DateTime<Utc>> {
         self.current().next()?.dated
     }

@@ -18,18 +18,19 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::limits::PAGED_WINDOW;
-use crate::mark::Mark;
+use crate::mark::{Mark, Start};
 use crate::page::Page;
 use crate::source::{PAGE_POSTS, Source};
 
 /// Everything of the timeline from `from` on; without a place from the newest page on. Ends with the first failed request.
 pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
     let settings = source.settings();
+    let mark = Mark::new(from);
     let poll = Poll {
         interval: settings.poll_interval_min,
-        pages: Some(gap::fill(source.clone(), from.clone(), settings.overlap)),
+        pages: Some(gap::fill(source.clone(), mark.start(settings.overlap, Instant::now()), settings.overlap)),
         source,
-        mark: Mark::new(from),
+        mark,
         ready: VecDeque::new(),
         found: 0,
         pages_walked: 0,
@@ -75,6 +76,7 @@ impl Poll {
                 self.is_deep = Instant::now() >= self.deep_due;
                 let overlap = if self.is_deep { settings.overlap } else { settings.overlap_short };
                 let start = self.mark.start(overlap, Instant::now());
+                let start = if self.is_deep { start.map(Start::anew) } else { start };
                 self.pages = Some(gap::fill(self.source.clone(), start, overlap));
                 continue;
             };

@@ -1,4 +1,4 @@
-//! Events as the log takes them.
+//! Events as records of the log.
 
 use bytes::Bytes;
 use fedilake_log::Key;

@@ -6,38 +6,38 @@ use tokio::time::Instant;
 
 /// Posts that come at random are this many times further apart than usual once in e^20: such a silence means something.
 const TIMES_USUAL: f64 = 20.0;
-/// How much the latest interval weighs in what is usual.
+/// The weight of the latest interval in the usual one.
 const WEIGHT: f64 = 1.0 / 16.0;
-/// What is usual before anything is known.
+/// The usual interval before anything is known.
 const FIRST_SECONDS: f64 = 3.0;
 
-/// The usual interval between posts.
+/// The usual interval between posts. Of a fixed size.
 #[derive(Debug)]
 pub(crate) struct Rhythm {
     last: Instant,
     usual_seconds: f64,
     is_guess: bool,
-    /// Doubled with each silence that proved to be one of the timeline too.
+    /// How many times the usual interval is patience; doubled with each silence in which the timeline was silent too.
     times: f64,
     patience_min: Duration,
     patience_max: Duration,
 }
 
 impl Rhythm {
-    /// Of a stream opened at `now`.
+    /// The rhythm of a stream opened at `now`.
     pub(crate) fn new(now: Instant, patience_min: Duration, patience_max: Duration) -> Rhythm {
         let (usual_seconds, is_guess, times) = (FIRST_SECONDS, true, TIMES_USUAL);
         Rhythm { last: now, usual_seconds, is_guess, times, patience_min, patience_max }
     }
 
-    /// Posts come this far apart, says the timeline; the stream itself knows better.
+    /// Takes the timeline's word for how far apart posts come, until the stream brings some.
     pub(crate) fn guess(&mut self, usual: Duration) {
         if self.is_guess {
             self.usual_seconds = usual.as_secs_f64();
         }
     }
 
-    /// A post came at `now`. Says whether the silence before it was longer than normal: others may have been lost.
+    /// A post came at `now`. True if the silence before it was longer than normal: other posts may have been lost.
     pub(crate) fn beat(&mut self, now: Instant) -> bool {
         let was_too_long = now > self.patience();
         let seconds = now.duration_since(self.last).min(self.normal()).as_secs_f64();

@@ -1,4 +1,4 @@
-//! Which posts were seen just now, so that overlaps and re-deliveries are dropped cheaply.
+//! The posts that were seen just now, so that overlaps and re-deliveries are dropped cheaply.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -6,6 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use chrono::{DateTime, Utc};
 
 /// The last so many (id, edited_at) of one server. Forgetting one costs a second record in the log, nothing more.
+///
+/// Bounded: a hash of 8 bytes twice for each of `count_max`, whatever the ids are.
 #[derive(Debug)]
 pub(crate) struct Seen {
     hashes: HashSet<u64>,
@@ -15,12 +17,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Remembers at most `count_max`; memory grows with use.
+    /// A memory of at most `count_max`; it grows with use.
     pub(crate) fn new(count_max: usize) -> Seen {
         Seen { hashes: HashSet::new(), order: VecDeque::new(), hasher: RandomState::new(), count_max }
     }
 
-    /// Whether this version of the post is new; from now on it is not.
+    /// True if this version of the post is new; from now on it is not.
     pub(crate) fn is_first(&mut self, id: &str, edited_at: Option<DateTime<Utc>>) -> bool {
         let hash = self.hasher.hash_one((id, edited_at));
         if !self.hashes.insert(hash) {
@@ -60,5 +62,17 @@ mod tests {
         assert!(!seen.is_first("2", None));
         assert!(seen.is_first("1", None));
         assert_eq!((seen.hashes.len(), seen.order.len()), (3, 3));
+    }
+
+    #[test]
+    fn a_million_posts_take_no_more_memory_than_the_first_ones() {
+        let mut seen = Seen::new(2_000);
+        let mut take = |ids: std::ops::Range<u32>| {
+            ids.for_each(|id| assert!(seen.is_first(&id.to_string(), None)));
+            (seen.hashes.capacity(), seen.order.capacity())
+        };
+        let (hashes, order) = take(0..10_000);
+        let (later_hashes, later_order) = take(10_000..1_000_000);
+        assert!(later_hashes <= 2 * hashes && later_order <= order, "{later_hashes}, at first {hashes}");
     }
 }

@@ -1,24 +1,24 @@
-//! How servers are read.
+//! Settings for reading servers.
 
 use std::time::Duration;
 
 use crate::http::HttpSettings;
 
-/// What all servers have in common. The defaults suit real servers; tests shorten the times.
+/// Settings that all servers have in common. The defaults suit real servers; tests shorten the times.
 #[derive(Clone, Debug)]
 pub struct CollectorSettings {
-    /// The client.
+    /// The HTTP client's settings.
     pub http: HttpSettings,
-    /// Events of one append, at most.
+    /// The most events of one append.
     pub gather_events_max: usize,
     /// How long an event waits for others.
     pub gather_time_max: Duration,
     /// How often bookmarks are saved.
     pub bookmark_interval: Duration,
     /// How far before its place a gap fill begins: ids are not in the order in which posts become visible. A post that takes
-    /// longer is missed where no stream brings it.
+    /// longer to become visible is missed unless a stream brings it.
     pub overlap: Duration,
-    /// The same for what is read again all the time.
+    /// How far before their place polls and second looks begin.
     pub overlap_short: Duration,
     /// When a filled gap is looked at once more.
     pub second_look_after: Duration,
@@ -26,11 +26,11 @@ pub struct CollectorSettings {
     pub poll_interval_min: Duration,
     /// The most time between two polls.
     pub poll_interval_max: Duration,
-    /// A live stream that is silent for much longer than usual is compared with the timeline: not before this.
+    /// The least silence after which a live stream is compared with the timeline.
     pub silence_min: Duration,
-    /// And no later than this.
+    /// The silence after which a live stream is always compared with the timeline.
     pub silence_max: Duration,
-    /// Requests of pages by id in 15 minutes, a server; somewhat below Mastodon's limit of 300.
+    /// The most requests of pages by id that a server gets in 15 minutes; somewhat below Mastodon's limit of 300.
     pub paged_requests_max: u32,
     /// The wait after a first failure; doubled from failure to failure.
     pub backoff_min: Duration,
@@ -42,7 +42,7 @@ pub struct CollectorSettings {
     pub live_retry_after: Duration,
     /// How long the stream may take to open before the timeline is polled meanwhile.
     pub bridge_after: Duration,
-    /// Posts of a server that are remembered, to drop what comes twice.
+    /// Posts of a server that are remembered, to drop those that come twice.
     pub seen_max: usize,
 }
 

@@ -37,7 +37,7 @@ pub(crate) const PAGE_POSTS: usize = 40;
 /// Which page of a timeline.
 #[derive(Clone, Copy, Debug)]
 pub enum At<'a> {
-    /// Its top, asked for without ids.
+    /// The top of the timeline, asked for without ids.
     Newest,
     /// Just above this place.
     Above(&'a Cursor),
@@ -176,7 +176,7 @@ impl Drop for Source {
     }
 }
 
-/// Whether the token for the server at `base` may go to `url`, which that server named: to its own host, or where both its
+/// True if the token for the server at `base` may go to `url`, which that server named: to its own host, or where both its
 /// word and the token travel encrypted.
 fn is_trusted(url: &Url, base: &Url) -> bool {
     url.host() == base.host() || (base.scheme() == "https" && url.scheme() == "https")
@@ -190,6 +190,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::http::tests::{answering, client, json};
 
     #[test]
     fn a_token_goes_to_its_server_and_to_where_that_streams_over_https() {
@@ -205,5 +206,20 @@ mod tests {
             let (base, url) = (Url::parse(base).unwrap(), Url::parse(url).unwrap());
             assert_eq!(is_trusted(&url, &base), expected, "{base} {url}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_stranger_does_not_name_an_address_inside_for_its_streams() {
+        let (inside, asked) = answering(json("")).await;
+        for to in [format!("ws://{inside}"), format!("http://localhost:{}", inside.port()), "ws://[::1]:1".to_owned()] {
+            let document = format!(r#"{{"configuration":{{"urls":{{"streaming":"{to}"}}}}}}"#);
+            let (stranger, _) = answering(json(&document)).await;
+            let address = crate::address::parse(&format!("http://stranger.example:{}", stranger.port())).unwrap();
+            let config = ServerConfig { address, timeline: Timeline::Public, token: None };
+            let source = Source::new(config, client(stranger), Arc::new(CollectorSettings::new("")));
+            let error = source.stream().await.unwrap_err();
+            assert!(matches!(error, SourceError::Forbidden { .. }), "{to}: {error}");
+        }
+        assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
 }

@@ -3,6 +3,8 @@
 //! Lines end with LF or CRLF. Comments (Mastodon's opening `:)` and its `:thump` every 15 s) and fields that we do not use
 //! (`id`, `retry`) are passed over. However the bytes were split on their way, the frames are the same. A frame that grows
 //! beyond the cap is an error and the framer is of no use afterwards: a server that sends an endless line costs the cap.
+//!
+//! Bounded: the line begun and the frame begun together hold no more than the cap; buffers of long frames are given back.
 
 use std::mem;
 
@@ -13,7 +15,7 @@ use bytes::Bytes;
 pub struct SseFrame {
     /// The event's name; `message` where none was given.
     pub event: String,
-    /// Its data; lines joined by LF.
+    /// The event's data; lines joined by LF.
     pub data: Bytes,
 }
 
@@ -171,6 +173,25 @@ mod tests {
             let outcome = (0..10).try_for_each(|_| framer.push(&stream, |_| panic!("no frame ends here")));
             assert_eq!(outcome, Err(FrameTooLong));
         }
+    }
+
+    #[test]
+    fn a_million_frames_and_field_floods_leave_small_buffers() {
+        let mut framer = Framer::new(1 << 20);
+        let long = [b"data: ".as_slice(), &[b'x'; 500_000], b"\n\n"].concat();
+        let frames: [&[u8]; 6] =
+            [b"event: delete\ndata: 1\n\n", b":thump\n", b"id: 7\nretry: 5\n", b"event: x\n", b"\n\n\n", b"odd\n"];
+        let mut count = 0;
+        for n in 0..1_000_000 {
+            framer.push(frames[n % frames.len()], |_| count += 1).unwrap();
+            if n % 100_000 == 0 {
+                for part in long.chunks(10_000) {
+                    framer.push(part, |_| count += 1).unwrap();
+                }
+            }
+        }
+        assert!(count > 100_000);
+        assert!(framer.line.capacity() + framer.data.capacity() + framer.event.capacity() <= 2 * BUFFER_BYTES_KEPT);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Whether a stream brings what its timeline shows, and when to look. Pure: time is an argument.
+//! Decides whether a stream brings the posts that its timeline shows, and when to look. Pure: time is an argument.
 //!
-//! A look is a fill of pages. It begins when it is due, finds posts that the stream had not brought, or none, and ends; what
-//! follows from that is decided here.
+//! A look is a fill of pages. It begins when it is due, finds posts that the stream had not brought, or none, and ends. Its
+//! findings decide when the next look begins and whether the stream is given up.
 
 use std::mem;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use crate::error::SourceError;
 use crate::rhythm::Rhythm;
 use crate::settings::CollectorSettings;
 
-/// What the look under way, or the next one, is for.
+/// The purpose of the look under way, or of the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gap {
     /// Posts from before the stream was opened may be missing.
     Open,
-    /// They were read; those that became visible late, or before the stream began to bring posts, may be missing.
+    /// Posts from before the opening were read; others that became visible late, or before the stream began to bring posts, may be missing.
     Settling,
-    /// Nothing is missing while the stream works: the next look is due when it has been silent for too long.
+    /// No post is missing while the stream works: the next look is due after a silence of the stream that is too long.
     Closed,
-    /// The stream is, or was, silent: was the timeline too?
+    /// The stream is, or was, silent: the look tells whether the timeline was silent too.
     Silent,
-    /// It was not. Does the stream bring posts again?
+    /// The timeline was not silent: the look tells whether the stream brings posts again.
     Doubtful,
 }
 
-/// The watch over one open stream.
+/// The watch over one open stream. Of a fixed size.
 #[derive(Debug)]
 pub(crate) struct Watch {
     gap: Gap,
@@ -39,9 +39,9 @@ pub(crate) struct Watch {
     may_be_lost: bool,
     /// The stream has brought a post, since it was opened or since a look into a silence found some.
     is_alive: bool,
-    /// It had when the look began.
+    /// `is_alive` at the start of the current look.
     was_alive: bool,
-    /// How long a stream that has brought nothing is left to itself.
+    /// The wait between looks at a stream that has brought nothing.
     wait: Duration,
     rhythm: Rhythm,
     second_look_after: Duration,
@@ -49,7 +49,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Over a stream opened at `now`: the first look is due at once.
+    /// A watch over a stream opened at `now`: the first look is due at once.
     pub(crate) fn new(now: Instant, settings: &CollectorSettings) -> Watch {
         Watch {
             gap: Gap::Open,
@@ -70,17 +70,17 @@ impl Watch {
         self.due
     }
 
-    /// What it is for.
+    /// The purpose of that look.
     pub(crate) fn gap(&self) -> Gap {
         self.gap
     }
 
-    /// Whether the stream has brought posts.
+    /// True if the stream has brought posts, since it was opened or since a look into a silence found some.
     pub(crate) fn is_alive(&self) -> bool {
         self.is_alive
     }
 
-    /// Posts come this far apart, says the timeline.
+    /// Takes the timeline's word for how far apart posts come.
     pub(crate) fn guess(&mut self, usual: Duration) {
         self.rhythm.guess(usual);
     }
@@ -111,12 +111,12 @@ impl Watch {
         self.may_be_lost = false;
     }
 
-    /// It found a post that the stream had not brought.
+    /// The look found a post that the stream had not brought.
     pub(crate) fn find(&mut self) {
         self.has_found = true;
     }
 
-    /// It came to its end. Fails when the stream is to be given up.
+    /// The look came to its end. Fails when the stream is to be given up.
     pub(crate) fn end(&mut self, now: Instant) -> Result<(), SourceError> {
         match self.gap {
             Gap::Open => self.look_later(Gap::Settling, now),
@@ -136,12 +136,12 @@ impl Watch {
         Ok(())
     }
 
-    /// It failed: it begins again at `due`.
+    /// The look failed: it begins again at `due`.
     pub(crate) fn fail(&mut self, due: Instant) {
         self.due = due;
     }
 
-    /// Soon; while the stream has brought nothing, later each time.
+    /// Puts the next look soon; while the stream has brought nothing, later each time.
     fn look_later(&mut self, gap: Gap, now: Instant) {
         self.due = now + self.second_look_after.max(self.wait);
         if gap == Gap::Settling && self.gap == gap && !self.is_alive {
@@ -163,7 +163,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A watch in a time of its own.
+    /// A watch with a clock of its own.
     struct Told {
         watch: Watch,
         now: Instant,
@@ -179,7 +179,7 @@ mod tests {
             Told { watch: Watch::new(now, &settings()), now }
         }
 
-        /// Of a stream that brings a post a second and misses nothing.
+        /// The watch over a stream that brings a post a second and misses nothing.
         fn closed() -> Told {
             let mut told = Told::opened();
             told.look(0).unwrap();
@@ -197,7 +197,7 @@ mod tests {
             self.watch.beat(self.now);
         }
 
-        /// Waits until a look is due; it finds `found` posts. Says how long it waited.
+        /// Waits until a look is due, which finds `found` posts. Returns the wait.
         fn look(&mut self, found: usize) -> Result<Duration, SourceError> {
             let waited = self.begin();
             (0..found).for_each(|_| self.watch.find());

@@ -33,7 +33,7 @@ fn id_at(simulation: &Simulation, config: &ServerConfig, uri: &str) -> String {
     post.expect("it is shown everywhere").id
 }
 
-/// Whether the log has a server's post.
+/// True if the log has a server's post.
 fn has(log: &MemoryLog, config: &ServerConfig, id: &str) -> bool {
     log.keys().contains(&format!("{}/{id}", config.address.server))
 }
@@ -67,7 +67,7 @@ async fn a_server_that_goes_and_comes_back_misses_nothing_and_disturbs_no_other(
         [&one, &other].iter().all(|config| state(config) == Some(ServerState::Live)).then_some(())
     })
     .await;
-    // What comes before the first look at a server is not ours to have: again and again, until both were looked at.
+    // Posts from before the first look at a server need not come: again and again, until both were looked at.
     until("a post of each is in the log", || {
         simulation.publish(0);
         (bookmarks.all().len() == 2).then_some(())

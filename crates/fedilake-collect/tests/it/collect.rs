@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::fake::{Answer, Fake};
 use crate::memory::{MemoryBookmarks, MemoryLog};
-use crate::run::{Run, settings, until};
+use crate::run::{Run, settings};
 
 fn sorted(mut keys: Vec<String>) -> Vec<String> {
     keys.sort();
@@ -194,12 +194,8 @@ async fn the_timeline_is_polled_while_the_stream_cannot_be_had_and_the_stream_is
         }
         fake.answer_streams_with(Answer::Good);
         fake.end_streams();
-        until(&format!("a stream after {fault:?}"), || {
-            keys.push(fake.publish());
-            let server = &run.counts.snapshot()[0];
-            (server.state == ServerState::Live && run.log.keys().len() >= keys.len()).then_some(())
-        })
-        .await;
+        run.server_where(|server| server.state == ServerState::Live).await;
+        keys.extend(fake.publish_many(20));
         run.log.wait_for(keys.len()).await;
         assert_eq!(sorted(run.log.keys()), keys, "{fault:?}");
         run.stop().await.unwrap();

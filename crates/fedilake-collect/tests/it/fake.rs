@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::PATIENCE;
 use crate::status::status;
 
-/// What a request is answered with.
+/// The answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Good,
@@ -326,7 +326,7 @@ async fn fail(answer: Answer, kind: &'static str, begin: &'static [u8]) -> Respo
     }
 }
 
-/// The same few bytes again and again, for ever.
+/// A few bytes, repeated for ever.
 fn slowly(kind: &'static str, bytes: &'static [u8]) -> Response {
     let bytes = stream::unfold((), move |()| async move {
         tokio::time::sleep(Duration::from_millis(5)).await;

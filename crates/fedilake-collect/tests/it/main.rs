@@ -6,11 +6,13 @@ mod changes;
 mod collect;
 mod fake;
 mod faults;
+mod hostile;
+mod ids;
 mod memory;
 mod replay;
 mod run;
 mod simulation;
 mod status;
 
-/// What takes longer does not come.
+/// Waits in tests end after this time.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

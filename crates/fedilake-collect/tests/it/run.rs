@@ -12,7 +12,7 @@ use crate::PATIENCE;
 use crate::memory::{MemoryBookmarks, MemoryLog};
 
 /// Posts that a mark stands behind the last one, at most.
-const MARK_TRAILS: usize = 30;
+const MARK_TRAILS: usize = 3;
 
 /// As for real servers, in fast motion.
 pub(crate) fn settings() -> CollectorSettings {

@@ -29,7 +29,7 @@ fn configs(simulation: &Simulation) -> Vec<ServerConfig> {
     simulation.addresses().into_iter().map(config).collect()
 }
 
-/// For times of a real server's size, in fast motion.
+/// Settings for times of a real server's size, in fast motion.
 fn fast() -> CollectorSettings {
     CollectorSettings {
         overlap: Duration::from_secs(5),

@@ -23,7 +23,7 @@ pub(crate) fn status(host: &str, id: &str) -> Value {
     })
 }
 
-/// The same with one member changed.
+/// `status` with one member changed.
 pub(crate) fn with(mut status: Value, pointer: &str, value: Value) -> Value {
     match status.pointer_mut(pointer) {
         Some(member) => *member = value,

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 
 use crate::cli;
 use crate::command::collecting::{self, Collecting};
+use crate::command::reloading::{Again, Reloading, Servers};
 use crate::command::serving;
 use crate::command::sharing::Sharing;
 use crate::command::watching::Watching;
@@ -19,16 +20,16 @@ use crate::telemetry;
 use crate::wire::{self, Log};
 
 /// Collects until a signal or the given time.
-pub(super) async fn run(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     if settings.list("collect.servers").is_empty() && !wire::log_is_local(settings)? {
-        share(typed, settings).await
+        share(typed, settings, again).await
     } else {
-        own(typed, settings).await
+        own(typed, settings, again).await
     }
 }
 
 /// Collects from the servers that the settings name.
-async fn own(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCode> {
+async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_the_log(settings)?;
@@ -36,12 +37,13 @@ async fn own(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCo
     let _figures = Figures::start(typed.listen).await?;
     let mut collecting = Collecting::start(servers, &log, settings)?;
     let watching = Watching::start(collecting.counts.clone());
+    let reloading = Reloading::start(settings, again, Servers::Own, collecting.changes());
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}
         error = collecting.failure() => return Err(error),
     }
-    drop(watching);
+    drop((watching, reloading));
     collecting::say_tally(&collecting.stop().await?);
     if ownership.is_some() {
         telemetry::say("hint: `fedilake sink` with the same --data stores them in the table");
@@ -50,7 +52,7 @@ async fn own(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCo
 }
 
 /// Collects from what the group leaves to us of the listed servers.
-async fn share(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<ExitCode> {
+async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     if typed.servers.local || typed.servers.public {
         bail!("each listed server has its own timeline\nhint: `fedilake servers add --local HOST`");
     }
@@ -65,16 +67,17 @@ async fn share(typed: &cli::Collect, settings: &Settings) -> anyhow::Result<Exit
     }
     let _figures = Figures::start(typed.listen).await?;
     let share = servers.share(settings.text("collect.group")).context("join the collectors' group")?;
-    let (mut sharing, changes) = Sharing::start(share, tokens);
-    let mut collecting = Collecting::start_changing(changes, &log, settings)?;
+    let mut collecting = Collecting::start_without(&log, settings)?;
+    let mut sharing = Sharing::start(share, tokens, collecting.changes());
     let watching = Watching::start(collecting.counts.clone());
+    let reloading = Reloading::start(settings, again, Servers::Shared(sharing.tokens()), collecting.changes());
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}
         error = collecting.failure() => return Err(error),
         error = sharing.failure() => return Err(error),
     }
-    drop(watching);
+    drop((watching, reloading));
     let tally = collecting.stop().await;
     // After the bookmarks are saved: who takes over begins at them.
     sharing.leave().await;

@@ -7,8 +7,10 @@ use anyhow::{Context, bail};
 use fedilake_collect::address::{self, ServerAddress};
 use fedilake_collect::collector::{self, Change, CollectError};
 use fedilake_collect::{CollectorSettings, Counts, ServerConfig, ServerSnapshot, ServerState, Tally, Timeline, Token};
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::render::counted;
@@ -19,9 +21,16 @@ use crate::wire::Log;
 /// Told to servers when the operator names no contact.
 const PROJECT: &str = "https://github.com/fedilake/fedilake";
 
-/// Collectors that run.
+/// Tokens by host.
+pub(super) type Tokens = Vec<(String, Token)>;
+
+/// Changes on their way to the collectors.
+const CHANGES_MAX: usize = 1_024;
+
+/// Running collectors.
 pub(super) struct Collecting {
     pub counts: Arc<Counts>,
+    changes: mpsc::Sender<Change>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), CollectError>>,
 }
@@ -29,39 +38,34 @@ pub(super) struct Collecting {
 impl Collecting {
     /// Starts a collector for each server.
     pub fn start(servers: Vec<ServerConfig>, log: &Log, settings: &Settings) -> anyhow::Result<Collecting> {
-        Collecting::spawn(log, settings, |collector, log, counts, stop| {
-            collector::run(servers, collector, log.writer, log.bookmarks, counts, stop)
-        })
+        let collecting = Collecting::start_without(log, settings)?;
+        collecting.changes.try_send(Change::Only(servers)).expect("the channel has room for one");
+        Ok(collecting)
     }
 
-    /// Starts with none; collectors begin and end as `changes` say.
-    pub fn start_changing(
-        changes: BoxStream<'static, Change>,
-        log: &Log,
-        settings: &Settings,
-    ) -> anyhow::Result<Collecting> {
-        Collecting::spawn(log, settings, |collector, log, counts, stop| {
-            collector::run_changing(changes, collector, log.writer, log.bookmarks, counts, stop)
-        })
-    }
-
-    fn spawn<R: Future<Output = Result<(), CollectError>> + Send + 'static>(
-        log: &Log,
-        settings: &Settings,
-        run: impl FnOnce(CollectorSettings, Log, Arc<Counts>, CancellationToken) -> R,
-    ) -> anyhow::Result<Collecting> {
-        let contact = match settings.text("collect.contact") {
-            "" => PROJECT,
-            contact => contact,
-        };
-        let mut collector = CollectorSettings::new(contact);
+    /// Starts without servers; [`Collecting::changes`] takes them.
+    pub fn start_without(log: &Log, settings: &Settings) -> anyhow::Result<Collecting> {
+        let mut collector = CollectorSettings::new(contact(settings));
         collector.gather_events_max = settings.number("collect.batch_posts_max")?;
         collector.gather_time_max =
             std::time::Duration::from_millis(settings.number("collect.batch_age_milliseconds_max")?);
-        let counts = Arc::new(Counts::default());
-        let stop = CancellationToken::new();
-        let run = run(collector, log.clone(), Arc::clone(&counts), stop.clone());
-        Ok(Collecting { counts, stop, task: tokio::spawn(run) })
+        let (counts, stop) = (Arc::new(Counts::default()), CancellationToken::new());
+        let (changes, receiver) = mpsc::channel(CHANGES_MAX);
+        let log = log.clone();
+        let run = collector::run_changing(
+            ReceiverStream::new(receiver).boxed(),
+            collector,
+            log.writer,
+            log.bookmarks,
+            Arc::clone(&counts),
+            stop.clone(),
+        );
+        Ok(Collecting { counts, changes, stop, task: tokio::spawn(run) })
+    }
+
+    /// The way to begin and end collectors while others run.
+    pub fn changes(&self) -> mpsc::Sender<Change> {
+        self.changes.clone()
     }
 
     /// Resolves when the collectors end by themselves, which they do only when the log fails. Cancel-safe.
@@ -78,6 +82,14 @@ impl Collecting {
         self.stop.cancel();
         self.task.await.context("collect posts")?.context("collect posts")?;
         Ok(self.counts.tally())
+    }
+}
+
+/// The contact that servers are told.
+pub(super) fn contact(settings: &Settings) -> &str {
+    match settings.text("collect.contact") {
+        "" => PROJECT,
+        contact => contact,
     }
 }
 
@@ -115,7 +127,7 @@ pub(super) fn timeline(settings: &Settings) -> anyhow::Result<Timeline> {
 }
 
 /// The tokens that the settings name, by host.
-pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Vec<(String, Token)>> {
+pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Tokens> {
     let read = |typed: &String| {
         let (host, file) = typed.split_once('=').with_context(|| format!("{typed:?} is not HOST=FILE"))?;
         let text = std::fs::read_to_string(Path::new(file))
@@ -125,7 +137,9 @@ pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Vec<(String, Token)>
                 "{file} holds no token\nhint: a file with one line, the access token of an app with scope read:statuses"
             )
         })?;
-        Ok((host.to_lowercase(), token))
+        // As the server is named: in any spelling.
+        let host = address::parse(host).map_or_else(|_| host.to_lowercase(), |address| address.server.to_string());
+        Ok((host, token))
     };
     settings.list("collect.token_files").iter().map(read).collect()
 }

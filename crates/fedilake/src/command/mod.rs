@@ -8,6 +8,7 @@ mod demo;
 mod import;
 mod lag;
 mod listed;
+mod reloading;
 mod replay;
 mod report;
 mod run;
@@ -26,22 +27,24 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Servers, ServersVerb, Verb};
+use crate::command::reloading::Again;
 use crate::output;
 use crate::settings::Settings;
 
 /// Runs a verb to its end. An error means that it could not be done (exit code 2).
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let settings = load_settings(&cli)?;
-    let code = run_verb(cli, &settings).await?;
+    let again = Again { file: cli.common.config.clone(), flags: flags(&cli) };
+    let settings = again.load()?;
+    let code = run_verb(cli, &settings, again).await?;
     // What does not end in a newline still waits to be written; at the process's end an error would pass in silence.
     output::stdout().flush()?;
     Ok(code)
 }
 
-async fn run_verb(cli: Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
+async fn run_verb(cli: Cli, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Run(typed) => run::run(&typed, settings).await,
-        Verb::Collect(typed) => collect::run(&typed, settings).await,
+        Verb::Run(typed) => run::run(&typed, settings, again).await,
+        Verb::Collect(typed) => collect::run(&typed, settings, again).await,
         Verb::Servers(typed) => servers::run(&typed, settings).await,
         Verb::Sink(typed) => sink::run(&typed, settings).await,
         Verb::Serve(typed) => serve::run(&typed, settings).await,
@@ -58,7 +61,8 @@ async fn run_verb(cli: Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn load_settings(cli: &Cli) -> anyhow::Result<Settings> {
+/// The typed flags that are settings.
+fn flags(cli: &Cli) -> Vec<(&'static str, String)> {
     let mut flags: Vec<(&'static str, String)> = Vec::new();
     if let Some(data) = &cli.common.data {
         flags.push(("data", data.display().to_string()));
@@ -76,8 +80,7 @@ fn load_settings(cli: &Cli) -> anyhow::Result<Settings> {
         Verb::Servers(ServersVerb::Add(typed)) => flags.extend(timeline_flag(typed.local, typed.public)),
         _ => {}
     }
-    let file = cli.common.config.clone().or_else(crate::settings::default_file);
-    Settings::load(file.as_deref(), std::env::vars_os(), &flags)
+    flags
 }
 
 fn server_flags(typed: &Servers) -> Vec<(&'static str, String)> {

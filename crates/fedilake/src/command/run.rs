@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli;
 use crate::command::collecting::{self, Collecting};
+use crate::command::reloading::{Again, Reloading, Servers};
 use crate::command::serving::{self, End};
 use crate::command::watching::Watching;
 use crate::owner::Ownership;
@@ -12,7 +13,7 @@ use crate::settings::Settings;
 use crate::shutdown;
 
 /// Runs until a signal or the given time; a loop that fails ends it with its error.
-pub(super) async fn run(typed: &cli::Run, settings: &Settings) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(typed: &cli::Run, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
     let ownership = Ownership::take_or_refuse(&settings.data()?)?;
@@ -21,11 +22,12 @@ pub(super) async fn run(typed: &cli::Run, settings: &Settings) -> anyhow::Result
     serving::announce(&pipeline);
     let mut collecting = Collecting::start(servers, &pipeline.stores.log, settings)?;
     let watching = Watching::start(collecting.counts.clone());
+    let reloading = Reloading::start(settings, again, Servers::Own, collecting.changes());
     let end = tokio::select! {
         end = serving::until_end(&mut pipeline, &shutdown, typed.duration) => end,
         error = collecting.failure() => End::Failed(error),
     };
-    drop(watching);
+    drop((watching, reloading));
     if let End::Failed(error) = end {
         return Err(error);
     }

@@ -7,38 +7,40 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use fedilake_collect::ServerConfig;
 use fedilake_collect::collector::Change;
-use fedilake_collect::{ServerConfig, Token};
 use fedilake_kafka::{Share, ShareEvent};
-use futures::StreamExt;
-use futures::stream::BoxStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
+use crate::command::collecting::Tokens;
 use crate::command::listed::Listed;
 use crate::render::counted;
 use crate::telemetry;
 
-/// Changes on their way.
-const CHANGES_MAX: usize = 1_024;
-/// Partitions come and go together: what is said of them waits for so long for the next.
+/// Rebalances move several partitions at once; wait this long so that one line reports them all.
 const QUIET: Duration = Duration::from_millis(300);
 
 /// A member of the collectors' group.
 pub(super) struct Sharing {
     leave: CancellationToken,
+    tokens: mpsc::Sender<Tokens>,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Sharing {
-    /// Turns what becomes of the share into changes.
-    pub fn start(share: Share, tokens: Vec<(String, Token)>) -> (Sharing, BoxStream<'static, Change>) {
+    /// Turns what becomes of the share into `changes`.
+    pub fn start(share: Share, tokens: Tokens, changes: mpsc::Sender<Change>) -> Sharing {
         let leave = CancellationToken::new();
-        let (sender, changes) = mpsc::channel(CHANGES_MAX);
-        let task = tokio::spawn(run(share, Lists::new(tokens), sender, leave.clone()));
-        (Sharing { leave, task }, ReceiverStream::new(changes).boxed())
+        let (sender, renewed) = mpsc::channel(1);
+        let task = tokio::spawn(run(share, Lists::new(tokens), renewed, changes, leave.clone()));
+        Sharing { leave, tokens: sender, task }
+    }
+
+    /// Takes the tokens that servers are read with from now on.
+    pub fn tokens(&self) -> mpsc::Sender<Tokens> {
+        self.tokens.clone()
     }
 
     /// Resolves when the share is lost for good. Cancel-safe.
@@ -63,14 +65,16 @@ impl Sharing {
 async fn run(
     mut share: Share,
     mut lists: Lists,
+    mut tokens: mpsc::Receiver<Tokens>,
     changes: mpsc::Sender<Change>,
     leave: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut is_said = true;
     loop {
-        let event = tokio::select! {
+        let changed = tokio::select! {
             () = leave.cancelled() => break,
-            event = share.next() => event.context("share the servers")?,
+            event = share.next() => lists.take(event.context("share the servers")?),
+            Some(tokens) = tokens.recv() => lists.renew(tokens),
             () = tokio::time::sleep(QUIET), if !is_said => {
                 is_said = true;
                 lists.say();
@@ -78,7 +82,7 @@ async fn run(
             }
         };
         is_said = false;
-        for change in lists.take(event) {
+        for change in changed {
             tokio::select! {
                 () = leave.cancelled() => {}
                 // Nobody reads at the end any more.
@@ -92,15 +96,30 @@ async fn run(
 
 /// What our partitions list, and how it is read.
 struct Lists {
-    tokens: Vec<(String, Token)>,
+    tokens: Tokens,
     partitions: BTreeMap<u32, BTreeMap<String, String>>,
     /// What is being read, by name, with the value that it is read by.
     read: BTreeMap<String, (String, ServerConfig)>,
 }
 
 impl Lists {
-    fn new(tokens: Vec<(String, Token)>) -> Lists {
+    fn new(tokens: Tokens) -> Lists {
         Lists { tokens, partitions: BTreeMap::new(), read: BTreeMap::new() }
+    }
+
+    /// Reads the servers with these tokens: a server is begun anew if its token changed.
+    fn renew(&mut self, tokens: Tokens) -> Vec<Change> {
+        self.tokens = tokens;
+        let mut changes = Vec::new();
+        for (value, config) in self.read.values_mut() {
+            if let Ok(renewed) = Listed::parse(value).and_then(|listed| listed.config(&self.tokens))
+                && renewed != *config
+            {
+                *config = renewed.clone();
+                changes.push(Change::Begin(renewed));
+            }
+        }
+        changes
     }
 
     /// What changes for those who read.
@@ -172,6 +191,7 @@ mod tests {
         let tell = |change| match change {
             Change::Begin(config) => format!("+{} {}", config.address, config.timeline.as_str()),
             Change::End(server, timeline) => format!("-{server} {}", timeline.as_str()),
+            other => format!("{other:?}"),
         };
         changes.into_iter().map(tell).collect()
     }
@@ -198,5 +218,15 @@ mod tests {
         assert!(take(ShareEvent::Revoked { partition: 7 }).is_empty());
         assert_eq!(take(ShareEvent::Removed { partition: 1, name: "b.example".into() }), ["-b.example public"]);
         assert!(lists.read.is_empty());
+    }
+
+    #[test]
+    fn a_new_token_begins_its_server_anew_and_no_other() {
+        let token = |text| vec![("a.example".to_owned(), fedilake_collect::Token::new(text).unwrap())];
+        let mut lists = Lists::new(token("one"));
+        lists.take(ShareEvent::Assigned { partition: 1, entries: entries(&["a.example", "b.example"]) });
+        assert!(lists.renew(token("one")).is_empty());
+        assert_eq!(told(lists.renew(token("two"))), ["+https://a.example public"]);
+        assert_eq!(told(lists.renew(Vec::new())), ["+https://a.example public"]);
     }
 }

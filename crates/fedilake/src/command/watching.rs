@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedilake_collect::{Counts, ServerSnapshot, Tally};
+use fedilake_collect::{Counts, ServerSnapshot, Tally, Timeline};
 use tokio::task::JoinHandle;
 
 use crate::command::collecting::servers_line;
@@ -12,6 +12,11 @@ use crate::telemetry::{self, Unit};
 
 /// How often the line is renewed.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often each server's own metrics are, in looks.
+const LOOKS_A_SERVER: u32 = 4;
+/// Servers with metrics of their own; all others count as the server `others`.
+const SERVERS_MAX: usize = 2_000;
+const STATES: [&str; 5] = ["live", "polling", "connecting", "backing_off", "stopped"];
 
 /// Shows the line until it is dropped.
 pub(super) struct Watching(JoinHandle<()>);
@@ -19,15 +24,19 @@ pub(super) struct Watching(JoinHandle<()>);
 impl Watching {
     /// Begins to show what `counts` counts.
     pub fn start(counts: Arc<Counts>) -> Watching {
+        describe();
         Watching(tokio::spawn(async move {
             let bar = telemetry::progress_bar("collecting", 0, Unit::Posts);
             let mut looks = tokio::time::interval(LOOK_AGAIN);
-            loop {
+            for look in 0_u32.. {
                 looks.tick().await;
                 let (tally, servers) = (counts.tally(), counts.snapshot());
                 bar.set_position(tally.accepted);
                 bar.set_message(servers_line(&servers));
                 export(&tally, &servers);
+                if look.is_multiple_of(LOOKS_A_SERVER) {
+                    export_each(&servers);
+                }
             }
         }))
     }
@@ -58,8 +67,98 @@ fn export(tally: &Tally, servers: &[ServerSnapshot]) {
     for (kind, count) in failures {
         metrics::counter!("fedilake_collect_failures_total", "kind" => kind).absolute(count);
     }
-    for state in ["live", "polling", "connecting", "backing_off"] {
+    for state in STATES.into_iter().filter(|state| *state != "stopped") {
         let servers = servers.iter().filter(|server| server.state.as_str() == state).count();
         metrics::gauge!("fedilake_collect_servers", "state" => state).set(servers as f64);
+    }
+}
+
+fn describe() {
+    use metrics::{describe_counter, describe_gauge};
+    describe_gauge!("fedilake_collect_server_state", "1 for the state that the server is in, 0 for the others.");
+    describe_counter!("fedilake_collect_server_accepted_total", "Events of the server appended to the log.");
+    describe_gauge!(
+        "fedilake_collect_server_last_post_timestamp_seconds",
+        "When a post or a delete of the server last came, in seconds since 1970."
+    );
+    describe_gauge!(
+        "fedilake_collect_server_lag_seconds",
+        "How long after they were written posts come from the server: the mean of the last dozen or two."
+    );
+    describe_counter!("fedilake_collect_server_failures_total", "Failed requests and streams of the server, by kind.");
+    describe_counter!(
+        "fedilake_collect_server_gaps_planned_total",
+        "Ranges of the server's timeline that the newest page did not reach back to."
+    );
+    describe_counter!(
+        "fedilake_collect_server_gaps_filled_total",
+        "Ranges that were walked page by page to their end."
+    );
+}
+
+/// Each server's metrics, `fedilake_collect_server_*` with the label `server`: a host, or `HOST local` for its local timeline.
+fn export_each(servers: &[ServerSnapshot]) {
+    for server in servers.iter().take(SERVERS_MAX) {
+        export_server(label(server), server);
+    }
+    if servers.len() > SERVERS_MAX {
+        let mut others = Totals::default();
+        servers[SERVERS_MAX..].iter().for_each(|server| others.add(server));
+        others.export("others");
+    }
+}
+
+fn label(server: &ServerSnapshot) -> String {
+    match server.timeline {
+        Timeline::Public => server.server.to_string(),
+        Timeline::Local => format!("{} local", server.server),
+    }
+}
+
+fn export_server(name: String, server: &ServerSnapshot) {
+    for state in STATES {
+        let is_in = f64::from(u8::from(server.state.as_str() == state));
+        metrics::gauge!("fedilake_collect_server_state", "server" => name.clone(), "state" => state).set(is_in);
+    }
+    if let Some(at) = server.last_event_at {
+        let seconds = at.timestamp_millis() as f64 / 1e3;
+        metrics::gauge!("fedilake_collect_server_last_post_timestamp_seconds", "server" => name.clone()).set(seconds);
+    }
+    if let Some(lag) = server.lag {
+        metrics::gauge!("fedilake_collect_server_lag_seconds", "server" => name.clone()).set(lag.as_secs_f64());
+    }
+    let mut totals = Totals::default();
+    totals.add(server);
+    totals.export(&name);
+}
+
+/// The counters of one server, or of several together.
+#[derive(Default)]
+struct Totals {
+    accepted: u64,
+    gaps_found: u64,
+    gaps_filled: u64,
+    failures: BTreeMap<&'static str, u64>,
+}
+
+impl Totals {
+    fn add(&mut self, server: &ServerSnapshot) {
+        self.accepted += server.tally.accepted;
+        self.gaps_found += server.gaps_found;
+        self.gaps_filled += server.gaps_filled;
+        for (kind, count) in &server.failures {
+            *self.failures.entry(kind).or_default() += count;
+        }
+    }
+
+    fn export(&self, name: &str) {
+        let name = || name.to_owned();
+        metrics::counter!("fedilake_collect_server_accepted_total", "server" => name()).absolute(self.accepted);
+        metrics::counter!("fedilake_collect_server_gaps_planned_total", "server" => name()).absolute(self.gaps_found);
+        metrics::counter!("fedilake_collect_server_gaps_filled_total", "server" => name()).absolute(self.gaps_filled);
+        for (kind, count) in &self.failures {
+            metrics::counter!("fedilake_collect_server_failures_total", "server" => name(), "kind" => *kind)
+                .absolute(*count);
+        }
     }
 }

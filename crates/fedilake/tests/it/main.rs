@@ -16,6 +16,7 @@ mod kills;
 mod live;
 mod program;
 mod reading;
+mod reload;
 mod replay;
 mod servers;
 mod strangers;

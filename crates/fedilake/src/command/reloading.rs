@@ -1,0 +1,111 @@
+//! SIGHUP: the settings and the token files are read again, while everything goes on.
+//!
+//! The servers, their timeline and tokens, and the contact take effect at once; other settings at the next start. Settings that
+//! cannot be used leave everything as it is, with a warning.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use fedilake_collect::collector::Change;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::command::collecting::{self, Tokens};
+use crate::render::counted;
+use crate::settings::Settings;
+use crate::shutdown;
+
+/// Settings that take effect without a restart.
+const AT_ONCE: &[&str] = &["collect.servers", "collect.timeline", "collect.token_files", "collect.contact"];
+
+/// The sources of the settings, to read them again.
+#[derive(Clone, Debug)]
+pub(super) struct Again {
+    /// The file that was named; else the first of the usual ones that exists.
+    pub file: Option<PathBuf>,
+    /// Typed flags, by setting.
+    pub flags: Vec<(&'static str, String)>,
+}
+
+impl Again {
+    /// The settings as their sources are now.
+    pub fn load(&self) -> anyhow::Result<Settings> {
+        let file = self.file.clone().or_else(crate::settings::default_file);
+        Settings::load(file.as_deref(), std::env::vars_os(), &self.flags)
+    }
+}
+
+/// Where the servers come from.
+pub(super) enum Servers {
+    /// The settings name them.
+    Own,
+    /// A list that collectors share: it is told of the tokens.
+    Shared(mpsc::Sender<Tokens>),
+}
+
+/// Reads the settings again at each SIGHUP, until dropped.
+pub(super) struct Reloading(JoinHandle<()>);
+
+impl Reloading {
+    /// Turns changed settings into changes for the collectors.
+    pub fn start(settings: &Settings, again: Again, servers: Servers, changes: mpsc::Sender<Change>) -> Reloading {
+        let (mut hangups, mut before) = (shutdown::hangups(), settings.clone());
+        Reloading(tokio::spawn(async move {
+            while hangups.changed().await.is_ok() {
+                match reload(&before, &again, &servers, &changes).await {
+                    Ok(settings) => before = settings,
+                    Err(error) => tracing::warn!("settings stay as they are: {error:#}"),
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Reloading {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn reload(
+    before: &Settings,
+    again: &Again,
+    servers: &Servers,
+    changes: &mpsc::Sender<Change>,
+) -> anyhow::Result<Settings> {
+    let settings = again.load()?;
+    // Everything is read before anything changes.
+    let (read, told) = match servers {
+        Servers::Own => {
+            let servers = collecting::servers(&settings)?;
+            (counted(servers.len() as u64, "server"), Ok(servers))
+        }
+        Servers::Shared(_) => {
+            let tokens = collecting::tokens(&settings)?;
+            (counted(tokens.len() as u64, "token"), Err(tokens))
+        }
+    };
+    // At the end nobody takes changes any more.
+    let _ = changes.send(Change::Contact(collecting::contact(&settings).to_owned())).await;
+    match (told, servers) {
+        (Ok(configs), _) => drop(changes.send(Change::Only(configs)).await),
+        (Err(tokens), Servers::Shared(sharing)) => drop(sharing.send(tokens).await),
+        (Err(_), Servers::Own) => {}
+    }
+    tracing::info!("settings read again: {read}{}", at_the_next_start(before, &settings));
+    Ok(settings)
+}
+
+/// `; at the next start: listen, sql.seconds_max`; empty when every change takes effect at once.
+fn at_the_next_start(before: &Settings, now: &Settings) -> String {
+    let later: BTreeSet<&str> = before
+        .all()
+        .zip(now.all())
+        .filter(|((setting, before), (_, now))| before.text != now.text && !AT_ONCE.contains(&setting.key))
+        .map(|((setting, _), _)| setting.key)
+        .collect();
+    if later.is_empty() {
+        return String::new();
+    }
+    format!("; at the next start: {}", later.into_iter().collect::<Vec<_>>().join(", "))
+}

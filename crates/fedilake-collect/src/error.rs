@@ -47,12 +47,12 @@ pub enum SourceError {
         wait: Option<Wait>,
     },
     /// The answer is not what was asked for, such as a web page.
-    #[error("{path} is {why}")]
+    #[error("{path}: {why}")]
     Malformed {
         /// The request's path.
         path: String,
-        /// A description of the answer.
-        why: &'static str,
+        /// The difference.
+        why: String,
     },
     /// An answer or a frame beyond the cap; the connection was closed.
     #[error("{what} is longer than {bytes_max} bytes")]

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 
@@ -29,13 +29,13 @@ const OVERLAP_PAGES_MAX: u32 = 75;
 /// Pages that are read downwards at most, and the bytes of them that are held meanwhile.
 const DESCENT_PAGES_MAX: usize = 25;
 const DESCENT_BYTES_MAX: usize = 8 << 20;
-/// Posts that a first contact begins with: a page of them.
+/// Posts from before the overlap that a first contact begins with: a page of them.
 const FIRST_POSTS: usize = 40;
 
 /// The pages from a place, less `overlap`, up to now, each joining the one before.
 ///
-/// Without a place only the newest page, or, where posts dated in the future lead it, as far down as a page of other posts goes and
-/// as the overlap reaches.
+/// Without a place only the newest page. Where posts dated in the future lead it, also the pages below it, until they hold a page of
+/// posts from before the overlap.
 pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration) -> Pages {
     stream::once(async move {
         let newest = source.page(At::Newest).await?;
@@ -109,11 +109,7 @@ async fn first_contact(source: &Source, newest: Page, overlap: Duration) -> Resu
         return Ok(stream::iter([Ok(newest)]).boxed());
     }
     let since = Utc::now() - overlap;
-    let is_enough = |pages: &[Page]| {
-        let is_before = |date: DateTime<Utc>| date < since;
-        pages.iter().map(|page| page.ids().count()).sum::<usize>() >= FIRST_POSTS
-            && pages.last().is_some_and(|page| page.lowest_dated().is_some_and(is_before))
-    };
+    let is_enough = |pages: &[Page]| pages.iter().map(|page| page.count_before(since)).sum::<usize>() >= FIRST_POSTS;
     descend(source, newest, is_enough).await
 }
 

@@ -186,7 +186,8 @@ impl Http {
         let is_stream =
             |kind: &str| kind.get(..EVENT_STREAM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM));
         if !kind.is_some_and(is_stream) {
-            return Err(SourceError::Malformed { path, why: "no event stream" });
+            let why = format!("expected {EVENT_STREAM}, got {}", said(kind.unwrap_or("no content type")));
+            return Err(SourceError::Malformed { path, why });
         }
         Ok(Stream::new(response, self.settings.silence_timeout))
     }

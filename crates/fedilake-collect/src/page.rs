@@ -134,9 +134,9 @@ impl Page {
         self.current().map(|shown| &shown.id)
     }
 
-    /// When the lowest of these posts was written, by its id or its author.
-    pub fn lowest_dated(&self) -> Option<DateTime<Utc>> {
-        self.current().next()?.dated
+    /// The number of posts written before `time`, by their ids or their authors.
+    pub fn count_before(&self, time: DateTime<Utc>) -> usize {
+        self.shown().filter(|shown| shown.dated.is_some_and(|dated| dated < time)).count()
     }
 
     /// Every id, lowest place first.

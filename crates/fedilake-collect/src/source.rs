@@ -81,7 +81,7 @@ impl Source {
         let observed_at = Utc::now();
         let server_now = limits::time_of(&answer.headers, observed_at);
         Page::parse(&answer.body, page::Seen { observed_at, server_now, is_newest })
-            .map_err(|why| SourceError::Malformed { path: "the timeline".to_owned(), why })
+            .map_err(|why| SourceError::Malformed { path: "the timeline".to_owned(), why: why.to_owned() })
     }
 
     /// Opens the live stream, at the address that the server's instance document names. The token goes along to the server's own

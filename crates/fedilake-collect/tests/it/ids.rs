@@ -63,17 +63,20 @@ fn digits(mut number: u64, length: usize, alphabet: &[u8]) -> String {
     String::from_utf8(text).unwrap()
 }
 
+/// The posts of a timeline and their dates.
+type Posts = Arc<Mutex<Vec<(DateTime<Utc>, Value)>>>;
+
 /// A server without streams that orders its timeline by the posts' dates.
 struct Other {
     config: ServerConfig,
     ids: Ids,
-    timeline: Arc<Mutex<Vec<(DateTime<Utc>, Value)>>>,
+    timeline: Posts,
     next: u64,
 }
 
 impl Other {
     async fn start(ids: Ids) -> Other {
-        let timeline: Arc<Mutex<Vec<(DateTime<Utc>, Value)>>> = Arc::default();
+        let timeline = Posts::default();
         let document = || async { axum::Json(json!({"configuration": {"urls": {"streaming": null}}})) };
         let router = Router::new()
             .route("/api/v2/instance", get(document))
@@ -106,10 +109,7 @@ struct PageQuery {
     max_id: Option<String>,
 }
 
-async fn page(
-    State(timeline): State<Arc<Mutex<Vec<(DateTime<Utc>, Value)>>>>,
-    Query(query): Query<PageQuery>,
-) -> Response {
+async fn page(State(timeline): State<Posts>, Query(query): Query<PageQuery>) -> Response {
     let mut posts = timeline.lock().unwrap().clone();
     posts.sort_by_key(|(at, _)| *at);
     let place_of = |id: &str| posts.iter().position(|(_, post)| post["id"] == id);

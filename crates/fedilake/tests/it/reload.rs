@@ -8,7 +8,8 @@ use crate::live::Servers;
 use crate::program::{Data, Running, signal, wait_until};
 
 fn quiet(servers: usize) -> Servers {
-    Servers::start(Config { servers, rate: 0.0, deletes: 0.0, edits: 0.0, ..Config::default() })
+    let tokens = vec!["good".to_owned()];
+    Servers::start(Config { servers, tokens, rate: 0.0, deletes: 0.0, edits: 0.0, ..Config::default() })
 }
 
 fn write(file: &Path, lines: &[String]) {
@@ -41,7 +42,7 @@ fn servers_tokens_and_contact_change_at_a_sighup_and_nothing_dies() {
     wait_for_a_post(&data, &servers, 1);
 
     // One is added, one removed; a token, a contact and a setting that waits for the next start.
-    std::fs::write(&token, "one").unwrap();
+    std::fs::write(&token, "revoked").unwrap();
     let host = servers.simulation.addresses()[0];
     let listed = [
         format!("servers = ['{}', '{}']", urls[0], urls[2]),
@@ -53,7 +54,13 @@ fn servers_tokens_and_contact_change_at_a_sighup_and_nothing_dies() {
     signal(running.pid(), "HUP");
     let said = running.wait_for_line("settings read again");
     assert!(said.contains("2 servers") && said.contains("at the next start: collect.batch_posts_max"), "{said}");
+    let refused = running.wait_for_line("401");
+    assert!(refused.contains("WARN") && refused.contains(&host.to_string()), "{refused}");
     wait_for_a_post(&data, &servers, 2);
+    // The same file with another token.
+    std::fs::write(&token, "good").unwrap();
+    signal(running.pid(), "HUP");
+    running.wait_for_line("settings read again");
     wait_for_a_post(&data, &servers, 0);
     let removed = posts_of(&data, &servers, 1);
     (0..20).for_each(|_| drop(servers.simulation.publish(1)));

@@ -156,7 +156,7 @@ async fn each_attack_is_named_and_disturbs_no_other_server() {
         ("a huge header", Answer::refused(), Answer::whole(&huge_head, b"[]"), "unreachable"),
         ("ten thousand headers", Answer::refused(), Answer::whole(&many_heads, b"[]"), "unreachable"),
         ("a page that is no text", Answer::refused(), Answer::page(&[0xff, 0xfe, 0, 1]), "malformed"),
-        ("a redirect to a file", Answer::refused(), redirect("file:///etc/passwd"), "unreachable"),
+        ("a redirect to a file", Answer::refused(), redirect("file:///etc/passwd"), "refused"),
         ("a redirect to nowhere", Answer::refused(), redirect("http://"), "refused"),
         (
             "an answer that is no HTTP",

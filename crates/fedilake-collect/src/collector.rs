@@ -366,33 +366,41 @@ impl Collector {
     }
 
     async fn take(&mut self, arrival: Arrival, is_live: bool) -> Result<(), Over> {
-        let (from, counts) = (&self.from, &self.from.counts);
-        let delivery = match arrival {
+        match self.delivery(arrival, is_live) {
+            Some(delivery) => self.sender.send(delivery).await.map_err(|_| Over),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts an arrival. Returns the part of it that goes to the appender.
+    fn delivery(&mut self, arrival: Arrival, is_live: bool) -> Option<Delivery> {
+        let (from, counts) = (self.from.clone(), &self.from.counts);
+        match arrival {
             Arrival::Event(event) => {
                 counts.arrived(&event, Utc::now());
                 match admit(&event) {
-                    Ok(()) => Delivery::Event { from: from.clone(), event },
-                    Err(skipped) => return counted(counts.tally(|tally| tally.skip(skipped))),
+                    Ok(()) => return Some(Delivery::Event { from, event }),
+                    Err(skipped) => counts.tally(|tally| tally.skip(skipped)),
                 }
             }
             Arrival::Mark(place) => {
                 self.place = Some(place.clone());
-                Delivery::Mark { from: from.clone(), place }
+                return Some(Delivery::Mark { from, place });
             }
-            Arrival::Duplicate => return counted(counts.tally(|tally| tally.duplicates += 1)),
-            Arrival::Unknown => return counted(counts.tally(|tally| tally.unknown += 1)),
+            Arrival::Duplicate => counts.tally(|tally| tally.duplicates += 1),
+            Arrival::Unknown => counts.tally(|tally| tally.unknown += 1),
             Arrival::Rejected(rejected) => {
                 tracing::debug!(server = %self.source.config().address.server, %rejected, "status not translated");
-                return counted(counts.tally(|tally| tally.reject(rejected.reason.as_str())));
+                counts.tally(|tally| tally.reject(rejected.reason.as_str()));
             }
-            Arrival::GapFound => return counted(counts.gap_found()),
-            Arrival::GapFilled => return counted(counts.gap_filled()),
-            Arrival::Read => return counted(self.read()),
-            Arrival::CaughtUp if is_live => return counted(self.stream_works()),
-            Arrival::CaughtUp => return counted(self.polled()),
-            Arrival::Trouble(error) => return counted(self.fill_failed(&error)),
-        };
-        self.sender.send(delivery).await.map_err(|_| Over)
+            Arrival::GapFound => counts.gap_found(),
+            Arrival::GapFilled => counts.gap_filled(),
+            Arrival::Read => self.read(),
+            Arrival::CaughtUp if is_live => self.stream_works(),
+            Arrival::CaughtUp => self.polled(),
+            Arrival::Trouble(error) => self.fill_failed(&error),
+        }
+        None
     }
 
     fn stream_failed(&mut self, error: &SourceError) {
@@ -481,10 +489,6 @@ impl Collector {
             Note::Fill(after) => tracing::info!(%server, "the timeline is read again after {}", span(after)),
         }
     }
-}
-
-fn counted((): ()) -> Result<(), Over> {
-    Ok(())
 }
 
 /// `0.4 s`, `12 s`, `5 min 7 s`, `3 h 20 min`.

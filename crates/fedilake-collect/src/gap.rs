@@ -5,6 +5,8 @@
 //! sign of the end, an empty one is. A server that ignores `min_id` ends the walk too, when a page brings nothing that the page
 //! before did not bring.
 //!
+//! Bounded: one page, the ids of the one before, and the pages of a descent ([`DESCENT_BYTES_MAX`]).
+//!
 //! Ids are compared only where both hold their time. For others a page reaches a place when it shows the post there.
 
 use std::collections::HashSet;

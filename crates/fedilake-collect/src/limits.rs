@@ -74,17 +74,28 @@ impl Limits {
     }
 
     /// Takes from an answer, good or not, when the next request may follow. A refused paged request closes paged requests only:
-    /// the newest page and the stream have limits of their own.
-    pub fn take(&mut self, status: StatusCode, headers: &HeaderMap, is_paged: bool, now: DateTime<Utc>) {
+    /// the newest page and the stream have limits of their own. Returns the wait after a good answer that used up the budget.
+    pub fn take(
+        &mut self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        is_paged: bool,
+        now: DateTime<Utc>,
+    ) -> Option<Wait> {
         if let Some(wait) = wait_told(status, headers, now) {
             let until = Some(now + wait.kept);
             let closed = if is_paged { &mut self.paged_closed_until } else { &mut self.closed_until };
             *closed = until.max(*closed);
-        } else if number(headers, "x-ratelimit-remaining").is_some_and(|left| left < REMAINING_MIN)
+            return None;
+        }
+        if number(headers, "x-ratelimit-remaining").is_some_and(|left| left < REMAINING_MIN)
             && let Some(said) = until(headers, "x-ratelimit-reset", now)
         {
-            self.closed_until = Some(now + Wait::of(Some(said)).kept);
+            let wait = Wait::of(Some(said));
+            self.closed_until = Some(now + wait.kept);
+            return Some(wait);
         }
+        None
     }
 }
 
@@ -180,7 +191,7 @@ mod tests {
             let mut limits = Limits::new(280);
             let told =
                 headers(&[("x-ratelimit-remaining", remaining), ("x-ratelimit-reset", "2026-01-01T00:02:00.000000Z")]);
-            limits.take(OK, &told, false, now);
+            assert_eq!(limits.take(OK, &told, false, now).map(|wait| wait.kept), wait.map(Duration::from_secs));
             assert_eq!(limits.wait(false, now), wait.map(Duration::from_secs), "{remaining} left");
             assert_eq!(limits.wait(false, at("2026-01-01T00:02:00Z")), None);
         }

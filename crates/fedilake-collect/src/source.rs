@@ -1,6 +1,7 @@
 //! One server as it is read: where, with what token, how fast, and which of its posts were seen just now.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fedilake_model::{Frame, PostEvent, Rejected};
@@ -33,6 +34,9 @@ pub struct Source {
 
 /// Posts a page, the most that Mastodon gives.
 pub(crate) const PAGE_POSTS: usize = 40;
+
+/// A longer wait for a rate limit is worth a line in the log.
+const LONG_WAIT: Duration = Duration::from_secs(60);
 
 /// Which page of a timeline.
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +164,18 @@ impl Source {
 
     /// Takes from any answer when the next request may follow.
     fn heed(&self, status: StatusCode, headers: &HeaderMap, is_paged: bool) {
-        lock(&self.limits).take(status, headers, is_paged, Utc::now());
+        let used_up = lock(&self.limits).take(status, headers, is_paged, Utc::now());
+        if let Some(wait) = used_up.filter(|wait| wait.kept >= LONG_WAIT) {
+            let (server, seconds) = (&self.config.address.server, wait.kept.as_secs());
+            match wait.said.filter(|said| *said > wait.kept) {
+                Some(said) => tracing::info!(
+                    %server,
+                    "rate limit used up for {} s, which is not believed; the next request follows after {seconds} s",
+                    said.as_secs()
+                ),
+                None => tracing::info!(%server, "rate limit used up; the next request follows after {seconds} s"),
+            }
+        }
     }
 
     fn url(&self, path: &str) -> Url {

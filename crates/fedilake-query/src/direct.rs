@@ -12,13 +12,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use duckdb::{Config, Connection};
+use serde::{Deserialize, Serialize};
 
 use crate::error::message;
 use crate::sql::{self, SqlError, SqlLimits, SqlSummary};
 use crate::{LakeError, views};
 
 /// What a question may take, and where things are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DirectOptions {
     /// What DuckDB may hold in memory: bytes.
     pub memory_bytes_max: u64,
@@ -31,7 +32,7 @@ pub struct DirectOptions {
 }
 
 /// How DuckDB gets at a bucket.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Secret {
     /// `http://host:port` or `https://host`; None: Amazon's.
     pub endpoint: Option<String>,
@@ -46,7 +47,7 @@ pub struct S3Secret {
 }
 
 /// Who asks.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum S3Key {
     /// This key, its secret and a session's token.
     Given {

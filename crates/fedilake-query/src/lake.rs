@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use duckdb::{Config, Connection};
+use serde::{Deserialize, Serialize};
 
 use crate::error::message;
 use crate::names::Names;
 use crate::{LakeError, LakePosition, layout};
 
 /// The lake's limits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LakeOptions {
     /// What DuckDB may hold in memory for the lake, and again for reading files: bytes.
     pub memory_bytes_max: u64,

@@ -2,11 +2,13 @@
 //!
 //! What may run is decided by DuckDB's own parser, not by looking at the text: the statement must be one that only
 //! reads (SELECT in all its forms, FROM, VALUES, WITH, DESCRIBE, SHOW, SUMMARIZE; EXPLAIN of them), and may call no
-//! function that acts on the instance, nor one that makes much of little ([`growth`]). It then runs in a read-only
-//! transaction of a database that can open no other file and whose configuration is locked.
+//! function that acts on the instance. It then runs in a read-only transaction of a database that can open no other file
+//! and whose configuration is locked.
+//!
+//! Its memory is bounded as far as DuckDB counts it. What a function writes within a row or a list counts towards no limit
+//! (`repeat('x', 2000000000)`), so a program that lets strangers ask bounds the process that the lake lives in.
 
 mod failure;
-mod growth;
 mod guard;
 mod watch;
 
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use duckdb::Connection;
 use duckdb::arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
 
 use crate::{Lake, LakeError, rows};
 
@@ -42,7 +45,7 @@ impl Default for SqlLimits {
 }
 
 /// What a statement gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlSummary {
     /// Rows written.
     pub rows: u64,

@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use duckdb::arrow::array::RecordBatch;
 use duckdb::{Connection, params};
+use serde::{Deserialize, Serialize};
 
 use crate::lake::lock;
 use crate::names::Names;
@@ -29,7 +30,7 @@ const STAGE_ROWS: usize = 122_880;
 const BATCHES_AHEAD: usize = 60;
 
 /// A range of a log partition's records in a Parquet file. Rows outside the range are not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// The log's id.
     pub log: String,
@@ -44,7 +45,7 @@ pub struct Chunk {
 }
 
 /// Where the lake stands in a log partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LakePosition {
     /// The log's id.
     pub log: String,
@@ -55,7 +56,7 @@ pub struct LakePosition {
 }
 
 /// How far a take is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakeProgress {
     /// Rows merged so far, not yet committed.
     pub rows: u64,

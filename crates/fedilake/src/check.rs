@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use fedilake_log::{Bounds, LogError, LogEvent, Offset, Partition, Record};
-use fedilake_query::{Cancel, Chunk, Lake, LakePosition, Snapshot, check};
+use fedilake_query::{Cancel, Chunk, LakePosition};
 use fedilake_table::{Chain, ChainFiles, FileMeta, Table};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::chunks::{ChunkWriter, Scratch, folders, position_of};
+use crate::lake_process::{LakeProcess, Snapshot};
 use crate::render::counted;
 use crate::wire::{ReaderSource, TableFiles};
 
@@ -73,7 +74,7 @@ pub struct Checker {
     /// Where chunks may be written.
     pub chunks_folder: PathBuf,
     pub readers: ReaderSource,
-    pub lake: Arc<Lake>,
+    pub lake: Arc<LakeProcess>,
     /// Where the follower is; closed when it has ended.
     pub reached: watch::Receiver<HashMap<Partition, Offset>>,
 }
@@ -103,7 +104,7 @@ impl Checker {
     /// on. `cancel` ends what runs on a thread; all else ends when the call is dropped.
     pub async fn check(&self, cancel: &Cancel) -> anyhow::Result<CheckReport> {
         let scratch = Scratch::new(&self.chunks_folder);
-        let Moment { chunks, lake: snapshot, left_behind } = self.moment(scratch.path()).await?;
+        let Moment { chunks, lake: mut snapshot, left_behind } = self.moment(scratch.path()).await?;
         // Before the table is looked at: the log lets go of what a sink commits meanwhile.
         let logs = self.logs().await?;
         let mut checked = self.table.check().await.context("check the table")?;
@@ -116,14 +117,14 @@ impl Checker {
         if compare && left_behind {
             bail!("the lake no longer follows, and lacks what the table has");
         }
-        let (lake, cancel) = (Arc::clone(&self.lake), cancel.clone());
+        let cancel = cancel.clone();
         let (found, posts) = tokio::task::spawn_blocking(move || {
-            let found = if compare { check::rows(&lake, &snapshot, &chunks, &cancel)? } else { Vec::new() };
+            let found = if compare { snapshot.compare(&chunks, &cancel)? } else { Vec::new() };
             anyhow::Ok((found, snapshot.posts()?))
         })
         .await?
         .context("check the lake")?;
-        findings.extend(found.iter().map(ToString::to_string));
+        findings.extend(found);
         Ok(CheckReport {
             chains: checked.chains,
             files: checked.files,

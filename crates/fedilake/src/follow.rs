@@ -4,7 +4,7 @@
 //! is behind, as one small Parquet file into the lake, which moves its watermark in the same transaction. While one take
 //! runs the next one's records gather, so a record waits for the rest of one take and for its own, and no longer. Where the
 //! lake's position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is
-//! rebuilt here.
+//! rebuilt here. When the lake's process ends, the follower goes back to where the lake is.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
-use fedilake_query::{Lake, LakeError};
+use fedilake_query::{LakeError, LakePosition};
 use fedilake_table::{Chain, FileMeta, Table};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::chunks::{ChunkWriter, Scratch, offsets, position_of};
+use crate::lake_process::{AskError, LakeProcess};
 use crate::telemetry::{self, Unit};
 use crate::wire::{Stores, TableFiles};
 
@@ -50,13 +51,24 @@ pub struct Follower {
     files: TableFiles,
     /// The folder of the chunks.
     folder: PathBuf,
-    lake: Arc<Lake>,
+    lake: Arc<LakeProcess>,
     chunks: Arc<Mutex<ChunkWriter>>,
     /// Next offset that the lake needs, by partition of the reader's log, once the running take is done.
     positions: HashMap<Partition, Offset>,
     /// The take that runs, if one does.
-    taking: Option<BoxFuture<'static, anyhow::Result<()>>>,
+    taking: Option<BoxFuture<'static, anyhow::Result<Taken>>>,
+    /// Whether a take was lost with the lake's process, so that `positions` is ahead of the lake.
+    is_ahead: bool,
     reached: watch::Sender<HashMap<Partition, Offset>>,
+}
+
+/// What became of a take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    /// The lake has it.
+    All,
+    /// The lake's process ended, and the lake has it or not.
+    Unknown,
 }
 
 /// What came from the log and the lake does not have yet.
@@ -80,7 +92,7 @@ impl Gathered {
 
 impl Follower {
     /// A follower that keeps its chunks in `folder`, which it empties.
-    pub fn new(stores: &Stores, lake: Arc<Lake>, folder: PathBuf) -> anyhow::Result<Follower> {
+    pub fn new(stores: &Stores, lake: Arc<LakeProcess>, folder: PathBuf) -> anyhow::Result<Follower> {
         let chunks = ChunkWriter::in_empty_folder(&folder)?;
         Ok(Follower {
             reader: stores.log.reader()?,
@@ -91,6 +103,7 @@ impl Follower {
             chunks: Arc::new(Mutex::new(chunks)),
             positions: HashMap::new(),
             taking: None,
+            is_ahead: false,
             reached: watch::Sender::new(HashMap::new()),
         })
     }
@@ -108,6 +121,10 @@ impl Follower {
         // When to seal what is open, unless records come before.
         let mut rest = Some(Instant::now());
         loop {
+            if self.is_ahead {
+                gathered = Gathered::default();
+                self.go_back(&shutdown).await?;
+            }
             tokio::select! {
                 event = self.reader.next(), if gathered.records.len() < CHUNK_ROWS_MAX => match event {
                     Ok(LogEvent::Assigned(partition)) => self.begin(partition, &shutdown).await?,
@@ -131,6 +148,9 @@ impl Follower {
                     Err(LogError::BelowStart { partition, .. }) => {
                         // The log let go of records between our reads; the table has them.
                         self.finish().await?;
+                        if self.is_ahead {
+                            continue;
+                        }
                         self.take(std::mem::take(&mut gathered));
                         self.begin(partition, &shutdown).await?;
                     }
@@ -138,8 +158,7 @@ impl Follower {
                 },
                 taken = ended(&mut self.taking), if self.taking.is_some() => {
                     self.taking = None;
-                    taken?;
-                    self.publish();
+                    self.note(taken?);
                 }
                 () = sleep_until(deadline), if !gathered.is_empty() && self.taking.is_none() => {
                     self.take(std::mem::take(&mut gathered));
@@ -156,10 +175,26 @@ impl Follower {
         }
     }
 
+    /// Reads on from where the lake is, whatever was on its way to it.
+    async fn go_back(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        // A lake whose file was lost begins anew.
+        self.take_from_table(shutdown).await?;
+        for partition in self.positions.keys().copied().collect::<Vec<_>>() {
+            self.begin(partition, shutdown).await?;
+        }
+        self.is_ahead = false;
+        self.publish();
+        Ok(())
+    }
+
     /// Lets the lake keep the figures of the days that changed, so that reports need not count them.
     async fn seal(&mut self) -> anyhow::Result<()> {
         let lake = Arc::clone(&self.lake);
-        tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")?.context("seal days")
+        match tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")? {
+            // Days that are not sealed are counted.
+            Err(AskError::Ended(_)) => Ok(()),
+            sealed => sealed.context("seal days"),
+        }
     }
 
     /// Places the reader where the lake is, by way of the table when the log starts later.
@@ -168,7 +203,8 @@ impl Follower {
         let mut tried: Option<Offset> = None;
         loop {
             let bounds = self.reader.bounds(partition).await.context("follow the log")?;
-            let position = match self.lake_position(partition)? {
+            let positions = positions(Arc::clone(&self.lake)).await?;
+            let position = match position_of(&positions, self.reader.id(), partition) {
                 Some(position) => position,
                 None => self.chain_start(partition).await?.unwrap_or(bounds.start),
             };
@@ -211,6 +247,12 @@ impl Follower {
 
     /// Takes every table file that holds what the lake lacks: other logs' chains and what the log has let go of.
     async fn take_from_table(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        // The lake says what it lacks after each end of its process.
+        while self.take_files_lacked(shutdown).await? == Taken::Unknown {}
+        Ok(())
+    }
+
+    async fn take_files_lacked(&mut self, shutdown: &CancellationToken) -> anyhow::Result<Taken> {
         let snapshot = self.table.snapshot().await.context("read the table")?;
         for damaged in &snapshot.damaged {
             tracing::warn!(
@@ -219,14 +261,14 @@ impl Follower {
                 damaged.why
             );
         }
-        let positions = self.lake.positions().context("read the lake's position")?;
+        let positions = positions(Arc::clone(&self.lake)).await?;
         let lacks = |file: &&FileMeta| {
             position_of(&positions, &file.chain.log, file.chain.partition).is_none_or(|next| file.next > next)
         };
         let wanted: Vec<FileMeta> =
             snapshot.chains.iter().flat_map(|chain| &chain.files).filter(lacks).cloned().collect();
         if wanted.is_empty() {
-            return Ok(());
+            return Ok(Taken::All);
         }
         let bar = telemetry::progress_bar("lake", offsets(&wanted), Unit::Posts);
         let mut done = 0;
@@ -238,17 +280,20 @@ impl Follower {
             let scratch = Scratch::new(&self.folder);
             let chunks = self.files.chunks(files, scratch.path()).await?;
             let (lake, shown) = (Arc::clone(&self.lake), bar.clone());
-            tokio::task::spawn_blocking(move || {
+            let taken = tokio::task::spawn_blocking(move || {
                 patiently(PAUSES, || lake.take(&chunks, &mut |taken| shown.set_position(done + taken.rows)))
             })
             .await
-            .context("take table files")?
-            .context("take table files into the lake")?;
+            .context("take table files")?;
+            if taken.context("take table files into the lake")? == Taken::Unknown {
+                bar.finish_and_clear();
+                return Ok(Taken::Unknown);
+            }
             done += covered;
             bar.set_position(done);
         }
         bar.finish_and_clear();
-        Ok(())
+        Ok(Taken::All)
     }
 
     /// Starts to take what was gathered; [`Follower::taking`] ends when the lake has it.
@@ -273,38 +318,46 @@ impl Follower {
         }
         let (lake, writer, log) = (Arc::clone(&self.lake), Arc::clone(&self.chunks), self.reader.id().clone());
         self.taking = Some(Box::pin(async move {
-            tokio::task::spawn_blocking(move || take(&lake, &writer, &log, pieces))
+            let taken = tokio::task::spawn_blocking(move || take(&lake, &writer, &log, pieces))
                 .await
                 .context("take records")?
                 .context("take records into the lake")?;
-            if let Some(newest_appended_at_ms) = newest_appended_at_ms {
+            if let (Taken::All, Some(newest_appended_at_ms)) = (taken, newest_appended_at_ms) {
                 let lag_ms = chrono::Utc::now().timestamp_millis() - newest_appended_at_ms;
                 metrics::gauge!("fedilake_lake_lag_seconds").set(lag_ms as f64 / 1e3);
             }
-            Ok(())
+            Ok(taken)
         }));
     }
 
     /// Waits for the running take, if one does.
     async fn finish(&mut self) -> anyhow::Result<()> {
         let Some(taking) = self.taking.take() else { return Ok(()) };
-        taking.await?;
-        self.publish();
+        let taken = taking.await?;
+        self.note(taken);
         Ok(())
     }
 
-    fn lake_position(&self, partition: Partition) -> anyhow::Result<Option<Offset>> {
-        let positions = self.lake.positions().context("read the lake's position")?;
-        Ok(position_of(&positions, self.reader.id(), partition))
+    fn note(&mut self, taken: Taken) {
+        match taken {
+            Taken::All => self.publish(),
+            Taken::Unknown => self.is_ahead = true,
+        }
     }
 
     fn publish(&self) {
-        self.reached.send_replace(self.positions.clone());
+        if !self.is_ahead {
+            self.reached.send_replace(self.positions.clone());
+        }
     }
 }
 
+async fn positions(lake: Arc<LakeProcess>) -> anyhow::Result<Vec<LakePosition>> {
+    tokio::task::spawn_blocking(move || lake.positions()).await?.context("read the lake's position")
+}
+
 /// The end of a take. Cancel-safe: a take that is not waited for stays where it is.
-async fn ended(taking: &mut Option<BoxFuture<'static, anyhow::Result<()>>>) -> anyhow::Result<()> {
+async fn ended(taking: &mut Option<BoxFuture<'static, anyhow::Result<Taken>>>) -> anyhow::Result<Taken> {
     match taking {
         Some(taking) => taking.await,
         None => std::future::pending().await,
@@ -314,7 +367,7 @@ async fn ended(taking: &mut Option<BoxFuture<'static, anyhow::Result<()>>>) -> a
 /// Records of one partition, in order, and the offsets that they cover.
 type Piece = (Partition, Range<Offset>, Vec<Record>);
 
-fn take(lake: &Lake, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: Vec<Piece>) -> anyhow::Result<()> {
+fn take(lake: &LakeProcess, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: Vec<Piece>) -> anyhow::Result<Taken> {
     let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
     let mut chunks = Vec::new();
     for (partition, offsets, records) in pieces {
@@ -333,26 +386,31 @@ fn take(lake: &Lake, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: Vec<Piece
 /// Tries again, after a pause each time, while the lake has no memory left: questions use the same, and end.
 fn patiently(
     pauses: impl IntoIterator<Item = Duration>,
-    mut take: impl FnMut() -> Result<(), LakeError>,
-) -> Result<(), LakeError> {
-    for pause in pauses {
+    mut take: impl FnMut() -> Result<(), AskError>,
+) -> Result<Taken, AskError> {
+    let mut pauses = pauses.into_iter();
+    loop {
         match take() {
-            Err(LakeError::OutOfMemory(reason)) => {
+            Ok(()) => return Ok(Taken::All),
+            Err(AskError::Ended(_)) => return Ok(Taken::Unknown),
+            Err(AskError::Lake(LakeError::OutOfMemory(reason))) => {
+                let Some(pause) = pauses.next() else { return Err(LakeError::OutOfMemory(reason).into()) };
                 tracing::warn!(reason, "the lake has no memory left for what came; trying again");
                 std::thread::sleep(pause);
             }
-            taken => return taken,
+            Err(error) => return Err(error),
         }
     }
-    take()
 }
 
 #[cfg(test)]
 mod tests {
     use fedilake_log::Key;
+    use fedilake_query::LakeOptions;
     use fedilake_table::sink::{self, SinkProgress};
 
     use super::*;
+    use crate::lake_process::Ended;
     use crate::owner::Ownership;
     use crate::settings::Settings;
     use crate::wire;
@@ -385,18 +443,21 @@ mod tests {
         assert_eq!(stores.log.reader()?.bounds(Partition(0)).await?.start, Offset(3));
 
         follower.begin(Partition(0), &CancellationToken::new()).await?;
+        drop((follower, lake));
+        let lake = fedilake_query::Lake::open(&folder.path().join("lake.duckdb"), LakeOptions::default())?;
         assert_eq!(lake.rejected()?, [("no_header".to_owned(), 3)]);
         Ok(())
     }
 
     #[test]
     fn only_a_lack_of_memory_is_waited_out_and_not_for_ever() {
-        let short = || Err(LakeError::OutOfMemory(String::new()));
+        let short = || Err(LakeError::OutOfMemory(String::new()).into());
         let cases = [
             (vec![Ok(())], true, 1),
             (vec![short(), short(), Ok(())], true, 3),
             (vec![short(), short(), short(), short()], false, 3),
-            (vec![Err(LakeError::Interrupted), Ok(())], false, 1),
+            (vec![Err(LakeError::Interrupted.into()), Ok(())], false, 1),
+            (vec![Err(AskError::Ended(Ended::Unheard)), Ok(())], true, 1),
         ];
         for (answers, is_taken, times) in cases {
             let (mut answers, mut asked) = (answers.into_iter(), 0);

@@ -11,6 +11,7 @@ mod command;
 mod filters;
 mod follow;
 mod import;
+mod lake_process;
 mod output;
 mod owner;
 mod pipeline;
@@ -29,8 +30,12 @@ use clap::Parser;
 use crate::cli::Cli;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
+    let ended = match std::env::args_os().nth(1) {
+        // No verb for people: it has no flags, no settings and no help.
+        Some(verb) if verb == lake_process::VERB => lake_process::child::run(),
+        _ => run(Cli::parse()),
+    };
+    match ended {
         Ok(code) => code,
         Err(_) if output::reader_is_gone() => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,12 +5,14 @@
 //! of opening what it holds. An owner that does not answer yet is waited for, and named when that takes longer than a moment;
 //! one that never will (`collect`, `sink`) is an error.
 //!
-//! Whatever is opened in the folder is closed before the folder is let go: the lake keeps the ownership until its database is
-//! closed ([`crate::wire::open_lake`]), so a process that gets the folder finds nothing in it in use.
+//! Whatever is opened in the folder is closed before the folder is let go: the lake's process holds the lock as well until its
+//! database is closed ([`crate::lake_process`]), so a process that gets the folder finds nothing in it in use. After a kill of the owner
+//! that takes a moment, for which a new owner waits.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,8 @@ use crate::telemetry;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long it waits before it says for whom, or gives up on an owner that answers nobody.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the lake's process of an owner that was killed may hold the folder.
+const AFTERLIFE_MAX: Duration = Duration::from_secs(10);
 
 /// Where the owner answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,18 @@ pub struct Contact {
 struct Sign {
     pid: u32,
     answers: Answering,
+}
+
+impl Sign {
+    /// Whether the process that signed still runs.
+    fn is_of_the_living(&self) -> bool {
+        // One that nobody waited for has ended all the same.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let is_zombie = stat.rsplit(')').next().is_some_and(|fields| fields.trim_start().starts_with('Z'));
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        let is_there = pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
+        is_there && !is_zombie
+    }
 }
 
 /// Whether an owner answers guests.
@@ -86,10 +102,18 @@ impl Ownership {
 
     /// Takes the folder or says who has it.
     pub fn take_or_refuse(folder: &Path) -> anyhow::Result<Ownership> {
-        if let Some(ownership) = Ownership::take(folder)? {
-            return Ok(ownership);
-        }
-        let who = match read_sign(folder) {
+        let began = Instant::now();
+        let sign = loop {
+            if let Some(ownership) = Ownership::take(folder)? {
+                return Ok(ownership);
+            }
+            let sign = read_sign(folder);
+            if began.elapsed() >= AFTERLIFE_MAX || sign.as_ref().is_some_and(Sign::is_of_the_living) {
+                break sign;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        };
+        let who = match sign {
             Some(Sign { pid, answers: Answering::At { address, .. } }) => {
                 format!(" (pid {pid}, answering on {address})")
             }
@@ -106,6 +130,11 @@ impl Ownership {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The locked file: whoever holds a copy of the descriptor keeps the folder owned.
+    pub fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
     }
 
     /// Lets others know where this process answers.
@@ -154,7 +183,10 @@ pub async fn access(folder: &Path) -> anyhow::Result<Access> {
         if let Some(ownership) = Ownership::take(folder)? {
             return Ok(Access::Owner(ownership));
         }
-        let sign = read_sign(folder);
+        let mut sign = read_sign(folder);
+        if began.elapsed() < AFTERLIFE_MAX {
+            sign = sign.filter(Sign::is_of_the_living);
+        }
         if let Some(Sign { pid, answers: Answering::At { address, secret } }) = sign {
             return Ok(Access::Guest(Contact { pid, address, secret }));
         }

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fedilake_log::{Offset, Partition};
-use fedilake_query::Lake;
 use fedilake_table::sink::{self, SinkProgress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::check::Checker;
 use crate::follow::Follower;
+use crate::lake_process::LakeProcess;
 use crate::owner::Ownership;
 use crate::progress;
 use crate::serve::{self, Server};
@@ -32,7 +32,7 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Loops that run, and what they work on.
 pub struct Pipeline {
-    pub lake: Arc<Lake>,
+    pub lake: Arc<LakeProcess>,
     pub stores: Stores,
     /// Of the data folder, which the lake is in.
     ownership: Arc<Ownership>,
@@ -136,15 +136,17 @@ impl Pipeline {
         loops: Loops,
     ) -> anyhow::Result<Pipeline> {
         let ownership = ownership.into();
-        let used = if loops.sink == Sinks::No { Use::Read } else { Use::Write };
-        let stores = Stores::open(Some(&ownership), settings, used).await?;
         let listener = match loops.listen {
             None => None,
             Some(listen) => Some(serve::listen(listen).await?),
         };
+        // Its process starts while the log is opened.
+        let lake = Arc::new(wire::open_lake(Arc::clone(&ownership), settings)?);
+        let used = if loops.sink == Sinks::No { Use::Read } else { Use::Write };
+        let stores = Stores::open(Some(&ownership), settings, used).await?;
         let limits = wire::sink_limits(settings)?;
         let sql_limits = wire::sql_limits(settings)?;
-        let lake = open_lake(&ownership, settings).await?;
+        opened(&lake).await?;
         let sink_reader = match loops.sink {
             Sinks::No => None,
             Sinks::Shared => Some(stores.log.sink_reader()?),
@@ -262,7 +264,7 @@ fn chunks_folder(ownership: &Ownership) -> PathBuf {
 
 fn checker(
     stores: &Stores,
-    lake: &Arc<Lake>,
+    lake: &Arc<LakeProcess>,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
     ownership: &Ownership,
 ) -> Checker {
@@ -282,9 +284,9 @@ enum CaughtUp {
     FollowerGone,
 }
 
-async fn open_lake(ownership: &Arc<Ownership>, settings: &Settings) -> anyhow::Result<Arc<Lake>> {
-    let (ownership, settings) = (Arc::clone(ownership), settings.clone());
-    Ok(Arc::new(tokio::task::spawn_blocking(move || wire::open_lake(ownership, &settings)).await??))
+async fn opened(lake: &Arc<LakeProcess>) -> anyhow::Result<()> {
+    let lake = Arc::clone(lake);
+    tokio::task::spawn_blocking(move || lake.opened()).await?.context("open the lake")
 }
 
 /// The sink's error with what a person can do about it.

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::LakeError;
 use crate::error::message;
 
 /// What kind of failure it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SqlErrorKind {
     /// The text is no SQL.
     Syntax,
@@ -25,7 +27,7 @@ pub enum SqlErrorKind {
 }
 
 /// A failed statement. Its display is for people: the message, then the line with a caret below the place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlError {
     /// What kind of failure it was.
     pub kind: SqlErrorKind,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use fedilake_query::{Direct, views};
+use fedilake_query::views;
 use fedilake_table::s3::S3Url;
 
 use crate::answers::Answers;
@@ -46,11 +46,11 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
         Some(store) => Some(s3::secret(store).await?),
         None => None,
     };
-    let (options, limits) = (wire::direct_options(settings)?, wire::direct_limits(settings)?);
+    let (files, limits) = (wire::open_files(pattern, secret, settings)?, wire::direct_limits(settings)?);
     let (mut answer, mut out) = std::io::pipe().context("make a pipe")?;
     let asked = tokio::task::spawn_blocking(move || {
-        let direct = Direct::open(&options, &pattern, secret.as_ref())?;
-        direct.sql(&query, &limits, &mut out).map_err(wire::with_sql_hint)
+        files.opened()?;
+        files.sql(&query, &limits, &mut out).map_err(wire::with_sql_hint)
     });
     let style = Style::of_stdout();
     let read =

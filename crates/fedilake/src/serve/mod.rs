@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use fedilake_query::{Lake, SqlLimits};
+use fedilake_query::SqlLimits;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::figures::Figures;
 use crate::check::Checker;
+use crate::lake_process::LakeProcess;
 use crate::telemetry;
 
 /// The type of what Prometheus reads.
@@ -33,7 +34,7 @@ pub struct Server {
 
 /// What the routes work on.
 struct State {
-    lake: Arc<Lake>,
+    lake: Arc<LakeProcess>,
     checker: Checker,
     sql_limits: SqlLimits,
     /// Cancelled when questions are to end.
@@ -54,7 +55,7 @@ impl Server {
     pub fn new(
         listener: TcpListener,
         checker: Checker,
-        lake: Arc<Lake>,
+        lake: Arc<LakeProcess>,
         sql_limits: SqlLimits,
         questions: CancellationToken,
     ) -> anyhow::Result<Server> {

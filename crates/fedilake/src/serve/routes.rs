@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
-use fedilake_query::{Cancel, Lake, SqlError, SqlLimits};
+use fedilake_query::{Cancel, SqlError, SqlLimits};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{NOTE_HEADER, ReportRequest, SqlRequest};
 use super::{METRICS_TEXT, State, guard};
 use crate::check::CheckReport;
+use crate::lake_process::LakeProcess;
 use crate::wire::with_sql_hint;
 
 /// Blocks of an SQL answer on their way to the socket.
@@ -140,8 +141,8 @@ impl Drop for Asking {
 }
 
 async fn on_lake<T: Send + 'static>(
-    lake: &Arc<Lake>,
-    ask: impl FnOnce(&Lake) -> T + Send + 'static,
+    lake: &Arc<LakeProcess>,
+    ask: impl FnOnce(&LakeProcess) -> T + Send + 'static,
 ) -> Result<T, Refused> {
     let lake = Arc::clone(lake);
     tokio::task::spawn_blocking(move || ask(&lake)).await.map_err(internal)

@@ -3,23 +3,27 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{DirectOptions, Lake, LakeOptions, SqlError, SqlLimits};
+use fedilake_query::{DirectOptions, LakeOptions, S3Secret, SqlError, SqlLimits};
 
+use crate::lake_process::{LakeProcess, Opening};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 
-/// The lake in an owned folder, which it keeps until it is closed; blocking.
-pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<Lake> {
+/// Starts to open the lake in an owned folder, which its process keeps until the lake is closed.
+pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<LakeProcess> {
     let options = LakeOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
         threads: threads(settings)?,
         ..LakeOptions::default()
     };
     let path = ownership.folder().join("lake.duckdb");
-    let lake = Lake::open(&path, options).with_context(|| format!("open lake {}", path.display()))?;
-    Ok(lake.guarded_by(ownership))
+    Ok(LakeProcess::start(Opening::Lake { path, options }, Some(ownership)))
+}
+
+/// Starts a DuckDB beside the lake, for one question to plain files.
+pub fn open_files(pattern: String, secret: Option<S3Secret>, settings: &Settings) -> anyhow::Result<LakeProcess> {
+    Ok(LakeProcess::start(Opening::Files { options: direct_options(settings)?, pattern, secret }, None))
 }
 
 fn threads(settings: &Settings) -> anyhow::Result<usize> {
@@ -29,8 +33,8 @@ fn threads(settings: &Settings) -> anyhow::Result<usize> {
     })
 }
 
-/// A DuckDB beside the lake, for one question to plain files: as large as a lake may be, for it is alone.
-pub fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
+/// As large as a lake may be, for it is alone.
+fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
     Ok(DirectOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
         threads: threads(settings)?,
@@ -66,6 +70,8 @@ pub fn with_sql_hint(error: SqlError) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::Context;
+
     use super::*;
 
     fn defaults() -> anyhow::Result<Settings> {
@@ -77,6 +83,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let ownership = Arc::new(Ownership::take(folder.path())?.context("free")?);
         let lake = open_lake(Arc::clone(&ownership), &defaults()?)?;
+        lake.opened()?;
         drop(ownership);
         assert!(Ownership::take(folder.path())?.is_none(), "the lake is open");
         drop(lake);

@@ -1,0 +1,232 @@
+//! One question and its answer, in the lake's process.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::{Cancel, Chunk, Filter, Lake, LakeError, Report, Snapshot, SqlError, SqlLimits, check};
+
+use super::bound::{Begun, Running};
+use super::child::Notices;
+use super::database::Database;
+use super::protocol::{self, Ending, OtherSide, Piece, Question, SnapshotQuestion};
+
+/// How often an answer that nobody takes looks whether it is still wanted.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Bytes of an answer that go together.
+const BLOCK_BYTES: usize = 64 << 10;
+
+/// The database, and what looks after the questions to it.
+pub struct Work {
+    pub database: Database,
+    pub running: Arc<Running>,
+    pub notices: Notices,
+}
+
+/// Answers the question that comes on `socket`. Failing to write to it means that nobody waits for the answer any more.
+pub fn answer(work: Arc<Work>, socket: UnixStream) {
+    let Ok(Some(question)) = protocol::receive(&socket) else { return };
+    let running = Arc::clone(&work.running);
+    let cancel = match &question {
+        Question::Sql { .. } | Question::Snapshot => Some(Cancel::default()),
+        Question::Positions | Question::Take(_) | Question::Seal | Question::Report { .. } => None,
+    };
+    let until = match &question {
+        Question::Sql { time, .. } => Instant::now().checked_add(*time),
+        _ => None,
+    };
+    let begun = running.begin(cancel.clone(), until);
+    // Nobody waits for it any more.
+    let _ = work.answer(question, &socket, &begun, cancel.unwrap_or_default());
+    // In this order: who waits for the end of all questions has the database alone then.
+    drop(work);
+    drop(begun);
+}
+
+impl Work {
+    fn answer(&self, question: Question, socket: &UnixStream, begun: &Begun<'_>, cancel: Cancel) -> io::Result<()> {
+        match question {
+            Question::Positions => protocol::send_end(socket, &self.database.lake().and_then(Lake::positions)),
+            Question::Take(chunks) => self.take(&chunks, socket),
+            Question::Seal => protocol::send_end(socket, &self.database.lake().and_then(Lake::seal)),
+            Question::Report { report, filter } => self.report(&report, &filter, socket),
+            Question::Sql { text, time, memory_bytes_max, rows_max } => {
+                let limits = SqlLimits { time, memory_bytes_max, rows_max, cancel };
+                self.sql(&text, &limits, socket, begun)
+            }
+            Question::Snapshot => self.snapshot(socket, begun, &cancel),
+        }
+    }
+
+    fn take(&self, chunks: &[Chunk], socket: &UnixStream) -> io::Result<()> {
+        if self.database.is_replaced() {
+            self.notices.end(Ending::Replaced);
+        }
+        let taken = self.database.lake().and_then(|lake| {
+            lake.take(chunks, &mut |taken| {
+                let progress = serde_json::to_vec(&taken).unwrap_or_default();
+                // Nobody looks at how far it is; it goes on.
+                let _ = protocol::send_piece(socket, &Piece::Progress(progress));
+            })
+        });
+        if let Err(LakeError::Fatal(_)) = taken {
+            self.notices.end(Ending::Invalidated);
+        }
+        protocol::send_end(socket, &taken)
+    }
+
+    fn report(&self, report: &Report, filter: &Filter, socket: &UnixStream) -> io::Result<()> {
+        match self.database.lake().and_then(|lake| lake.report(report, filter)) {
+            Ok(rows) => {
+                for block in rows.ipc.chunks(BLOCK_BYTES) {
+                    protocol::send_piece(socket, &Piece::Block(block.to_vec()))?;
+                }
+                protocol::send_end(socket, &Ok::<_, LakeError>(rows.note))
+            }
+            Err(error) => protocol::send_end(socket, &Err::<(), _>(error)),
+        }
+    }
+
+    fn sql(&self, text: &str, limits: &SqlLimits, socket: &UnixStream, begun: &Begun<'_>) -> io::Result<()> {
+        cancel_when_gone(socket, &limits.cancel)?;
+        let until = Instant::now().checked_add(limits.time);
+        let mut out = Blocks::new(Patient { socket, cancel: &limits.cancel, until }.begin()?);
+        let asked = self.database.sql(text, limits, &mut out).map_err(|error| match begun.is_out_of_memory() {
+            true => SqlError { kind: SqlErrorKind::Memory, message: begun.out_of_memory(), ..error },
+            false => error,
+        });
+        if asked.is_ok() {
+            out.flush()?;
+        }
+        let is_engines = asked.as_ref().is_err_and(|error| error.kind == SqlErrorKind::Engine);
+        let answered = protocol::send_piece(out.into_inner(), &Piece::End(serde_json::to_vec(&asked)?));
+        if is_engines && self.database.is_invalidated() {
+            self.notices.end(Ending::Invalidated);
+        }
+        answered
+    }
+
+    /// Holds one moment of the lake, and answers what is asked of it until the other side goes.
+    fn snapshot(&self, socket: &UnixStream, begun: &Begun<'_>, cancel: &Cancel) -> io::Result<()> {
+        let lake = match self.database.lake() {
+            Ok(lake) => lake,
+            Err(error) => return protocol::send_end(socket, &Err::<(), _>(error)),
+        };
+        let snapshot = match lake.snapshot() {
+            Ok(snapshot) => snapshot,
+            Err(error) => return protocol::send_end(socket, &Err::<(), _>(error)),
+        };
+        protocol::send_end(socket, &Ok::<_, LakeError>(snapshot.positions()))?;
+        let mut patient = Patient { socket, cancel, until: None }.begin()?;
+        while let Some(question) = protocol::receive(&mut patient)? {
+            match question {
+                SnapshotQuestion::Compare(chunks) => {
+                    cancel_when_gone(socket, cancel)?;
+                    let found =
+                        compare(lake, &snapshot, &chunks, cancel).map_err(|error| match begun.is_out_of_memory() {
+                            true => LakeError::OutOfMemory(begun.out_of_memory()),
+                            false => error,
+                        });
+                    protocol::send_end(socket, &found)?;
+                }
+                SnapshotQuestion::Posts => protocol::send_end(socket, &snapshot.posts())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong, a sentence each.
+fn compare(lake: &Lake, snapshot: &Snapshot, chunks: &[Chunk], cancel: &Cancel) -> Result<Vec<String>, LakeError> {
+    Ok(check::rows(lake, snapshot, chunks, cancel)?.iter().map(ToString::to_string).collect())
+}
+
+/// Cancels the question when the other side of its socket goes.
+fn cancel_when_gone(socket: &UnixStream, cancel: &Cancel) -> io::Result<()> {
+    let (socket, cancel) = (socket.try_clone()?, cancel.clone());
+    std::thread::spawn(move || {
+        if let Ok(OtherSide::Gone) = protocol::wait_for_other_side(&socket) {
+            cancel.cancel();
+        }
+    });
+    Ok(())
+}
+
+/// A question's socket that waits for the other side for as long as the question is wanted and its time is not over.
+struct Patient<'a> {
+    socket: &'a UnixStream,
+    cancel: &'a Cancel,
+    until: Option<Instant>,
+}
+
+impl<'a> Patient<'a> {
+    fn begin(self) -> io::Result<Patient<'a>> {
+        self.socket.set_read_timeout(Some(LOOK_AGAIN))?;
+        self.socket.set_write_timeout(Some(LOOK_AGAIN))?;
+        Ok(self)
+    }
+
+    fn patiently<T>(&self, mut attempt: impl FnMut(&UnixStream) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match attempt(self.socket) {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                done => return done,
+            }
+            if self.cancel.is_cancelled() || self.until.is_some_and(|until| Instant::now() > until) {
+                return Err(ErrorKind::TimedOut.into());
+            }
+        }
+    }
+}
+
+impl Read for Patient<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.patiently(|mut socket| socket.read(buffer))
+    }
+}
+
+impl Write for Patient<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.patiently(|mut socket| socket.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Gathers an answer's bytes into blocks.
+struct Blocks<'a> {
+    socket: Patient<'a>,
+    gathered: Vec<u8>,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(socket: Patient<'a>) -> Blocks<'a> {
+        Blocks { socket, gathered: Vec::with_capacity(BLOCK_BYTES) }
+    }
+
+    fn into_inner(self) -> Patient<'a> {
+        self.socket
+    }
+}
+
+impl Write for Blocks<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= BLOCK_BYTES {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        for block in self.gathered.chunks(BLOCK_BYTES) {
+            protocol::send_piece(&mut self.socket, &Piece::Block(block.to_vec()))?;
+        }
+        self.gathered.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,365 @@
+//! The lake in a process of its own, so that no question can take down who collects.
+//!
+//! DuckDB runs whatever SQL people give it, and what it then holds in memory has no limit that can be trusted. So it lives in a child
+//! process of this same program ([`child`]), which owns `lake.duckdb`, watches what it holds ([`bound`]) and ends itself beyond that;
+//! a crash of DuckDB is no more than that either. [`LakeProcess`] is the parent's side: questions go to the child ([`protocol`]), a
+//! child that ended is followed by another ([`supervisor`]). What was committed is on disk; what only reads is asked again once; a take
+//! is lost as a whole, and its caller goes on from the lake's own position.
+//!
+//! The child holds the data folder's lock too, so the folder has an owner until the database is closed, also when the parent was killed.
+//! A child without a parent ends at once.
+//!
+//! Everything here blocks; async callers use `spawn_blocking`.
+
+mod answering;
+mod bound;
+pub mod child;
+mod database;
+mod protocol;
+mod supervisor;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::{
+    Cancel, Chunk, Filter, LakeError, LakePosition, Report, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::protocol::Opening;
+use self::protocol::{Ending, Piece, Question, SnapshotQuestion};
+use self::supervisor::{Channel, Supervised};
+use crate::owner::Ownership;
+
+/// The verb that is the lake's process.
+pub const VERB: &str = "lake-process";
+/// How often who waits for an answer looks whether it is still wanted.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The lake's own failure.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The lake's process ended while it worked on the question; another one is there, or comes.
+    #[error("{0}")]
+    Ended(Ended),
+    /// There is no such process any more.
+    #[error("{0}")]
+    Gone(String),
+}
+
+/// Why a process of the lake ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// It held more than so many bytes.
+    #[error("{}", bound::out_of_memory(*bytes_max))]
+    Memory { bytes_max: u64 },
+    /// A statement did not stop when its time was over, or when nobody waited for it any more.
+    #[error("stopped: it did not end when it was told to")]
+    Unheard,
+    /// DuckDB refused everything after an error.
+    #[error("DuckDB gave the lake up after an error")]
+    Invalidated,
+    /// Somebody deleted or replaced the lake's file.
+    #[error("the lake's file was deleted or replaced")]
+    Replaced,
+    /// A crash, or a kill from outside.
+    #[error("the lake's process ended: {0}")]
+    Crashed(String),
+}
+
+impl From<Ending> for Ended {
+    fn from(ending: Ending) -> Ended {
+        match ending {
+            Ending::Memory { bytes_max } => Ended::Memory { bytes_max },
+            Ending::Unheard => Ended::Unheard,
+            Ending::Invalidated => Ended::Invalidated,
+            Ending::Replaced => Ended::Replaced,
+        }
+    }
+}
+
+/// The lake, or a DuckDB over files, in a process of its own. Dropped, it closes the database and waits for the end of the process.
+pub struct LakeProcess {
+    supervised: Arc<Supervised>,
+    supervisor: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl LakeProcess {
+    /// Starts the process, which keeps the folder's lock; does not wait until the database is open.
+    pub fn start(opening: Opening, ownership: Option<Arc<Ownership>>) -> LakeProcess {
+        let supervised = Arc::<Supervised>::default();
+        let supervisor = std::thread::spawn({
+            let supervised = Arc::clone(&supervised);
+            move || supervisor::run(&supervised, &opening, ownership)
+        });
+        LakeProcess { supervised, supervisor: Mutex::new(Some(supervisor)) }
+    }
+
+    /// Returns when the database is open, or cannot be opened.
+    pub fn opened(&self) -> Result<(), AskError> {
+        self.supervised.channel().map(drop)
+    }
+
+    /// The next offset that the lake needs, for each log partition that it has taken from.
+    pub fn positions(&self) -> Result<Vec<LakePosition>, AskError> {
+        self.twice(|| self.ask(&Question::Positions)?.end(&mut |_| {}))
+    }
+
+    /// Takes the rows that the lake does not have yet. After [`AskError::Ended`] the lake has all of them, or none.
+    pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), AskError> {
+        self.ask(&Question::Take(chunks.to_vec()))?.end::<()>(progress)?;
+        self.supervised.note_progress();
+        Ok(())
+    }
+
+    /// Seals every open day, so that reports are quickest.
+    pub fn seal(&self) -> Result<(), AskError> {
+        self.twice(|| self.ask(&Question::Seal)?.end(&mut |_| {}))
+    }
+
+    /// Answers a report.
+    pub fn report(&self, report: &Report, filter: &Filter) -> Result<Rows, AskError> {
+        let question = Question::Report { report: report.clone(), filter: filter.clone() };
+        let _asking = self.supervised.asking();
+        self.twice(|| {
+            let mut ipc = Vec::new();
+            let answered = self.ask(&question)?.stream::<Result<Option<String>, LakeError>>(&mut ipc);
+            let note = answered.map_err(StreamError::never_written)??;
+            Ok(Rows { ipc, note })
+        })
+    }
+
+    /// Runs one statement and writes its rows as an Arrow IPC stream while they come. After an error the stream is cut.
+    pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
+        let question = Question::Sql {
+            text: text.to_owned(),
+            time: limits.time,
+            memory_bytes_max: limits.memory_bytes_max,
+            rows_max: limits.rows_max,
+        };
+        let _asking = self.supervised.asking();
+        let answer = self.ask(&question).map_err(of_statement)?.cancelled_by(&limits.cancel).map_err(of_statement)?;
+        match answer.stream::<Result<SqlSummary, SqlError>>(out) {
+            Ok(answered) => answered,
+            Err(StreamError::Ask(error)) => Err(of_statement(error)),
+            Err(StreamError::Write(error)) => Err(engine(format!("write the answer: {error}"))),
+        }
+    }
+
+    /// The lake as it is now.
+    pub fn snapshot(&self) -> Result<Snapshot, AskError> {
+        self.twice(|| {
+            let mut answer = self.ask(&Question::Snapshot)?;
+            let positions = answer.next_end(&mut |_| {})?;
+            Ok(Snapshot { answer, positions })
+        })
+    }
+
+    fn ask(&self, question: &Question) -> Result<Answer, AskError> {
+        let channel = self.supervised.channel()?;
+        let (ours, theirs) = UnixStream::pair().map_err(broken)?;
+        let answer = Answer { socket: ours, cancel: None, channel, supervised: Arc::clone(&self.supervised) };
+        if answer.channel.pass(&theirs).is_err() {
+            return Err(answer.ended());
+        }
+        drop(theirs);
+        answer.send(question)?;
+        Ok(answer)
+    }
+
+    /// Asks what only reads once more where the process ended meanwhile.
+    fn twice<T>(&self, ask: impl Fn() -> Result<T, AskError>) -> Result<T, AskError> {
+        match ask() {
+            Err(AskError::Ended(_)) => ask(),
+            answered => answered,
+        }
+    }
+}
+
+impl Drop for LakeProcess {
+    fn drop(&mut self) {
+        self.supervised.close();
+        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(supervisor) = supervisor {
+            supervisor.join().expect("the supervisor does not panic");
+        }
+    }
+}
+
+/// The lake at one moment, for as long as this is there.
+pub struct Snapshot {
+    answer: Answer,
+    positions: Vec<LakePosition>,
+}
+
+impl Snapshot {
+    /// Where the lake stood in each log partition that it had taken from.
+    pub fn positions(&self) -> &[LakePosition] {
+        &self.positions
+    }
+
+    /// Checks every row of the files, and this moment of the lake against them: what is wrong, a sentence each.
+    pub fn compare(&mut self, chunks: &[Chunk], cancel: &Cancel) -> Result<Vec<String>, AskError> {
+        let _asking = self.answer.supervised.asking();
+        self.answer.cancel = Some(cancel.clone());
+        self.answer.socket.set_read_timeout(Some(LOOK_AGAIN)).map_err(broken)?;
+        self.answer.send(&SnapshotQuestion::Compare(chunks.to_vec()))?;
+        self.answer.next_end(&mut |_| {})
+    }
+
+    /// How many posts it shows.
+    pub fn posts(&mut self) -> Result<u64, AskError> {
+        self.answer.send(&SnapshotQuestion::Posts)?;
+        self.answer.next_end(&mut |_| {})
+    }
+}
+
+/// An answer that comes.
+struct Answer {
+    socket: UnixStream,
+    cancel: Option<Cancel>,
+    channel: Arc<Channel>,
+    supervised: Arc<Supervised>,
+}
+
+/// Why an answer did not arrive at whoever it was for.
+enum StreamError {
+    Ask(AskError),
+    Write(io::Error),
+}
+
+impl StreamError {
+    /// The error where the answer was for memory.
+    fn never_written(self) -> AskError {
+        match self {
+            StreamError::Ask(error) => error,
+            StreamError::Write(error) => broken(error),
+        }
+    }
+}
+
+impl Answer {
+    /// Gives up the question when `cancel` says so.
+    fn cancelled_by(mut self, cancel: &Cancel) -> Result<Answer, AskError> {
+        self.socket.set_read_timeout(Some(LOOK_AGAIN)).map_err(broken)?;
+        self.cancel = Some(cancel.clone());
+        Ok(self)
+    }
+
+    fn send(&self, message: &impl Serialize) -> Result<(), AskError> {
+        protocol::send(&self.socket, message).map_err(|error| self.failed(error))
+    }
+
+    /// The result of a question that has no rows.
+    fn end<T: DeserializeOwned>(mut self, progress: &mut dyn FnMut(TakeProgress)) -> Result<T, AskError> {
+        self.next_end(progress)
+    }
+
+    fn next_end<T: DeserializeOwned>(&mut self, progress: &mut dyn FnMut(TakeProgress)) -> Result<T, AskError> {
+        loop {
+            match self.piece()? {
+                Piece::Progress(json) => progress(read(&json)?),
+                Piece::Block(_) => {}
+                Piece::End(json) => return Ok(read::<Result<T, LakeError>>(&json)??),
+            }
+        }
+    }
+
+    /// Writes the rows to `out`, and returns the result.
+    fn stream<T: DeserializeOwned>(mut self, out: &mut dyn Write) -> Result<T, StreamError> {
+        loop {
+            match self.piece().map_err(StreamError::Ask)? {
+                Piece::Block(bytes) => out.write_all(&bytes).map_err(StreamError::Write)?,
+                Piece::Progress(_) => {}
+                Piece::End(json) => return read(&json).map_err(StreamError::Ask),
+            }
+        }
+    }
+
+    fn piece(&mut self) -> Result<Piece, AskError> {
+        match protocol::receive_piece(&mut *self) {
+            Ok(Some(piece)) => Ok(piece),
+            Ok(None) => Err(self.ended()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&self, error: io::Error) -> AskError {
+        match error.kind() {
+            ErrorKind::TimedOut if self.is_cancelled() => AskError::Lake(LakeError::Interrupted),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => self.ended(),
+            _ => broken(error),
+        }
+    }
+
+    /// Why the other side is gone.
+    fn ended(&self) -> AskError {
+        self.supervised.why_ended(&self.channel)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.as_ref().is_some_and(Cancel::is_cancelled)
+    }
+}
+
+/// Waits for the child, and no longer than the answer is wanted.
+impl Read for Answer {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match (&self.socket).read(buffer) {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    if self.is_cancelled() {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                }
+                read => return read,
+            }
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, AskError> {
+    serde_json::from_slice(json).map_err(|error| broken(error.into()))
+}
+
+fn broken(error: io::Error) -> AskError {
+    AskError::Gone(format!("ask the lake's process: {error}"))
+}
+
+/// The error of a statement that has no answer.
+fn of_statement(error: AskError) -> SqlError {
+    match error {
+        AskError::Lake(error) => error.into(),
+        AskError::Ended(ended) => {
+            let kind = match ended {
+                Ended::Memory { .. } => SqlErrorKind::Memory,
+                Ended::Unheard => SqlErrorKind::Time,
+                Ended::Invalidated | Ended::Replaced | Ended::Crashed(_) => SqlErrorKind::Engine,
+            };
+            SqlError { kind, ..engine(ended.to_string()) }
+        }
+        AskError::Gone(why) => engine(why),
+    }
+}
+
+fn engine(message: String) -> SqlError {
+    SqlError { kind: SqlErrorKind::Engine, message, line: None, column: None, excerpt: None }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Not a test: the process of the lakes that the program's unit tests open.
+    #[test]
+    #[ignore = "the lake's process of other tests"]
+    fn the_lakes_process() {
+        super::child::run().unwrap();
+    }
+}

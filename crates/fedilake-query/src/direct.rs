@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::message;
 use crate::sql::{self, SqlError, SqlLimits, SqlSummary};
-use crate::{LakeError, views};
+use crate::{LakeError, rows, views};
 
 /// What a question may take, and where things are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -155,7 +155,7 @@ impl Direct {
             .with("temp_directory", options.spill_folder.to_string_lossy())?
             .enable_autoload_extension(false)?;
         let connection = Connection::open_in_memory_with_flags(config)?;
-        connection.execute_batch("set global timezone = 'UTC'")?;
+        connection.execute_batch(rows::SETTINGS)?;
         if let Some(secret) = secret {
             load_httpfs(&connection, options)?;
             connection.execute_batch(&secret.sql())?;

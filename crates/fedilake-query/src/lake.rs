@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::message;
 use crate::names::Names;
-use crate::{LakeError, LakePosition, layout};
+use crate::{LakeError, LakePosition, layout, rows};
 
 /// The lake's limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,7 +246,7 @@ fn connect(path: &Path, options: &LakeOptions) -> duckdb::Result<Connection> {
         .with("max_temp_directory_size", format!("{}B", options.spill_bytes_max))?;
     let connection = Connection::open_with_flags(path, config)?;
     // The spill folder has to be named before access ends.
-    connection.execute_batch("set global timezone = 'UTC'; set enable_external_access = false")?;
+    connection.execute_batch(&format!("{}; set enable_external_access = false", rows::SETTINGS))?;
     Ok(connection)
 }
 

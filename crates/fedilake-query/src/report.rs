@@ -13,7 +13,7 @@ pub enum Report {
     /// One row: posts, users, origins, languages (no language counts as one), characters_min, characters_mean,
     /// characters_max, characters_sum, first_created_at, last_created_at.
     Statistics,
-    /// A row a day: day (`2023/02/03 Fri`), posts, users, origins, most_frequent_nonbot, most_frequent_bot,
+    /// A row a day: day (a date, as in all reports), posts, users, origins, most_frequent_nonbot, most_frequent_bot,
     /// most_frequent_host.
     Daily,
     /// The 10 most used apps of people: app, posts. The note says of how many posts the app is known.

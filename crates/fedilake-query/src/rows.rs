@@ -17,6 +17,10 @@ pub struct Rows {
     pub note: Option<String>,
 }
 
+/// What a connection that answers is set to. Without `arrow_lossless_conversion` a `hugeint` of 39 digits is silently another
+/// number, and a time with a zone loses it; with it, such types come as bytes under DuckDB's name for them.
+pub(crate) const SETTINGS: &str = "set global timezone = 'UTC'; set global arrow_lossless_conversion = true";
+
 /// Runs one statement and keeps its whole result.
 pub(crate) fn query(connection: &Connection, sql: &str) -> Result<Rows, LakeError> {
     let mut ipc = Vec::new();

@@ -1,7 +1,7 @@
 //! A person's own statement: read-only, one at a time, within limits.
 //!
 //! What may run is decided by DuckDB's own parser, not by looking at the text: the statement must be one that only
-//! reads (SELECT in all its forms, FROM, VALUES, WITH, DESCRIBE, SHOW, SUMMARIZE; EXPLAIN of them), and may call no
+//! reads (SELECT in all its forms, FROM, VALUES, WITH, PIVOT, DESCRIBE, SHOW, SUMMARIZE; EXPLAIN of them), and may call no
 //! function that acts on the instance. It then runs in a read-only transaction of a database that can open no other file
 //! and whose configuration is locked.
 //!
@@ -10,6 +10,7 @@
 
 mod failure;
 mod guard;
+mod pivot;
 mod watch;
 
 use std::io::Write;
@@ -20,6 +21,8 @@ use duckdb::arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use crate::{Lake, LakeError, rows};
+
+use pivot::Edited;
 
 pub use failure::{SqlError, SqlErrorKind};
 pub use watch::Cancel;
@@ -72,22 +75,25 @@ pub(crate) fn ask(
     limits: &SqlLimits,
     out: &mut dyn Write,
 ) -> Result<Result<SqlSummary, SqlError>, LakeError> {
-    let admitted = match guard::admit(connection, text) {
-        Ok(admitted) => admitted,
-        Err(refused) => return Ok(Err(refused)),
-    };
     connection.execute_batch("begin transaction read only")?;
     let watch = Watch::start(gauge, connection, limits)?;
-    let result = run(connection, &admitted, limits, out);
+    // What a PIVOT asks before it runs is watched too.
+    let result = guard::admit(connection, text).and_then(|admitted| run(connection, &admitted, text, limits, out));
     let stopped = watch.stop();
     connection.execute_batch("rollback")?;
     Ok(result.map_err(|error| error.explain(stopped)))
 }
 
-fn run(connection: &Connection, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
-    let engine = |error: duckdb::Error| SqlError::from_engine(text, error);
-    let output = |error: LakeError| SqlError::from(error);
-    let mut statement = connection.prepare(text).map_err(engine)?;
+fn run(
+    connection: &Connection,
+    admitted: &Edited,
+    typed: &str,
+    limits: &SqlLimits,
+    out: &mut dyn Write,
+) -> Result<SqlSummary, SqlError> {
+    let engine = |error: duckdb::Error| SqlError::from_engine(admitted, typed, error);
+    let output = |error: LakeError| SqlError::plain(SqlErrorKind::Output, error.to_string());
+    let mut statement = connection.prepare(&admitted.text).map_err(engine)?;
     let schema = statement.stream_arrow([]).map_err(engine)?.get_schema();
     let mut writer = rows::stream(out, &schema).map_err(output)?;
     let mut left = limits.rows_max.unwrap_or(u64::MAX);

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use fedilake_query::{Cancel, Rows, SqlLimits};
+use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::{Cancel, Rows, SqlError, SqlLimits, SqlSummary};
 use reqwest::Response;
 use serde::Serialize;
 
@@ -83,9 +84,7 @@ impl Answers {
                 let asked = tokio::task::spawn_blocking(move || lake.sql(&query, &limits, &mut out));
                 let read = tokio::task::spawn_blocking(move || read(&mut answer));
                 let (asked, read) = tokio::join!(asked, read);
-                // A question that failed explains more than an answer that broke off.
-                asked?.map_err(wire::with_sql_hint)?;
-                read?
+                outcome(asked?, read?)
             }
             Answers::There { contact, client } => {
                 let response = ask(client, contact, "sql", &SqlRequest { query }).await?;
@@ -118,6 +117,16 @@ impl Answers {
             Answers::Here { pipeline, .. } => pipeline.stop().await,
             Answers::There { .. } => Ok(()),
         }
+    }
+}
+
+/// What came of a question whose answer was read while it came: of two errors the cause. A question that failed explains more
+/// than an answer that broke off, and a reader that failed more than an answer that nobody read any more.
+pub fn outcome<T>(asked: Result<SqlSummary, SqlError>, read: anyhow::Result<T>) -> anyhow::Result<T> {
+    match (asked, read) {
+        (Err(unread), Err(read)) if unread.kind == SqlErrorKind::Output => Err(read),
+        (Err(failed), _) => Err(wire::with_sql_hint(failed)),
+        (Ok(_), read) => read,
     }
 }
 

@@ -216,6 +216,9 @@ pub enum Format {
     Csv,
     /// One array of objects
     Json,
+    /// An object a line
+    #[value(alias = "jsonl")]
+    Ndjson,
     /// One file, to be redirected
     Parquet,
 }

@@ -8,6 +8,7 @@ mod check;
 mod chunks;
 mod cli;
 mod command;
+mod door;
 mod filters;
 mod follow;
 mod import;
@@ -30,10 +31,14 @@ use clap::Parser;
 use crate::cli::Cli;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(telemetry::say_panic));
     let ended = match std::env::args_os().nth(1) {
         // No verb for people: it has no flags, no settings and no help.
         Some(verb) if verb == lake_process::VERB => lake_process::child::run(),
-        _ => run(Cli::parse()),
+        _ => match Cli::try_parse() {
+            Ok(cli) => run(cli),
+            Err(usage) => return telemetry::say_usage(&usage),
+        },
     };
     match ended {
         Ok(code) => code,

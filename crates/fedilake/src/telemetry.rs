@@ -6,11 +6,15 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{IsTerminal, Write};
+use std::panic::PanicHookInfo;
+use std::process::ExitCode;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use crate::cli::Common;
+use crate::door::{Codes, Door, shown, shown_in_line};
 
 /// All progress bars of the process; talk is printed above them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -52,7 +56,7 @@ pub fn init(common: &Common) -> anyhow::Result<()> {
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(AboveBars)
+        .with_writer(LogLines)
         .with_ansi(terminal && !no_colour)
         .with_target(false);
     if terminal {
@@ -72,9 +76,33 @@ pub fn metrics() -> PrometheusHandle {
 
 /// Says what could not be done: what failed, on what, why, then hints.
 pub fn say_error(error: &anyhow::Error) {
-    let mut stderr = AboveBars;
+    write_shown(&format!("error: {}", with_typed_flags(&told(error), typed())));
+}
+
+/// Says what is wrong with the command line, or prints the help or the version that was asked for; the process's exit code.
+pub fn say_usage(usage: &clap::Error) -> ExitCode {
+    if !usage.use_stderr() {
+        // Help and version hold no text from outside.
+        let _ = usage.print();
+        return ExitCode::SUCCESS;
+    }
+    write_shown(usage.render().to_string().trim_end());
+    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
+}
+
+/// Says where and why a thread panicked.
+pub fn say_panic(panic: &PanicHookInfo<'_>) {
+    let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
+    let trace = Backtrace::capture();
+    let trace = if trace.status() == BacktraceStatus::Captured { format!("\n{trace}") } else { String::new() };
+    // Not above the bars: their lock may be what the thread holds.
+    let _ = writeln!(std::io::stderr(), "{}", shown(&format!("thread '{name}' {panic}{trace}")));
+}
+
+/// Writes a line to stderr through the door.
+fn write_shown(text: &str) {
     // Nobody is left to tell when stderr itself is gone.
-    let _ = writeln!(stderr, "error: {}", with_typed_flags(&told(error), typed()));
+    let _ = AboveBars.write_all(format!("{}\n", shown(text)).as_bytes());
 }
 
 fn typed() -> &'static [(&'static str, String)] {
@@ -147,9 +175,7 @@ fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
 /// Says a line to the person at the terminal, unless `--quiet`.
 pub fn say(text: &str) {
     if !quiet() {
-        let mut stderr = AboveBars;
-        // Nobody is left to tell when stderr itself is gone.
-        let _ = writeln!(stderr, "{}", with_typed_flags(text, typed()));
+        write_shown(&with_typed_flags(text, typed()));
     }
 }
 
@@ -159,14 +185,14 @@ pub fn quiet() -> bool {
 }
 
 /// A progress bar over `total` units (0: not known, a spinner), drawn only when stderr is a terminal.
-pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> ProgressBar {
+pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> Bar {
     if quiet() || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
+        return Bar(ProgressBar::hidden());
     }
     let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
     let bar = BARS.add(bar).with_style(style(total, unit)).with_prefix(what);
     bar.enable_steady_tick(Duration::from_millis(100));
-    bar
+    Bar(bar)
 }
 
 /// What a progress bar counts.
@@ -213,11 +239,52 @@ impl Write for AboveBars {
     }
 }
 
-impl MakeWriter<'_> for AboveBars {
-    type Writer = AboveBars;
+/// Writes log lines to stderr through the door. The formatter hands over an event at a time, its own colours in it.
+#[derive(Clone, Copy)]
+struct LogLines;
 
-    fn make_writer(&self) -> AboveBars {
-        AboveBars
+impl Write for LogLines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        AboveBars.write_all(log_line(bytes).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        AboveBars.flush()
+    }
+}
+
+impl MakeWriter<'_> for LogLines {
+    type Writer = LogLines;
+
+    fn make_writer(&self) -> LogLines {
+        LogLines
+    }
+}
+
+/// An event as it may be shown. Its further lines are indented: text from outside cannot pass for an event of its own.
+fn log_line(event: &[u8]) -> String {
+    let shown = Door::new(Codes::Own).pass(event);
+    let event = shown.strip_suffix('\n').unwrap_or(&shown);
+    event.replace('\n', "\n    ") + "\n"
+}
+
+/// A progress bar whose messages go through the door.
+#[derive(Clone, Debug)]
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// Shows `message` at the bar's end.
+    pub fn set_message(&self, message: impl AsRef<str>) {
+        self.0.set_message(shown_in_line(message.as_ref()).into_owned());
+    }
+}
+
+impl std::ops::Deref for Bar {
+    type Target = ProgressBar;
+
+    fn deref(&self) -> &ProgressBar {
+        &self.0
     }
 }
 
@@ -268,6 +335,18 @@ mod tests {
         let told = told(&error.context("make the report"));
         assert!(told.starts_with("make the report: Out of Memory Error: failed to allocate 16 MiB\nhint: "), "{told}");
         assert!(told.contains("lake.memory_bytes_max") && !told.contains("SET"), "{told}");
+    }
+
+    #[test]
+    fn an_event_of_a_stranger_cannot_act_on_the_terminal_nor_pass_for_two() {
+        let event = "\u{1b}[33m WARN\u{1b}[0m server failed error=x\u{1b}[2J\u{9b}1m\u{202e}\n2026-01-01T00:00:00Z ERROR all is lost\n";
+        assert_eq!(
+            log_line(event.as_bytes()),
+            "\u{1b}[33m WARN\u{1b}[0m server failed error=x\\u001b[2J\\u009b1m\\u202e\n    2026-01-01T00:00:00Z ERROR all is lost\n"
+        );
+        let bar = Bar(ProgressBar::hidden());
+        bar.set_message("a\u{1b}]0;title\u{7}\nb");
+        assert_eq!(bar.message(), "a\\u001b]0;title\\u0007 b");
     }
 
     /// A terminal that keeps what is written to it.

@@ -2,7 +2,7 @@
 with
     cell as (select day, hour, sum(posts)::bigint as posts from {hours} group by all)
 select
-    strftime(date '1970-01-01' + day.day, '%Y/%m/%d %a') as day,
+    date '1970-01-01' + day.day as day,
     clock.hour::integer as hour,
     coalesce(cell.posts, 0)::bigint as posts
 from (select distinct day from cell) day

@@ -3,7 +3,7 @@ with
     day as (select distinct day from {hours}),
     {asked}
 select
-    strftime(date '1970-01-01' + day.day, '%Y/%m/%d %a') as day, asked.word as topic, coalesce(hit.posts, 0)::bigint as posts
+    date '1970-01-01' + day.day as day, asked.word as topic, coalesce(hit.posts, 0)::bigint as posts
 from day
 cross join asked
 left join hit on hit.day = day.day and hit.word = asked.word

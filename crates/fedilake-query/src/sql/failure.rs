@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::pivot::Edited;
 use crate::LakeError;
 use crate::error::message;
 
@@ -22,8 +23,10 @@ pub enum SqlErrorKind {
     Cancelled,
     /// A name, a type or a value in it is wrong.
     Statement,
-    /// The lake or the output failed.
+    /// The lake failed.
     Engine,
+    /// The answer could not be written: who reads it knows why.
+    Output,
 }
 
 /// A failed statement. Its display is for people: the message, then the line with a caret below the place.
@@ -87,8 +90,8 @@ impl SqlError {
         }
     }
 
-    /// DuckDB's error, whose text may end in `LINE n: …` and a caret.
-    pub(super) fn from_engine(text: &str, error: duckdb::Error) -> SqlError {
+    /// DuckDB's error on `ran`, whose text may end in `LINE n: …` and a caret; shown in what was `typed`.
+    pub(super) fn from_engine(ran: &Edited, typed: &str, error: duckdb::Error) -> SqlError {
         let full = message(&error);
         let kind = match full.split_once(" Error: ").map(|(kind, _)| kind) {
             Some("INTERRUPT") => SqlErrorKind::Cancelled,
@@ -99,10 +102,14 @@ impl SqlError {
             _ => SqlErrorKind::Statement,
         };
         let (message, place) = match full.split_once("\n\nLINE ").or_else(|| full.split_once("\nLINE ")) {
-            Some((message, place)) => (message.to_owned(), position(text, place)),
-            None => (full, None),
+            Some((message, place)) => (message, position(&ran.text, place)),
+            None => (full.as_str(), None),
         };
-        SqlError::at(kind, message, text, place)
+        let message = with_possible_advice(message);
+        match place {
+            Some(place) => ran.error(typed, kind, message, place),
+            None => SqlError::plain(kind, message),
+        }
     }
 
     /// Says why it was stopped, when the watch stopped it.
@@ -113,6 +120,33 @@ impl SqlError {
         }
     }
 }
+
+/// DuckDB's message, its advice replaced where it is refused here. A post's text can be part of it: what looks like a hint of
+/// ours there is none.
+fn with_possible_advice(message: &str) -> String {
+    let own = message.replace("\nhint: ", "\n hint: ");
+    let advice = ADVICE.iter().find(|(sign, ..)| own.contains(sign));
+    let Some((_, end, hint)) = advice else { return own };
+    let kept = end.and_then(|end| own.find(end)).map_or(own.as_str(), |end| &own[..end]);
+    format!("{}\nhint: {hint}", kept.trim_end())
+}
+
+/// A sign of a message, where DuckDB's advice begins, and what can be done here.
+const ADVICE: [(&str, Option<&str>, &str); 5] = [
+    (
+        "but it exists in the",
+        Some("\n\nPlease try installing"),
+        "extensions of DuckDB cannot be loaded here; `fedilake views` gives the views to a DuckDB of your own",
+    ),
+    (
+        "disabled by configuration",
+        None,
+        "this asks the lake, which reads no files; `fedilake sql --direct` asks Parquet files",
+    ),
+    ("Variant columns", None, "cast it in the question: column::json or column::varchar"),
+    ("Wrong number of parameters", None, "write the values into the statement"),
+    ("pivot_limit", None, "name the values: on column in ('a', 'b')"),
+];
 
 /// The character that DuckDB points at. `place` is what follows LINE: `2: …part of the line…`, and a caret below.
 fn position(text: &str, place: &str) -> Option<usize> {

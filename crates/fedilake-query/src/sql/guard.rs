@@ -4,6 +4,7 @@ use duckdb::Connection;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::pivot::{self, Edited};
 use super::{SqlError, SqlErrorKind};
 use crate::error::message;
 
@@ -37,31 +38,63 @@ struct Parsed {
     statements: Vec<Value>,
 }
 
-/// The text to run: what the parser saw, behind EXPLAIN where the text asks for that, each character at its place. Refuses what
-/// is not exactly one statement that only reads.
-pub(super) fn admit(connection: &Connection, text: &str) -> Result<String, SqlError> {
+/// The text to run: what the parser saw, behind EXPLAIN where the text asks for that. A PIVOT has its values in it, all other
+/// characters are as they were typed. Refuses what is not exactly one statement that only reads.
+pub(super) fn admit(connection: &Connection, text: &str) -> Result<Edited, SqlError> {
+    admit_below(connection, text, 0)
+}
+
+/// The same for a question that this many others wait for.
+pub(super) fn admit_below(connection: &Connection, text: &str, depth: usize) -> Result<Edited, SqlError> {
     let (explain, inner) = split_explain(text);
     let parsed = parse(connection, inner)?;
+    let with_values = if parsed.is_no_select() { pivot::with_values(connection, inner, depth)? } else { None };
+    let (parsed, edited) = match with_values {
+        Some(edited) => (parse(connection, &edited.text)?, edited),
+        None => (parsed, Edited::unchanged(inner.to_owned())),
+    };
+    let edited = edited.behind(&explain);
+    check(&parsed).map_err(|refused| match refused.position {
+        Some(position) => edited.error(text, refused.kind, refused.message, position + explain.chars().count()),
+        None => SqlError::plain(refused.kind, refused.message),
+    })?;
+    Ok(edited)
+}
+
+/// Why a text may not run.
+struct Refused {
+    kind: SqlErrorKind,
+    message: String,
+    position: Option<usize>,
+}
+
+fn check(parsed: &Parsed) -> Result<(), Refused> {
+    let refused =
+        |reason: &str| Err(Refused { kind: SqlErrorKind::Refused, message: reason.to_owned(), position: None });
+    if parsed.is_no_select() {
+        return refused(
+            "only statements that read may run: SELECT, FROM, VALUES, WITH, PIVOT, UNPIVOT, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN",
+        );
+    }
     if parsed.error {
-        return Err(match parsed.error_type.as_deref() {
-            Some("not implemented") => refused(
-                "only statements that read may run: SELECT, FROM, VALUES, WITH, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN",
-            ),
-            _ => {
-                let message = parsed.error_message.unwrap_or_else(|| "cannot be parsed".to_owned());
-                let skipped = explain.chars().count();
-                let position = parsed.position.and_then(|position| position.parse::<usize>().ok());
-                SqlError::at(SqlErrorKind::Syntax, message, text, position.map(|position| position + skipped))
-            }
-        });
+        let message = parsed.error_message.clone().unwrap_or_else(|| "cannot be parsed".to_owned());
+        let position = parsed.position.as_ref().and_then(|position| position.parse().ok());
+        return Err(Refused { kind: SqlErrorKind::Syntax, message, position });
     }
     match parsed.statements.as_slice() {
-        [] => Err(refused("there is no statement")),
+        [] => refused("there is no statement"),
         [statement] => match refused_function(statement) {
-            Some(name) => Err(refused(&format!("{name}() may not be called here"))),
-            None => Ok(explain + inner),
+            Some(name) => refused(&format!("{name}() may not be called here")),
+            None => Ok(()),
         },
-        [_, _, ..] => Err(refused("one statement at a time")),
+        [_, _, ..] => refused("one statement at a time"),
+    }
+}
+
+impl Parsed {
+    /// True if the text is SQL, but none that DuckDB makes a tree of.
+    fn is_no_select(&self) -> bool {
+        self.error && self.error_type.as_deref() == Some("not implemented")
     }
 }
 
@@ -71,10 +104,6 @@ fn parse(connection: &Connection, text: &str) -> Result<Parsed, SqlError> {
         .query_row("select json_serialize_sql(?::varchar)", [text], |row| row.get(0))
         .map_err(|error| failed(message(&error)))?;
     serde_json::from_str(&json).map_err(|error| failed(format!("read DuckDB's parse: {error}")))
-}
-
-fn refused(reason: &str) -> SqlError {
-    SqlError::plain(SqlErrorKind::Refused, reason.to_owned())
 }
 
 fn refused_function(tree: &Value) -> Option<&str> {

@@ -101,6 +101,151 @@ fn statements_that_do_more_are_refused() {
     }
 }
 
+/// Posts by two people in three languages, one of them none.
+fn languages() -> Bench {
+    let mut bench = Bench::new();
+    let post = |n: i64, author: &str, language: Option<&str>| Event {
+        language: language.map(str::to_owned),
+        ..Event::created("alpha.test", n, author, n * 40_000)
+    };
+    bench.take(&[
+        post(1, "ann@one.test", Some("en")),
+        post(2, "ann@one.test", Some("de")),
+        post(3, "bob@two.test", Some("en")),
+        post(4, "bob@two.test", Some("it's \"x\"; --")),
+        post(5, "bob@two.test", None),
+    ]);
+    bench
+}
+
+/// The columns and the rows of a statement, as DuckDB itself answers it over the same rows.
+fn by_duckdb(bench: &Bench, sql: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let rows = bench
+        .ask("select id, author, coalesce(language, 'null'), strftime(created_at, '%Y-%m-%d %H:%M:%S') from posts");
+    let rows = rows.iter().map(|row| {
+        let cells = row.iter().map(|cell| format!("'{}'", cell.replace('\'', "''")));
+        format!("({})", cells.collect::<Vec<_>>().join(", "))
+    });
+    let engine = duckdb::Connection::open_in_memory().unwrap();
+    let rows = rows.collect::<Vec<_>>().join(", ");
+    engine
+        .execute_batch(&format!(
+            "set timezone = 'UTC'; create table posts as select id, author, nullif(language, 'null') as language, \
+             moment::timestamptz as created_at from (values {rows}) v(id, author, language, moment)"
+        ))
+        .unwrap();
+    let mut statement = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let mut ipc = Vec::new();
+    let schema = statement.query_arrow([]).unwrap().get_schema();
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(&mut ipc, &schema).unwrap();
+    while let Some(batch) = statement.step().unwrap() {
+        writer.write(&duckdb::arrow::array::RecordBatch::from(&batch)).unwrap();
+    }
+    writer.finish().unwrap();
+    drop(writer);
+    columns_and_rows(&ipc)
+}
+
+fn columns_and_rows(ipc: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
+    let reader = arrow_ipc::reader::StreamReader::try_new(ipc, None).unwrap();
+    let columns = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+    (columns, crate::support::decode(ipc))
+}
+
+/// The posts with columns whose types both DuckDBs have.
+const POSTS: &str = "select id, author, language, created_at from posts";
+
+#[test]
+fn a_pivot_finds_its_columns_in_the_data_as_duckdb_does() {
+    let bench = languages();
+    for sql in [
+        "pivot ({posts}) on language using count(*) order by all",
+        "PIVOT_WIDER ({posts}) ON language USING count(*) ORDER BY ALL",
+        "pivot ({posts}) on language using count(*) as n, min(id) as first group by author order by author",
+        "pivot ({posts}) on language, author using count(*) order by all",
+        "pivot ({posts}) on language in ('en'), author using count(*) order by all",
+        "pivot ({posts}) on author, language in ('en', 'xx') using count(*) order by all",
+        "pivot (select author, created_at::date as day from posts) on day using count(*) order by author;",
+        "pivot ({posts}) on upper(language) || '-' || author using count(*) order by all",
+        "pivot ({posts}) on case when language in ('en', 'de') then 'known' else 'other' end using count(*) group by author order by all",
+        "pivot ({posts}) on language = 'en' using count(*) group by author order by author",
+        "pivot ({posts}) on length(language) using count(*) group by author order by author",
+        "pivot ({posts}) on created_at using count(*) group by author order by author",
+        "pivot ({posts}) on (language, author) using count(*) order by all",
+        "pivot ({posts}) on language in (select distinct language from posts where language < 'e') using count(*) order by all",
+        "pivot ({posts}) on language in (from (values ('de'), ('en'), (null)) v(l) order by l) using count(*) order by all",
+        "from (pivot ({posts}) on language using count(*) group by author) order by author",
+        "select author, en from (pivot ({posts}) on language using count(*) group by author) where en > 0 order by author",
+        "with p as (pivot ({posts}) on language using count(*) group by author) select * from p order by author",
+        "with q as ({posts}), r as (from q) pivot r on language using count(*) order by all",
+        "with recursive q(l, a) as (select language, author from posts) pivot q on l using count(*) order by all",
+        "with p as (pivot ({posts}) on language using count(*) group by author) pivot p on author using sum(en) order by all",
+        "pivot (pivot ({posts}) on language using count(*) group by author) on author using sum(de) order by all",
+        "select * from (pivot ({posts}) on language using count(*) group by author) a join (pivot ({posts}) on author using count(*) order by all) b on true order by all",
+        "pivot ({posts}) as p join (select id, 'x' as mark from posts) m using (id) on language using count(*) group by author order by author",
+        "pivot ({posts}) on language using count(*) group by author union all by name select 'c' as author order by author",
+        "pivot ({posts}) on language using count(*) group by author order by author limit 1",
+        "/* pivot a on b */ pivot -- on c\n ({posts}) /* on d /* e */ */ on language -- in ('x')\n using count(*) order by all",
+        "pivot (select language, 'a; pivot x on y using '' (' as \"pivot on\" from posts) on language using count(*) order by all",
+        "pivot (select language, $$ on ' $$ as t, e'\\' on ' as u from posts) on language using count(*) order by all",
+        "describe (pivot ({posts}) on language using count(*) group by author)",
+        "summarize (pivot ({posts}) on language using count(*) group by author)",
+        "from ({posts}) pivot (count(*) for language in ('en', 'de')) order by all",
+        "unpivot (select author, 1 as a, 2 as b from posts) on a, b into name n value v order by all",
+        "unpivot (select author, 1 as a, 2 as b from posts) on columns(* exclude author) into name n value v order by all",
+    ] {
+        let sql = sql.replace("{posts}", POSTS);
+        let mut ipc = Vec::new();
+        bench.lake.sql(&sql, &SqlLimits::default(), &mut ipc).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_eq!(columns_and_rows(&ipc), by_duckdb(&bench, &sql), "{sql}");
+    }
+    // Here DuckDB puts the definitions in a wrong order.
+    let nested = format!(
+        "with q as ({POSTS}) from (with s as (from q) pivot s on language using count(*) group by author) order by author"
+    );
+    let plain = format!("pivot ({POSTS}) on language using count(*) group by author order by author");
+    assert_eq!(bench.ask(&nested), bench.ask(&plain));
+    let plan = bench.ask("explain pivot posts on language using count(*)");
+    assert!(plan[0][1].contains("PIVOT") || plan[0][1].contains("GROUP"), "{plan:?}");
+}
+
+#[test]
+fn a_pivot_only_reads_whatever_is_beside_it() {
+    let bench = languages();
+    for (sql, kind) in [
+        ("pivot posts on language using count(*); delete from post", SqlErrorKind::Refused),
+        ("delete from post; pivot posts on language using count(*)", SqlErrorKind::Refused),
+        ("pivot posts on language using count(*); commit; delete from post", SqlErrorKind::Refused),
+        ("create table t as pivot posts on language using count(*)", SqlErrorKind::Refused),
+        ("copy (pivot posts on language using count(*)) to 'x.csv'", SqlErrorKind::Refused),
+        ("pivot (from query('select 1 as a')) on a using count(*)", SqlErrorKind::Refused),
+        ("pivot (from enable_logging()) on a using count(*)", SqlErrorKind::Refused),
+        ("pivot posts on write_log(language) using count(*)", SqlErrorKind::Refused),
+        ("pivot posts on repeat(language, 1000000000) using count(*)", SqlErrorKind::Refused),
+        ("pivot posts on language in (from checkpoint()) using count(*)", SqlErrorKind::Refused),
+        ("pivot posts on language using write_log('x')", SqlErrorKind::Refused),
+        ("pivot (from read_text('/etc/passwd')) on content using count(*)", SqlErrorKind::Refused),
+        ("pivot posts on nope using count(*)", SqlErrorKind::Statement),
+        ("pivot nowhere on language using count(*)", SqlErrorKind::Statement),
+        ("pivot (from posts where false) on language using count(*)", SqlErrorKind::Refused),
+        ("pivot (from range(20000)) on range using count(*)", SqlErrorKind::Refused),
+        ("pivot posts on language in (select error('x')) using count(*)", SqlErrorKind::Statement),
+        ("pivot posts on", SqlErrorKind::Syntax),
+        ("pivot posts on language ' using count(*)", SqlErrorKind::Syntax),
+    ] {
+        let error = match bench.lake.sql(sql, &SqlLimits::default(), &mut Vec::new()) {
+            Err(error) => error,
+            Ok(summary) => panic!("{sql}: {summary:?}"),
+        };
+        assert_eq!(error.kind, kind, "{sql}: {error}");
+        assert_eq!(bench.ask("select count(*) from posts"), [["5"]], "after {sql}");
+    }
+    let limits = SqlLimits { time: Duration::from_millis(200), ..SqlLimits::default() };
+    let slow = format!("pivot (select n from ({ENDLESS}) t(n)) on n using count(*)");
+    let error = bench.lake.sql(&slow, &limits, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind, SqlErrorKind::Time, "{error}");
+}
+
 #[test]
 fn nothing_that_stands_before_explain_is_run() {
     let bench = bench();
@@ -142,6 +287,28 @@ fn an_error_says_where() {
         ("select *\nfrom posts\nwhere nope = 1", SqlErrorKind::Statement, 3, 7, "where nope = 1\n      ^"),
         ("select 1\nfrom nowhere", SqlErrorKind::Statement, 2, 6, "from nowhere\n     ^"),
         ("explain\n selec 1", SqlErrorKind::Syntax, 2, 2, " selec 1\n ^"),
+        ("pivot posts on author using count(*)\nwhere nope", SqlErrorKind::Syntax, 2, 1, "where nope\n^"),
+        (
+            "select a,\n nope from (pivot posts on author using count(*))",
+            SqlErrorKind::Statement,
+            1,
+            8,
+            "select a,\n       ^",
+        ),
+        (
+            "from (pivot posts on author using count(*)) order by nope",
+            SqlErrorKind::Statement,
+            1,
+            54,
+            "from (pivot posts on author using count(*)) order by nope\n                                                     ^",
+        ),
+        (
+            "from posts, (pivot posts on nope using count(*))",
+            SqlErrorKind::Statement,
+            1,
+            33,
+            "from posts, (pivot posts on nope using count(*))\n                                ^",
+        ),
         ("select 'é', nosuch(1)", SqlErrorKind::Statement, 1, 13, "select 'é', nosuch(1)\n            ^"),
     ] {
         let error = refused(&bench, sql, &SqlLimits::default());
@@ -218,5 +385,49 @@ fn sizes_that_people_ask_for_run() {
     ] {
         let summary = bench.lake.sql(sql, &SqlLimits::default(), &mut Vec::new());
         assert!(summary.as_ref().is_ok_and(|summary| summary.rows > 0), "{sql}: {summary:?}");
+    }
+}
+
+#[test]
+fn a_failure_ends_in_what_can_be_done_here() {
+    let bench = bench();
+    for (sql, part) in [
+        ("select {'a': 1}::variant as v", "hint: cast it in the question: column::json or column::varchar"),
+        ("from read_parquet('x.parquet')", "hint: this asks the lake, which reads no files; `fedilake sql --direct`"),
+        ("select * from posts where id = ?", "hint: write the values into the statement"),
+        ("from read_xlsx('x.xlsx')", "hint: "),
+        ("select 'x\nhint: rm -rf'::integer", "\n hint: rm -rf"),
+    ] {
+        let error = refused(&bench, sql, &SqlLimits::default());
+        assert!(error.message.contains(part), "{sql}: {error}");
+        assert!(!error.message.contains("INSTALL"), "{sql}: {error}");
+    }
+}
+
+/// Takes so many bytes, then fails.
+struct Full(usize);
+
+impl std::io::Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.checked_sub(bytes.len()) {
+            Some(left) => {
+                self.0 = left;
+                Ok(bytes.len())
+            }
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_reads_is_no_fault_of_the_statement() {
+    let bench = bench();
+    for room in [0, 10, 100_000] {
+        let error = bench.lake.sql("from range(1000000)", &SqlLimits::default(), &mut Full(room)).unwrap_err();
+        assert_eq!(error.kind, SqlErrorKind::Output, "{room}: {error}");
     }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use duckdb::Connection;
-use duckdb::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use duckdb::arrow::datatypes::TimestampMicrosecondType;
+use duckdb::arrow::array::{Array, AsArray, RecordBatch};
+use duckdb::arrow::datatypes::{Int8Type, TimestampMicrosecondType};
 use duckdb::arrow::util::display::array_value_to_string;
 use fedilake_query::{Chunk, Lake, LakeOptions, SqlError, SqlLimits, views};
 
@@ -201,10 +201,20 @@ pub(crate) fn decode(ipc: &[u8]) -> Vec<Vec<String>> {
 }
 
 fn text(batch: &RecordBatch) -> Vec<Vec<String>> {
-    let value = |column: &ArrayRef, row: usize| match column.as_primitive_opt::<TimestampMicrosecondType>() {
-        Some(instants) if instants.is_valid(row) => (instants.value(row) / 1000).to_string(),
-        Some(_) => String::new(),
-        None => array_value_to_string(column, row).unwrap(),
+    let schema = batch.schema();
+    let value = |at: usize, row: usize| {
+        let column = batch.column(at);
+        let said = |key: &str| schema.field(at).metadata().get(key).map_or("", String::as_str);
+        let special = [said("ARROW:extension:name"), said("ARROW:extension:metadata")].concat();
+        match (column.as_primitive_opt::<TimestampMicrosecondType>(), special.as_str()) {
+            _ if column.is_null(row) => String::new(),
+            (Some(instants), _) => (instants.value(row) / 1000).to_string(),
+            (None, "arrow.bool8") => (column.as_primitive::<Int8Type>().value(row) != 0).to_string(),
+            (None, special) if special.contains("hugeint") => {
+                i128::from_le_bytes(column.as_fixed_size_binary().value(row).try_into().unwrap()).to_string()
+            }
+            (None, _) => array_value_to_string(column, row).unwrap(),
+        }
     };
-    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| value(column, row)).collect()).collect()
+    (0..batch.num_rows()).map(|row| (0..batch.num_columns()).map(|at| value(at, row)).collect()).collect()
 }

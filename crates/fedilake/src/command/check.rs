@@ -12,7 +12,7 @@ use crate::settings::Settings;
 
 /// Exits 1 when something is missing or doubled, naming it.
 pub(super) async fn run(typed: &cli::Check, settings: &Settings) -> anyhow::Result<ExitCode> {
-    if matches!(typed.format, Format::Csv | Format::Parquet) {
+    if !matches!(typed.format, Format::Table | Format::Json) {
         bail!("check answers as a table or as json");
     }
     let mut answers = Answers::of_any(&settings.data()?, settings).await?;
@@ -22,13 +22,13 @@ pub(super) async fn run(typed: &cli::Check, settings: &Settings) -> anyhow::Resu
     if report.is_whole() {
         closed?;
     }
-    let mut out = output::stdout();
     match typed.format {
         Format::Json => {
+            let mut out = output::stdout();
             serde_json::to_writer_pretty(&mut out, &report)?;
             writeln!(out)?;
         }
-        _ => report.write(&mut out)?,
+        _ => report.write(&mut output::page())?,
     }
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

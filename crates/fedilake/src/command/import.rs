@@ -75,7 +75,7 @@ async fn check(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result
     if report.is_whole() {
         stopped?;
     }
-    report.write(&mut output::stdout())?;
+    report.write(&mut output::page())?;
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

@@ -28,6 +28,7 @@ const ALL: [ReportName; 7] = [
 
 /// Asks whoever answers for the data folder and prints.
 pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Result<ExitCode> {
+    render::check(typed.format)?;
     let filter = filters::filter(&typed.filters)?;
     let names = match (typed.name, typed.format) {
         (Some(name), _) => vec![name],
@@ -102,15 +103,15 @@ async fn print(
     for (index, name) in names.iter().enumerate() {
         let request = ReportRequest { report: report(*name, words), filter: filter.clone() };
         let rows = answers.report(&request).await?;
-        let mut out = output::stdout();
-        if format == Format::Table {
-            if index > 0 {
-                writeln!(out)?;
-            }
-            render::report::write(*name, &render::read_rows(&rows.ipc)?, rows.note.as_deref(), style, &mut out)?;
-        } else {
-            render::write_rows(rows.ipc.as_slice(), format, style, &mut out)?;
+        if format != Format::Table {
+            render::print_rows(rows.ipc.as_slice(), format)?;
+            continue;
         }
+        let mut out = output::page();
+        if index > 0 {
+            writeln!(out)?;
+        }
+        render::report::write(*name, &render::read_rows(&rows.ipc)?, rows.note.as_deref(), style, &mut out)?;
     }
     Ok(())
 }

@@ -14,8 +14,7 @@ use fedilake_model::Server;
 use crate::cli::{Format, ServersAdd, ServersVerb};
 use crate::command::collecting;
 use crate::command::listed::Listed;
-use crate::output;
-use crate::render::{self, Style, counted};
+use crate::render::{self, counted};
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::wire;
@@ -52,6 +51,7 @@ async fn remove(typed: &[String], settings: &Settings) -> anyhow::Result<ExitCod
 }
 
 async fn list(format: Format, settings: &Settings) -> anyhow::Result<ExitCode> {
+    render::check(format)?;
     let servers = wire::listed_servers(settings).await?;
     let listed = servers.list().await.context("read the list of servers")?;
     let (mut hosts, mut timelines, mut urls, mut names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -72,7 +72,7 @@ async fn list(format: Format, settings: &Settings) -> anyhow::Result<ExitCode> {
     ])?;
     let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
     writer.write(&batch)?;
-    render::write_rows(&writer.into_inner()?[..], format, &Style::of_stdout(), &mut output::stdout())?;
+    render::print_rows(&writer.into_inner()?[..], format)?;
     Ok(ExitCode::SUCCESS)
 }
 

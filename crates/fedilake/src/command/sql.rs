@@ -8,22 +8,22 @@ use anyhow::Context;
 use fedilake_query::views;
 use fedilake_table::s3::S3Url;
 
-use crate::answers::Answers;
+use crate::answers::{Answers, outcome};
 use crate::cli;
-use crate::output;
-use crate::render::{self, Style};
+use crate::render;
 use crate::settings::Settings;
 use crate::wire::{self, s3};
 
 /// Asks whoever answers for the data folder and prints the rows.
 pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result<ExitCode> {
+    render::check(typed.format)?;
     let query = query(&typed.query)?;
     if typed.direct {
         return direct(query, typed.format, settings).await;
     }
     let answers = Answers::of(&settings.data()?, settings).await?;
-    let (format, style) = (typed.format, Style::of_stdout());
-    answers.sql(query, move |rows| render::write_rows(rows, format, &style, &mut output::stdout())).await?;
+    let format = typed.format;
+    answers.sql(query, move |rows| render::print_rows(rows, format)).await?;
     answers.close().await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -50,22 +50,18 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
     let (mut answer, mut out) = std::io::pipe().context("make a pipe")?;
     let asked = tokio::task::spawn_blocking(move || {
         files.opened()?;
-        files.sql(&query, &limits, &mut out).map_err(wire::with_sql_hint)
+        anyhow::Ok(files.sql(&query, &limits, &mut out))
     });
-    let style = Style::of_stdout();
-    let read =
-        tokio::task::spawn_blocking(move || render::write_rows(&mut answer, format, &style, &mut output::stdout()));
+    let read = tokio::task::spawn_blocking(move || render::print_rows(&mut answer, format));
     let (asked, read) = tokio::join!(asked, read);
-    if let Err(error) = asked? {
-        // Of a store that refuses DuckDB says no more than a number.
-        if let Some(store) = store.filter(|_| error.to_string().contains("HTTP")) {
-            store.reach().await?;
-        }
-        return Err(error);
+    let outcome = outcome(asked??, read?);
+    // Of a store that refuses DuckDB says no more than a number.
+    if let (Err(error), Some(store)) = (&outcome, store)
+        && error.to_string().contains("HTTP")
+    {
+        store.reach().await?;
     }
-    // A question that failed explains more than an answer that broke off.
-    read??;
-    Ok(ExitCode::SUCCESS)
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 /// The bucket that a question names by itself.

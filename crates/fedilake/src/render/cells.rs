@@ -1,37 +1,35 @@
 //! Cells as text.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use arrow::datatypes::DataType;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Field};
+
+use super::special::{self, Special};
+use super::value::{Form, Values};
+use crate::door::{shown, shown_in_line};
 
 /// What stands where there is no value.
 pub(super) const NULL: &str = "-";
 
-/// Every value as text, nulls kept; lists and structs in brackets.
-pub(super) fn as_text(column: &ArrayRef) -> anyhow::Result<StringArray> {
-    let options = FormatOptions::default()
-        .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
-        .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.fZ"));
-    let formatter = ArrayFormatter::try_new(column.as_ref(), &options)?;
-    (0..column.len()).map(|row| Ok(column.is_valid(row).then_some(formatter.value(row).try_to_string()?))).collect()
+/// Every value as a person reads it, in one line that a terminal can be given; None where there is no value.
+pub(super) fn as_line(field: &Field, column: &ArrayRef) -> anyhow::Result<Vec<Option<String>>> {
+    let values = Values::new(field, column)?;
+    let line = |row| values.text(row, Form::People).map(|text| shown_in_line(&text).into_owned());
+    Ok((0..column.len()).map(line).collect())
 }
 
-/// The same, each in one line: line ends would break a table, and an escape code that a stranger wrote must not reach the
-/// terminal.
-pub(super) fn as_line(column: &ArrayRef) -> anyhow::Result<StringArray> {
-    let one_line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
-    Ok(as_text(column)?.iter().map(|text| text.map(one_line)).collect())
+/// The same with its line ends.
+pub(super) fn as_lines(field: &Field, column: &ArrayRef) -> anyhow::Result<Vec<Option<String>>> {
+    let values = Values::new(field, column)?;
+    let lines = |row| values.text(row, Form::People).map(|text| shown(&text).into_owned());
+    Ok((0..column.len()).map(lines).collect())
 }
 
-/// The same with its line ends, and without any other control character.
-pub(super) fn as_lines(column: &ArrayRef) -> anyhow::Result<StringArray> {
-    let kept = |text: &str| text.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>();
-    Ok(as_text(column)?.iter().map(|text| text.map(kept)).collect())
-}
-
-/// Whether a column of this type is right-aligned.
-pub(super) fn is_number(kind: &DataType) -> bool {
-    kind.is_numeric()
+/// Whether a column is right-aligned.
+pub(super) fn is_number(field: &Field) -> bool {
+    match special::of(field) {
+        Some(special) => matches!(special, Special::Huge | Special::HugeUnsigned | Special::Big),
+        None => field.data_type().is_numeric(),
+    }
 }
 
 /// `1 row`, `1,622,149 rows`.
@@ -71,15 +69,6 @@ pub(super) fn as_floats(column: &ArrayRef) -> anyhow::Result<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_instant_keeps_what_is_below_a_second() -> anyhow::Result<()> {
-        let instants =
-            arrow::array::TimestampMicrosecondArray::from(vec![1_675_382_400_000_000, 1_675_382_400_120_000]);
-        let texts = as_line(&(std::sync::Arc::new(instants.with_timezone("+00:00")) as ArrayRef))?;
-        assert_eq!([texts.value(0), texts.value(1)], ["2023-02-03 00:00:00Z", "2023-02-03 00:00:00.120Z"]);
-        Ok(())
-    }
 
     #[test]
     fn one_is_not_many() {

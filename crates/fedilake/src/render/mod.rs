@@ -1,68 +1,91 @@
 //! Rows as a person or a program wants them: table, CSV, JSON, Parquet.
 //!
 //! Rows arrive as an Arrow IPC stream, from the lake in this process or from the process that owns the folder, and leave batch
-//! by batch: a large answer is never held whole (but by the table, which shows the first [`TABLE_ROWS_MAX`]).
+//! by batch: a large answer is never held whole (but by the table, which shows the first [`TABLE_ROWS_MAX`]). A stream that ends
+//! before its own end mark is an error in each format: JSON stays open, Parquet has no footer.
+//!
+//! [`value`] alone knows how a value reads.
 
 mod bars;
 mod cells;
+mod csv;
+mod json;
+mod parquet;
 pub mod report;
+mod special;
 mod style;
 mod table;
+mod time;
+mod value;
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::sync::Arc;
 
-use anyhow::Context;
-use arrow::array::{RecordBatch, make_array};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use anyhow::{Context, bail};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 
 use crate::cli::Format;
+use crate::output;
 pub use cells::{counted, with_separators};
 pub use style::Style;
 
 /// How many rows a table shows; the rest is counted.
 pub const TABLE_ROWS_MAX: usize = 1_000;
 
-/// Writes the rows of an Arrow IPC stream to `out`.
-pub fn write_rows(ipc: impl Read, format: Format, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+/// Refuses a format that stdout cannot take, before anything is asked.
+pub fn check(format: Format) -> anyhow::Result<()> {
+    if format == Format::Parquet && output::is_terminal() {
+        bail!("a terminal cannot show a Parquet file\nhint: write it to a file: --format parquet > answer.parquet");
+    }
+    Ok(())
+}
+
+/// Writes the rows of an Arrow IPC stream to stdout.
+pub fn print_rows(ipc: impl Read, format: Format) -> anyhow::Result<()> {
+    check(format)?;
+    match format {
+        Format::Table => write_rows(ipc, format, &Style::of_stdout(), &mut output::page()),
+        _ => write_rows(ipc, format, &Style::PLAIN, &mut output::stdout()),
+    }
+}
+
+fn write_rows(ipc: impl Read, format: Format, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer = Answer::new(ipc)?;
     match format {
         Format::Table => table::write(answer, style, out),
-        Format::Csv => write_csv(answer, out),
-        Format::Json => write_json(answer, out),
-        Format::Parquet => write_parquet(answer, out),
+        Format::Csv => csv::write(answer, out),
+        Format::Json => json::write_array(answer, out),
+        Format::Ndjson => json::write_lines(answer, out),
+        Format::Parquet => parquet::write(answer, out),
     }
 }
 
 /// Reads a small answer whole.
 pub fn read_rows(ipc: &[u8]) -> anyhow::Result<RecordBatch> {
     let answer = Answer::new(ipc)?;
-    let schema = answer.schema.clone();
+    let schema = answer.schema();
     let batches = answer.collect::<anyhow::Result<Vec<_>>>()?;
     arrow::compute::concat_batches(&schema, &batches).context("read the answer")
 }
 
-/// An answer's batches. The lake says `UTC`; Arrow's writers know time zones by their offset.
+/// An answer's batches.
 struct Answer<R: Read> {
-    reader: StreamReader<R>,
-    schema: SchemaRef,
+    reader: StreamReader<Ending<R>>,
+    /// The columns' names, a number behind those that came before: an object has no two members of one name.
+    names: Vec<String>,
 }
 
 impl<R: Read> Answer<R> {
     fn new(ipc: R) -> anyhow::Result<Answer<R>> {
-        let reader = StreamReader::try_new(ipc, None).context("read the answer")?;
-        let field = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(with_offset(field.data_type())));
-        let schema = Arc::new(Schema::new(reader.schema().fields().iter().map(field).collect::<Fields>()));
-        Ok(Answer { reader, schema })
+        let reader = StreamReader::try_new(Ending { stream: ipc, is_short: false }, None).context("read the answer")?;
+        let names = unique_names(&reader.schema());
+        Ok(Answer { reader, names })
     }
 
-    fn with_offsets(&self, batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
-        let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| match field.data_type() {
-            kind if kind == column.data_type() => Ok(Arc::clone(column)),
-            kind => Ok(make_array(column.to_data().into_builder().data_type(kind.clone()).build()?)),
-        });
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<anyhow::Result<_>>()?)?)
+    fn schema(&self) -> SchemaRef {
+        self.reader.schema()
     }
 }
 
@@ -70,74 +93,44 @@ impl<R: Read> Iterator for Answer<R> {
     type Item = anyhow::Result<RecordBatch>;
 
     fn next(&mut self) -> Option<anyhow::Result<RecordBatch>> {
-        let batch = self.reader.next()?.context("read the answer");
-        Some(batch.and_then(|batch| self.with_offsets(&batch)))
-    }
-}
-
-fn with_offset(kind: &DataType) -> DataType {
-    match kind {
-        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some(Arc::from("+00:00"))),
-        other => other.clone(),
-    }
-}
-
-fn write_csv<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let schema = answer.schema.clone();
-    let mut writer = arrow::csv::WriterBuilder::new().with_header(true).build(out);
-    let mut wrote = false;
-    for batch in answer {
-        writer.write(&nested_as_text(&batch?)?)?;
-        wrote = true;
-    }
-    if !wrote {
-        writer.write(&nested_as_text(&RecordBatch::new_empty(schema))?)?;
-    }
-    Ok(())
-}
-
-/// CSV has no lists and structs: they become their JSON text.
-fn nested_as_text(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if field.data_type().is_nested() || matches!(field.data_type(), DataType::Binary | DataType::LargeBinary) {
-            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
-            columns.push(Arc::new(cells::as_text(column)?) as Arc<dyn arrow::array::Array>);
-        } else {
-            fields.push(Arc::clone(field));
-            columns.push(Arc::clone(column));
+        match self.reader.next() {
+            Some(batch) => Some(batch.context("read the answer")),
+            None if self.reader.get_ref().is_short => Some(Err(anyhow::anyhow!("the answer broke off"))),
+            None => None,
         }
     }
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
-fn write_json<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let builder = arrow::json::WriterBuilder::new().with_explicit_nulls(true);
-    let mut writer = builder.build::<_, arrow::json::writer::JsonArray>(&mut *out);
-    for batch in answer {
-        writer.write(&batch?)?;
+/// A stream that notes whether it was read beyond its end. Arrow's reader stops at the end mark of a whole one, and takes the
+/// end of a short one for the same.
+struct Ending<R> {
+    stream: R,
+    is_short: bool,
+}
+
+impl<R: Read> Read for Ending<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.is_short |= read == 0 && !buffer.is_empty();
+        Ok(read)
     }
-    writer.finish()?;
-    drop(writer);
-    writeln!(out)?;
-    Ok(())
 }
 
-fn write_parquet<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
-    use parquet::arrow::ArrowWriter;
-    use parquet::basic::{Compression, ZstdLevel};
-    use parquet::file::properties::WriterProperties;
-
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let schema = answer.schema.clone();
-    // A parquet writer wants to own something that is Send; the answer is streamed through a buffer a row group long.
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))?;
-    for batch in answer {
-        writer.write(&batch?)?;
-        let finished = std::mem::take(writer.inner_mut());
-        out.write_all(&finished)?;
-    }
-    out.write_all(&writer.into_inner()?)?;
-    Ok(())
+/// `a`, `a_1`, `a_2` for three columns `a`, as DuckDB names them in a file of its own.
+fn unique_names(schema: &Schema) -> Vec<String> {
+    let mut taken: HashSet<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut seen = HashSet::new();
+    let name = |name: &String| match seen.insert(name.clone()) {
+        true => name.clone(),
+        false => {
+            let free = (1..).map(|number| format!("{name}_{number}")).find(|name| !taken.contains(name));
+            let free = free.expect("numbers do not end");
+            taken.insert(free.clone());
+            free
+        }
+    };
+    schema.fields().iter().map(|field| field.name()).map(name).collect()
 }
+
+#[cfg(test)]
+mod tests;

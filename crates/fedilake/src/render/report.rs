@@ -1,4 +1,5 @@
-//! The talk's reports as a person likes to read them in a terminal of 80 columns.
+//! The talk's reports as a person likes to read them. They fit a terminal of 80 columns; names are cut only where a terminal has
+//! no room for them.
 //!
 //! A title as the question it answers, in grey what is counted, then figures with bars. Everything shown is also in the
 //! other formats, under the same column names.
@@ -7,20 +8,19 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Context;
-use arrow::array::{Array, RecordBatch, StringArray};
+use arrow::array::RecordBatch;
 
 use super::bars::{self, FiveNumbers};
 use super::table::{Column, GAP, cut, wrap, write_columns};
 use super::{Style, cells};
 use crate::cli::ReportName;
 
-/// Where a report is drawn when the reader is no terminal.
+/// What plots and sentences fill where the reader is no terminal.
 const WIDTH: usize = 80;
-/// A terminal that is narrower is written beyond its edge, and one that is wider not to its end.
+/// A terminal that is narrower is written beyond its edge.
 const WIDTH_MIN: usize = 50;
+/// Plots and sentences end here, also in a terminal that is wider.
 const WIDTH_MAX: usize = 120;
-/// Names give way to what is drawn beside them.
-const NAME_WIDTH_MAX: usize = 24;
 /// Less shows nothing.
 const PLOT_WIDTH_MIN: usize = 8;
 /// Lengths that people know: the limits of short text, of an old and a new microblog, of Mastodon, and round ones beyond.
@@ -69,29 +69,35 @@ pub fn write(
 /// A report's columns by name.
 struct Report<'a> {
     rows: &'a RecordBatch,
-    texts: BTreeMap<&'a str, StringArray>,
+    texts: BTreeMap<&'a str, Vec<String>>,
 }
 
 impl<'a> Report<'a> {
     fn new(rows: &'a RecordBatch) -> anyhow::Result<Report<'a>> {
-        let texts = rows.schema_ref().fields().iter().zip(rows.columns());
-        let texts = texts
-            .map(|(field, column)| Ok((field.name().as_str(), cells::as_line(column)?)))
-            .collect::<anyhow::Result<_>>()?;
-        Ok(Report { rows, texts })
+        let columns = rows.schema_ref().fields().iter().zip(rows.columns());
+        let texts = columns.map(|(field, column)| {
+            let cells = cells::as_line(field, column)?.into_iter();
+            let cells = cells.map(|cell| cell.unwrap_or_else(|| cells::NULL.to_owned()));
+            Ok((field.name().as_str(), cells.collect()))
+        });
+        Ok(Report { rows, texts: texts.collect::<anyhow::Result<_>>()? })
     }
 
-    fn column(&self, name: &str) -> anyhow::Result<&StringArray> {
-        self.texts.get(name).with_context(|| format!("the report has no column {name}"))
+    fn texts(&self, name: &str) -> anyhow::Result<&[String]> {
+        Ok(self.texts.get(name).with_context(|| format!("the report has no column {name}"))?)
     }
 
     fn text(&self, name: &str, row: usize) -> anyhow::Result<&str> {
-        let column = self.column(name)?;
-        Ok(if column.is_valid(row) { column.value(row) } else { cells::NULL })
+        Ok(&self.texts(name)?[row])
     }
 
-    fn texts(&self, name: &str) -> anyhow::Result<Vec<String>> {
-        (0..self.rows.num_rows()).map(|row| self.text(name, row).map(str::to_owned)).collect()
+    /// The report's days as people know them: `2023/02/03 Fri`.
+    fn days(&self) -> anyhow::Result<Vec<String>> {
+        let known = |day: &String| match day.parse::<chrono::NaiveDate>() {
+            Ok(day) => day.format("%Y/%m/%d %a").to_string(),
+            Err(_) => day.clone(),
+        };
+        Ok(self.texts("day")?.iter().map(known).collect())
     }
 
     fn counts(&self, name: &str) -> anyhow::Result<Vec<String>> {
@@ -126,25 +132,29 @@ fn statistics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow
 fn daily(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let hosts = report.texts("most_frequent_host")?;
     let mut columns = vec![
-        text("day", report.texts("day")?),
+        text("day", report.days()?),
         count("posts", report.counts("posts")?),
         count("users", report.counts("users")?),
         count("origins", report.counts("origins")?),
-        text("most by", report.texts("most_frequent_nonbot")?),
-        text("bot", report.texts("most_frequent_bot")?),
+        text("most by", report.texts("most_frequent_nonbot")?.to_vec()),
+        text("bot", report.texts("most_frequent_bot")?.to_vec()),
         text("host", hosts.iter().map(|host| host.trim_start_matches("https://").to_owned()).collect()),
     ];
-    write_columns(&mut columns, &within_report(style), out)?;
+    write_columns(&mut columns, &within_room(style), out)?;
     Ok(())
 }
 
 fn hours(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     let posts = report.floats("posts")?;
     let most = posts.iter().copied().fold(0.0, f64::max);
-    let mut days: BTreeMap<String, [f64; 24]> = BTreeMap::new();
-    for (row, posts) in posts.iter().enumerate() {
+    // In the report's order.
+    let mut days: Vec<(String, [f64; 24])> = Vec::new();
+    for (row, (day, posts)) in report.days()?.into_iter().zip(&posts).enumerate() {
         let hour: usize = report.text("hour", row)?.parse().context("an hour is a number")?;
-        days.entry(report.text("day", row)?.to_owned()).or_insert([f64::NAN; 24])[hour % 24] = *posts;
+        if days.last().is_none_or(|(last, _)| *last != day) {
+            days.push((day, [f64::NAN; 24]));
+        }
+        days.last_mut().expect("a day was pushed").1[hour % 24] = *posts;
     }
     writeln!(out, "{:14}  0     3     6     9     12    15    18    21", "")?;
     for (day, hours) in &days {
@@ -166,11 +176,10 @@ fn lengths(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::R
     let [min, lower, median, upper, max] = columns.map(|name| report.floats(name));
     let (min, lower, median, upper, max) = (min?, lower?, median?, upper?, max?);
     let most = max.iter().copied().fold(0.0, f64::max);
-    let names = report.texts("language")?;
-    let posts = report.counts("posts")?;
-    let names = names.iter().map(|name| cut(name, NAME_WIDTH_MAX)).collect();
+    let (names, posts) = (report.texts("language")?, report.counts("posts")?);
     let medians = report.counts("characters_median")?;
-    let mut columns = vec![text("language", names), count("posts", posts), count("median", medians)];
+    let mut columns = vec![text("language", names.to_vec()), count("posts", posts), count("median", medians)];
+    leave_a_plot(&mut columns, style);
     let width = left_beside(&columns, style);
     let five = |row: usize| FiveNumbers {
         min: min[row],
@@ -181,14 +190,14 @@ fn lengths(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::R
     };
     let plots = (0..min.len()).map(|row| bars::box_plot(five(row), most, width)).collect();
     columns.push(text(&bars::log_axis(&LENGTH_TICKS, most, width), plots));
-    write_columns(&mut columns, &within_report(style), out)
+    write_columns(&mut columns, &within_room(style), out)
 }
 
 /// A column a word, in as many tables below each other as the words need.
 fn topics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
-    let (days, words, posts) = (report.texts("day")?, report.texts("topic")?, report.counts("posts")?);
+    let (days, words, posts) = (report.days()?, report.texts("topic")?, report.counts("posts")?);
     let mut by_word: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    for ((day, word), posts) in days.iter().zip(&words).zip(&posts) {
+    for ((day, word), posts) in days.iter().zip(words).zip(&posts) {
         by_word.entry(word).or_default().insert(day, posts);
     }
     let mut shown_days = days.clone();
@@ -196,27 +205,27 @@ fn topics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Re
     let mut columns = vec![text("day", shown_days.clone())];
     for (word, posts) in by_word {
         let cells = shown_days.iter().map(|day| (*posts.get(day.as_str()).unwrap_or(&"0")).to_owned()).collect();
-        let column = count(&cut(word, NAME_WIDTH_MAX), cells);
-        if columns.len() > 1 && column.width() > left_beside(&columns, style) {
-            write_columns(&mut columns, &within_report(style), out)?;
+        let column = count(word, cells);
+        if columns.len() > 1 && room(style).is_some_and(|room| taken(&columns) + column.width() > room) {
+            write_columns(&mut columns, &within_room(style), out)?;
             writeln!(out)?;
             columns.truncate(1);
         }
         columns.push(column);
     }
-    write_columns(&mut columns, &within_report(style), out)
+    write_columns(&mut columns, &within_room(style), out)
 }
 
 /// Names with their posts and a bar.
 fn counted(report: &Report<'_>, name: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let posts = report.floats("posts")?;
     let most = posts.iter().copied().fold(0.0, f64::max);
-    let names = report.texts(name)?.iter().map(|name| cut(name, NAME_WIDTH_MAX)).collect();
-    let mut columns = vec![text(name, names), count("posts", report.counts("posts")?)];
+    let mut columns = vec![text(name, report.texts(name)?.to_vec()), count("posts", report.counts("posts")?)];
+    leave_a_plot(&mut columns, style);
     // A third of the line tells as much as all of it.
     let width = left_beside(&columns, style).min(self::width(style) / 2);
     columns.push(text("", posts.iter().map(|posts| bars::bar(*posts, most, width)).collect()));
-    write_columns(&mut columns, &within_report(style), out)
+    write_columns(&mut columns, &within_room(style), out)
 }
 
 fn text(title: &str, cells: Vec<String>) -> Column {
@@ -227,10 +236,23 @@ fn count(title: &str, cells: Vec<String>) -> Column {
     Column { title: title.to_owned(), cells, right: true }
 }
 
-/// The columns of the terminal that one more column may take beside these.
+/// What the columns take, with the gap before one more.
+fn taken(columns: &[Column]) -> usize {
+    columns.iter().map(|column| column.width() + GAP).sum()
+}
+
+/// What a plot may take beside these columns.
 fn left_beside(columns: &[Column], style: &Style) -> usize {
-    let used: usize = columns.iter().map(|column| column.width() + GAP).sum();
-    width(style).saturating_sub(used).max(PLOT_WIDTH_MIN)
+    width(style).saturating_sub(taken(columns)).max(PLOT_WIDTH_MIN)
+}
+
+/// Cuts the first column's names where a terminal has else no room for the narrowest plot.
+fn leave_a_plot(columns: &mut [Column], style: &Style) {
+    let Some(room) = room(style) else { return };
+    let names = room.saturating_sub(taken(&columns[1..]) + GAP + PLOT_WIDTH_MIN);
+    for name in &mut columns[0].cells {
+        *name = cut(name, names);
+    }
 }
 
 /// Numbers in a sentence, with their thousands separated.
@@ -238,20 +260,26 @@ fn separated(sentence: &str) -> String {
     sentence.split(' ').map(cells::with_separators).collect::<Vec<_>>().join(" ")
 }
 
-/// A report fits its width also when it is piped.
-fn within_report(style: &Style) -> Style {
-    Style { width: Some(width(style)), ..*style }
+/// The style, but of a terminal of at least [`WIDTH_MIN`].
+fn within_room(style: &Style) -> Style {
+    Style { width: room(style), ..*style }
 }
 
+/// The columns of the terminal; None where there is no end of them.
+fn room(style: &Style) -> Option<usize> {
+    style.width.map(|width| width.max(WIDTH_MIN))
+}
+
+/// What plots and sentences fill.
 fn width(style: &Style) -> usize {
-    style.width.unwrap_or(WIDTH).clamp(WIDTH_MIN, WIDTH_MAX)
+    room(style).unwrap_or(WIDTH).min(WIDTH_MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
+    use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray};
     use unicode_width::UnicodeWidthStr;
 
     use super::*;
@@ -274,11 +302,17 @@ mod tests {
         Arc::new(Int64Array::from(cells.to_vec()))
     }
 
+    /// Days from 3 February 2023 on.
+    fn days(ahead: &[i32]) -> ArrayRef {
+        Arc::new(Date32Array::from(ahead.iter().map(|ahead| 19_391 + ahead).collect::<Vec<_>>()))
+    }
+
+    const LONG: &str = "an.account.whose.name.does.not.end@a.server.whose.name.does.not.end.example";
+
     /// Rows as the lake gives them, with names and numbers as long as they come.
     fn rows(name: ReportName) -> RecordBatch {
         const MANY: i64 = 1_622_149;
-        let long = "an.account.whose.name.does.not.end@a.server.whose.name.does.not.end.example";
-        let day = "2023/02/03 Fri";
+        let long = LONG;
         let columns: Vec<(&str, ArrayRef)> = match name {
             ReportName::Statistics => vec![
                 ("posts", numbers(&[MANY])),
@@ -293,7 +327,7 @@ mod tests {
                 ("last_created_at", texts(&["2023-02-12 23:59:59.999999Z"])),
             ],
             ReportName::Daily => vec![
-                ("day", texts(&[day])),
+                ("day", days(&[0])),
                 ("posts", numbers(&[MANY])),
                 ("users", numbers(&[142_877])),
                 ("origins", numbers(&[8_309])),
@@ -306,7 +340,7 @@ mod tests {
                 vec![("language", texts(&["日本語の長い名前とその続き", "x"])), ("posts", numbers(&[MANY, 1]))]
             }
             ReportName::Hours => vec![
-                ("day", texts(&[day; 24])),
+                ("day", days(&[0; 24])),
                 ("hour", numbers(&(0..24).collect::<Vec<_>>())),
                 ("posts", numbers(&[67_589; 24])),
             ],
@@ -322,7 +356,7 @@ mod tests {
             ReportName::Topics => {
                 let words: Vec<String> = (0..20).map(|n| format!("word number {n} {long}")).collect();
                 vec![
-                    ("day", texts(&[day; 20])),
+                    ("day", days(&[0; 20])),
                     ("topic", texts(&words.iter().map(String::as_str).collect::<Vec<_>>())),
                     ("posts", numbers(&[MANY; 20])),
                 ]
@@ -339,18 +373,61 @@ mod tests {
     }
 
     #[test]
-    fn every_report_fits_80_columns_in_a_terminal_of_80_and_when_it_is_piped() {
+    fn every_report_fits_a_terminal() {
         for name in NAMES {
-            let text = written(name, &rows(name), Some(80));
-            for line in text.lines() {
-                assert!(line.width() <= 80, "{name:?}: {} columns: {line}", line.width());
+            for width in [80, 100, 120, 250] {
+                let text = written(name, &rows(name), Some(width));
+                for line in text.lines() {
+                    assert!(line.width() <= width, "{name:?}: {} columns: {line}", line.width());
+                }
             }
-            assert_eq!(written(name, &rows(name), None), text, "{name:?}");
         }
         let topics = written(ReportName::Topics, &rows(ReportName::Topics), Some(80));
         assert!((0..20).all(|n| topics.contains(&format!("word number {n} "))), "{topics}");
         let note = written(ReportName::Apps, &rows(ReportName::Apps), Some(80));
         assert!(note.contains("1,231,221 of 1,593,122 posts"), "{note}");
+    }
+
+    #[test]
+    fn no_name_is_cut_in_a_pipe_nor_in_a_terminal_that_has_room() {
+        let names = [
+            (ReportName::Daily, 3, LONG),
+            (ReportName::Apps, 1, LONG),
+            (ReportName::Languages, 1, "日本語の長い名前とその続き"),
+            (ReportName::Lengths, 1, "Standard Moroccan Tamazight"),
+            (ReportName::Topics, 20, LONG),
+        ];
+        for (name, times, long) in names {
+            for width in [None, Some(300)] {
+                let text = written(name, &rows(name), width);
+                assert_eq!(text.matches(long).count(), times, "{name:?} at {width:?}: {text}");
+                assert!(!text.contains('…'), "{name:?} at {width:?}: {text}");
+            }
+        }
+        // Names of 75 columns, 9 of posts and the narrowest plot.
+        for (width, cut) in [(96, false), (95, true)] {
+            let text = written(ReportName::Apps, &rows(ReportName::Apps), Some(width));
+            assert_eq!(text.contains('…'), cut, "{width}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_strangers_wrote_cannot_act_on_the_terminal() {
+        let evil = "\u{1b}[2Jevil\u{202e}\u{9b}1m\nname";
+        for name in NAMES {
+            let report = rows(name);
+            let columns = report.schema_ref().fields().iter().zip(report.columns()).map(|(field, column)| {
+                let is_text = field.data_type() == &arrow::datatypes::DataType::Utf8;
+                let evil = || texts(&vec![evil; column.len()]);
+                (field.name().clone(), if is_text { evil() } else { Arc::clone(column) })
+            });
+            let report = RecordBatch::try_from_iter(columns.collect::<Vec<_>>()).unwrap();
+            for width in [None, Some(80)] {
+                let text = written(name, &report, width);
+                let is_obeyed = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+                assert!(!text.contains(is_obeyed), "{name:?} {text:?}");
+            }
+        }
     }
 
     #[test]
@@ -366,11 +443,8 @@ mod tests {
 
     #[test]
     fn a_word_that_nobody_wrote_is_a_column_of_zeros() {
-        let columns: Vec<(&str, ArrayRef)> = vec![
-            ("day", texts(&["2023/02/03 Fri", "2023/02/04 Sat"])),
-            ("topic", texts(&["nobody", "nobody"])),
-            ("posts", numbers(&[0, 0])),
-        ];
+        let columns: Vec<(&str, ArrayRef)> =
+            vec![("day", days(&[0, 1])), ("topic", texts(&["nobody", "nobody"])), ("posts", numbers(&[0, 0]))];
         let text = written(ReportName::Topics, &RecordBatch::try_from_iter(columns).unwrap(), None);
         assert!(text.ends_with("day             nobody\n2023/02/03 Fri       0\n2023/02/04 Sat       0\n"), "{text}");
     }

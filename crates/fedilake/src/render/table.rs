@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::SchemaRef;
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Answer, Style, TABLE_ROWS_MAX, cells};
+use crate::door::shown_in_line;
 
 /// Columns give way down to this, then a wide table goes beyond the terminal's right edge.
 const TEXT_WIDTH_MIN: usize = 8;
@@ -32,10 +33,10 @@ impl Column {
 
 /// Writes the first [`TABLE_ROWS_MAX`] rows and says on stderr how many there are.
 pub(super) fn write<R: Read>(answer: Answer<R>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
-    if is_explanation(&answer.schema) {
+    if is_explanation(&answer.schema()) {
         return write_explanation(answer, out);
     }
-    let mut shown = columns_of(&answer.schema);
+    let mut shown = columns_of(&answer.schema());
     let (mut rows, mut kept) = (0, 0);
     for batch in answer {
         let batch = batch?;
@@ -53,7 +54,7 @@ pub(super) fn write<R: Read>(answer: Answer<R>, style: &Style, out: &mut dyn Wri
     if rows > kept {
         let kept = cells::with_separators(&kept.to_string());
         crate::telemetry::say(&format!(
-            "{total}, the first {kept} shown\nhint: --format csv, json or parquet gives all"
+            "{total}, the first {kept} shown\nhint: --format csv, json, ndjson or parquet gives all"
         ));
     } else {
         crate::telemetry::say(&total);
@@ -62,14 +63,15 @@ pub(super) fn write<R: Read>(answer: Answer<R>, style: &Style, out: &mut dyn Wri
 }
 
 /// Whether the rows are a plan that EXPLAIN drew.
-fn is_explanation(schema: &SchemaRef) -> bool {
+fn is_explanation(schema: &Schema) -> bool {
     schema.fields().iter().map(|field| field.name().as_str()).eq(["explain_key", "explain_value"])
 }
 
 /// A drawing as it is: its lines belong together.
 fn write_explanation<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
     for batch in answer {
-        for drawing in cells::as_lines(batch?.column(1))?.iter().flatten() {
+        let batch = batch?;
+        for drawing in cells::as_lines(batch.schema_ref().field(1), batch.column(1))?.iter().flatten() {
             writeln!(out, "{}", drawing.trim_end())?;
         }
     }
@@ -147,20 +149,21 @@ pub(super) fn write_columns(columns: &mut [Column], style: &Style, out: &mut dyn
     Ok(())
 }
 
-fn columns_of(schema: &SchemaRef) -> Vec<Column> {
+fn columns_of(schema: &Schema) -> Vec<Column> {
     let column = |field: &arrow::datatypes::FieldRef| Column {
-        title: field.name().clone(),
+        // A PIVOT makes names of what strangers wrote.
+        title: shown_in_line(field.name()).into_owned(),
         cells: Vec::new(),
-        right: cells::is_number(field.data_type()),
+        right: cells::is_number(field),
     };
     schema.fields().iter().map(column).collect()
 }
 
 fn append(columns: &mut [Column], batch: &RecordBatch) -> anyhow::Result<()> {
-    for (column, array) in columns.iter_mut().zip(batch.columns()) {
-        let text = cells::as_line(array)?;
-        let cell = |row| if text.is_valid(row) { text.value(row).to_owned() } else { cells::NULL.to_owned() };
-        column.cells.extend((0..text.len()).map(cell));
+    let fields = batch.schema_ref().fields();
+    for ((column, field), array) in columns.iter_mut().zip(fields).zip(batch.columns()) {
+        let cells = cells::as_line(field, array)?.into_iter();
+        column.cells.extend(cells.map(|cell| cell.unwrap_or_else(|| cells::NULL.to_owned())));
     }
     Ok(())
 }

@@ -65,9 +65,9 @@ pub(super) fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
             if !text.is_empty() && Path::new(text).exists() && !Path::new(text).is_dir() {
                 bail!("it is a file, not a folder\nhint: --data takes the folder of the log, the table and the lake");
             }
-            if text.contains('?') {
+            if text.contains(['?', '\\']) {
                 bail!(
-                    "DuckDB cannot keep a lake below a name with a question mark\nhint: --data takes any other folder"
+                    "DuckDB finds no files below a name with a question mark or a backslash\nhint: --data takes any other folder"
                 );
             }
         }

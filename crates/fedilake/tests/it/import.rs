@@ -165,7 +165,7 @@ fn figures(rows: &[Toot]) -> Value {
 fn daily(rows: &[Toot]) -> Vec<(String, usize, usize, usize)> {
     let mut days: BTreeMap<String, Vec<&Toot>> = BTreeMap::new();
     for row in rows {
-        let day = DateTime::from_timestamp(row.created_at.into(), 0).unwrap().format("%Y/%m/%d %a").to_string();
+        let day = DateTime::from_timestamp(row.created_at.into(), 0).unwrap().format("%Y-%m-%d").to_string();
         days.entry(day).or_default().push(row);
     }
     let count = |(day, rows): (String, Vec<&Toot>)| {

@@ -20,4 +20,5 @@ mod reload;
 mod replay;
 mod servers;
 mod strangers;
+mod terminal;
 mod views;

@@ -67,7 +67,7 @@ fn the_talks_figures_come_out_of_its_preset() {
     assert_eq!(statistics[0]["posts"], 20_000, "{statistics}");
     let daily = data.run(["report", "daily", "--format", "json"]).done().json();
     assert_eq!(daily.as_array().unwrap().len(), 10, "{daily}");
-    assert_eq!(daily[0]["day"], "2023/02/03 Fri");
+    assert_eq!(daily[0]["day"], "2023-02-03");
     // The talk's own SQL: the day of receipt, usernames without a domain.
     let toots =
         data.number("select count(*) from mastodon_toot where strftime(created_tz, '%Y/%m/%d %a') = '2023/02/03 Fri'");

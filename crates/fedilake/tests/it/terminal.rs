@@ -88,7 +88,7 @@ fn nothing_that_strangers_wrote_acts_on_a_terminal() {
         (&["report"], 0, true),
         (&["report", "apps", "--format", "csv"], 0, true),
         (&["report", "topics", "--topic", EVIL], 0, true),
-        (&["report", "statistics", "--origin", EVIL], 2, true),
+        (&["report", "statistics", "--origin", EVIL], 0, true),
         (&["replay", &missing], 2, true),
         (&["settings", "--config", &missing], 2, true),
         (&["report", EVIL], 2, true),

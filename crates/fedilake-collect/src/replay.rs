@@ -1,14 +1,15 @@
-//! Recorded posts, as if they came in now: files of JSON lines → log.
+//! Replay: recorded posts into the log, as if they were seen now.
 //!
-//! Each line is a bare status as the API gives it, or a recorded frame
-//! `{"server", "observed_at", "event": "update|status.update|delete", "payload"}`; files are plain, zstd or gzip, told
-//! by their first bytes. A thread reads chunks of whole lines; the cores translate, admit and encode them side by side; they
-//! are appended in the order of the input. A line that cannot be used is counted, and the first of them are kept with file
-//! and line number to be shown.
+//! An input holds JSON in any layout that people save ([`chunk`]): JSON lines, arrays such as a saved page of the API, indented or
+//! joined objects, lists within wrappers. Each value is a bare status as the API gives it, or a recorded frame
+//! `{"server", "observed_at", "event": "update|status.update|delete", "payload"}`. Files are plain, zstd or gzip, told by their
+//! first bytes; an input that is something else is refused ([`Refusal`]). A thread splits the input into chunks of values; the
+//! cores translate, admit and encode them side by side; the records are appended in the order of the input. A value that cannot
+//! be used costs only itself: it is counted, and the first ones are kept with their places.
 //!
-//! How far a file was appended is kept as a bookmark under a hash of its whole content, so that a replay started again
-//! after a kill goes on from there: at most the last append is repeated. A file replayed to its end is not replayed again,
-//! unless a byte of it has changed.
+//! A bookmark under a hash of a file's whole content keeps how far the file was appended, and how many of its values could not
+//! be used. So a replay that starts again after a kill goes on from there, and repeats at most the last append; a file that was
+//! replayed to its end is not replayed again, unless a byte of it has changed; and a second run says the same of it as the first.
 //! Standard input has no identity and always starts anew; repeated records are one post in the `posts` view.
 
 mod chunk;
@@ -17,6 +18,8 @@ mod line;
 mod pace;
 mod part;
 mod progress;
+mod refusal;
+mod value;
 
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
@@ -34,41 +37,42 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::counts::Tally;
-use chunk::Position;
+use chunk::{Bad, Position};
 pub use input::Input;
-use input::Opened;
+use input::{Fault, Opened};
 use pace::Pacer;
 pub use pace::{Pace, PaceError};
 use part::{Part, Translator};
 pub use progress::Progress;
+pub use refusal::Refusal;
 
-/// How a replay goes about it.
+/// Settings of a replay.
 #[derive(Clone, Debug)]
 pub struct ReplaySettings {
-    /// How fast, measured by the events' observed_at.
+    /// The speed, measured by the events' observed_at.
     pub pace: Pace,
-    /// When a bare status counts as observed; also for a frame that does not say.
+    /// The observed_at of bare statuses, and of frames without one.
     pub observed_at: DateTime<Utc>,
     /// Threads that translate; none means one a core.
     pub threads: Option<NonZeroUsize>,
-    /// A longer line is skipped without being held, and counted.
-    pub line_bytes_max: usize,
+    /// A longer value is passed over without being held, and counted.
+    pub value_bytes_max: usize,
     /// Records of one append, at most about.
     pub append_records_max: usize,
-    /// How long records wait for others.
+    /// Records wait for others this long at most.
     pub append_wait_max: Duration,
-    /// How often the bookmark is saved.
+    /// The time between two saves of the bookmark.
     pub bookmark_interval: Duration,
 }
 
 impl ReplaySettings {
-    /// As fast as it goes, with what a laptop can hold.
+    /// The fastest pace, with limits that suit a laptop.
     pub fn new(observed_at: DateTime<Utc>) -> ReplaySettings {
         ReplaySettings {
             pace: Pace::Max,
             observed_at,
             threads: None,
-            line_bytes_max: 4 << 20,
+            value_bytes_max: 4 << 20,
             append_records_max: 5_000,
             append_wait_max: Duration::from_millis(50),
             bookmark_interval: Duration::from_secs(1),
@@ -76,36 +80,49 @@ impl ReplaySettings {
     }
 }
 
-/// A line that could not be used.
+/// A value that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadLine {
+pub struct BadValue {
     /// The input's name, as given.
     pub input: String,
-    /// From 1.
+    /// The line in which the value begins, from 1.
     pub line: u64,
+    /// The place of its first byte in the decoded input, from 0.
+    pub byte: u64,
     /// The label under which it is counted.
     pub why: &'static str,
 }
 
-/// What a replay did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The outcome of a replay.
+#[derive(Debug, Default)]
 pub struct ReplaySummary {
     /// Lines read, without those that an earlier run had appended.
     pub lines: u64,
     /// Lines that an earlier run had appended.
     pub lines_resumed: u64,
-    /// What became of them.
+    /// Values of these lines that could not be used; `tally` does not count them.
+    pub rejected_resumed: u64,
+    /// What became of the values.
     pub tally: Tally,
-    /// The first lines that could not be used, at most [`BAD_LINES_KEPT`]; `tally.rejected` counts all.
-    pub bad_lines: Vec<BadLine>,
-    /// Whether the inputs' ends were reached; not, when it was stopped.
+    /// The first values that could not be used, at most [`BAD_KEPT`]; `tally.rejected` counts all.
+    pub bad: Vec<BadValue>,
+    /// Inputs that could not be opened, were refused, or broke off. The others are not affected.
+    pub failures: Vec<ReplayError>,
+    /// True if each input was read as far as it goes; false if the replay was stopped.
     pub complete: bool,
 }
 
-/// How many bad lines are kept to be shown.
-pub const BAD_LINES_KEPT: usize = 20;
+impl ReplaySummary {
+    /// Values that could not be used, those of an earlier run included.
+    pub fn rejected_total(&self) -> u64 {
+        self.rejected_resumed + self.tally.rejected_total()
+    }
+}
 
-/// Why a replay ended early. What was appended before stays.
+/// The number of bad values that are kept to be shown.
+pub const BAD_KEPT: usize = 20;
+
+/// Why an input, or the whole replay, ended early. Records appended before stay.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The input cannot be opened.
@@ -116,7 +133,15 @@ pub enum ReplayError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The input broke off while it was read: a damaged or cut archive, a failing disk. All lines before are appended.
+    /// The input is something else than posts in JSON.
+    #[error("{input}: {refusal}")]
+    Refused {
+        /// The input's name.
+        input: String,
+        /// What it is.
+        refusal: Refusal,
+    },
+    /// The input broke off while it was read: a damaged or cut archive, a failing disk. All values before are appended.
     #[error("read {input} after line {line}: {source}")]
     Read {
         /// The input's name.
@@ -126,12 +151,14 @@ pub enum ReplayError {
         /// What the system or the decoder said.
         source: std::io::Error,
     },
-    /// The log failed.
+    /// The log failed, which ends the replay.
     #[error(transparent)]
     Log(#[from] LogError),
 }
 
 /// Replays `inputs` one after the other into the log; returns when all of it is durable, or soon after `shutdown`.
+///
+/// An input that fails is named in the summary, and the next one is replayed. Only an error of the log ends the replay.
 pub async fn run(
     inputs: Vec<Input>,
     settings: ReplaySettings,
@@ -144,7 +171,11 @@ pub async fn run(
     let pacer = Pacer::new(settings.pace);
     let mut replay = Replay { settings, writer, bookmarks, progress, summary: ReplaySummary::default() };
     for input in inputs {
-        replay.run(input, &pacer, &shutdown).await?;
+        match replay.run(input, &pacer, &shutdown).await {
+            Err(ReplayError::Log(error)) => return Err(error.into()),
+            Err(failure) => replay.summary.failures.push(failure),
+            Ok(()) => {}
+        }
     }
     replay.summary.complete = !shutdown.is_cancelled();
     Ok(replay.summary)
@@ -158,14 +189,14 @@ struct Replay {
     summary: ReplaySummary,
 }
 
-/// What of an input is on its way into the log, and what is there.
+/// The state of an input: its records on their way into the log, and its positions.
 struct Pending {
     records: Vec<(Key, Bytes)>,
-    /// Where the input stands once `records` are appended.
+    /// The position once `records` are appended.
     end: Position,
-    /// When they have waited long enough.
+    /// The time at which `records` have waited long enough.
     due: Instant,
-    /// Where it stands now.
+    /// The position up to which everything is in the log.
     durable: Position,
     saved: Position,
     saved_at: Instant,
@@ -182,6 +213,7 @@ impl Replay {
             None => Position::default(),
         };
         self.summary.lines_resumed += from.lines;
+        self.summary.rejected_resumed += from.rejected;
         let opened = input.open(self.progress.clone()).map_err(open_error)?;
         let mut parts = pacer.paced(translated(opened, from, &self.settings));
         let now = Instant::now();
@@ -194,7 +226,8 @@ impl Replay {
                 () = sleep_until(pending.due), if !pending.records.is_empty() => None,
                 part = parts.next() => match part {
                     Some(Ok(part)) => Some(part),
-                    Some(Err(source)) => {
+                    Some(Err(Fault::Refused(refusal))) => break Err(ReplayError::Refused { input: name, refusal }),
+                    Some(Err(Fault::Read(source))) => {
                         break Err(ReplayError::Read { input: name, line: pending.end.lines, source });
                     }
                     None => break Ok(()),
@@ -223,12 +256,17 @@ impl Replay {
         pending.records.extend(part.records);
         if let Some(end) = part.end {
             self.summary.lines += end.lines - pending.end.lines;
-            pending.end = end;
+            pending.end = Position { rejected: pending.end.rejected + part.tally.rejected_total(), ..end };
         }
         self.summary.tally.add(&part.tally);
-        let room = BAD_LINES_KEPT - self.summary.bad_lines.len();
-        let bad = part.bad_lines.into_iter().take(room);
-        self.summary.bad_lines.extend(bad.map(|(line, why)| BadLine { input: input.to_owned(), line, why }));
+        let room = BAD_KEPT - self.summary.bad.len();
+        let bad = part.bad.into_iter().take(room);
+        self.summary.bad.extend(bad.map(|Bad { line, byte, why }| BadValue {
+            input: input.to_owned(),
+            line,
+            byte,
+            why,
+        }));
     }
 
     async fn append(&mut self, pending: &mut Pending) -> Result<(), ReplayError> {
@@ -256,10 +294,10 @@ impl Replay {
 }
 
 /// The parts of an input in its order, translated side by side on the blocking threads.
-fn translated(opened: Opened, from: Position, settings: &ReplaySettings) -> BoxStream<'static, io::Result<Part>> {
+fn translated(opened: Opened, from: Position, settings: &ReplaySettings) -> BoxStream<'static, Result<Part, Fault>> {
     let threads = settings.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let mut chunks = opened.read(from, settings.line_bytes_max, threads);
-    let translator = Arc::new(Translator::new(settings.observed_at, settings.line_bytes_max));
+    let mut chunks = opened.read(from, settings.value_bytes_max, threads);
+    let translator = Arc::new(Translator::new(settings.observed_at, settings.value_bytes_max));
     stream::poll_fn(move |context| chunks.poll_recv(context))
         .map(move |chunk| {
             let translator = translator.clone();
@@ -269,7 +307,7 @@ fn translated(opened: Opened, from: Position, settings: &ReplaySettings) -> BoxS
                     Ok(part) => Ok(part),
                     Err(error) => match error.try_into_panic() {
                         Ok(panic) => resume_unwind(panic),
-                        Err(cancelled) => Err(io::Error::other(cancelled)),
+                        Err(cancelled) => Err(io::Error::other(cancelled).into()),
                     },
                 }
             }

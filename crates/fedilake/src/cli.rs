@@ -314,7 +314,7 @@ pub struct Check {
 
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// Files of JSON lines, or - for standard input
+    /// Files of statuses or recorded frames in JSON (lines, arrays, objects; plain, .gz, .zst), or - for standard input
     #[arg(required = true, value_name = "FILE|-")]
     pub files: Vec<PathBuf>,
     /// As fast as it goes (max), as it was recorded (real), or so many times faster (10x)

@@ -12,6 +12,7 @@
 //! Promises: an offset whose row may be kept is one row of the table; what is not kept, lies in no file, or lies in two is
 //! counted and named ([`Findings`]); a file that cannot be read ends its partition there, after all before it is in the table.
 
+mod column;
 mod fetch;
 mod file;
 mod findings;
@@ -19,6 +20,7 @@ mod name;
 mod reader;
 mod row;
 mod source;
+mod unit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,13 +33,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use findings::{Findings, Progress, SHOWN_MAX};
 use reader::ImportReader;
-pub use source::{Source, Topic};
+pub use source::{Listing, Source, Topic};
 
-/// What an import of one topic did.
+/// The outcome of one topic's import.
 pub struct Imported {
-    /// What is in the table now that was not before.
+    /// Rows that the table did not have before.
     pub committed: SinkSummary,
-    /// What was met on the way.
+    /// What the import met on its way.
     pub findings: Findings,
 }
 

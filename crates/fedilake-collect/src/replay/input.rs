@@ -12,8 +12,9 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::Progress;
 use super::chunk::{Chunk, Chunks, Position};
+use super::refusal::{self, HEAD_BYTES, Refusal};
+use super::{Progress, ReplayError};
 
 /// Where recorded lines come from.
 pub enum Input {
@@ -42,6 +43,27 @@ impl Input {
         match self {
             Input::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
             Input::Stream { .. } => 0,
+        }
+    }
+
+    /// Opens a file and looks at its first bytes: the error that a replay of it would end with at once. Nothing is said against
+    /// what can be read only once.
+    pub fn look(&self) -> Result<(), ReplayError> {
+        let Input::File(path) = self else { return Ok(()) };
+        let open_error = |source| ReplayError::Open { input: self.to_string(), source };
+        let metadata = path.metadata().map_err(open_error)?;
+        if metadata.is_dir() {
+            return Err(open_error(io::Error::other("it is a folder\nhint: name the files in it")));
+        }
+        if !metadata.is_file() {
+            // A pipe's writer would lose its reader.
+            return Ok(());
+        }
+        let opened = Input::File(path.clone()).open(Arc::default()).map_err(open_error)?;
+        match opened.decoded(Position::default()) {
+            Err(Fault::Refused(refusal)) => Err(ReplayError::Refused { input: self.to_string(), refusal }),
+            // What cannot be decoded further on is said with the line that it comes after.
+            Err(Fault::Read(_)) | Ok(_) => Ok(()),
         }
     }
 
@@ -120,18 +142,18 @@ impl Opened {
     pub(super) fn read(
         self,
         from: Position,
-        line_bytes_max: usize,
+        value_bytes_max: usize,
         chunks_max: usize,
-    ) -> mpsc::Receiver<io::Result<Chunk>> {
+    ) -> mpsc::Receiver<Result<Chunk, Fault>> {
         let (sender, receiver) = mpsc::channel(chunks_max);
         thread::spawn(move || {
             let mut chunks = match self.decoded(from) {
-                Ok((decoded, is_live)) => Chunks::new(decoded, from, line_bytes_max, is_live),
+                Ok((decoded, is_live)) => Chunks::new(decoded, from, value_bytes_max, is_live),
                 Err(error) => return drop(sender.blocking_send(Err(error))),
             };
             while let Some(chunk) = chunks.next().transpose() {
                 let is_last = chunk.is_err();
-                if sender.blocking_send(chunk).is_err() || is_last {
+                if sender.blocking_send(chunk.map_err(Fault::Read)).is_err() || is_last {
                     return;
                 }
             }
@@ -140,19 +162,87 @@ impl Opened {
     }
 
     /// The decoded bytes from `from` on.
-    fn decoded(mut self, from: Position) -> io::Result<(Box<dyn Read + Send>, bool)> {
+    fn decoded(mut self, from: Position) -> Result<(Box<dyn Read + Send>, bool), Fault> {
+        let is_live = self.is_live;
         let head = self.raw.head()?;
-        let mut decoded: Box<dyn Read + Send> = if head == [0x28, 0xb5, 0x2f, 0xfd] {
+        let mut decoded: Box<dyn Read + Send> = if is_zstd(&head) {
             Box::new(zstd::Decoder::new(self.raw)?)
         } else if head.starts_with(&[0x1f, 0x8b]) {
             Box::new(MultiGzDecoder::new(self.raw))
-        } else if self.raw.skip_to(from.bytes)? {
-            return Ok((Box::new(self.raw), self.is_live));
+        } else if from.bytes > 0 && self.raw.skip_to(from.bytes)? {
+            return Ok((Box::new(self.raw), is_live));
         } else {
             Box::new(self.raw)
         };
-        io::copy(&mut (&mut decoded).take(from.bytes), &mut io::sink())?;
-        Ok((decoded, self.is_live))
+        if from.bytes > 0 {
+            io::copy(&mut (&mut decoded).take(from.bytes), &mut io::sink())?;
+            return Ok((decoded, is_live));
+        }
+        let (head, rest) = beginning(&mut decoded, is_live);
+        if rest.is_ok()
+            && let Some(refusal) = refusal::of(&head)
+        {
+            return Err(Fault::Refused(refusal));
+        }
+        Ok((Box::new(io::Cursor::new(head).chain(Rest { error: rest.err(), decoded })), is_live))
+    }
+}
+
+/// Why no more of an input comes.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The input holds no posts.
+    Refused(Refusal),
+    /// It broke off.
+    Read(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        Fault::Read(error)
+    }
+}
+
+/// A zstd frame, or one that decoders skip, as parallel compressors write first.
+fn is_zstd(head: &[u8]) -> bool {
+    head == [0x28, 0xb5, 0x2f, 0xfd] || (head.len() == 4 && head[0] & 0xf0 == 0x50 && head[1..] == [0x2a, 0x4d, 0x18])
+}
+
+/// The first bytes that an input has, and whether they could be read. Of a live one what comes first: the rest may be long in
+/// coming.
+fn beginning(decoded: &mut dyn Read, is_live: bool) -> (Vec<u8>, io::Result<()>) {
+    let mut head = vec![0; HEAD_BYTES];
+    let mut length = 0;
+    while length < head.len() {
+        match decoded.read(&mut head[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                head.truncate(length);
+                return (head, Err(error));
+            }
+        }
+        if is_live && head[..length].iter().any(|byte| !byte.is_ascii_whitespace()) {
+            break;
+        }
+    }
+    head.truncate(length);
+    (head, Ok(()))
+}
+
+/// What follows the first bytes: an error that was met with them, or the rest.
+struct Rest {
+    error: Option<io::Error>,
+    decoded: Box<dyn Read + Send>,
+}
+
+impl Read for Rest {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => self.decoded.read(buffer),
+        }
     }
 }
 

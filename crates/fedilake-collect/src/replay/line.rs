@@ -17,8 +17,6 @@ pub(super) enum Line {
     },
     /// A recorded frame of an event that we do not know.
     Unknown,
-    /// White space.
-    Blank,
 }
 
 #[derive(Default)]
@@ -35,9 +33,6 @@ impl Line {
     /// Reads `line`; an error is the label of why it cannot be used.
     pub(super) fn parse(line: &Bytes) -> Result<Line, &'static str> {
         let json = line.trim_ascii();
-        if json.is_empty() {
-            return Ok(Line::Blank);
-        }
         let members = Members::parse(json).map_err(|error| why_no_json(json, error))?;
         match (&members.event, &members.payload) {
             (Some(event), Some(payload)) => recorded(line, &members, event, payload),

@@ -1,14 +1,15 @@
 //! How fast a replay goes.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
-use std::{fmt, io};
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use tokio::time::{Instant, sleep_until};
 
+use super::input::Fault;
 use super::part::Part;
 
 /// As fast as it goes, or a multiple of the pace at which the events were observed.
@@ -22,7 +23,7 @@ pub enum Pace {
 
 /// What was typed is no pace.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no pace\nhint: max, real, or a multiple such as 10x")]
+#[error("invalid pace `{0}`: expected `max`, `real` or a factor such as `10x`")]
 pub struct PaceError(String);
 
 impl FromStr for Pace {
@@ -66,7 +67,10 @@ impl Pacer {
     }
 
     /// The same parts in the same order, cut smaller, each no earlier than its first event is due.
-    pub(super) fn paced<'a>(&'a self, parts: BoxStream<'static, io::Result<Part>>) -> BoxStream<'a, io::Result<Part>> {
+    pub(super) fn paced<'a>(
+        &'a self,
+        parts: BoxStream<'static, Result<Part, Fault>>,
+    ) -> BoxStream<'a, Result<Part, Fault>> {
         let Pace::Times(times) = self.pace else {
             return parts;
         };

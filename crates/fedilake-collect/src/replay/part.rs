@@ -1,4 +1,4 @@
-//! A chunk of lines → a part of what is appended.
+//! A chunk of values → a part of what is appended.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,13 +8,13 @@ use fedilake_log::Key;
 use fedilake_model::PostEvent;
 use fedilake_model::avro::Encoder;
 
-use super::chunk::{Chunk, Position};
+use super::chunk::{Bad, Chunk, Chunks, Position};
 use super::line::Line;
 use crate::admit::admit;
 use crate::counts::Tally;
 use crate::records::records;
 
-/// Records of some lines in the input's order, and what became of the others.
+/// Records of some values in the input's order, and what became of the others.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) records: Vec<(Key, Bytes)>,
@@ -23,8 +23,8 @@ pub(super) struct Part {
     /// Where the input stands once the records are appended; none when more parts of the same chunk follow.
     pub(super) end: Option<Position>,
     pub(super) tally: Tally,
-    /// Line numbers and why they could not be used.
-    pub(super) bad_lines: Vec<(u64, &'static str)>,
+    /// The first values that could not be used.
+    pub(super) bad: Vec<Bad>,
 }
 
 impl Part {
@@ -39,7 +39,7 @@ impl Part {
             part.records.push(record);
             part.observed_ms.push(observed_ms);
         }
-        parts.push(Part { end: self.end, tally: self.tally, bad_lines: self.bad_lines, ..part });
+        parts.push(Part { end: self.end, tally: self.tally, bad: self.bad, ..part });
         parts
     }
 }
@@ -47,35 +47,31 @@ impl Part {
 /// Turns chunks into parts; used by several threads at once.
 pub(super) struct Translator {
     observed_at: DateTime<Utc>,
-    line_bytes_max: usize,
+    value_bytes_max: usize,
     /// Idle ones: at most as many as there were threads at once.
     encoders: Mutex<Vec<Encoder>>,
 }
 
 impl Translator {
-    pub(super) fn new(observed_at: DateTime<Utc>, line_bytes_max: usize) -> Translator {
-        Translator { observed_at, line_bytes_max, encoders: Mutex::default() }
+    pub(super) fn new(observed_at: DateTime<Utc>, value_bytes_max: usize) -> Translator {
+        Translator { observed_at, value_bytes_max, encoders: Mutex::default() }
     }
 
     pub(super) fn translate(&self, chunk: Chunk) -> Part {
         let mut part = Part { end: Some(chunk.end), ..Part::default() };
         let mut events = Vec::new();
-        for (number, line) in (chunk.first_line..).zip(lines(&chunk.lines)) {
-            match self.event(&line) {
-                Ok(Outcome::Event(event)) => match admit(&event) {
-                    Ok(()) => events.push(event),
-                    Err(skipped) => part.tally.skip(skipped),
-                },
-                Ok(Outcome::Unknown) => part.tally.unknown += 1,
-                Ok(Outcome::Blank) => {}
-                // Only an input's last line lacks its end: it was being written when the recording stopped.
-                Err("not_json" | "not_utf8") if !line.ends_with(b"\n") => part.reject(number, "cut_off"),
-                Err(why) => part.reject(number, why),
+        let mut broken = chunk.bad.into_iter().peekable();
+        for value in &chunk.values {
+            let byte = chunk.first_byte + value.start as u64;
+            while let Some(bad) = broken.next_if(|bad| bad.byte < byte) {
+                part.reject(bad);
+            }
+            let text = chunk.text.slice(value.start..value.end);
+            if let Err(why) = self.take(&text, &mut events, &mut part) {
+                self.take_apart(&text, Bad { line: value.line, byte, why }, &mut events, &mut part);
             }
         }
-        if chunk.too_long {
-            part.reject(chunk.first_line, "too_long");
-        }
+        broken.for_each(|bad| part.reject(bad));
         part.observed_ms = events.iter().map(observed_ms).collect();
         let mut encoder = self.idle().pop().unwrap_or_default();
         part.records = records(&mut encoder, &events);
@@ -83,23 +79,58 @@ impl Translator {
         part
     }
 
-    fn event(&self, line: &Bytes) -> Result<Outcome, &'static str> {
-        if line.len() > self.line_bytes_max {
-            return Err("too_long");
+    /// Reads a value and counts what becomes of it; an error is the label of why it cannot be used.
+    fn take(&self, value: &Bytes, events: &mut Vec<PostEvent>, part: &mut Part) -> Result<(), &'static str> {
+        match self.event(value)? {
+            Outcome::Event(event) => match admit(&event) {
+                Ok(()) => events.push(event),
+                Err(skipped) => part.tally.skip(skipped),
+            },
+            Outcome::Unknown => part.tally.unknown += 1,
         }
-        if let Some(recorded) = Line::parse_recorded(line)
+        Ok(())
+    }
+
+    /// A value that cannot be used may be several, or a wrapper of some: lines are taken for values unseen.
+    fn take_apart(&self, text: &Bytes, whole: Bad, events: &mut Vec<PostEvent>, part: &mut Part) {
+        let mut chunks = Chunks::new(&text[..], Position::default(), self.value_bytes_max, false);
+        let (mut values, mut broken) = (Vec::new(), Vec::new());
+        // Reading from memory does not fail.
+        while let Ok(Some(chunk)) = chunks.next() {
+            let texts = chunk.values.iter().map(|value| chunk.text.slice(value.start..value.end));
+            values.extend(texts);
+            broken.extend(chunk.bad);
+        }
+        let is_one = values.first().is_some_and(|value: &Bytes| value.len() == text.len());
+        if is_one || values.is_empty() {
+            let is_activity = ["\"@context\"", "\"attributedTo\"", "\"actor\""]
+                .iter()
+                .any(|name| memchr::memmem::find(text, name.as_bytes()).is_some());
+            return part.reject(Bad { why: if is_activity { "activity_pub" } else { whole.why }, ..whole });
+        }
+        for value in values {
+            if let Err(why) = self.take(&value, events, part) {
+                part.reject(Bad { why, ..whole });
+            }
+        }
+        for bad in broken {
+            part.reject(Bad { line: whole.line, byte: whole.byte + bad.byte, why: bad.why });
+        }
+    }
+
+    fn event(&self, value: &Bytes) -> Result<Outcome, &'static str> {
+        if let Some(recorded) = Line::parse_recorded(value)
             && let Ok(outcome) = self.outcome(recorded)
         {
             return Ok(outcome);
         }
-        self.outcome(Line::parse(line)?)
+        self.outcome(Line::parse(value)?)
     }
 
     fn outcome(&self, line: Line) -> Result<Outcome, &'static str> {
         let (server, observed_at, frame) = match line {
             Line::Frame { server, observed_at, frame } => (server, observed_at, frame),
             Line::Unknown => return Ok(Outcome::Unknown),
-            Line::Blank => return Ok(Outcome::Blank),
         };
         let event = PostEvent::from_api(&frame, &server, observed_at.unwrap_or(self.observed_at));
         event.map(Outcome::Event).map_err(|rejected| rejected.reason.as_str())
@@ -113,24 +144,15 @@ impl Translator {
 enum Outcome {
     Event(PostEvent),
     Unknown,
-    Blank,
 }
 
 impl Part {
-    fn reject(&mut self, line: u64, why: &'static str) {
-        self.tally.reject(why);
-        if self.bad_lines.len() < super::BAD_LINES_KEPT {
-            self.bad_lines.push((line, why));
+    fn reject(&mut self, bad: Bad) {
+        self.tally.reject(bad.why);
+        if self.bad.len() < super::BAD_KEPT {
+            self.bad.push(bad);
         }
     }
-}
-
-/// Each line with its line end.
-fn lines(bytes: &Bytes) -> impl Iterator<Item = Bytes> {
-    let mut start = 0;
-    let ends = memchr::memchr_iter(b'\n', bytes).map(|at| at + 1);
-    let last = (!bytes.ends_with(b"\n") && !bytes.is_empty()).then_some(bytes.len());
-    ends.chain(last).map(move |end| bytes.slice(std::mem::replace(&mut start, end)..end))
 }
 
 fn observed_ms(event: &PostEvent) -> i64 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fedilake_collect::replay::{self, BadLine, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
+use fedilake_collect::replay::{self, BadValue, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
 use fedilake_model::avro::Encoder;
 use fedilake_model::{Frame, FrameKind, PostEvent, Server};
 use proptest::prelude::*;
@@ -151,6 +151,7 @@ async fn bad_lines_are_named_and_cost_no_other_line() {
         (b"{\"id\": \"2\", \"uri\": \n", Some("not_json")),
         (b"<html>\n", Some("not_an_object")),
         (b"[1]\n", Some("not_an_object")),
+        (b"{\"id\": \"5\" \"uri\"}\n", Some("not_json")),
         (b"\n", None),
         (b"  \r\n", None),
         (b"{\"id\":\"\xff\xfe\"}\n", Some("not_utf8")),
@@ -168,33 +169,40 @@ async fn bad_lines_are_named_and_cost_no_other_line() {
     let path = dir.path().join("odd.jsonl");
     fs::write(&path, parts.iter().flat_map(|(line, _)| line.to_vec()).collect::<Vec<_>>()).unwrap();
     let log = Arc::new(MemoryLog::new());
-    let settings = ReplaySettings { line_bytes_max: 5_000, ..ReplaySettings::new(observed_at()) };
+    let settings = ReplaySettings { value_bytes_max: 5_000, ..ReplaySettings::new(observed_at()) };
     let summary = replay_with(file(&path), settings, &log, &Arc::default()).await.unwrap();
     assert_eq!(log.keys(), ["a.example/1", "a.example/3", "a.example/4"]);
     let input = path.display().to_string();
-    let bad =
-        (1..).zip(parts).filter_map(|(line, (_, why))| Some(BadLine { input: input.clone(), line, why: (*why)? }));
-    assert_eq!(summary.bad_lines, bad.collect::<Vec<_>>());
-    assert_eq!(summary.tally.rejected_total(), 11);
+    let mut byte = 0;
+    let mut bad = Vec::new();
+    for (line, (text, why)) in (1..).zip(parts) {
+        if let Some(why) = *why {
+            let begins = text.iter().position(|byte| !b"[ ".contains(byte)).unwrap() as u64;
+            bad.push(BadValue { input: input.clone(), line, byte: byte + begins, why });
+        }
+        byte += text.len() as u64;
+    }
+    assert_eq!(summary.bad, bad);
+    assert_eq!(summary.tally.rejected_total(), 12);
     assert_eq!(summary.lines, parts.len() as u64);
 }
 
 #[tokio::test]
 async fn all_bad_lines_are_counted_and_the_first_are_kept() {
-    let (_, summary) = replay(stream("x\n".repeat(1_000))).await;
+    let (_, summary) = replay(stream("{x\n".repeat(1_000))).await;
     assert_eq!(summary.tally.rejected_total(), 1_000);
-    let kept: Vec<u64> = summary.bad_lines.iter().map(|bad| bad.line).collect();
-    assert_eq!(kept, (1..=replay::BAD_LINES_KEPT as u64).collect::<Vec<_>>());
+    let kept: Vec<u64> = summary.bad.iter().map(|bad| bad.line).collect();
+    assert_eq!(kept, (1..=replay::BAD_KEPT as u64).collect::<Vec<_>>());
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn the_order_of_the_input_is_the_order_of_the_log_and_every_line_is_counted(
-        kinds in proptest::collection::vec(0u8..5, 0..400), threads in 1usize..5, records_max in 1usize..50, long in 0usize..3,
+        kinds in proptest::collection::vec(0u8..5, 1..400), threads in 1usize..5, records_max in 1usize..50, long in 0usize..3,
     ) {
         let line = |(i, kind): (usize, &u8)| match kind {
-            0 => "oops\n".to_owned(),
+            0 => "{oops\n".to_owned(),
             1 => format!("{}\n", with(status("a.example", &i.to_string()), "/visibility", json!("unlisted"))),
             // Long texts make several chunks.
             _ => format!("{}\n", with(status("a.example", &i.to_string()), "/content", json!("y".repeat(long * 20_000)))),
@@ -296,7 +304,7 @@ async fn a_cut_archive_is_named_after_all_that_can_be_read_of_it() {
     fs::write(&path, &whole[..whole.len() - 10]).unwrap();
     let log = Arc::new(MemoryLog::new());
     let outcome = replay_with(file(&path), ReplaySettings::new(observed_at()), &log, &Arc::default()).await;
-    let error = outcome.unwrap_err();
+    let error = outcome.unwrap().failures.remove(0);
     assert!(matches!(&error, ReplayError::Read { line: 19, .. }), "{error}");
     assert!(error.to_string().contains("cut.jsonl.zst"), "{error}");
     assert_eq!(log.keys().len(), 19);
@@ -311,7 +319,7 @@ async fn an_input_that_does_not_exist_is_named() {
         &Arc::default(),
     )
     .await;
-    let error = outcome.unwrap_err();
+    let error = outcome.unwrap().failures.remove(0);
     assert!(matches!(error, ReplayError::Open { .. }));
     assert!(error.to_string().contains("no/such.jsonl"), "{error}");
 }
@@ -384,4 +392,133 @@ async fn progress_reaches_the_length_of_the_inputs_also_when_resumed() {
         assert_eq!(progress.events_appended(), appended);
     }
     assert_eq!(bookmarks.all().len(), 1);
+}
+
+/// The layouts in which people keep the same posts.
+fn layouts(statuses: &[Value]) -> Vec<(&'static str, String)> {
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
+    let joined = |separator: &str| statuses.iter().map(Value::to_string).collect::<Vec<_>>().join(separator);
+    vec![
+        ("lines", joined("\n")),
+        ("lines with a byte order mark and CRLF", format!("\u{feff}{}\r\n\r\n", joined("\r\n"))),
+        ("a saved page", json!(statuses).to_string()),
+        ("an indented page", pretty(&json!(statuses))),
+        ("indented objects, one after the other", statuses.iter().map(pretty).collect::<Vec<_>>().join("\n")),
+        ("an array with a status a line", format!("[\n{}\n]\n", joined(",\n"))),
+        ("a comma after each", joined(",\n") + ","),
+        ("glued", joined("")),
+        ("pages", statuses.chunks(30).map(|page| json!(page).to_string() + "\n").collect()),
+        ("pages of pages", json!([statuses[..20], statuses[20..]]).to_string()),
+        ("a search answer", json!({"accounts": [], "statuses": statuses, "hashtags": []}).to_string()),
+        ("an indented search answer", pretty(&json!({"accounts": [], "statuses": statuses, "hashtags": []}))),
+        ("a context", json!({"ancestors": statuses[..3], "descendants": statuses[3..]}).to_string()),
+        ("notifications", {
+            let wrapped = |status: &Value| json!({"id": "1", "type": "mention", "status": status}).to_string() + "\n";
+            statuses.iter().map(wrapped).collect()
+        }),
+        ("lines, then a wrapped one", {
+            let (last, most) = statuses.split_last().unwrap();
+            lines(most) + &json!({"data": [last]}).to_string() + "\n"
+        }),
+        ("lines, then two on one", {
+            let (most, last) = statuses.split_at(statuses.len() - 2);
+            format!("{}{}{}\n", lines(most), last[0], last[1])
+        }),
+    ]
+}
+
+#[tokio::test]
+async fn a_post_is_the_same_in_every_layout_and_going_on_after_a_stop_loses_and_doubles_none() {
+    let statuses: Vec<Value> = (0..100).map(|i| status("a.example", &i.to_string())).collect();
+    let keys: Vec<String> = (0..100).map(|i| format!("a.example/{i}")).collect();
+    let dir = tempfile::tempdir().unwrap();
+    for (layout, text) in layouts(&statuses) {
+        let (log, summary) = replay(stream(text.clone())).await;
+        assert_eq!((log.keys(), summary.rejected_total()), (keys.clone(), 0), "{layout}: {:?}", summary.bad);
+
+        let path = dir.path().join(layout);
+        fs::write(&path, zstd::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
+        let bookmarks = Arc::new(MemoryBookmarks::default());
+        let settings = ReplaySettings {
+            append_records_max: 7,
+            bookmark_interval: Duration::ZERO,
+            ..ReplaySettings::new(observed_at())
+        };
+        let mut seen = Vec::new();
+        for _ in 0..100 {
+            let log = Arc::new(MemoryLog::full_after(120));
+            let outcome = replay_with(file(&path), settings.clone(), &log, &bookmarks).await;
+            seen.extend(log.keys());
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        assert_eq!(seen, keys, "{layout}");
+        let again = replay_with(file(&path), settings, &Arc::new(MemoryLog::new()), &bookmarks).await.unwrap();
+        assert_eq!((again.tally.accepted, again.rejected_total()), (0, 0), "{layout}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_says_of_a_file_what_the_first_said() {
+    let good: Vec<Value> = (0..3).map(|i| status("a.example", &i.to_string())).collect();
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text, rejected) in [
+        ("lines", lines(&good).replacen("\n", "\n{oops\n", 2), 2),
+        ("page", format!("[{},{{\"id\" 1}},{},7]", good[0], good[1]), 2),
+        ("cut page", json!(good).to_string().trim_end_matches("}]").to_owned(), 1),
+        ("no status", lines(&[json!({"id": "1"}), good[0].clone()]), 1),
+        (
+            "activity",
+            lines(&[json!({"@context": "x", "type": "Note", "id": "https://a.example/1"}), good[0].clone()]),
+            1,
+        ),
+    ] {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        let bookmarks = Arc::new(MemoryBookmarks::default());
+        for run in 0..3 {
+            let log = Arc::new(MemoryLog::new());
+            let summary = replay_with(file(&path), ReplaySettings::new(observed_at()), &log, &bookmarks).await.unwrap();
+            assert_eq!(summary.rejected_total(), rejected, "{name}, run {run}: {:?}", summary.bad);
+            assert_eq!(summary.tally.accepted > 0, run == 0, "{name}, run {run}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_input_that_fails_does_not_hide_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        Input::File(path)
+    };
+    let line = |id: &str| lines(&[status("a.example", id)]).into_bytes();
+    let cut = zstd::encode_all(&posts(20).into_bytes()[..], 1).unwrap();
+    let inputs = vec![
+        input("a.jsonl", &line("1")),
+        input("b.jsonl", b"PAR1"),
+        Input::File(dir.path().join("c.jsonl")),
+        input("d.jsonl", &cut[..cut.len() / 2]),
+        input("e.jsonl", b""),
+        input("f.jsonl", b"id,text\n1,hello\n"),
+        input("g.jsonl", &line("2")),
+    ];
+    let log = Arc::new(MemoryLog::new());
+    let summary = replay_with(inputs, ReplaySettings::new(observed_at()), &log, &Arc::default()).await.unwrap();
+    let keys = log.keys();
+    assert_eq!((keys[0].as_str(), keys[keys.len() - 1].as_str()), ("a.example/1", "a.example/2"));
+    let said: Vec<String> = summary.failures.iter().map(ToString::to_string).collect();
+    for (said, (name, part)) in said.iter().zip([
+        ("b.jsonl", "a Parquet file"),
+        ("c.jsonl", "open"),
+        ("d.jsonl", "read"),
+        ("e.jsonl", "an empty file"),
+        ("f.jsonl", "text that is no JSON"),
+    ]) {
+        assert!(said.contains(name) && said.contains(part), "{said}");
+    }
+    assert_eq!(said.len(), 5);
+    assert!(summary.complete);
 }

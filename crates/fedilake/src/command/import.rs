@@ -9,9 +9,10 @@ use fedilake_log::LogError;
 use fedilake_query::Cancel;
 use indicatif::ProgressBar;
 
+use crate::check::CheckReport;
 use crate::cli;
 use crate::command::collecting;
-use crate::import::{self, Findings, Imported, Progress, SHOWN_MAX, Source};
+use crate::import::{self, Findings, Imported, Listing, Progress, SHOWN_MAX, Source};
 use crate::output;
 use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline, Sinks};
@@ -21,18 +22,26 @@ use crate::shutdown;
 use crate::telemetry::{self, Unit};
 use crate::wire::{self, Use};
 
-/// Imports each topic to its end, then checks the whole; exits 1 when something is missing or doubled.
+/// Imports each topic to its end, then checks the table and the lake. Exits 1 if the check finds something, if offsets are in no
+/// file, or if a row could not be used; 2 if a file could not be read.
 pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Result<ExitCode> {
     // Before a data folder is made for it.
-    let (topics, unnamed) = Source::open(&typed.source, settings).await?.topics().await?;
+    let Listing { topics, unnamed, beside, beyond } = Source::open(&typed.source, settings).await?.topics().await?;
     if unnamed > 0 {
         let files = counted(unnamed, "Parquet file");
         telemetry::say(&format!("{files} whose names do not say topic, partition and offset: not imported"));
     }
+    if beside > 0 {
+        telemetry::say(&format!("{} of records' keys or headers: not imported", counted(beside, "file")));
+    }
+    if topics.is_empty() {
+        bail!("{}", unread(&beyond));
+    }
     let shutdown = shutdown::on_signal()?;
     let ownership = Arc::new(Ownership::take_or_refuse(&settings.data()?)?);
     let (table, _) = wire::open_table(Some(&ownership), settings, Use::Write).await?;
-    let mut failures = Vec::new();
+    let mut failures = beyond;
+    let (mut missing, mut is_lacking) = (Vec::new(), false);
     for topic in topics {
         let name = topic.to_string();
         let bytes = topic.bytes();
@@ -47,6 +56,10 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
         bar.finish_and_clear();
         let imported = imported?;
         say(&name, &imported);
+        if imported.findings.missing > 0 {
+            missing.push(format!("{name}: {}", missing_offsets(&imported.findings)));
+        }
+        is_lacking |= imported.findings.conflicting > 0 || imported.findings.tally.rejected_total() > 0;
         failures.extend(imported.findings.failures);
         if shutdown.is_cancelled() {
             telemetry::say("stopped before the end\nhint: the same command goes on from here");
@@ -56,15 +69,17 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     if !failures.is_empty() {
         bail!("{}", unread(&failures));
     }
-    check(ownership, settings).await
+    let report = check(ownership, settings, missing).await?;
+    report.write(&mut output::page())?;
+    Ok(if report.is_whole() && !is_lacking { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Lets the lake take what was imported, and checks all there is.
-async fn check(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<ExitCode> {
+/// Lets the lake take what was imported, and checks all there is. Rows that the source lacks are findings, too.
+async fn check(ownership: Arc<Ownership>, settings: &Settings, missing: Vec<String>) -> anyhow::Result<CheckReport> {
     let bar = telemetry::progress_bar("check", 0, Unit::Nothing);
-    bar.set_message("holds the table against the lake");
+    bar.set_message("compares the table with the lake");
     let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
-    let report = match pipeline.checker().check(&Cancel::default()).await {
+    let mut report = match pipeline.checker().check(&Cancel::default()).await {
         // Why the lake could not follow explains more than that it did not.
         Err(_) if pipeline.follower_ended() => return Err(pipeline.failure().await),
         checked => checked?,
@@ -75,8 +90,8 @@ async fn check(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result
     if report.is_whole() {
         stopped?;
     }
-    report.write(&mut output::page())?;
-    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    report.findings.extend(missing);
+    Ok(report)
 }
 
 async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallible {
@@ -117,10 +132,13 @@ fn oddities(findings: &Findings) -> Vec<String> {
         lines.push(format!("… and {} that could not be used", counted(unshown, "more row")));
     }
     if findings.missing > 0 {
-        let shown = findings.gaps.iter().map(|(partition, gap)| format!("{partition}:{}..{}", gap.start, gap.end));
-        let shown: Vec<String> = shown.collect();
-        let more = if findings.gaps.len() == SHOWN_MAX { ", …" } else { "" };
-        lines.push(format!("{} that no file has: {}{more}", counted(findings.missing, "offset"), shown.join(", ")));
+        lines.push(missing_offsets(findings));
+    }
+    if !findings.unreadable.is_empty() {
+        let total: u64 = findings.unreadable.values().sum();
+        let by_column = findings.unreadable.iter().map(|(column, count)| format!("{column} {}", number(*count)));
+        let by_column = by_column.collect::<Vec<_>>().join(", ");
+        lines.push(format!("{} could not be read as what their columns hold: {by_column}", counted(total, "value")));
     }
     if let Some(file) = &findings.doubled_in {
         let doubled = counted(findings.doubled, "row");
@@ -142,6 +160,14 @@ fn oddities(findings: &Findings) -> Vec<String> {
         lines.push(format!("columns that not every file has: {}", names.join(", ")));
     }
     lines
+}
+
+/// `50 offsets that no file has: 0:200..250`.
+fn missing_offsets(findings: &Findings) -> String {
+    let shown = findings.gaps.iter().map(|(partition, gap)| format!("{partition}:{}..{}", gap.start, gap.end));
+    let shown: Vec<String> = shown.collect();
+    let more = if findings.gaps.len() == SHOWN_MAX { ", …" } else { "" };
+    format!("{} that no file has: {}{more}", counted(findings.missing, "offset"), shown.join(", "))
 }
 
 /// Why a row could not be used: a sentence, and the label under which it is counted.

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use fedilake_collect::replay::{self, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
 use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
@@ -18,32 +17,54 @@ use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry::{self, Unit};
 
-/// Replays until the files end; all of it is in the table and the lake then.
+/// Replays until the files end; their posts are in the table and the lake then.
+///
+/// Exits 1 if a value could not be used, 2 if a file could not be read to its end, and says so each time: a bookmark remembers the
+/// values that an earlier run could not use.
 pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Result<ExitCode> {
     let pace: Pace = typed.pace.parse()?;
-    let names: Vec<String> = typed.files.iter().map(|file| file.display().to_string()).collect();
-    for name in names.iter().filter(|name| *name != "-") {
-        // Not opened: a pipe's writer would lose its reader.
-        std::fs::metadata(name).with_context(|| format!("open {name}"))?;
+    let inputs = typed.files.iter().map(|file| Input::new(&file.to_string_lossy()));
+    let (inputs, mut failures) = looked_at(inputs);
+    if inputs.is_empty() {
+        // No data folder is made for nothing.
+        return fail(failures);
     }
     let shutdown = shutdown::on_signal()?;
     let ownership = Ownership::take_or_refuse(&settings.data()?)?;
     // A port of its own: another fedilake may have the usual one.
     let listen = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
     let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::All, listen }).await?;
-    let inputs = names.iter().map(|name| Input::new(name)).collect();
     let summary = append(inputs, pace, &mut pipeline, &shutdown).await;
-    // What was appended is stored also when the input broke off; the first error tells more than those that follow from it.
+    // Records that were appended are stored also when the replay fails; its error tells more than those that follow from it.
     let stopped = pipeline.stop().await;
-    let summary = summary?;
+    let mut summary = summary?;
     stopped?;
     say_summary(&summary);
-    if summary.lines > 0 && summary.tally.accepted == 0 && summary.tally.rejected_total() == summary.lines {
-        bail!(
-            "no line could be used\nhint: a line is a Status of the Mastodon API, or {{\"server\",\"observed_at\",\"event\",\"payload\"}}"
-        );
+    failures.append(&mut summary.failures);
+    if !failures.is_empty() {
+        return fail(failures);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if summary.rejected_total() > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// The inputs that can be opened and are not refused at first sight, and what is wrong with the others.
+fn looked_at(inputs: impl Iterator<Item = Input>) -> (Vec<Input>, Vec<ReplayError>) {
+    let (mut fit, mut failures) = (Vec::new(), Vec::new());
+    for input in inputs {
+        match input.look() {
+            Ok(()) => fit.push(input),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    (fit, failures)
+}
+
+/// Names each input that failed; the last one ends the program.
+fn fail(failures: Vec<ReplayError>) -> anyhow::Result<ExitCode> {
+    let mut errors: Vec<anyhow::Error> = failures.into_iter().map(with_hint).collect();
+    let last = errors.pop();
+    errors.iter().for_each(telemetry::say_error);
+    last.map_or(Ok(ExitCode::from(2)), Err)
 }
 
 /// Appends all inputs to the log of a running pipeline and waits until the lake has them, with a progress bar.
@@ -83,30 +104,38 @@ async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallibl
     }
 }
 
-/// The error with what a person can do about it.
+/// The error with a hint at what to do.
 fn with_hint(error: ReplayError) -> anyhow::Error {
     let hint = match &error {
         ReplayError::Read { line: 0, .. } => "hint: nothing of it could be read; get the file again",
         ReplayError::Read { .. } => {
             "hint: what came before is kept; get the whole file and replay it: a post that comes again stays one post"
         }
-        ReplayError::Open { .. } | ReplayError::Log(_) => return anyhow::Error::new(error).context("replay"),
+        ReplayError::Open { .. } | ReplayError::Refused { .. } | ReplayError::Log(_) => {
+            return anyhow::Error::new(error).context("replay");
+        }
     };
     anyhow::anyhow!("replay: {error}\n{hint}")
 }
 
-/// Says what was replayed, and which lines could not be used.
+/// Says what was replayed, and names the first values that could not be used.
 fn say_summary(summary: &ReplaySummary) {
-    for bad in &summary.bad_lines {
-        telemetry::say(&format!("{}:{}: {}", bad.input, bad.line, why(bad.why)));
+    for bad in &summary.bad {
+        telemetry::say(&format!("{}:{}: {}, at byte {}", bad.input, bad.line, why(bad.why), bad.byte));
     }
-    let unshown = summary.tally.rejected_total().saturating_sub(summary.bad_lines.len() as u64);
+    let unshown = summary.tally.rejected_total().saturating_sub(summary.bad.len() as u64);
     if unshown > 0 {
-        telemetry::say(&format!("… and {} that could not be used", counted(unshown, "more line")));
+        telemetry::say(&format!("… and {} that could not be used", counted(unshown, "more value")));
     }
     if summary.lines_resumed > 0 {
         let earlier = counted(summary.lines_resumed, "line");
         telemetry::say(&format!("{earlier} of an earlier run: not appended again"));
+    }
+    if summary.rejected_resumed > 0 {
+        let earlier = counted(summary.rejected_resumed, "value");
+        telemetry::say(&format!(
+            "{earlier} of the earlier run could not be used\nhint: correct the file: it is read anew when a byte of it changes"
+        ));
     }
     collecting::say_tally(&summary.tally);
     if !summary.complete {
@@ -114,20 +143,59 @@ fn say_summary(summary: &ReplaySummary) {
     }
 }
 
-/// Why a line could not be used: a sentence, and the label under which it is counted.
+/// Why a value could not be used: a sentence, and the label under which it is counted.
 fn why(label: &str) -> String {
     let sentence = match label {
-        "not_utf8" => "the line is not UTF-8",
-        "not_json" => "the line is no JSON",
-        "not_an_object" => "the line is no JSON object",
-        "cut_off" => "the file ends in the middle of this line",
-        "too_long" => "the line is too long for a post",
-        "too_deep" => "its objects and lists lie too deep in each other",
-        "no_server" => "nothing says which server it is from: a status needs a uri or a url, a frame its server",
+        "not_utf8" => "expected UTF-8",
+        "not_json" => "expected JSON",
+        "not_an_object" => "expected a JSON object",
+        "cut_off" => "the file ends in the middle of this",
+        "too_long" => "it is too long for a post",
+        "too_deep" => "its objects and lists are nested too deep",
+        "no_server" => "expected a status with a uri or a url, or a frame with its server",
         "no_id" => "the status, or the delete, has no id",
         "no_uri" => "the status has no uri",
         "no_account" => "the status has no account with a name",
+        "activity_pub" => "expected a status of the Mastodon API, found ActivityPub",
         _ => return label.to_owned(),
     };
     format!("{sentence} ({label})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_that_cannot_be_read_do_not_hide_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let names = [
+            file("posts.parquet", b"PAR1"),
+            file("posts.jsonl", b"{}"),
+            folder.path().join("missing.jsonl").to_str().unwrap().to_owned(),
+            folder.path().to_str().unwrap().to_owned(),
+            file("page.html.gz", &{
+                let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                std::io::Write::write_all(&mut out, b"<!doctype html>").unwrap();
+                out.finish().unwrap()
+            }),
+        ];
+        let (fit, failures) = looked_at(names.iter().map(|name| Input::new(name)));
+        assert_eq!(fit.iter().map(ToString::to_string).collect::<Vec<_>>(), [names[1].clone()]);
+        let said: Vec<String> = failures.into_iter().map(|failure| format!("{:#}", with_hint(failure))).collect();
+        for (said, (name, part)) in said.iter().zip([
+            (&names[0], "a Parquet file\nhint: "),
+            (&names[2], "No such file"),
+            (&names[3], "it is a folder\nhint: "),
+            (&names[4], "an HTML or XML page\nhint: "),
+        ]) {
+            assert!(said.contains(name) && said.contains(part), "{said}");
+        }
+        assert_eq!(said.len(), 4);
+    }
 }

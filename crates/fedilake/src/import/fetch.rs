@@ -7,15 +7,22 @@ use fedilake_log::LogError;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::source::SourceFile;
 
 /// Most footers are smaller: one request reads them.
 const FOOTER_GUESS_BYTES: u64 = 32 << 10;
 
+/// A larger file is none of the sink's, and would not fit into memory with its rows.
+const FILE_BYTES_MAX: u64 = 2 << 30;
+
 /// All of a file. The sink's files are small: 180 KB for 1,000 posts.
 pub(super) async fn whole(store: &dyn ObjectStore, file: &SourceFile) -> Result<Bytes, LogError> {
+    if file.bytes > FILE_BYTES_MAX {
+        let why = format!("it has {} bytes, more than {FILE_BYTES_MAX}", file.bytes);
+        return Err(LogError::Damaged { at: file.shown(), why });
+    }
     let read = async { store.get(&file.location).await?.bytes().await };
     read.await.map_err(|error| failed(file, &error))
 }
@@ -47,13 +54,20 @@ async fn rows_of(store: &dyn ObjectStore, file: &SourceFile) -> Result<Option<u6
         let end = read.await.map_err(|error| failed(file, &error))?;
         let mut reader = ParquetMetaDataReader::new();
         match reader.try_parse_sized(&end, file.bytes).and_then(|()| reader.finish()) {
-            Ok(metadata) => return Ok(u64::try_from(metadata.file_metadata().num_rows()).ok()),
+            Ok(metadata) => return Ok(file_rows(&metadata)),
             Err(ParquetError::NeedMoreData(more)) if wanted < more as u64 && more as u64 <= file.bytes => {
                 wanted = more as u64;
             }
             Err(_) => return Ok(None),
         }
     }
+}
+
+/// The rows that all parts of a footer agree on.
+pub(super) fn file_rows(metadata: &ParquetMetaData) -> Option<u64> {
+    let groups = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
+    let rows = groups.fold(Some(0_u64), |sum, rows| sum?.checked_add(rows?))?;
+    (u64::try_from(metadata.file_metadata().num_rows()) == Ok(rows)).then_some(rows)
 }
 
 fn failed(file: &SourceFile, error: &object_store::Error) -> LogError {

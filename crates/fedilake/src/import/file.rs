@@ -1,21 +1,33 @@
 //! Rows of one Parquet file of the talk's record, translated, admitted and encoded.
 //!
-//! Columns are found by name and cast to what the record says: Connect and its converters write one type as another (`int` as
-//! INT64, `bot` as text). A value that cannot be cast is null, and costs only itself.
+//! Columns are found by name and read as what the record says, whatever type they have ([`super::column`]). A value that cannot
+//! be read so is null, is counted, and costs only itself.
+//!
+//! Limits: a file may be damaged on purpose. Texts are read as views into decoded pages, so a dictionary takes its own size
+//! however often its values come; what a footer claims, and what rows become, has limits ([`ROWS_MAX`], [`DECODED_BYTES_MAX`],
+//! [`RECORD_BYTES_MAX`]).
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, Schema, TimeUnit};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use chrono::DateTime;
 use fedilake_collect::admit::{Skipped, admit};
 use fedilake_log::Key;
 use fedilake_model::avro::Encoder;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::{LogicalType, Type as PhysicalType};
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
+use parquet::schema::types::{SchemaDescriptor, Type};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::column::{Flags, Numbers, Texts};
+use super::fetch::file_rows;
 use super::row::TalkRow;
+use super::unit::{self, Unit};
 
 /// The columns of the talk's record.
 pub(super) const COLUMNS: [&str; 14] = [
@@ -40,12 +52,21 @@ const REQUIRED: [&str; 3] = ["m_id", "url", "username"];
 
 const ROWS_A_BATCH: usize = 1_024;
 
+/// More rows than Connect puts into a file: they are held in memory.
+const ROWS_MAX: u64 = 1 << 22;
+/// The most that a footer may claim for the columns of the record, uncompressed.
+const DECODED_BYTES_MAX: i64 = 4 << 30;
+/// The most that the rows of a file may become as records.
+const RECORD_BYTES_MAX: usize = 1 << 30;
+
 /// A file's rows, in its order.
 #[derive(Debug, Default)]
 pub(super) struct FileRows {
     pub(super) rows: Vec<Row>,
     pub(super) columns_ignored: Vec<String>,
     pub(super) columns_missing: Vec<&'static str>,
+    /// Values that are not what their column holds, by column.
+    pub(super) unreadable: BTreeMap<&'static str, u64>,
 }
 
 /// A row, and what became of it.
@@ -69,20 +90,108 @@ pub(super) enum Outcome {
 
 /// Reads a whole file, written at `written_at_ms`. An error says why it cannot be read.
 pub(super) fn rows(bytes: Bytes, written_at_ms: i64, encoder: &mut Encoder) -> Result<FileRows, String> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| error.to_string())?;
-    let (columns_ignored, columns_missing) = differences(builder.schema());
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes).map_err(|error| error.to_string())?;
+    within_limits(&metadata)?;
+    let metadata = readable(metadata).map_err(|error| error.to_string())?;
+    let (columns_ignored, columns_missing) = differences(metadata.schema());
     let lacking: Vec<&str> = REQUIRED.into_iter().filter(|name| columns_missing.contains(name)).collect();
     if !lacking.is_empty() {
         return Err(format!("it has no column {}, and is no table of the talk's record", lacking.join(", ")));
     }
-    let columns = ProjectionMask::columns(builder.parquet_schema(), COLUMNS);
-    let reader = builder.with_projection(columns).with_batch_size(ROWS_A_BATCH).build();
-    let mut read = FileRows { rows: Vec::new(), columns_ignored, columns_missing };
-    for batch in reader.map_err(|error| error.to_string())? {
-        let batch = batch.map_err(|error| error.to_string())?;
-        translate(&Columns::of(&batch)?, batch.num_rows(), written_at_ms, encoder, &mut read.rows);
+    let unit = unit_of(&bytes, &metadata)?;
+    let mut read = FileRows { columns_ignored, columns_missing, ..FileRows::default() };
+    let mut record_bytes = 0;
+    for batch in batches(&bytes, &metadata, &COLUMNS)? {
+        let columns = Columns::of(&batch?, unit)?;
+        columns.count_unreadable(&mut read.unreadable);
+        record_bytes += translate(&columns, written_at_ms, encoder, &mut read.rows);
+        if record_bytes > RECORD_BYTES_MAX {
+            return Err(format!("its rows are more than {RECORD_BYTES_MAX} bytes"));
+        }
     }
     Ok(read)
+}
+
+/// Refuses a footer that claims more than a sink writes.
+fn within_limits(metadata: &ParquetMetaData) -> Result<(), String> {
+    let rows = file_rows(metadata).ok_or("its footer contradicts itself")?;
+    if rows > ROWS_MAX {
+        return Err(format!("it has {rows} rows, more than {ROWS_MAX}"));
+    }
+    let is_wanted = |name: &str| COLUMNS.contains(&name);
+    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let wanted = chunks.filter(|chunk| chunk.column_path().parts().first().is_some_and(|name| is_wanted(name)));
+    let decoded = wanted.fold(0_i64, |sum, chunk| sum.saturating_add(chunk.uncompressed_size().max(0)));
+    if decoded > DECODED_BYTES_MAX {
+        return Err(format!("it holds {decoded} bytes uncompressed, more than {DECODED_BYTES_MAX}"));
+    }
+    Ok(())
+}
+
+/// The same file with its texts as bytes: one that is no UTF-8 is to cost only itself.
+fn readable(metadata: ParquetMetaData) -> parquet::errors::Result<ArrowReaderMetadata> {
+    let file = metadata.file_metadata();
+    let root = file.schema_descr().root_schema();
+    let fields = root.get_fields().iter().map(|field| {
+        let is_text = field.is_primitive()
+            && field.get_physical_type() == PhysicalType::BYTE_ARRAY
+            && !matches!(field.get_basic_info().logical_type_ref(), Some(LogicalType::Decimal { .. }));
+        if !is_text || !COLUMNS.contains(&field.name()) {
+            return Ok(Arc::clone(field));
+        }
+        let bytes = Type::primitive_type_builder(field.name(), PhysicalType::BYTE_ARRAY);
+        bytes.with_repetition(field.get_basic_info().repetition()).build().map(Arc::new)
+    });
+    let root = Type::group_type_builder(root.name()).with_fields(fields.collect::<Result<_, _>>()?).build()?;
+    let schema = Arc::new(SchemaDescriptor::new(Arc::new(root)));
+    let file = FileMetaData::new(file.version(), file.num_rows(), None, None, schema, None);
+    let metadata = Arc::new(ParquetMetaData::new(file, metadata.row_groups().to_vec()));
+    let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let as_written = ArrowReaderMetadata::try_new(Arc::clone(&metadata), plain)?;
+    let as_views = as_written.schema().fields().iter().map(|field| match field.data_type() {
+        DataType::Binary => Arc::new(Field::new(field.name(), DataType::BinaryView, field.is_nullable())),
+        _ => Arc::clone(field),
+    });
+    let schema = Schema::new(as_views.collect::<Vec<_>>());
+    ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(schema)))
+}
+
+/// The rows of some columns.
+fn batches(
+    bytes: &Bytes,
+    metadata: &ArrowReaderMetadata,
+    columns: &[&str],
+) -> Result<impl Iterator<Item = Result<RecordBatch, String>> + use<>, String> {
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone());
+    let columns = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    let reader = builder.with_projection(columns).with_batch_size(ROWS_A_BATCH).build();
+    let reader = reader.map_err(|error| error.to_string())?;
+    Ok(reader.map(|batch| batch.map_err(|error| error.to_string())))
+}
+
+/// The unit of `created_at`, found in the whole file where the column's type does not say.
+fn unit_of(bytes: &Bytes, metadata: &ArrowReaderMetadata) -> Result<Unit, String> {
+    let Ok(field) = metadata.schema().field_with_name("created_at") else { return Ok(Unit::Seconds) };
+    // An INT32 holds nothing else; a logical type says it.
+    if matches!(field.data_type(), DataType::Int32 | DataType::UInt32 | DataType::Timestamp(..)) {
+        return Ok(Unit::Seconds);
+    }
+    let mut evidence = unit::Evidence::default();
+    for batch in batches(bytes, metadata, &["created_at", "created_at_str"])? {
+        let batch = batch?;
+        let created_at = Numbers::of(&batch, "created_at");
+        let written = Texts::of(&batch, "created_at_str");
+        for at in 0..batch.num_rows() {
+            if let Some(number) = created_at.value(at) {
+                evidence.add(number, written.value(at).as_deref().and_then(super::row::written_at));
+            }
+        }
+    }
+    evidence.unit().ok_or_else(|| {
+        "column created_at says no unit, and its numbers are no time since 1970 in seconds, milliseconds, microseconds or \
+         nanoseconds"
+            .to_owned()
+    })
 }
 
 /// Columns of a file that the record does not have, and of the record that the file does not have.
@@ -92,13 +201,15 @@ fn differences(schema: &Schema) -> (Vec<String>, Vec<&'static str>) {
     (others.cloned().collect(), COLUMNS.into_iter().filter(|name| !has(name)).collect())
 }
 
-fn translate(columns: &Columns, length: usize, written_at_ms: i64, encoder: &mut Encoder, rows: &mut Vec<Row>) {
+/// Appends the rows of a batch to `rows`; the bytes of their records.
+fn translate(columns: &Columns, written_at_ms: i64, encoder: &mut Encoder, rows: &mut Vec<Row>) -> usize {
     let written_at = DateTime::from_timestamp_millis(written_at_ms).unwrap_or_default();
-    let mut events = Vec::with_capacity(length);
-    let mut kept = Vec::with_capacity(length);
-    for at in 0..length {
+    let mut events = Vec::with_capacity(columns.rows);
+    let mut kept = Vec::with_capacity(columns.rows);
+    for at in 0..columns.rows {
         let row = columns.row(at);
-        let names = xxh3_64(format!("{}\n{}", row.m_id.unwrap_or_default(), row.url.unwrap_or_default()).as_bytes());
+        let id = row.m_id.as_deref().unwrap_or_default();
+        let names = xxh3_64(format!("{id}\n{}", row.url.as_deref().unwrap_or_default()).as_bytes());
         let outcome = match row.event(written_at) {
             Err(why) => Outcome::Rejected(why),
             Ok(event) => match admit(&event) {
@@ -115,89 +226,103 @@ fn translate(columns: &Columns, length: usize, written_at_ms: i64, encoder: &mut
         };
         rows.push(Row { names, outcome });
     }
+    let mut bytes = 0;
     for (at, encoded) in kept.into_iter().zip(encoder.encode(&events)) {
+        bytes += encoded.len();
         if let Outcome::Admitted { value, .. } = &mut rows[at].outcome {
             *value = encoded;
         }
     }
+    bytes
 }
 
-/// The record's columns of a batch; none where the file has none.
+/// The record's columns of a batch.
 struct Columns {
-    m_id: Option<StringArray>,
-    created_at: Option<Int64Array>,
-    created_at_str: Option<StringArray>,
-    app: Option<StringArray>,
-    url: Option<StringArray>,
-    base_url: Option<StringArray>,
-    language: Option<StringArray>,
-    favourites: Option<Int64Array>,
-    username: Option<StringArray>,
-    bot: Option<BooleanArray>,
-    tags: Option<Int64Array>,
-    characters: Option<Int64Array>,
-    words: Option<Int64Array>,
-    mastodon_text: Option<StringArray>,
+    rows: usize,
+    unit: Unit,
+    m_id: Texts,
+    created_at: Numbers,
+    created_at_str: Texts,
+    app: Texts,
+    url: Texts,
+    base_url: Texts,
+    language: Texts,
+    favourites: Numbers,
+    username: Texts,
+    bot: Flags,
+    tags: Numbers,
+    characters: Numbers,
+    words: Numbers,
+    mastodon_text: Texts,
 }
 
 impl Columns {
-    fn of(batch: &RecordBatch) -> Result<Columns, String> {
-        let column = |name: &str, kind: &DataType| match batch.column_by_name(name) {
-            None => Ok(None),
-            Some(column) => {
-                // Connect's logical types: seconds, whatever the unit is.
-                let seconds = DataType::Timestamp(TimeUnit::Second, None);
-                let whole = matches!(column.data_type(), DataType::Timestamp(..)) && *kind == DataType::Int64;
-                let column = if whole { cast(column, &seconds) } else { Ok(ArrayRef::clone(column)) };
-                let column = column.and_then(|column| cast(&column, kind));
-                column.map(Some).map_err(|error| format!("column {name}: {error}"))
-            }
+    fn of(batch: &RecordBatch, unit: Unit) -> Result<Columns, String> {
+        let columns = Columns {
+            rows: batch.num_rows(),
+            unit,
+            m_id: Texts::of(batch, "m_id"),
+            created_at: Numbers::of(batch, "created_at"),
+            created_at_str: Texts::of(batch, "created_at_str"),
+            app: Texts::of(batch, "app"),
+            url: Texts::of(batch, "url"),
+            base_url: Texts::of(batch, "base_url"),
+            language: Texts::of(batch, "language"),
+            favourites: Numbers::of(batch, "favourites"),
+            username: Texts::of(batch, "username"),
+            bot: Flags::of(batch, "bot"),
+            tags: Numbers::of(batch, "tags"),
+            characters: Numbers::of(batch, "characters"),
+            words: Numbers::of(batch, "words"),
+            mastodon_text: Texts::of(batch, "mastodon_text"),
         };
-        let text = |name| Ok::<_, String>(column(name, &DataType::Utf8)?.map(|c| c.as_string::<i32>().clone()));
-        let number =
-            |name| Ok::<_, String>(column(name, &DataType::Int64)?.map(|c| c.as_primitive::<Int64Type>().clone()));
-        Ok(Columns {
-            m_id: text("m_id")?,
-            created_at: number("created_at")?,
-            created_at_str: text("created_at_str")?,
-            app: text("app")?,
-            url: text("url")?,
-            base_url: text("base_url")?,
-            language: text("language")?,
-            favourites: number("favourites")?,
-            username: text("username")?,
-            bot: column("bot", &DataType::Boolean)?.map(|c| c.as_boolean().clone()),
-            tags: number("tags")?,
-            characters: number("characters")?,
-            words: number("words")?,
-            mastodon_text: text("mastodon_text")?,
-        })
+        for (name, texts) in REQUIRED.into_iter().zip([&columns.m_id, &columns.url, &columns.username]) {
+            if columns.rows > 0 && texts.unreadable == columns.rows as u64 {
+                let column = batch.column_by_name(name).map(|column| column.data_type().to_string());
+                return Err(format!("its column {name} is of type {}", column.unwrap_or_default()));
+            }
+        }
+        Ok(columns)
+    }
+
+    fn count_unreadable(&self, counts: &mut BTreeMap<&'static str, u64>) {
+        let unreadable = [
+            self.m_id.unreadable,
+            self.created_at.unreadable,
+            self.created_at_str.unreadable,
+            self.app.unreadable,
+            self.url.unreadable,
+            self.base_url.unreadable,
+            self.language.unreadable,
+            self.favourites.unreadable,
+            self.username.unreadable,
+            self.bot.unreadable,
+            self.tags.unreadable,
+            self.characters.unreadable,
+            self.words.unreadable,
+            self.mastodon_text.unreadable,
+        ];
+        for (name, count) in COLUMNS.into_iter().zip(unreadable).filter(|(_, count)| *count > 0) {
+            *counts.entry(name).or_default() += count;
+        }
     }
 
     fn row(&self, at: usize) -> TalkRow<'_> {
         TalkRow {
-            m_id: text(&self.m_id, at),
-            created_at: number(&self.created_at, at),
-            created_at_str: text(&self.created_at_str, at),
-            app: text(&self.app, at),
-            url: text(&self.url, at),
-            base_url: text(&self.base_url, at),
-            language: text(&self.language, at),
-            favourites: number(&self.favourites, at),
-            username: text(&self.username, at),
-            bot: self.bot.as_ref().filter(|column| column.is_valid(at)).map(|column| column.value(at)),
-            tags: number(&self.tags, at),
-            characters: number(&self.characters, at),
-            words: number(&self.words, at),
-            mastodon_text: text(&self.mastodon_text, at),
+            m_id: self.m_id.value(at),
+            created_at: self.created_at.value(at).map(|number| self.unit.seconds(number)),
+            created_at_str: self.created_at_str.value(at),
+            app: self.app.value(at),
+            url: self.url.value(at),
+            base_url: self.base_url.value(at),
+            language: self.language.value(at),
+            favourites: self.favourites.value(at),
+            username: self.username.value(at),
+            bot: self.bot.value(at),
+            tags: self.tags.value(at),
+            characters: self.characters.value(at),
+            words: self.words.value(at),
+            mastodon_text: self.mastodon_text.value(at),
         }
     }
-}
-
-fn text(column: &Option<StringArray>, at: usize) -> Option<&str> {
-    column.as_ref().filter(|column| column.is_valid(at)).map(|column| column.value(at))
-}
-
-fn number(column: &Option<Int64Array>, at: usize) -> Option<i64> {
-    column.as_ref().filter(|column| column.is_valid(at)).map(|column| column.value(at))
 }

@@ -1,6 +1,6 @@
 //! What an import meets on its way, for its progress bar and for what it says at its end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,8 @@ pub struct Findings {
     pub conflicting: u64,
     /// The first file with such rows.
     pub conflicting_in: Option<String>,
+    /// Values that are not what their column holds, by column: null in their rows.
+    pub unreadable: BTreeMap<&'static str, u64>,
     /// Columns that the talk's record does not have.
     pub columns_ignored: BTreeSet<String>,
     /// Columns of the talk's record that a file does not have.

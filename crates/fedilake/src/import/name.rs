@@ -2,7 +2,20 @@
 
 use fedilake_log::{Offset, Partition};
 
-/// What a file's name says.
+/// The kind of a file, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// The sink's, with records' values.
+    Values(Name),
+    /// The sink's, with the keys or headers of the values beside it (`store.kafka.keys`, `store.kafka.headers`).
+    Beside,
+    /// The sink's by its form, with a partition or an offset that no log has.
+    Beyond,
+    /// Somebody else's.
+    Other,
+}
+
+/// The topic, partition and first offset in a file's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     /// The topic; no topic's name has a `+`.
@@ -13,25 +26,31 @@ pub(super) struct Name {
     pub(super) first: Offset,
 }
 
-impl Name {
-    /// Reads the last part of a path; none for a file that the sink does not write.
-    pub(super) fn parse(file: &str) -> Option<Name> {
-        let mut parts = file.strip_suffix(".parquet")?.split('+');
-        let (topic, partition, first) = (parts.next()?, parts.next()?, parts.next()?);
-        // Behind the offset stands the codec: `.snappy`.
-        let first = first.split('.').next()?;
-        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        if topic.is_empty() || parts.next().is_some() || !is_number(partition) || !is_number(first) {
-            return None;
+/// Rows end before this offset, as Kafka's do: an offset is a signed integer, and so is the one after it.
+pub(super) const OFFSETS_END: u64 = i64::MAX.unsigned_abs();
+
+impl Named {
+    /// Reads the last part of a path.
+    pub(super) fn parse(file: &str) -> Named {
+        let parts: Vec<&str> = file.strip_suffix(".parquet").unwrap_or_default().split('+').collect();
+        let [topic, partition, rest] = parts[..] else { return Named::Other };
+        // Behind the offset stands the codec: `.snappy`, `.keys.snappy`.
+        let (first, suffix) = rest.split_once('.').unwrap_or((rest, ""));
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if topic.is_empty() || !is_number(partition) || !is_number(first) {
+            return Named::Other;
         }
-        // The lake counts in signed integers.
-        let partition: i32 = partition.parse().ok()?;
-        let first: i64 = first.parse().ok()?;
-        Some(Name {
-            topic: topic.to_owned(),
-            partition: Partition(partition.unsigned_abs()),
-            first: Offset(first.unsigned_abs()),
-        })
+        if suffix.split('.').any(|part| matches!(part, "keys" | "headers")) {
+            return Named::Beside;
+        }
+        match (partition.parse::<i32>(), first.parse::<u64>()) {
+            (Ok(partition), Ok(first)) if first < OFFSETS_END => Named::Values(Name {
+                topic: topic.to_owned(),
+                partition: Partition(partition.unsigned_abs()),
+                first: Offset(first),
+            }),
+            _ => Named::Beyond,
+        }
     }
 }
 
@@ -56,26 +75,38 @@ mod tests {
     #[test]
     fn a_name_says_topic_partition_and_first_offset() {
         let name = |topic: &str, partition, first| {
-            Some(Name { topic: topic.to_owned(), partition: Partition(partition), first: Offset(first) })
+            Named::Values(Name { topic: topic.to_owned(), partition: Partition(partition), first: Offset(first) })
         };
         let cases = [
             ("mastodon-topic+0+0000001000.snappy.parquet", name("mastodon-topic", 0, 1000)),
             ("mastodon-topic+12+0000000000.parquet", name("mastodon-topic", 12, 0)),
             ("a.b_c-d+1+12345678901.zstd.parquet", name("a.b_c-d", 1, 12_345_678_901)),
-            ("mastodon-topic+0+0000001000.avro", None),
-            ("mastodon-topic+0+0000001000.snappy.parquet.tmp", None),
-            ("mastodon-topic+0.parquet", None),
-            ("+0+1.parquet", None),
-            ("t+-1+1.parquet", None),
-            ("t+0+x1.parquet", None),
-            ("t+0+.parquet", None),
-            ("t+0+1+2.parquet", None),
-            ("t+4294967295+1.parquet", None),
-            ("t+0+18446744073709551615.parquet", None),
-            ("part-0000.parquet", None),
+            ("t+2147483647+9223372036854775806.br.parquet", name("t", i32::MAX.unsigned_abs(), OFFSETS_END - 1)),
+            ("t+0+0000000000.keys.snappy.parquet", Named::Beside),
+            ("t+0+0000000000.headers.parquet", Named::Beside),
+            ("t+0+0000000000.keys.gz.parquet", Named::Beside),
+            ("keys.headers+0+0000000000.parquet", name("keys.headers", 0, 0)),
+            ("mastodon-topic+0+0000001000.avro", Named::Other),
+            ("mastodon-topic+0+0000001000.snappy.parquet.tmp", Named::Other),
+            ("mastodon-topic+0.parquet", Named::Other),
+            ("+0+1.parquet", Named::Other),
+            ("t+-1+1.parquet", Named::Other),
+            ("t+0+x1.parquet", Named::Other),
+            ("t+0+.parquet", Named::Other),
+            ("t+0+1+2.parquet", Named::Other),
+            ("t+0+-1.parquet", Named::Other),
+            ("t+4294967295+1.parquet", Named::Beyond),
+            ("t+2147483648+1.parquet", Named::Beyond),
+            ("t+0+9223372036854775807.parquet", Named::Beyond),
+            ("t+0+9223372036854775808.parquet", Named::Beyond),
+            ("t+0+18446744073709551615.parquet", Named::Beyond),
+            ("t+0+00000000000000000000000000000000000018446744073709551616.parquet", Named::Beyond),
+            ("t+0+00000000000000000000000000000000000000000000000000000000007.parquet", name("t", 0, 7)),
+            ("t+99999999999999999999999999+7.parquet", Named::Beyond),
+            ("part-0000.parquet", Named::Other),
         ];
         for (file, expected) in cases {
-            assert_eq!(Name::parse(file), expected, "{file}");
+            assert_eq!(Named::parse(file), expected, "{file}");
         }
     }
 

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::fetch::{self, RowCounts};
 use super::file::{self, FileRows, Outcome};
 use super::findings::Progress;
+use super::name::OFFSETS_END;
 use super::source::{SourceFile, Topic};
 
 /// Files that are read ahead hold no more bytes than this, and are no more than [`FILES_AHEAD`].
@@ -103,9 +104,14 @@ async fn end(files: &[SourceFile], counts: &mut RowCounts, store: &dyn ObjectSto
     let mut end = last;
     for file in files.iter().filter(|file| reach(file) >= last) {
         let rows = counts.of(store, file).await?.unwrap_or(0);
-        end = end.max(Offset(file.first.0 + rows));
+        end = end.max(after(file, rows));
     }
     Ok(end)
+}
+
+/// The offset after the file's last row.
+fn after(file: &SourceFile, rows: u64) -> Offset {
+    Offset(file.first.0.saturating_add(rows).min(OFFSETS_END))
 }
 
 /// An offset that the file surely ends before: each row names another post, which takes more than a byte. Spares the footers of
@@ -160,6 +166,9 @@ impl Reading {
         findings.files += 1;
         findings.columns_ignored.extend(read.columns_ignored);
         findings.columns_missing.extend(read.columns_missing);
+        for (column, count) in read.unreadable {
+            *findings.unreadable.entry(column).or_default() += count;
+        }
         if file.first > self.position && !read.rows.is_empty() {
             findings.gap(partition, self.position..file.first);
             self.position = file.first;
@@ -301,7 +310,7 @@ async fn may_hold(
         return Ok(false);
     }
     let end = match counts.of(store, file).await? {
-        Some(rows) => Some(Offset(file.first.0 + rows)),
+        Some(rows) => Some(after(file, rows)),
         None => files.get(at + 1).map(|next| next.first),
     };
     Ok(end.is_none_or(|end| end > offset))
@@ -322,6 +331,10 @@ async fn read(store: &Arc<dyn ObjectStore>, file: &SourceFile, encoders: Encoder
         Err(error) if error.is_panic() => Err("its pages cannot be decoded".to_owned()),
         Err(_) => return Err(LogError::Closed),
     };
+    let rows = rows.and_then(|read| match file.first.0.checked_add(read.rows.len() as u64) {
+        Some(end) if end <= OFFSETS_END => Ok(read),
+        _ => Err("its rows go beyond the last offset that a Kafka log has".to_owned()),
+    });
     rows.map_err(|why| LogError::Damaged { at: file.shown(), why })
 }
 
@@ -346,7 +359,14 @@ mod tests {
             ),
             ("username", Arc::new(numbers.clone().map(|_| Some("ann")).collect::<StringArray>())),
             // Back and forth, and once in a year to come.
-            ("created_at", Arc::new(numbers.map(|n| Some([100, 50, 1 << 40][n as usize % 3])).collect::<Int64Array>())),
+            (
+                "created_at",
+                Arc::new(
+                    numbers
+                        .map(|n| Some([1_600_000_100, 1_600_000_050, 1 << 40][n as usize % 3]))
+                        .collect::<Int64Array>(),
+                ),
+            ),
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
@@ -387,7 +407,7 @@ mod tests {
         }
         let settings = crate::settings::Settings::load(None, [], &[])?;
         let topic = || async {
-            Source::open(folder.path().to_str().unwrap(), &settings).await?.topics().await.map(|(topics, _)| topics)
+            Source::open(folder.path().to_str().unwrap(), &settings).await?.topics().await.map(|listing| listing.topics)
         };
         let kept: Vec<u64> = (5..25).chain(30..36).filter(|offset| offset % 7 != 0).collect();
         for from in 2..=36 {
@@ -401,7 +421,7 @@ mod tests {
             assert!(records.iter().all(|record| record.key.0.ends_with(format!("/{}", record.offset).as_bytes())));
             assert!(records.is_sorted_by_key(|record| record.appended_at_ms));
             let now_ms = chrono::Utc::now().timestamp_millis();
-            assert!(records.iter().all(|record| (50_000..=now_ms).contains(&record.appended_at_ms)));
+            assert!(records.iter().all(|record| (1_600_000_050_000..=now_ms).contains(&record.appended_at_ms)));
             // 35 is no row that is kept.
             assert_eq!(reached, (from < 36).then_some(Offset(36)), "from {from}");
             let findings = progress.findings();

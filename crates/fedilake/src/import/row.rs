@@ -9,7 +9,9 @@
 //! - **Hashtags** were only counted: their names are unknown, and each is [`UNKNOWN_TAG`].
 //! - **Consent.** The author's note is not there to be asked. The talk read public timelines, so the visibility is public.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use std::borrow::Cow;
+
+use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use fedilake_model::{Consent, InReplyTo, Post, PostEvent, Server};
 
 /// A hashtag whose name nobody kept. No hashtag has this name, for names come without their `#`.
@@ -19,35 +21,35 @@ pub(super) const UNKNOWN_TAG: &str = "#";
 const TAGS_MAX: i64 = 10_000;
 
 /// A row as it was read: null where the file has none, or nothing that can be read.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct TalkRow<'a> {
-    pub(super) m_id: Option<&'a str>,
+    pub(super) m_id: Option<Cow<'a, str>>,
     pub(super) created_at: Option<i64>,
-    pub(super) created_at_str: Option<&'a str>,
-    pub(super) app: Option<&'a str>,
-    pub(super) url: Option<&'a str>,
-    pub(super) base_url: Option<&'a str>,
-    pub(super) language: Option<&'a str>,
+    pub(super) created_at_str: Option<Cow<'a, str>>,
+    pub(super) app: Option<Cow<'a, str>>,
+    pub(super) url: Option<Cow<'a, str>>,
+    pub(super) base_url: Option<Cow<'a, str>>,
+    pub(super) language: Option<Cow<'a, str>>,
     pub(super) favourites: Option<i64>,
-    pub(super) username: Option<&'a str>,
+    pub(super) username: Option<Cow<'a, str>>,
     pub(super) bot: Option<bool>,
     pub(super) tags: Option<i64>,
     pub(super) characters: Option<i64>,
     pub(super) words: Option<i64>,
-    pub(super) mastodon_text: Option<&'a str>,
+    pub(super) mastodon_text: Option<Cow<'a, str>>,
 }
 
 impl TalkRow<'_> {
     /// The post, or the label of why there is none. `file_written_at` stands in where the row has no time.
     pub(super) fn event(&self, file_written_at: DateTime<Utc>) -> Result<PostEvent, &'static str> {
-        let id = filled(self.m_id).ok_or("no_id")?;
-        let url = filled(self.url).ok_or("no_url")?;
+        let id = filled(self.m_id.as_deref()).ok_or("no_id")?;
+        let url = filled(self.url.as_deref()).ok_or("no_url")?;
         let origin = Server::of_url(url).ok_or("no_url")?;
-        let user = filled(self.username).map(|name| name.trim_start_matches('@')).ok_or("no_account")?;
+        let user = filled(self.username.as_deref()).map(|name| name.trim_start_matches('@')).ok_or("no_account")?;
         let user = user.split('@').next().filter(|user| !user.is_empty()).ok_or("no_account")?;
         // Of the two servers that have the post the author's is known.
-        let server = filled(self.base_url).and_then(server).unwrap_or_else(|| origin.clone());
-        let text = self.mastodon_text.unwrap_or_default();
+        let server = filled(self.base_url.as_deref()).and_then(server).unwrap_or_else(|| origin.clone());
+        let text = self.mastodon_text.as_deref().unwrap_or_default();
         let tags = self.tags.unwrap_or(0).clamp(0, TAGS_MAX);
         Ok(PostEvent::Created(Box::new(Post {
             from_origin: server == origin,
@@ -64,7 +66,7 @@ impl TalkRow<'_> {
             author_bot: self.bot.unwrap_or(false),
             author_followers: None,
             author_indexable: false,
-            language: filled(self.language).filter(|language| *language != "unknown").map(str::to_owned),
+            language: filled(self.language.as_deref()).filter(|language| *language != "unknown").map(str::to_owned),
             characters: self.characters.map_or_else(|| column_count(text.chars().count()), column_count),
             words: self.words.map_or_else(|| column_count(text.split_whitespace().count()), column_count),
             text: text.to_owned(),
@@ -77,7 +79,7 @@ impl TalkRow<'_> {
             poll: false,
             in_reply_to: InReplyTo::None,
             quote_uri: None,
-            app: filled(self.app).map(str::to_owned),
+            app: filled(self.app.as_deref()).map(str::to_owned),
             visibility: "public".to_owned(),
             sensitive: false,
             favourites: self.favourites.map_or(0, column_count),
@@ -90,12 +92,22 @@ impl TalkRow<'_> {
         })))
     }
 
-    /// When the talk's listener saw it.
+    /// The time of receipt by the talk's listener.
     pub(super) fn received_at(&self) -> Option<DateTime<Utc>> {
-        let written = || NaiveDateTime::parse_from_str(self.created_at_str?.trim(), "%Y %m %d %H:%M:%S").ok();
-        let seconds = self.created_at.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-        seconds.or_else(|| written().map(|moment| moment.and_utc()))
+        let seconds = self.created_at.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).filter(is_dated);
+        seconds.or_else(|| written_at(self.created_at_str.as_deref()?))
     }
+}
+
+/// The time in a `created_at_str`.
+pub(super) fn written_at(text: &str) -> Option<DateTime<Utc>> {
+    let written = NaiveDateTime::parse_from_str(text.trim(), "%Y %m %d %H:%M:%S").ok();
+    written.map(|moment| moment.and_utc()).filter(is_dated)
+}
+
+/// Whether it is a moment of a year that every reader of dates knows.
+fn is_dated(moment: &DateTime<Utc>) -> bool {
+    (1..=9999).contains(&moment.year())
 }
 
 fn filled(text: Option<&str>) -> Option<&str> {
@@ -134,20 +146,20 @@ mod tests {
 
     fn row() -> TalkRow<'static> {
         TalkRow {
-            m_id: Some("109811111111111111"),
+            m_id: Some("109811111111111111".into()),
             created_at: Some(1_675_420_800),
-            created_at_str: Some("2023 02 03 11:40:00"),
-            app: Some("Tusky"),
-            url: Some("https://One.test/@Ann/109822222222222222"),
-            base_url: Some("https://mastodon.test"),
-            language: Some("en"),
+            created_at_str: Some("2023 02 03 11:40:00".into()),
+            app: Some("Tusky".into()),
+            url: Some("https://One.test/@Ann/109822222222222222".into()),
+            base_url: Some("https://mastodon.test".into()),
+            language: Some("en".into()),
             favourites: Some(3),
-            username: Some("Ann"),
+            username: Some("Ann".into()),
             bot: Some(true),
             tags: Some(2),
             characters: Some(151),
             words: Some(20),
-            mastodon_text: Some("a balloon #one#two"),
+            mastodon_text: Some("a balloon #one#two".into()),
         }
     }
 
@@ -175,9 +187,9 @@ mod tests {
     #[test]
     fn what_says_nothing_is_nothing() {
         let odd = TalkRow {
-            app: Some(""),
-            language: Some("unknown"),
-            base_url: Some("mastodon.test"),
+            app: Some("".into()),
+            language: Some("unknown".into()),
+            base_url: Some("mastodon.test".into()),
             bot: None,
             tags: Some(-1),
             characters: None,
@@ -191,7 +203,7 @@ mod tests {
         assert_eq!((post.server.as_str(), post.tags.len()), ("mastodon.test", 0));
         assert_eq!((post.characters, post.words, post.favourites), (18, 3, i32::MAX));
         assert_eq!(post.observed_at.to_rfc3339(), "2023-02-03T11:40:00+00:00");
-        let timeless = TalkRow { created_at: None, created_at_str: Some("yesterday"), base_url: None, ..row() };
+        let timeless = TalkRow { created_at: None, created_at_str: Some("yesterday".into()), base_url: None, ..row() };
         let event = timeless.event(DateTime::from_timestamp(7, 0).unwrap()).unwrap();
         let post = event.post().unwrap();
         assert_eq!((post.observed_at.timestamp(), post.server.as_str()), (7, "one.test"));
@@ -202,9 +214,9 @@ mod tests {
         let cases = [
             (TalkRow { m_id: None, ..row() }, "no_id"),
             (TalkRow { url: None, ..row() }, "no_url"),
-            (TalkRow { url: Some("tag:one.test,2020:1"), ..row() }, "no_url"),
-            (TalkRow { username: Some(" "), ..row() }, "no_account"),
-            (TalkRow { username: Some("@"), ..row() }, "no_account"),
+            (TalkRow { url: Some("tag:one.test,2020:1".into()), ..row() }, "no_url"),
+            (TalkRow { username: Some(" ".into()), ..row() }, "no_account"),
+            (TalkRow { username: Some("@".into()), ..row() }, "no_account"),
         ];
         for (row, why) in cases {
             assert_eq!(row.event(DateTime::UNIX_EPOCH).unwrap_err(), why, "{row:?}");

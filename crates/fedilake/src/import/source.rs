@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use fedilake_log::{LogId, Offset, Partition};
+use fedilake_log::{LogError, LogId, Offset, Partition};
 use fedilake_table::s3::S3Url;
 use futures::TryStreamExt;
 use object_store::ObjectStore;
@@ -14,9 +14,21 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::name::{Name, topic_folder};
+use super::name::{Name, Named, topic_folder};
 use crate::settings::Settings;
 use crate::wire;
+
+/// The topics of a source, and its files that are none of theirs.
+pub struct Listing {
+    /// By folder and name.
+    pub topics: Vec<Topic>,
+    /// Parquet files with names that a sink does not give.
+    pub unnamed: u64,
+    /// Files of records' keys and headers, which lie beside the values.
+    pub beside: u64,
+    /// Files of a sink that cannot be read because of their names.
+    pub beyond: Vec<LogError>,
+}
 
 /// A place that was named, not yet looked at.
 pub struct Source {
@@ -98,18 +110,31 @@ impl Source {
         Ok(Source { store: s3.store, prefix: s3.prefix, root, typed: typed.to_owned() })
     }
 
-    /// Every topic there, by folder and name, and how many Parquet files have names that a sink does not give.
-    pub async fn topics(&self) -> anyhow::Result<(Vec<Topic>, u64)> {
+    /// Lists every topic there.
+    pub async fn topics(&self) -> anyhow::Result<Listing> {
         let mut topics: BTreeMap<(String, String), Topic> = BTreeMap::new();
-        let (mut unnamed, mut other_formats) = (0, 0);
+        let (mut unnamed, mut beside, mut beyond, mut other_formats) = (0, 0, Vec::new(), 0);
         let mut objects = self.store.list(Some(&self.prefix));
         while let Some(object) = objects.try_next().await.with_context(|| format!("list {}", self.typed))? {
             let url = format!("{}/{}", self.root, object.location);
             let (folder, file) = url.rsplit_once('/').expect("just put there");
-            let Some(Name { topic, partition, first }) = Name::parse(file) else {
-                unnamed += u64::from(file.ends_with(".parquet"));
-                other_formats += u64::from(file.contains('+') && [".avro", ".json"].iter().any(|e| file.ends_with(e)));
-                continue;
+            let Name { topic, partition, first } = match Named::parse(file) {
+                Named::Values(name) => name,
+                Named::Beside => {
+                    beside += 1;
+                    continue;
+                }
+                Named::Beyond => {
+                    let why = "its name has a partition or an offset that no Kafka log has".to_owned();
+                    beyond.push(LogError::Damaged { at: shown(&url).to_owned(), why });
+                    continue;
+                }
+                Named::Other => {
+                    unnamed += u64::from(file.ends_with(".parquet"));
+                    let is_other = file.contains('+') && [".avro", ".json"].iter().any(|end| file.ends_with(end));
+                    other_formats += u64::from(is_other);
+                    continue;
+                }
             };
             let folder = match topic_folder(folder, partition) {
                 Ok(folder) => folder.to_owned(),
@@ -135,7 +160,7 @@ impl Source {
                 written_at_ms: object.last_modified.timestamp_millis(),
             });
         }
-        if topics.is_empty() {
+        if topics.is_empty() && beyond.is_empty() {
             let formats = if other_formats > 0 { "; its Avro and JSON files cannot be read" } else { "" };
             bail!(
                 "import {}: there are no Parquet files of a Kafka Connect sink{formats}\n\
@@ -146,7 +171,7 @@ impl Source {
         for files in topics.values_mut().flat_map(|topic| topic.files.values_mut()) {
             files.sort_by(|a, b| (a.first, &a.location).cmp(&(b.first, &b.location)));
         }
-        Ok((topics.into_values().collect(), unnamed))
+        Ok(Listing { topics: topics.into_values().collect(), unnamed, beside, beyond })
     }
 }
 
@@ -194,7 +219,7 @@ mod tests {
         folder
     }
 
-    async fn topics(path: &Path) -> anyhow::Result<(Vec<Topic>, u64)> {
+    async fn topics(path: &Path) -> anyhow::Result<Listing> {
         Source::open(path.to_str().unwrap(), &Settings::load(None, [], &[])?).await?.topics().await
     }
 
@@ -205,21 +230,24 @@ mod tests {
             "topics/t/partition=0/t+0+0000000000.snappy.parquet",
             "topics/t/partition=1/t+1+0000000005.parquet",
             "topics/u/partition=0/u+0+0000000000.parquet",
+            "topics/t/partition=0/t+0+0000000000.keys.snappy.parquet",
+            "topics/t/partition=0/t+0+0000000000.headers.snappy.parquet",
+            "topics/t/partition=0/t+0+9223372036854775807.parquet",
             "topics/t/partition=0/notes.parquet",
             "topics/t/partition=0/_SUCCESS",
         ]);
-        let (all, unnamed) = topics(folder.path()).await?;
-        assert_eq!((all.len(), unnamed), (2, 1));
+        let Listing { topics: all, unnamed, beside, beyond } = topics(folder.path()).await?;
+        assert_eq!((all.len(), unnamed, beside, beyond.len()), (2, 1, 2, 1));
         let t = &all[0];
         assert_eq!(t.firsts(), [(Partition(0), Offset(0)), (Partition(1), Offset(5))]);
         assert_eq!(t.files[&Partition(0)].iter().map(|file| file.first.0).collect::<Vec<_>>(), [0, 10]);
         assert_ne!(t.log_id(), all[1].log_id());
         for below in ["topics", "topics/t", "topics/t/partition=1", "topics/../topics/t/"] {
-            let (some, _) = topics(&folder.path().join(below)).await?;
+            let some = topics(&folder.path().join(below)).await?.topics;
             assert_eq!(some[0].log_id(), t.log_id(), "{below}");
         }
         let other = tree(&["t/partition=0/t+0+0000000000.parquet"]);
-        assert_ne!(topics(other.path()).await?.0[0].log_id(), t.log_id());
+        assert_ne!(topics(other.path()).await?.topics[0].log_id(), t.log_id());
         Ok(())
     }
 

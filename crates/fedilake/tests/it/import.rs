@@ -266,7 +266,10 @@ fn gaps_overlaps_and_odd_rows_are_counted_and_cost_no_other_row() {
     // Connect's files in other formats and other people's files are none of ours.
     std::fs::write(bucket.0.join("topics/mastodon-topic/partition=0/part-1.parquet"), "not ours").unwrap();
 
-    let said = data.run(["import", bucket.typed()]).done().stderr;
+    let said = data.run(["import", bucket.typed()]);
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert!(said.stdout.ends_with("0:200..250\n1 finding\n"), "{}", said.stdout);
+    let said = said.stderr;
     for part in [
         "1 Parquet file whose names",
         "248 events appended, 5 not usable (no_account 1, no_url 4)",
@@ -298,7 +301,9 @@ fn a_topic_made_anew_under_its_name_is_not_taken_for_the_same_one() {
     let bucket = Bucket::beside(&data);
     bucket.put(0, 0, &parquet(columns(&toots(0..100))));
     bucket.put(0, 10, &parquet(columns(&toots(5_000..5_010))));
-    let said = data.run(["import", bucket.typed()]).done().stderr;
+    let said = data.run(["import", bucket.typed()]);
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    let said = said.stderr;
     assert!(said.contains("10 of these hold another post") && said.contains("\nhint: "), "{said}");
     assert_whole(&data, 100);
 
@@ -318,7 +323,9 @@ fn files_that_went_away_before_they_were_imported_are_a_gap_that_is_said() {
     data.run(["import", bucket.typed()]).done();
     std::fs::remove_dir_all(&bucket.0).unwrap();
     bucket.put(0, 40, &parquet(columns(&toots(40..50))));
-    let said = data.run(["import", bucket.typed()]).done().stderr;
+    let said = data.run(["import", bucket.typed()]);
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    let said = said.stderr;
     assert!(said.contains("30 offsets that no file has: 0:10..40"), "{said}");
     assert_whole(&data, 20);
 }
@@ -378,6 +385,27 @@ fn columns_of_other_types_and_other_columns_are_taken_as_far_as_they_go() {
     assert_eq!(data.number("select count(*) from mastodon_toot where base_url <> 'https://' || from_instance"), 0);
     let words: i64 = rows.iter().map(|row| i64::from(row.words())).sum();
     assert_eq!(data.number("select sum(words)::bigint from mastodon_toot"), words);
+
+    // Values that are not what their column holds cost themselves.
+    let broken = Data::new();
+    let bucket = Bucket::beside(&broken);
+    let mut odd = columns(&rows);
+    for (name, column) in &mut odd {
+        *column = match *name {
+            "favourites" => Arc::new((0..20).map(|n| Some(if n < 3 { "many" } else { "7" })).collect::<StringArray>()),
+            "bot" => Arc::new((0..20).map(|n| Some(if n == 0 { "perhaps" } else { "no" })).collect::<StringArray>()),
+            "words" => Arc::new(arrow::array::ListArray::from_iter_primitive::<arrow::datatypes::Int32Type, _, _>(
+                (0..20).map(|n| Some(vec![Some(n)])),
+            )),
+            _ => Arc::clone(column),
+        };
+    }
+    bucket.put(0, 0, &parquet(odd));
+    let said = broken.run(["import", bucket.typed()]).done().stderr;
+    let counts = "24 values could not be read as what their columns hold: bot 1, favourites 3, words 20";
+    assert!(said.contains(counts), "{said}");
+    assert_eq!(broken.number("select sum(favourites)::bigint from posts"), 17 * 7);
+    assert_whole(&broken, 20);
 
     let lacking = Data::new();
     let bucket = Bucket::beside(&lacking);
@@ -521,4 +549,143 @@ async fn a_bucket_gives_what_a_folder_gives() {
     while let Some(object) = futures::StreamExt::next(&mut objects).await {
         store.delete(&object.unwrap().location).await.unwrap();
     }
+}
+
+/// A file of these columns in some codec.
+fn parquet_in(codec: Compression, columns: Vec<(&'static str, ArrayRef)>) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
+    let properties = WriterProperties::builder().set_compression(codec).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn every_codec_of_the_sink_is_read_and_keys_and_headers_are_passed_over() {
+    let data = Data::new();
+    let bucket = Bucket::beside(&data);
+    let rows = toots(0..80);
+    let codecs = [
+        ("", Compression::UNCOMPRESSED),
+        (".snappy", Compression::SNAPPY),
+        (".gz", Compression::GZIP(Default::default())),
+        (".br", Compression::BROTLI(Default::default())),
+        (".lz4hadoop", Compression::LZ4),
+        (".lz4", Compression::LZ4_RAW),
+        (".zstd", Compression::ZSTD(Default::default())),
+        (".lz4raw", Compression::LZ4_RAW),
+    ];
+    let folder = bucket.0.join("topics/t/partition=0");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (at, (suffix, codec)) in codecs.into_iter().enumerate() {
+        let first = at * 10;
+        let put = |kind: &str, content: &[u8]| {
+            std::fs::write(folder.join(format!("t+0+{first:010}{kind}{suffix}.parquet")), content).unwrap();
+        };
+        put("", &parquet_in(codec, columns(&rows[first..first + 10])));
+        let keys: ArrayRef = Arc::new(Int32Array::from(vec![1; 10]));
+        put(".keys", &parquet_in(codec, vec![("key", keys)]));
+        put(".headers", b"not even Parquet");
+    }
+    let said = data.run(["import", bucket.typed()]).done();
+    assert!(said.stderr.contains("80 rows read from 8 files"), "{}", said.stderr);
+    assert!(said.stderr.contains("16 files of records' keys or headers: not imported"), "{}", said.stderr);
+    assert_statistics(&data, &rows);
+}
+
+#[test]
+fn a_time_without_its_unit_is_read_by_the_files_other_evidence_or_refused() {
+    let rows = toots(0..30);
+    for (per_second, is_written) in
+        [(1, false), (1_000, true), (1_000, false), (1_000_000, true), (1_000_000_000, false)]
+    {
+        let data = Data::new();
+        let bucket = Bucket::beside(&data);
+        let mut odd: Vec<(&'static str, ArrayRef)> = columns(&rows);
+        odd.retain(|(name, _)| is_written || *name != "created_at_str");
+        for (name, column) in &mut odd {
+            if *name == "created_at" {
+                *column = Arc::new(
+                    rows.iter().map(|row| Some(i64::from(row.created_at) * per_second)).collect::<Int64Array>(),
+                );
+            }
+        }
+        bucket.put(0, 0, &parquet(odd));
+        data.run(["import", bucket.typed()]).done();
+        let seconds: i64 = rows.iter().map(|row| i64::from(row.created_at)).sum();
+        assert_eq!(
+            data.number("select sum(created_at)::bigint from mastodon_toot"),
+            seconds,
+            "{per_second} {is_written}"
+        );
+    }
+    let data = Data::new();
+    let bucket = Bucket::beside(&data);
+    let mut odd = columns(&rows);
+    odd.retain(|(name, _)| *name != "created_at_str");
+    for (name, column) in &mut odd {
+        if *name == "created_at" {
+            *column = Arc::new((0..30).map(|n| Some(n * 86_400)).collect::<Int64Array>());
+        }
+    }
+    bucket.put(0, 0, &parquet(odd));
+    let said = data.run(["import", bucket.typed()]);
+    assert_eq!(said.code(), Some(2), "{said:?}");
+    assert!(said.stderr.contains("column created_at says no unit"), "{}", said.stderr);
+}
+
+#[test]
+fn hostile_files_and_names_are_named_and_cost_no_other_file() {
+    let data = Data::new();
+    let bucket = Bucket::beside(&data);
+    bucket.fill(0, &toots(0..20), 10);
+    let whole = parquet(columns(&toots(20..30)));
+    let mut seed = rand::rngs::StdRng::seed_from_u64(1);
+    let mut hostile: Vec<Vec<u8>> = (0..60)
+        .map(|_| {
+            let mut bytes = whole.clone();
+            for _ in 0..seed.random_range(1..20) {
+                let at = seed.random_range(4..bytes.len());
+                bytes[at] = seed.random();
+            }
+            bytes.truncate(seed.random_range(bytes.len() / 2..=bytes.len()));
+            bytes
+        })
+        .collect();
+    // Texts that are no UTF-8, and a column of nothing but lists.
+    hostile.push(parquet(vec![
+        ("m_id", Arc::new(Int64Array::from(vec![1]))),
+        ("url", Arc::new(StringArray::from(vec!["x"]))),
+    ]));
+    for (at, bytes) in hostile.iter().enumerate() {
+        let path = bucket.put(0, 20, bytes);
+        let said = data.run(["import", bucket.typed()]);
+        assert!(matches!(said.code(), Some(0..=2)), "{at}: {said:?}");
+        assert!(!said.stderr.contains("panicked"), "{at}: {}", said.stderr);
+        if said.code() == Some(0) {
+            // It was read whole, and the table has it now.
+            break;
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+    assert!(data.number("select count(*) from posts") >= 20);
+
+    let data = Data::new();
+    let bucket = Bucket::beside(&data);
+    bucket.fill(0, &toots(0..20), 10);
+    let ten = parquet(columns(&toots(20..30)));
+    for first in [i64::MAX.unsigned_abs() - 5, i64::MAX.unsigned_abs(), i64::MAX.unsigned_abs() + 1, u64::MAX] {
+        let path = bucket.put(0, first, &ten);
+        let said = data.run(["import", bucket.typed()]);
+        assert_eq!(said.code(), Some(2), "{said:?}");
+        assert!(said.stderr.contains(path.to_str().unwrap()) && said.stderr.contains("\nhint: "), "{}", said.stderr);
+        std::fs::remove_file(path).unwrap();
+        assert_whole(&data, 20);
+    }
+    // The last offsets that there are.
+    let last = Data::new();
+    let bucket = Bucket::beside(&last);
+    bucket.put(i32::MAX.unsigned_abs(), i64::MAX.unsigned_abs() - 10, &ten);
+    last.run(["import", bucket.typed()]).done();
+    assert_whole(&last, 10);
 }

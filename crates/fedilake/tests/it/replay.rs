@@ -116,13 +116,19 @@ fn a_bad_line_is_counted_and_named_and_costs_no_other() {
         whole[..whole.len() / 2].to_owned(),
     ];
     write_lines(&file, &lines);
-    let said = data.run(["replay", file.to_str().unwrap()]).done();
+    let said = data.run(["replay", file.to_str().unwrap()]);
+    assert_eq!(said.code(), Some(1), "{said:?}");
     assert_eq!(data.number("select count(*) from posts"), 2);
     for line in [2, 3, 6, 7] {
         assert!(said.stderr.contains(&format!("odd.jsonl:{line}: ")), "line {line}: {}", said.stderr);
     }
-    assert!(said.stderr.contains("odd.jsonl:3: the line is no JSON object (not_an_object)"), "{}", said.stderr);
-    assert!(said.stderr.contains("odd.jsonl:6: nothing says which server it is from"), "{}", said.stderr);
+    assert!(said.stderr.contains("odd.jsonl:3: expected a JSON object (not_an_object), at byte "), "{}", said.stderr);
+    assert!(said.stderr.contains("odd.jsonl:6: expected a status with a uri"), "{}", said.stderr);
+
+    // The bookmark knows of them.
+    let said = data.run(["replay", file.to_str().unwrap()]);
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert!(said.stderr.contains("4 values of the earlier run could not be used"), "{}", said.stderr);
 }
 
 #[test]
@@ -168,4 +174,48 @@ fn a_missing_file_and_a_cut_archive_are_named() {
     std::fs::write(&file, whole).unwrap();
     data.run(["replay", file.to_str().unwrap()]).done();
     assert_eq!(data.number("select count(*) from posts"), 2_000);
+}
+
+#[test]
+fn what_people_save_is_read_and_what_is_no_json_is_refused_in_a_sentence() {
+    let data = Data::new();
+    let statuses: Vec<Value> = (1..=3).map(|number| status(number, "text")).collect();
+    let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
+    let whole = [
+        ("page.json", json!(statuses).to_string()),
+        ("indented.json", pretty(&json!(statuses))),
+        ("objects.json", statuses.iter().map(pretty).collect::<Vec<_>>().join("\n")),
+        ("search.json", json!({"statuses": statuses, "accounts": []}).to_string()),
+        ("marked.json", format!("\u{feff}{}", json!(statuses))),
+    ];
+    for (name, text) in whole {
+        let data = Data::new();
+        let file = data.beside(name);
+        std::fs::write(&file, text).unwrap();
+        data.run(["replay", file.to_str().unwrap()]).done();
+        assert_eq!(data.number("select count(*) from posts"), 3, "{name}");
+    }
+    let refused: [(&str, &[u8], &str); 6] = [
+        ("posts.parquet", b"PAR1\x15\x04", "found a Parquet file\nhint: "),
+        ("archive.zip", b"PK\x03\x04", "found a zip archive\nhint: "),
+        ("answer.json", b"<!DOCTYPE html>", "found an HTML or XML page\nhint: "),
+        ("utf16.json", b"\xff\xfe[\0", "found UTF-16 text\nhint: "),
+        ("empty.jsonl", b"", "found an empty file\nhint: "),
+        ("outbox.json", br#"{"@context":"x","type":"OrderedCollection","orderedItems":[]}"#, "found ActivityPub"),
+    ];
+    for (name, bytes, part) in refused {
+        let file = data.beside(name);
+        std::fs::write(&file, bytes).unwrap();
+        let said = data.run(["replay", file.to_str().unwrap()]);
+        assert_eq!(said.code(), Some(2), "{said:?}");
+        assert!(said.stderr.contains(name) && said.stderr.contains(part), "{}", said.stderr);
+        assert!(!data.path().exists(), "{name}");
+    }
+    // Beside others it is named, and they are replayed.
+    let good = data.beside("page.json");
+    std::fs::write(&good, json!(statuses).to_string()).unwrap();
+    let bad = data.beside("empty.jsonl");
+    let said = data.run(["replay", bad.to_str().unwrap(), good.to_str().unwrap()]);
+    assert_eq!(said.code(), Some(2), "{said:?}");
+    assert_eq!(data.number("select count(*) from posts"), 3);
 }

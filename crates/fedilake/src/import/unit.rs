@@ -1,0 +1,97 @@
+//! The unit of a time column that does not say it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What one of a column's numbers counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Seconds,
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
+}
+
+const UNITS: [Unit; 4] = [Unit::Seconds, Unit::Milliseconds, Unit::Microseconds, Unit::Nanoseconds];
+
+impl Unit {
+    /// Whole seconds since 1970.
+    pub(super) fn seconds(self, number: i64) -> i64 {
+        let a_second = match self {
+            Unit::Seconds => 1,
+            Unit::Milliseconds => 1_000,
+            Unit::Microseconds => 1_000_000,
+            Unit::Nanoseconds => 1_000_000_000,
+        };
+        number.div_euclid(a_second)
+    }
+}
+
+/// Evidence of a whole column: for each unit how many numbers are a moment of the fediverse's years, and how many are the time
+/// that the same row has written out. No number is such a moment in two units.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    numbers: u64,
+    plausible: [u64; UNITS.len()],
+    compared: u64,
+    written_out: [u64; UNITS.len()],
+}
+
+/// Seconds from 2008, when the first server of the kind began, to 2100.
+const YEARS: std::ops::Range<i64> = 1_199_145_600..4_102_444_800;
+/// The text may be of any time zone.
+const ZONE_MAX: TimeDelta = TimeDelta::hours(15);
+
+impl Evidence {
+    /// Adds a row: its number, and its time as written out.
+    pub(super) fn add(&mut self, number: i64, written: Option<DateTime<Utc>>) {
+        self.numbers += 1;
+        self.compared += u64::from(written.is_some());
+        for (at, unit) in UNITS.into_iter().enumerate() {
+            let seconds = unit.seconds(number);
+            self.plausible[at] += u64::from(YEARS.contains(&seconds));
+            let moment = DateTime::from_timestamp(seconds, 0);
+            let is_written = moment.zip(written).is_some_and(|(moment, written)| (moment - written).abs() <= ZONE_MAX);
+            self.written_out[at] += u64::from(is_written);
+        }
+    }
+
+    /// The unit that most rows speak for; None if there is none.
+    pub(super) fn unit(&self) -> Option<Unit> {
+        let most = |votes: &[u64], of: u64| {
+            UNITS.into_iter().zip(votes).find(|(_, votes)| **votes * 2 > of).map(|(unit, _)| unit)
+        };
+        if self.numbers == 0 {
+            return Some(Unit::Seconds);
+        }
+        let written_out = (self.compared > 0).then(|| most(&self.written_out, self.compared)).flatten();
+        written_out.or_else(|| most(&self.plausible, self.numbers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_is_what_most_rows_speak_for() {
+        let second = 1_675_422_000_i64;
+        let written = DateTime::from_timestamp(second + 3_600, 0);
+        let early = DateTime::from_timestamp(86_400, 0);
+        let cases: &[(&[(i64, Option<DateTime<Utc>>)], Option<Unit>)] = &[
+            (&[], Some(Unit::Seconds)),
+            (&[(second, None)], Some(Unit::Seconds)),
+            (&[(second * 1_000, written)], Some(Unit::Milliseconds)),
+            (&[(second * 1_000_000, None), (0, None), (second * 1_000_000, None)], Some(Unit::Microseconds)),
+            (&[(second * 1_000_000_000, None), (7, written)], None),
+            (&[(second * 1_000_000_000, written), (7, None)], Some(Unit::Nanoseconds)),
+            // The text decides where the number alone would be in no year.
+            (&[(86_400_000, early)], Some(Unit::Milliseconds)),
+            (&[(5, None), (-1, None), (i64::MAX, None), (i64::MIN, None)], None),
+        ];
+        for (rows, expected) in cases {
+            let mut evidence = Evidence::default();
+            rows.iter().for_each(|(number, written)| evidence.add(*number, *written));
+            assert_eq!(evidence.unit(), *expected, "{rows:?}");
+        }
+    }
+}

@@ -9,8 +9,9 @@
 //! where the table ends. The log's id is a hash of the topic's folder and name ([`Topic::log_id`]): whoever moves the source
 //! imports another log, whose posts are the same ones in the `posts` view.
 //!
-//! Promises: an offset whose row may be kept is one row of the table; what is not kept, lies in no file, or lies in two is
-//! counted and named ([`Findings`]); a file that cannot be read ends its partition there, after all before it is in the table.
+//! Promises: an offset whose row may be kept is one row of the table. Rows that are not kept, offsets that no file has or two have,
+//! and values that cannot be read are counted and named ([`Findings`]). A file that cannot be read ends its partition there, after
+//! all before it is in the table.
 
 mod column;
 mod fetch;
@@ -43,8 +44,8 @@ pub struct Imported {
     pub findings: Findings,
 }
 
-/// Moves what the table lacks of `topic` into it, until its end or `shutdown`. What could not be read is in the findings; an
-/// error is one of the table, or of a source that does not continue what the table has.
+/// Moves the rows of `topic` that the table lacks into it, until the topic's end or `shutdown`. Files that could not be read are in
+/// the findings; an error is one of the table, or of a source that does not continue the table's rows.
 pub async fn run(
     topic: Topic,
     table: Arc<Table>,
@@ -62,7 +63,7 @@ pub async fn run(
     Ok(Imported { committed, findings: progress.findings() })
 }
 
-/// Where the table ends in each partition of the topic. One that it does not know begins at the first file.
+/// The table's end in each partition of the topic; for a partition that the table lacks, the first file's beginning.
 async fn ends_in(table: &Table, topic: &Topic) -> anyhow::Result<BTreeMap<Partition, Offset>> {
     let mut ends = BTreeMap::new();
     for (partition, first) in topic.firsts() {

@@ -16,7 +16,7 @@ use super::chunk::{Chunk, Chunks, Position};
 use super::refusal::{self, HEAD_BYTES, Refusal};
 use super::{Progress, ReplayError};
 
-/// Where recorded lines come from.
+/// A source of recorded posts.
 pub enum Input {
     /// A file; plain, zstd or gzip.
     File(PathBuf),
@@ -38,7 +38,7 @@ impl Input {
         }
     }
 
-    /// Bytes on disk; 0 where it is not known.
+    /// The size on disk in bytes; 0 if it is not known.
     pub fn length(&self) -> u64 {
         match self {
             Input::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
@@ -67,8 +67,8 @@ impl Input {
         }
     }
 
-    /// Which content this is, wherever it lies and whatever it is called: a hash of every byte, as it lies on disk. None for
-    /// what can be read only once, and when `shutdown` came before the end.
+    /// The identity of a file's content, wherever the file lies and whatever it is called: a hash of every byte on disk. None for
+    /// an input that can be read only once, and if `shutdown` comes before the end.
     pub(super) fn identity(
         &self,
         shutdown: CancellationToken,
@@ -85,7 +85,7 @@ impl Input {
         }
     }
 
-    /// Opens it; nothing is decoded yet.
+    /// Opens the input; decodes nothing yet.
     pub(super) fn open(self, progress: Arc<Progress>) -> io::Result<Opened> {
         let (raw, is_live) = match self {
             Input::File(path) => {
@@ -129,15 +129,15 @@ fn hash(path: &Path, shutdown: &CancellationToken) -> io::Result<Option<String>>
 
 const HASH_READ_BYTES: usize = 256 * 1024;
 
-/// An input that is open.
+/// An open input.
 pub(super) struct Opened {
     raw: Counted,
-    /// Lines are passed on as they come, not in large chunks.
+    /// Values are passed on as they come, not in large chunks.
     is_live: bool,
 }
 
 impl Opened {
-    /// Chunks of whole lines from `from` on, read and decoded by a thread of its own, at most `chunks_max` ahead.
+    /// Chunks of values from `from` on, read and decoded by a thread of its own, at most `chunks_max` ahead.
     /// The thread ends with the input, or when the receiver is dropped and the read under way returns.
     pub(super) fn read(
         self,
@@ -251,14 +251,14 @@ enum Raw {
     Stream(Box<dyn Read + Send>),
 }
 
-/// Counts what is read, before it is decoded.
+/// Counts bytes as they are read, before they are decoded.
 struct Counted {
     raw: Raw,
     progress: Arc<Progress>,
 }
 
 impl Counted {
-    /// The first bytes, at most four, which are then read again.
+    /// The first bytes, at most four. The next read begins with them again.
     fn head(&mut self) -> io::Result<Vec<u8>> {
         let mut head = Vec::with_capacity(4);
         match &mut self.raw {
@@ -275,7 +275,7 @@ impl Counted {
         Ok(head)
     }
 
-    /// Goes to `position` where that is possible.
+    /// Skips to `position`; false if that is not possible.
     fn skip_to(&mut self, position: u64) -> io::Result<bool> {
         let Raw::File(file) = &mut self.raw else {
             return Ok(false);

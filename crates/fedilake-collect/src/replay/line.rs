@@ -1,21 +1,21 @@
-//! A recorded line → the frame it holds, and the server and time it was seen at.
+//! A value of a replay → its frame, and the server and the time at which the frame was seen.
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fedilake_model::json::{self, JsonError, Raw};
 use fedilake_model::{Frame, FrameKind, Server};
 
-/// What a line holds.
+/// A value of a replay, by its kind.
 #[derive(Debug)]
 pub(super) enum Line {
     /// A bare status, or a recorded frame.
     Frame {
         server: Server,
-        /// None where the line does not say.
+        /// None if the value does not say.
         observed_at: Option<DateTime<Utc>>,
         frame: Frame,
     },
-    /// A recorded frame of an event that we do not know.
+    /// A recorded frame of an event that is not known here.
     Unknown,
 }
 
@@ -30,7 +30,7 @@ struct Members<'a> {
 }
 
 impl Line {
-    /// Reads `line`; an error is the label of why it cannot be used.
+    /// Reads the value `line`; an error is the label of why it cannot be used.
     pub(super) fn parse(line: &Bytes) -> Result<Line, &'static str> {
         let json = line.trim_ascii();
         let members = Members::parse(json).map_err(|error| why_no_json(json, error))?;
@@ -40,9 +40,9 @@ impl Line {
         }
     }
 
-    /// The same, without looking into the payload, for a frame whose members stand in the order in which we record them. None
-    /// where anything is out of the ordinary, and no proof that it is not: when the payload cannot be translated, ask
-    /// [`Line::parse`].
+    /// Like [`Line::parse`], without a look into the payload, for a frame whose members stand in the order in which fedilake
+    /// records them. None if anything else is there. A frame is no proof that all is well: if its payload cannot be
+    /// translated, ask [`Line::parse`].
     pub(super) fn parse_recorded(line: &Bytes) -> Option<Line> {
         let json = line.trim_ascii();
         let (server, rest) = plain_string(json.strip_prefix(b"{\"server\":\"")?)?;

@@ -1,4 +1,4 @@
-//! How fast a replay goes.
+//! The pace of a replay.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,16 +12,16 @@ use tokio::time::{Instant, sleep_until};
 use super::input::Fault;
 use super::part::Part;
 
-/// As fast as it goes, or a multiple of the pace at which the events were observed.
+/// The fastest pace there is, or a multiple of the one at which the events were observed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// As fast as it goes.
+    /// The fastest there is.
     Max,
     /// `1.0` is the pace of the recording, `10.0` ten times as fast. Above 0.
     Times(f64),
 }
 
-/// What was typed is no pace.
+/// The error for a pace that is none of `max`, `real` and a factor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid pace `{0}`: expected `max`, `real` or a factor such as `10x`")]
 pub struct PaceError(String);
@@ -52,7 +52,7 @@ impl fmt::Display for Pace {
     }
 }
 
-/// Events observed within this span are let go together.
+/// Events that were observed within this span pass together.
 const STEP_MS: i64 = 20;
 
 /// Holds parts back until they are due. The first event of the first input is due at once.

@@ -18,9 +18,9 @@ use crate::records::records;
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) records: Vec<(Key, Bytes)>,
-    /// When each record was observed, milliseconds since 1970.
+    /// The observed_at of each record, in milliseconds since 1970.
     pub(super) observed_ms: Vec<i64>,
-    /// Where the input stands once the records are appended; none when more parts of the same chunk follow.
+    /// The input's position once the records are appended; None if more parts of the same chunk follow.
     pub(super) end: Option<Position>,
     pub(super) tally: Tally,
     /// The first values that could not be used.
@@ -28,7 +28,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The same in the same order, cut wherever an event was observed `step_ms` or more after the first of its part.
+    /// The part in its order, cut wherever an event was observed `step_ms` or more after the first of its piece.
     pub(super) fn split(mut self, step_ms: i64) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut part = Part::default();
@@ -48,7 +48,7 @@ impl Part {
 pub(super) struct Translator {
     observed_at: DateTime<Utc>,
     value_bytes_max: usize,
-    /// Idle ones: at most as many as there were threads at once.
+    /// Idle encoders: at most as many as threads that worked at once.
     encoders: Mutex<Vec<Encoder>>,
 }
 

@@ -1,4 +1,4 @@
-//! How far a replay has come, for a progress bar.
+//! The progress of a replay, for a progress bar.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 
 use crate::check::CheckReport;
 use crate::cli;
-use crate::command::collecting;
+use crate::command::{checking, collecting};
 use crate::import::{self, Findings, Imported, Listing, Progress, SHOWN_MAX, Source};
 use crate::output;
 use crate::owner::Ownership;
@@ -76,16 +76,13 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
 
 /// Lets the lake take what was imported, and checks all there is. Rows that the source lacks are findings, too.
 async fn check(ownership: Arc<Ownership>, settings: &Settings, missing: Vec<String>) -> anyhow::Result<CheckReport> {
-    let bar = telemetry::progress_bar("check", 0, Unit::Nothing);
-    bar.set_message("compares the table with the lake");
     let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
-    let mut report = match pipeline.checker().check(&Cancel::default()).await {
+    let mut report = match checking::shown(pipeline.checker().check(&Cancel::default())).await {
         // Why the lake could not follow explains more than that it did not.
         Err(_) if pipeline.follower_ended() => return Err(pipeline.failure().await),
         checked => checked?,
     };
     let stopped = pipeline.stop().await;
-    bar.finish_and_clear();
     // A lake that could not catch up is explained by the findings.
     if report.is_whole() {
         stopped?;

@@ -1,6 +1,7 @@
 //! The verbs, a file each.
 
 mod check;
+mod checking;
 mod collect;
 mod collecting;
 mod completions;

@@ -1,4 +1,4 @@
-//! Bytes of a source's files: whole ones, and how many rows a footer says.
+//! Bytes of a source's files, and the numbers of rows in their footers.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ const FOOTER_GUESS_BYTES: u64 = 32 << 10;
 /// A larger file is none of the sink's, and would not fit into memory with its rows.
 const FILE_BYTES_MAX: u64 = 2 << 30;
 
-/// All of a file. The sink's files are small: 180 KB for 1,000 posts.
+/// Reads a whole file. The sink's files are small: 180 KB for 1,000 posts.
 pub(super) async fn whole(store: &dyn ObjectStore, file: &SourceFile) -> Result<Bytes, LogError> {
     if file.bytes > FILE_BYTES_MAX {
         let why = format!("it has {} bytes, more than {FILE_BYTES_MAX}", file.bytes);
@@ -27,12 +27,12 @@ pub(super) async fn whole(store: &dyn ObjectStore, file: &SourceFile) -> Result<
     read.await.map_err(|error| failed(file, &error))
 }
 
-/// How many rows files have, each footer read once.
+/// The numbers of rows of files; each footer is read once.
 #[derive(Debug, Default)]
 pub(super) struct RowCounts(HashMap<Path, Option<u64>>);
 
 impl RowCounts {
-    /// How many rows `file` has; none where its footer cannot be read as one.
+    /// The number of rows of `file`; None if its footer cannot be read.
     pub(super) async fn of(&mut self, store: &dyn ObjectStore, file: &SourceFile) -> Result<Option<u64>, LogError> {
         if let Some(rows) = self.0.get(&file.location) {
             return Ok(*rows);

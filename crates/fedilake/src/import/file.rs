@@ -69,22 +69,22 @@ pub(super) struct FileRows {
     pub(super) unreadable: BTreeMap<&'static str, u64>,
 }
 
-/// A row, and what became of it.
+/// A row and its outcome.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// Which post it names: equal for equal ones.
+    /// A hash of the post that the row names.
     pub(super) names: u64,
     pub(super) outcome: Outcome,
 }
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// It may be kept: a record.
+    /// The row may be kept, as this record.
     Admitted { key: Key, value: Bytes, received_at_ms: i64 },
-    /// It may not.
+    /// The row may not be kept.
     Skipped(Skipped),
-    /// It is no post.
+    /// The row is no post.
     Rejected(&'static str),
 }
 

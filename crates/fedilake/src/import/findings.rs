@@ -1,4 +1,4 @@
-//! What an import meets on its way, for its progress bar and for what it says at its end.
+//! The findings of an import, for its progress bar and for its last words.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -8,29 +8,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fedilake_collect::Tally;
 use fedilake_log::{LogError, Offset, Partition};
 
-/// How many of a sort are kept to be shown; the counts count all.
+/// Findings of a sort that are kept to be shown; the counts count all.
 pub const SHOWN_MAX: usize = 10;
 
-/// What was met so far.
+/// Everything that an import met so far.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
-    /// Files read.
+    /// Files that were read.
     pub files: u64,
     /// Rows of them that the table did not have, those that were not kept included.
     pub rows: u64,
-    /// What became of them; `accepted` were read, and may not be in the table when the import was stopped.
+    /// The outcome of these rows; `accepted` were read, and may not be in the table if the import was stopped.
     pub tally: Tally,
     /// The first rows that are no post.
     pub bad_rows: Vec<BadRow>,
     /// Offsets that no file has.
     pub missing: u64,
-    /// The first ranges of them.
+    /// The first ranges of such offsets.
     pub gaps: Vec<(Partition, Range<Offset>)>,
     /// Rows of offsets that an earlier file had.
     pub doubled: u64,
     /// The first file with such rows.
     pub doubled_in: Option<String>,
-    /// Those among them that hold another post than the earlier file: the topic was made anew.
+    /// Rows among the doubled ones that hold another post than the earlier file: the topic was made anew.
     pub conflicting: u64,
     /// The first file with such rows.
     pub conflicting_in: Option<String>,
@@ -40,7 +40,7 @@ pub struct Findings {
     pub columns_ignored: BTreeSet<String>,
     /// Columns of the talk's record that a file does not have.
     pub columns_missing: BTreeSet<&'static str>,
-    /// Files that could not be read, the first of each partition; what lies behind them was not looked at.
+    /// Files that could not be read, the first of each partition; the files behind them were not looked at.
     pub failures: Vec<LogError>,
 }
 
@@ -73,7 +73,7 @@ impl Progress {
         self.lock().rows
     }
 
-    /// What was met so far.
+    /// The findings so far.
     pub fn findings(&self) -> Findings {
         self.lock().clone()
     }

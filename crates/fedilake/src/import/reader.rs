@@ -1,4 +1,4 @@
-//! A topic's files as a log: what was an offset in Kafka is one here.
+//! A topic's files as a log, with the offsets that the rows had in Kafka.
 //!
 //! A file's rows are consecutive offsets from the one that its name says. Files are read whole, one partition after the other,
 //! some ahead of their turn. Offsets that no file has are holes, as are rows that are not kept. Where files overlap, which
@@ -57,21 +57,21 @@ struct Reading {
     /// Files asked for, in order.
     asked: FuturesOrdered<JoinHandle<(usize, Result<FileRows, LogError>)>>,
     bytes_asked: u64,
-    /// Where reading began; none before the first seek.
+    /// The offset at which reading began; None before the first seek.
     sought: Option<Offset>,
     /// The next offset.
     position: Offset,
     /// The offset after the last one that was handed out.
     handed: Offset,
     ended: bool,
-    /// Which posts the rows since `overlap_first` name: what a file that overlaps is held against.
+    /// The posts that the rows since `overlap_first` name, as hashes: a file that overlaps is compared with them.
     overlap: Vec<u64>,
     overlap_first: u64,
     appended_at_ms: i64,
 }
 
 impl ImportReader {
-    /// A reader of `topic`; `known` is where the table ends. Cancels `done` when all was handed out.
+    /// A reader of `topic`; `known` has the table's ends. Cancels `done` after the last record.
     pub(super) async fn open(
         topic: Topic,
         known: &BTreeMap<Partition, Offset>,
@@ -142,7 +142,7 @@ impl Reading {
         self.sought.is_some() && !self.ended
     }
 
-    /// Asks for the next files, as many as may be held.
+    /// Requests the next files, as many as may be held.
     fn ask(&mut self, store: &Arc<dyn ObjectStore>, encoders: &Encoders) {
         while let Some(&at) = self.wanted.front() {
             let bytes = self.files[at].bytes;
@@ -157,7 +157,7 @@ impl Reading {
         }
     }
 
-    /// Takes a file's rows at their turn; the records of those that may be kept.
+    /// Takes a file's rows at their turn; returns the records of those that may be kept.
     fn take(&mut self, partition: Partition, at: usize, read: FileRows, progress: &Progress) -> Vec<Record> {
         let file = &self.files[at];
         let shown = file.shown();

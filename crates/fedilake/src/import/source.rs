@@ -1,4 +1,4 @@
-//! Where the talk's files lie: a folder or a bucket, and the topics in it.
+//! A source of the talk's files, a folder or a bucket, and the topics in it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,14 +30,14 @@ pub struct Listing {
     pub beyond: Vec<LogError>,
 }
 
-/// A place that was named, not yet looked at.
+/// A source that was named, not yet listed.
 pub struct Source {
     store: Arc<dyn ObjectStore>,
-    /// The place within the store.
+    /// The source's path within the store.
     prefix: ObjectPath,
     /// The store's root as a URL that is always written the same, without a slash at its end.
     root: Arc<str>,
-    /// As it was typed, to be said.
+    /// The source as it was typed, for messages.
     typed: String,
 }
 
@@ -53,7 +53,7 @@ pub struct Topic {
     pub(super) files: BTreeMap<Partition, Vec<SourceFile>>,
 }
 
-/// A file as the listing has it.
+/// A file of the listing.
 #[derive(Clone, Debug)]
 pub(super) struct SourceFile {
     /// The offset of its first row.
@@ -64,7 +64,7 @@ pub(super) struct SourceFile {
     root: Arc<str>,
     /// Its size.
     pub(super) bytes: u64,
-    /// When it was written, milliseconds since 1970 UTC.
+    /// The time of its last write, in milliseconds since 1970.
     pub(super) written_at_ms: i64,
 }
 
@@ -176,7 +176,7 @@ impl Source {
 }
 
 impl Topic {
-    /// The log that the topic is: the same for the same folder and name, whichever folder above it was typed.
+    /// The id of the topic as a log: the same for the same folder and name, whichever folder above it was typed.
     pub fn log_id(&self) -> LogId {
         let identity = format!("{}\n{}", self.folder, self.name);
         LogId::new(format!("import-{:032x}", xxh3_128(identity.as_bytes()))).expect("short, of hexadecimal digits")

@@ -55,17 +55,20 @@ impl Evidence {
         }
     }
 
-    /// The unit that most rows speak for; None if there is none.
+    /// The unit that half of the rows or more speak for, and more than for any other; None if there is none.
     pub(super) fn unit(&self) -> Option<Unit> {
-        let most = |votes: &[u64], of: u64| {
-            UNITS.into_iter().zip(votes).find(|(_, votes)| **votes * 2 > of).map(|(unit, _)| unit)
-        };
         if self.numbers == 0 {
             return Some(Unit::Seconds);
         }
-        let written_out = (self.compared > 0).then(|| most(&self.written_out, self.compared)).flatten();
-        written_out.or_else(|| most(&self.plausible, self.numbers))
+        winner(&self.written_out, self.compared).or_else(|| winner(&self.plausible, self.numbers))
     }
+}
+
+fn winner(votes: &[u64; UNITS.len()], voters: u64) -> Option<Unit> {
+    let most = *votes.iter().max()?;
+    let mut units = UNITS.into_iter().zip(votes).filter(|(_, votes)| **votes == most).map(|(unit, _)| unit);
+    let (first, other) = (units.next(), units.next());
+    first.filter(|_| other.is_none() && most > 0 && most * 2 >= voters)
 }
 
 #[cfg(test)]
@@ -82,7 +85,8 @@ mod tests {
             (&[(second, None)], Some(Unit::Seconds)),
             (&[(second * 1_000, written)], Some(Unit::Milliseconds)),
             (&[(second * 1_000_000, None), (0, None), (second * 1_000_000, None)], Some(Unit::Microseconds)),
-            (&[(second * 1_000_000_000, None), (7, written)], None),
+            (&[(second * 1_000_000_000, None), (7, written)], Some(Unit::Nanoseconds)),
+            (&[(second, None), (second * 1_000, None)], None),
             (&[(second * 1_000_000_000, written), (7, None)], Some(Unit::Nanoseconds)),
             // The text decides where the number alone would be in no year.
             (&[(86_400_000, early)], Some(Unit::Milliseconds)),

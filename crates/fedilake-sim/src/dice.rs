@@ -20,6 +20,7 @@ pub(crate) enum Purpose {
     Extras,
     World,
     Account,
+    Answers,
 }
 
 /// A sequence of draws.

@@ -96,16 +96,16 @@ pub(crate) fn write_application(author: &Author<'_>, dice: &mut Dice, out: &mut 
     }
 }
 
-/// The author's local id at a server.
-pub(crate) fn id_at(seed: u64, author: &Author<'_>, view: &Viewpoint<'_>) -> u64 {
+/// The local id at a server of the account of person `number`.
+pub(crate) fn id_at(seed: u64, number: u64, view: &Viewpoint<'_>) -> u64 {
     let place = view.server.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    let mut dice = Dice::new(seed ^ place, Purpose::Account, author.number);
-    ((joined_ms(seed, author) as u64 + dice.below(86_400_000)) << 16) | dice.below(1 << 16)
+    let mut dice = Dice::new(seed ^ place, Purpose::Account, number);
+    ((joined_ms(seed, number) as u64 + dice.below(86_400_000)) << 16) | dice.below(1 << 16)
 }
 
 /// When the account was made: midnight, as Mastodon shows it. Many came in November 2022.
-fn joined_ms(seed: u64, author: &Author<'_>) -> i64 {
-    let mut dice = Dice::new(seed, Purpose::Account, author.number);
+fn joined_ms(seed: u64, number: u64) -> i64 {
+    let mut dice = Dice::new(seed, Purpose::Account, number);
     let day = match dice.below(10) {
         0..=4 => 19_293 + dice.below(60),
         5 => 19_108 + dice.below(20),
@@ -119,7 +119,7 @@ pub(crate) fn write_account(seed: u64, author: &Author<'_>, view: &Viewpoint<'_>
     let mut dice = Dice::new(seed, Purpose::Profile, author.number);
     let dice = &mut dice;
     let local = author.host == view.server;
-    let id = id_at(seed, author, view);
+    let id = id_at(seed, author.number, view);
     out.text("{\"id\":\"");
     out.number(id);
     out.texts(&["\",\"username\":\"", author.username, "\",\"acct\":\"", author.username]);
@@ -137,7 +137,7 @@ pub(crate) fn write_account(seed: u64, author: &Author<'_>, view: &Viewpoint<'_>
     out.text(",\"indexable\":");
     out.boolean(dice.chance(0.3));
     out.text(",\"group\":false,\"created_at\":\"");
-    out.time(joined_ms(seed, author));
+    out.time(joined_ms(seed, author.number));
     out.text("\",\"note\":\"");
     write_note(author, view, dice, out);
     out.text("\",\"url\":\"");

@@ -30,6 +30,26 @@ pub(crate) struct Draft<'a> {
     pub(crate) visibility: Visibility,
     /// Another's post is shown inside: the author boosts it.
     pub(crate) boost: bool,
+    /// The post is a reply to another one.
+    pub(crate) answers: Option<Answered<'a>>,
+}
+
+/// The post that is answered, as the server that shows the reply knows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered<'a> {
+    pub(crate) author: Person<'a>,
+    /// Its id at the server; `None` where the server does not have it.
+    pub(crate) id: Option<u64>,
+}
+
+/// A person named beside a post.
+#[derive(Clone, Copy)]
+pub(crate) struct Person<'a> {
+    pub(crate) number: u64,
+    pub(crate) username: &'a str,
+    pub(crate) host: &'a str,
+    /// `https://host`.
+    pub(crate) base: &'a str,
 }
 
 /// A post's visibility.
@@ -131,15 +151,16 @@ pub(crate) fn write_status(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out
     out.number(id);
     out.text("\",\"created_at\":\"");
     out.time(draft.created_at_ms);
-    // Public timelines and streams carry no replies to others; threads of one's own they do.
-    if dice.chance(0.06) && !author.bot {
-        out.text("\",\"in_reply_to_id\":\"");
-        out.number(id - (dice.below(3_600_000) << 16));
-        out.text("\",\"in_reply_to_account_id\":\"");
-        out.number(account::id_at(draft.seed, author, view));
-        out.push(b'"');
-    } else {
-        out.text("\",\"in_reply_to_id\":null,\"in_reply_to_account_id\":null");
+    // Mastodon's public timelines carry threads of one's own only; those of other software carry every reply.
+    match draft.answers {
+        Some(Answered { author, id: Some(answered) }) => {
+            out.text("\",\"in_reply_to_id\":\"");
+            out.number(answered);
+            out.text("\",\"in_reply_to_account_id\":\"");
+            out.number(account::id_at(draft.seed, author.number, view));
+            out.push(b'"');
+        }
+        _ => out.text("\",\"in_reply_to_id\":null,\"in_reply_to_account_id\":null"),
     }
     let warned = dice.chance(0.05);
     out.text(",\"sensitive\":");
@@ -188,8 +209,8 @@ pub(crate) fn write_status(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out
     out.text(",\"media_attachments\":[");
     media::write_attachments(parts.attachments, vocabulary, view, local, draft.created_at_ms, dice, out);
     out.text("],\"mentions\":[");
-    if held.mention {
-        parts.write_mention(out);
+    if held.mention || draft.answers.is_some() {
+        parts.write_mention(draft.seed, view, out);
     }
     out.text("],\"tags\":[");
     for (at, tag) in parts.tags[..held.tags].iter().enumerate() {
@@ -280,15 +301,24 @@ fn write_boosted(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out: &mut Vec
         edited_at_ms: None,
         topic: None,
         boost: false,
+        answers: None,
         ..*draft
     };
     write_status(&inner, view, id - earlier, out);
 }
 
+/// A mentioned person.
+struct Mentioned {
+    number: u64,
+    username: String,
+    host: String,
+    base: String,
+}
+
 /// The parts of a post beside its words.
 struct Parts {
     tags: Vec<&'static str>,
-    mentioned: Option<(String, String)>,
+    mentioned: Option<Mentioned>,
     link: Option<String>,
     emoji: Option<&'static str>,
     attachments: u64,
@@ -300,11 +330,22 @@ impl Parts {
         let author = &draft.author;
         let tagged = dice.chance(if author.bot { 0.45 } else { 0.24 });
         let tags = if tagged { draw_tags(author.language, dice) } else { Vec::new() };
-        let mentioned = (!author.bot && dice.chance(0.07)).then(|| {
-            let username = names::username(draft.seed, dice.below(60_000), false);
+        let drawn = (!author.bot && dice.chance(0.07)).then(|| {
+            let number = dice.below(60_000);
             let host = hosts::host(draft.seed, dice.zipf(2_000, 10.966));
-            (username, format!("https://{host}"))
+            let username = names::username(draft.seed, number, false);
+            Mentioned { number, username, base: format!("https://{host}"), host }
         });
+        // A reply addresses whom it answers, and nobody else; a thread nobody.
+        let mentioned = match draft.answers {
+            Some(Answered { author: answered, .. }) => (answered.number != author.number).then(|| Mentioned {
+                number: answered.number,
+                username: answered.username.to_owned(),
+                host: answered.host.to_owned(),
+                base: answered.base.to_owned(),
+            }),
+            None => drawn,
+        };
         let link = dice.chance(if author.bot { 0.8 } else { 0.17 }).then(|| draw_link(draft, dice));
         let emoji = dice.chance(0.09).then(|| *dice.pick(&FACES));
         let attachments = match dice.below(100) {
@@ -318,7 +359,7 @@ impl Parts {
     }
 
     fn write_content(&self, draft: &Draft<'_>, vocabulary: &Vocabulary, tag_base: &str, out: &mut Vec<u8>) -> Held {
-        let mention = self.mentioned.as_ref().map(|(username, base)| Mention { username, base });
+        let mention = self.mentioned.as_ref().map(|Mentioned { username, base, .. }| Mention { username, base });
         let brief = Brief {
             characters: draft.characters,
             vocabulary,
@@ -333,14 +374,16 @@ impl Parts {
         prose::write_content(&brief, &mut Dice::new(draft.seed, Purpose::Words, number), out)
     }
 
-    fn write_mention(&self, out: &mut Vec<u8>) {
-        let Some((username, base)) = &self.mentioned else { return };
-        let host = base.trim_start_matches("https://");
-        let id = username.bytes().fold(109_300, |id: u64, byte| id.wrapping_mul(37) + u64::from(byte)) >> 6;
+    fn write_mention(&self, seed: u64, view: &Viewpoint<'_>, out: &mut Vec<u8>) {
+        let Some(Mentioned { number, username, host, base }) = &self.mentioned else { return };
         out.text("{\"id\":\"");
-        out.number(id);
+        out.number(account::id_at(seed, *number, view));
         out.texts(&["\",\"username\":\"", username, "\",\"url\":\"", base, "/@", username]);
-        out.texts(&["\",\"acct\":\"", username, "@", host, "\"}"]);
+        out.texts(&["\",\"acct\":\"", username]);
+        if host != view.server {
+            out.texts(&["@", host]);
+        }
+        out.text("\"}");
     }
 }
 

@@ -4,7 +4,7 @@ use crate::content::account::{Author, Viewpoint, Wish};
 use crate::content::hosts::{self, Software};
 use crate::content::names;
 use crate::content::people;
-use crate::content::status::{self, Draft, Visibility};
+use crate::content::status::{self, Draft, Person, Visibility};
 
 /// The home of a post's author.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +13,24 @@ pub(crate) enum Home {
     Server(usize),
     /// An invented host that is not served here.
     Elsewhere(usize),
+}
+
+impl Home {
+    /// Its host, its base URL, and what runs there.
+    fn place(self, map: &Map) -> (String, String, Software) {
+        match self {
+            Home::Server(index) => {
+                let name = map.names[index].clone();
+                let base = format!("http://{name}");
+                (name, base, Software::Mastodon)
+            }
+            Home::Elsewhere(index) => {
+                let name = hosts::host(map.seed, index);
+                let base = format!("https://{name}");
+                (name, base, hosts::software(map.seed, index))
+            }
+        }
+    }
 }
 
 /// A post in its newest version.
@@ -27,6 +45,17 @@ pub(crate) struct LivePost {
     pub(crate) version: u32,
     pub(crate) characters: u32,
     pub(crate) says_language: bool,
+    /// The post that it is a reply to.
+    pub(crate) answers: Option<Answered>,
+}
+
+/// A post that is answered, as one server knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    pub(crate) person: u64,
+    pub(crate) home: Home,
+    /// Its id at the server; `None` where the server does not show it.
+    pub(crate) id: Option<u64>,
 }
 
 /// Data shared by all posts of a simulation.
@@ -41,18 +70,12 @@ impl LivePost {
     fn with_draft<T>(&self, map: &Map, then: impl FnOnce(&Draft<'_>) -> T) -> T {
         let traits = people::traits(map.seed, self.person);
         let username = names::username(map.seed, self.person, traits.bot);
-        let (host, base, software) = match self.home {
-            Home::Server(index) => {
-                let name = map.names[index].clone();
-                let base = format!("http://{name}");
-                (name, base, Software::Mastodon)
-            }
-            Home::Elsewhere(index) => {
-                let name = hosts::host(map.seed, index);
-                let base = format!("https://{name}");
-                (name, base, hosts::software(map.seed, index))
-            }
-        };
+        let (host, base, software) = self.home.place(map);
+        let answered = self.answers.map(|answered| {
+            let bot = people::traits(map.seed, answered.person).bot;
+            let (host, base, _) = answered.home.place(map);
+            (answered, names::username(map.seed, answered.person, bot), host, base)
+        });
         let author = Author {
             number: self.person,
             username: &username,
@@ -76,6 +99,10 @@ impl LivePost {
             topic: None,
             visibility: Visibility::Public,
             boost: false,
+            answers: answered.as_ref().map(|(answered, username, host, base)| status::Answered {
+                author: Person { number: answered.person, username, host, base },
+                id: answered.id,
+            }),
         })
     }
 

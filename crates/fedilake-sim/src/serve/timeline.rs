@@ -131,6 +131,7 @@ mod tests {
                 version: 0,
                 characters: 10,
                 says_language: true,
+                answers: None,
             };
             timeline.put(id, Entry { post, shown_at_ms: 0, deleted_at_ms: None });
         }

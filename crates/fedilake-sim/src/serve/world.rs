@@ -5,10 +5,10 @@
 //! An edit never arrives before its post; a delete often does.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::live_post::{Home, LivePost, Map};
+use super::live_post::{Answered, Home, LivePost, Map};
 use super::routes::Fleet;
 use super::simulation::Config;
 use crate::content::people;
@@ -20,6 +20,11 @@ const MEMBERS: u64 = 1_500;
 const OTHERS: std::ops::Range<u64> = 750_000..1_000_000;
 /// Hosts that are not served.
 const HOSTS: usize = 4_000;
+
+/// Posts that are answered: the last ones.
+const ANSWERED_MAX: usize = 500;
+/// Replies among posts.
+const REPLIES: f64 = 0.2;
 
 /// A post's place at a server.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +82,8 @@ pub(crate) struct World {
     by_rate: u64,
     decided: u64,
     schedule: BinaryHeap<Reverse<Due>>,
+    /// The last posts, which may be answered, oldest first.
+    recent: VecDeque<(LivePost, Vec<Sighting>)>,
     /// Posts that were published by hand, by uri: they can be edited and deleted by hand.
     by_hand: HashMap<String, (LivePost, Vec<Sighting>)>,
 }
@@ -94,6 +101,7 @@ impl World {
             by_rate: 0,
             decided: 0,
             schedule: BinaryHeap::new(),
+            recent: VecDeque::new(),
             by_hand: HashMap::new(),
             config,
         };
@@ -102,9 +110,12 @@ impl World {
             let at_ms = now_ms - (back as f64 * apart_ms) as i64;
             let home = world.draw_home();
             let post = world.draw_post(home, at_ms);
-            for sighting in world.draw_sightings(&post) {
-                world.fleet[sighting.server].show(&post, sighting.id, at_ms);
+            let sightings = world.draw_sightings(&post);
+            let answered = world.draw_answered(&post);
+            for sighting in &sightings {
+                world.fleet[sighting.server].show(&reply(&post, answered.as_ref(), *sighting), sighting.id, at_ms);
             }
+            world.remember(post, sightings);
         }
         world
     }
@@ -188,7 +199,12 @@ impl World {
         let edits = if self.dice.chance(self.config.edits) { 1 + self.dice.below(2) } else { 0 };
         let deleted = self.dice.chance(self.config.deletes);
         let hasty = deleted && edits == 0 && self.dice.chance(0.5);
+        let answered = self.draw_answered(&post);
+        if !deleted {
+            self.remember(post, sightings.clone());
+        }
         for sighting in sightings {
+            let post = reply(&post, answered.as_ref(), sighting);
             let delay_ms = if home == Home::Server(sighting.server) { 0 } else { self.draw_delay_ms() };
             let shown_at_ms = now_ms + delay_ms;
             if hasty {
@@ -257,7 +273,27 @@ impl World {
             version: 0,
             characters: people::draw_characters(language, &mut self.dice),
             says_language: self.dice.chance(0.95),
+            answers: None,
         }
+    }
+
+    /// The post that `post` answers, if it is a reply: an earlier one of the last, mostly a fresh one.
+    fn draw_answered(&mut self, post: &LivePost) -> Option<(LivePost, Vec<Sighting>)> {
+        let known = self.recent.len();
+        let is_reply = !people::traits(self.config.seed, post.person).bot && self.dice.chance(REPLIES);
+        if !is_reply || known == 0 {
+            return None;
+        }
+        let back = self.dice.zipf(known, ((known + 1) as f64).log2());
+        let answered = &self.recent[known - 1 - back.min(known - 1)];
+        (answered.0.created_at_ms <= post.created_at_ms).then(|| answered.clone())
+    }
+
+    fn remember(&mut self, post: LivePost, sightings: Vec<Sighting>) {
+        if self.recent.len() == ANSWERED_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((post, sightings));
     }
 
     /// The servers that will show a post: its home if that is one of them, and some that follow its author.
@@ -292,6 +328,16 @@ impl World {
         let drawn = usual * (0.9 * self.dice.normal()).exp();
         drawn.min(usual * 20.0) as i64
     }
+}
+
+/// `post` as the server of `sighting` shows it: it names the answered post by that server's own id.
+fn reply(post: &LivePost, answered: Option<&(LivePost, Vec<Sighting>)>, sighting: Sighting) -> LivePost {
+    let answers = answered.map(|(answered, seen)| Answered {
+        person: answered.person,
+        home: answered.home,
+        id: seen.iter().find(|seen| seen.server == sighting.server).map(|seen| seen.id),
+    });
+    LivePost { answers, ..*post }
 }
 
 /// The next version of a post.

@@ -9,7 +9,7 @@ use crate::content::language::LANGUAGES;
 use crate::content::language::Script;
 use crate::content::names;
 use crate::content::people::draw_characters;
-use crate::content::status::{self, Draft, Visibility};
+use crate::content::status::{self, Answered, Draft, Person, Visibility};
 use crate::dice::{Dice, Purpose};
 
 /// Numbers of posts beside the counted ones begin here.
@@ -103,11 +103,7 @@ impl<'a> DayFrames<'a> {
         let (post, number) = self.post(at);
         let mut dice = Dice::new(self.plan.seed, Purpose::Extras, number | 1 << 60);
         let last = self.day.last_ms;
-        let observed_ms = seen_after(post.at_ms, 900.0, &mut dice).min(last);
-        let mut sightings = vec![(observed_ms, post.server)];
-        if let (false, Some(other)) = (matches!(post.fate, Fate::Refused(_)), second_server(post.server, &mut dice)) {
-            sightings.push((seen_after(observed_ms, 2_500.0, &mut dice).min(last), other));
-        }
+        let sightings = self.sightings(post, &mut dice);
         for (observed_ms, server) in &sightings {
             frames.push(Planned { observed_ms: *observed_ms, server: *server, what: What::First, at });
         }
@@ -135,6 +131,28 @@ impl<'a> DayFrames<'a> {
                 }
             }
         }
+    }
+
+    /// When and where a post is seen first, and a second time.
+    fn sightings(&self, post: &Post, dice: &mut Dice) -> Vec<(u32, u8)> {
+        let last = self.day.last_ms;
+        let observed_ms = seen_after(post.at_ms, 900.0, dice).min(last);
+        let mut sightings = vec![(observed_ms, post.server)];
+        if let (false, Some(other)) = (matches!(post.fate, Fate::Refused(_)), second_server(post.server, dice)) {
+            sightings.push((seen_after(observed_ms, 2_500.0, dice).min(last), other));
+        }
+        sightings
+    }
+
+    /// The counted post that the post at `at` answers, its number, and its id at `server`, if that shows it.
+    fn answered(&self, at: u32, server: u8) -> Option<(&'a Post, Option<u64>)> {
+        let answered = (*self.day.answered.get(at as usize)?)?.get();
+        let (post, number) = self.post(answered);
+        let mut dice = Dice::new(self.plan.seed, Purpose::Extras, number | 1 << 60);
+        let is_there = self.sightings(post, &mut dice).iter().any(|(_, seen_at)| *seen_at == server);
+        let at_home = self.plan.members[post.author as usize].origin == u32::from(server);
+        let created_at_ms = self.midnight_ms + i64::from(post.at_ms);
+        Some((post, is_there.then(|| id_of(created_at_ms, number, (!at_home).then_some(server)))))
     }
 
     /// When the author edited; the same at every server.
@@ -194,6 +212,12 @@ impl<'a> DayFrames<'a> {
             wish: reason.map_or(Wish::None, Reason::wish),
         };
         let second = frame.what == What::Second;
+        let answered = self.answered(frame.at, frame.server).map(|(post, id)| {
+            let member = &self.plan.members[post.author as usize];
+            let host = &self.plan.hosts[member.origin as usize];
+            let username = names::username(self.plan.seed, u64::from(post.author), member.traits.bot);
+            (u64::from(post.author), username, host, format!("https://{host}"), id)
+        });
         let draft = Draft {
             seed: self.plan.seed,
             number,
@@ -211,6 +235,10 @@ impl<'a> DayFrames<'a> {
             topic: topic(self.plan.seed, number, self.midnight_ms, traits.language),
             visibility: if reason == Some(Reason::Unlisted) { Visibility::Unlisted } else { Visibility::Public },
             boost: reason == Some(Reason::Boost),
+            answers: answered.as_ref().map(|(number, username, host, base, id)| Answered {
+                author: Person { number: *number, username, host, base },
+                id: *id,
+            }),
         };
         status::write_status(&draft, &views[usize::from(frame.server)].viewpoint(), id, out);
     }

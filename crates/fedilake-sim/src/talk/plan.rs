@@ -1,5 +1,8 @@
 //! Every post of the ten days, decided before the first one is written: 16 bytes each.
 
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
 use super::hours::Hours;
 use super::lengths;
 use super::people::{self, Member};
@@ -20,6 +23,13 @@ const SEEN_AT: [u64; SERVERS] = [58, 14, 11, 9, 8];
 const EDITED: f64 = 0.015;
 /// Posts that a second server shows too.
 const COPIED: f64 = 0.06;
+/// Posts of people that go on from their author's last one, and that answer another's.
+const THREADS: f64 = 0.06;
+const REPLIES: f64 = 0.08;
+/// Draws for a post that the same server shows: people answer what they see.
+const TRIES: usize = 12;
+/// How far back among a day's posts the answered one lies at most.
+const ANSWERED_BACK_MAX: u64 = 400;
 /// Posts beside the counted ones that are deleted again.
 const DELETED: f64 = 0.02;
 /// Deletes of posts that nobody saw.
@@ -91,6 +101,8 @@ pub(crate) struct DayPlan {
     /// The number of the first counted post.
     pub(crate) first_number: u64,
     pub(crate) counted: Vec<Post>,
+    /// For each counted post the one that it answers, as its place among them.
+    pub(crate) answered: Vec<Option<NonZeroU32>>,
     /// The number of the first other post; they are numbered apart from the counted ones.
     pub(crate) first_extra_number: u64,
     pub(crate) extra: Vec<Post>,
@@ -143,6 +155,7 @@ fn plan_day(
         }
     }
     counted.sort_unstable_by_key(|post| (post.at_ms, post.author));
+    let answered = draw_answered(seed, day, &counted, members);
     let mut extra = Vec::new();
     if !counted.is_empty() {
         let mut dice = Dice::new(seed, Purpose::Extras, day as u64);
@@ -167,10 +180,37 @@ fn plan_day(
         first_number: before.last().map_or(0, |day| day.first_number + day.counted.len() as u64),
         first_extra_number: before.last().map_or(0, |day| day.first_extra_number + day.extra.len() as u64),
         counted,
+        answered,
         extra,
         deletes_of_unseen,
         last_ms: hours.last_ms(),
     }
+}
+
+/// The post that each counted post answers: its author's last one, or another's before it. Never the day's first, which saves
+/// half of the memory.
+fn draw_answered(seed: u64, day: usize, counted: &[Post], members: &[Member]) -> Vec<Option<NonZeroU32>> {
+    let mut dice = Dice::new(seed, Purpose::Answers, day as u64);
+    let mut last_of: HashMap<u32, u32> = HashMap::new();
+    let draw = |(at, post): (u32, &Post)| {
+        let own = last_of.insert(post.author, at);
+        if members[post.author as usize].traits.bot {
+            return None;
+        }
+        let place = match dice.unit() {
+            kind if kind < THREADS => own,
+            kind if kind < THREADS + REPLIES => {
+                let mut drawn = (0..TRIES).filter_map(|_| at.checked_sub(1 + dice.below(ANSWERED_BACK_MAX) as u32));
+                drawn.find(|other| {
+                    let other = &counted[*other as usize];
+                    other.author != post.author && other.server == post.server
+                })
+            }
+            _ => None,
+        };
+        place.and_then(NonZeroU32::new)
+    };
+    (0..).zip(counted).map(draw).collect()
 }
 
 /// One for each author of the day; the rest in proportion to how much they post.

@@ -189,6 +189,35 @@ fn what_a_reader_finds_in_the_frames_are_the_totals() {
 }
 
 #[test]
+fn replies_name_post_and_author_by_the_ids_of_the_server_that_shows_them() {
+    let statuses: Vec<(String, Value)> = Talk::new(7, 12_000)
+        .filter(|frame| frame.event != "delete")
+        .map(|frame| (frame.server, serde_json::from_str(&frame.payload).unwrap()))
+        .collect();
+    let id = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut shown: HashMap<(&str, String), &Value> = HashMap::new();
+    for (server, status) in &statuses {
+        shown.insert((server, id(&status["id"])), status);
+    }
+    let (mut threads, mut replies) = (0, 0);
+    for (server, status) in statuses.iter().filter(|(_, status)| !status["in_reply_to_id"].is_null()) {
+        let answered = shown[&(server.as_str(), id(&status["in_reply_to_id"]))];
+        assert_eq!(status["in_reply_to_account_id"], answered["account"]["id"]);
+        assert!(answered["created_at"].as_str() <= status["created_at"].as_str());
+        if answered["account"]["id"] == status["account"]["id"] {
+            threads += 1;
+            continue;
+        }
+        replies += 1;
+        let mentions = status["mentions"].as_array().unwrap();
+        let of_author = |mention: &&Value| mention["id"] == answered["account"]["id"];
+        let mention = mentions.iter().find(of_author).unwrap();
+        assert_eq!(mention["acct"], answered["account"]["acct"]);
+    }
+    assert!(threads > 100 && replies > 400, "{threads} threads and {replies} replies of {}", statuses.len());
+}
+
+#[test]
 fn mastodon_social_is_the_most_frequent_host_each_day() {
     let mut counts: BTreeMap<(String, &str), HashMap<String, u64>> = BTreeMap::new();
     for post in Reader::read(Talk::new(7, 12_000)).posts.into_values() {

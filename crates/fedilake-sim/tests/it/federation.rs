@@ -93,6 +93,41 @@ async fn the_past_is_there_at_the_start() {
 }
 
 #[tokio::test]
+async fn replies_name_post_and_author_by_the_ids_of_the_server_that_shows_them() {
+    let config = Config { history: 400, rate: 0.0, servers: 3, reach: 3, ..Config::default() };
+    let simulation = start(config).await;
+    let mut uris: BTreeSet<(String, String)> = BTreeSet::new();
+    for server in 0..3 {
+        let mut statuses: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+        let mut below = String::new();
+        loop {
+            let page = get(&simulation, server, &format!("/api/v1/timelines/public?limit=40{below}")).await;
+            let page: Vec<serde_json::Value> = serde_json::from_str(&page.text().await.unwrap()).unwrap();
+            let Some(last) = page.last() else { break };
+            below = format!("&max_id={}", last["id"].as_str().unwrap());
+            statuses.extend(page.into_iter().map(|status| (status["id"].as_str().unwrap().to_owned(), status)));
+        }
+        assert_eq!(statuses.len(), 400);
+        let replies = statuses.values().filter(|status| !status["in_reply_to_id"].is_null());
+        let mut count = 0;
+        for reply in replies {
+            let answered = &statuses[reply["in_reply_to_id"].as_str().unwrap()];
+            assert_eq!(reply["in_reply_to_account_id"], answered["account"]["id"]);
+            let of_author = |mention: &&serde_json::Value| mention["id"] == answered["account"]["id"];
+            let mention = reply["mentions"].as_array().unwrap().iter().find(of_author);
+            let is_thread = answered["account"]["id"] == reply["account"]["id"];
+            assert!(is_thread || mention.unwrap()["acct"] == answered["account"]["acct"], "{reply}");
+            uris.insert((reply["uri"].to_string(), answered["uri"].to_string()));
+            count += 1;
+        }
+        assert!(count > 40, "{count} replies at server {server}");
+    }
+    let repliers: BTreeSet<&String> = uris.iter().map(|(reply, _)| reply).collect();
+    assert_eq!(repliers.len(), uris.len(), "a reply answers the same post everywhere");
+    simulation.stop().await;
+}
+
+#[tokio::test]
 async fn with_enough_reach_every_server_shows_every_post_once() {
     let simulation = start(Config { deletes: 0.0, ..busy() }).await;
     while simulation.totals().iter().any(|totals| totals.updates < 600) {

@@ -68,7 +68,8 @@ impl Ids {
         })?;
         let header = (self.learn)(&schema).map_err(|why| {
             format!(
-                "schema {id} has what this fedilake lacks: {why}\nhint: use the fedilake that wrote it, or a newer one"
+                "schema {id} was made by a newer fedilake, or by another program: {why}\n\
+                 hint: use the fedilake that wrote it or a later one; nothing is skipped"
             )
         })?;
         let mut known = self.lock();

@@ -45,6 +45,17 @@ pub enum LogError {
         /// The damage in words.
         why: String,
     },
+    /// A newer fedilake made the log, or a part of it. Nothing is wrong with it and nothing was changed: the newer program
+    /// reads it.
+    #[error(
+        "log {at} was made by a newer fedilake: {why}\nhint: use that version or a later one; nothing is wrong with the log"
+    )]
+    Newer {
+        /// The file or folder that says so.
+        at: String,
+        /// Its version and ours.
+        why: String,
+    },
     /// The storage refused: a full disk, a missing permission. Nothing of the append was acknowledged, and nothing more
     /// is taken until the log is opened again.
     #[error("{doing} log {at}: {why}")]

@@ -22,6 +22,9 @@ impl fmt::Display for Partition {
 pub struct Offset(pub u64);
 
 impl Offset {
+    /// All offsets are below this one, and no position is beyond it: Kafka and the table's columns count in signed 64 bits.
+    pub const END: Offset = Offset(i64::MAX as u64);
+
     /// The offset right after this one.
     pub fn next(self) -> Offset {
         Offset(self.0 + 1)

@@ -75,13 +75,18 @@ fn ours(prefix: &Path, location: &Path) -> Option<Name> {
     let root = files(prefix);
     let mut parts = location.prefix_match(&root)?;
     let log = LogId::new(parts.next()?.as_ref().strip_prefix("log=")?)?;
-    let partition = Partition(parts.next()?.as_ref().strip_prefix("partition=")?.parse().ok()?);
+    let partition: u32 = parts.next()?.as_ref().strip_prefix("partition=")?.parse().ok()?;
+    let partition = Partition(i32::try_from(partition).ok()?.unsigned_abs());
     let last = parts.next()?;
     let chain = Chain { log, partition };
     let name = if last.as_ref() == START {
         Name::Start(chain)
     } else {
         let first = Offset(last.as_ref().strip_suffix(EXTENSION)?.parse().ok()?);
+        // Readers count in signed integers: a name beyond them is nobody's.
+        if first >= Offset::END {
+            return None;
+        }
         Name::File { chain, first }
     };
     // Reading is looser than writing (`+7`, `007`): only what we would have written counts.
@@ -105,7 +110,7 @@ mod tests {
     fn a_name_reads_back_as_what_it_was_made_of() {
         for prefix in ["", "deep/er"] {
             let prefix = Path::from(prefix);
-            for first in [0, 7, u64::MAX] {
+            for first in [0, 7, Offset::END.0 - 1] {
                 let location = chain().file(&prefix, Offset(first));
                 assert_eq!(name(&prefix, &location), Name::File { chain: chain(), first: Offset(first) });
             }
@@ -123,6 +128,13 @@ mod tests {
             ("posts/log=a/partition=0/7.parquet", Name::StrayParquet),
             ("posts/log=a/partition=00/00000000000000000007.parquet", Name::StrayParquet),
             ("posts/log=a/partition=0/+0000000000000000007.parquet", Name::StrayParquet),
+            ("posts/log=a/partition=0/09223372036854775807.parquet", Name::StrayParquet),
+            ("posts/log=a/partition=0/09223372036854775808.parquet", Name::StrayParquet),
+            ("posts/log=a/partition=0/18446744073709551615.parquet", Name::StrayParquet),
+            ("posts/log=a/partition=0/18446744073709551616.parquet", Name::StrayParquet),
+            ("posts/log=a/partition=2147483648/00000000000000000007.parquet", Name::StrayParquet),
+            ("posts/log=a/partition=4294967295/00000000000000000007.parquet", Name::StrayParquet),
+            ("posts/log=a/partition=2147483648/_start", Name::Other),
             ("posts/log=a/partition=0/deep/00000000000000000007.parquet", Name::StrayParquet),
             ("posts/log=a/partition=0/00000000000000000007.parquet.part", Name::Other),
             ("posts/log=a/partition=0/_started", Name::Other),
@@ -136,7 +148,7 @@ mod tests {
     #[test]
     fn names_sort_as_offsets_do() {
         let prefix = Path::default();
-        let mut names: Vec<_> = [9, 10, 99, 100, u64::MAX].map(|o| chain().file(&prefix, Offset(o))).into();
+        let mut names: Vec<_> = [9, 10, 99, 100, Offset::END.0].map(|o| chain().file(&prefix, Offset(o))).into();
         let offsets = names.clone();
         names.sort();
         assert_eq!(names, offsets);

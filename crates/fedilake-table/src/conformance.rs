@@ -27,6 +27,7 @@ pub async fn run(store: Arc<dyn ObjectStore>, prefix: &str) {
     logs_stand_side_by_side(place("logs")).await;
     the_snapshot_lists_every_file_in_order(place("snapshot")).await;
     what_is_wrong_with_a_table_is_found_and_named(place("findings")).await;
+    a_file_of_a_newer_fedilake_is_refused_and_never_called_damaged(place("newer")).await;
 }
 
 /// Records that no schema reads, `record <offset>` each, appended that many milliseconds after 1970.
@@ -232,7 +233,8 @@ async fn what_is_wrong_with_a_table_is_found_and_named(place: Place) {
 
     place.store.delete(&chain.file(&place.prefix, Offset(10))).await.unwrap();
     let missing = Finding::Missing { chain: chain.clone(), first: Offset(10), next: Offset(20), before: location(20) };
-    assert_eq!(place.table().check().await.unwrap().findings, [missing]);
+    assert_eq!(place.table().check().await.unwrap().findings, std::slice::from_ref(&missing));
+    assert_eq!(place.table().missing().await.unwrap(), [missing]);
 
     place.replace(&chain, 10, file(&chain, 10, 23).bytes().clone()).await;
     let doubled =
@@ -265,6 +267,41 @@ async fn what_is_wrong_with_a_table_is_found_and_named(place: Place) {
     place.store.delete(&chain.start(&place.prefix)).await.unwrap();
     let findings = place.table().check().await.unwrap().findings;
     assert!(matches!(&findings[..], [Finding::Stray { .. }, Finding::NoStart { .. }]), "{findings:?}");
+}
+
+/// `file` with another number as its format, as a newer fedilake would write it.
+fn newer(file: &DataFile) -> Vec<u8> {
+    let mut bytes = file.bytes().to_vec();
+    let key = b"fedilake.format";
+    let at = bytes.windows(key.len()).rposition(|window| window == key).unwrap() + key.len();
+    let value = bytes[at..].iter().position(|byte| *byte == b'1').unwrap() + at;
+    bytes[value] = b'2';
+    bytes
+}
+
+async fn a_file_of_a_newer_fedilake_is_refused_and_never_called_damaged(place: Place) {
+    let (table, chain) = (place.table(), chain("l"));
+    table.next_offset(&chain, bounds(0, 99)).await.unwrap();
+    for first in [0, 10, 20] {
+        commit(&table, &chain, first, first + 10).await;
+    }
+    fn assert_newer<T: std::fmt::Debug>(answer: Result<T, TableError>, first: u64) {
+        let error = answer.unwrap_err();
+        let name = format!("{first:020}.parquet");
+        assert!(matches!(&error, TableError::Newer { location, .. } if location.ends_with(&name)), "{error}");
+        assert!(error.to_string().contains("made by a newer fedilake"), "{error}");
+    }
+    // In the middle it is met by whoever reads it, at the end by everybody.
+    place.replace(&chain, 10, newer(&file(&chain, 10, 20))).await;
+    assert_newer(place.table().check().await, 10);
+    assert_newer(place.table().missing().await, 10);
+    assert_eq!(place.table().snapshot().await.unwrap().damaged, []);
+    place.replace(&chain, 10, file(&chain, 10, 20).bytes().clone()).await;
+    place.replace(&chain, 20, newer(&file(&chain, 20, 30))).await;
+    assert_newer(place.table().check().await, 20);
+    assert_newer(place.table().snapshot().await, 20);
+    assert_newer(place.table().next_offset(&chain, bounds(0, 99)).await, 20);
+    assert_newer(place.table().commit(&file(&chain, 30, 40)).await, 20);
 }
 
 #[cfg(test)]

@@ -26,6 +26,11 @@ pub enum TableError {
     /// What the store holds under this name is not what was written.
     #[error("{location} is damaged: {why}")]
     Damaged { location: String, why: String },
+    /// A newer fedilake wrote the file. Nothing is wrong with it: the newer program reads it.
+    #[error(
+        "{location} was made by a newer fedilake: {why}\nhint: use that version or a later one; nothing is wrong with the file"
+    )]
+    Newer { location: String, why: String },
     /// The store refused or failed: a full disk, a missing permission, a network.
     #[error("{doing} {location}: {source}")]
     Store { doing: &'static str, location: String, source: object_store::Error },

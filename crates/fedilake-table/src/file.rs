@@ -160,11 +160,17 @@ fn holes(chain: &Chain, first: Offset, next: Offset, records: &[Encoded]) -> Res
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::AsArray;
-    use arrow::datatypes::Int64Type;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, AsArray, make_array};
+    use arrow::datatypes::{Field, Int64Type};
     use fedilake_log::{LogId, Partition};
+    use fedilake_model::avro::Encoder;
+    use fedilake_model::{Frame, FrameKind, PostEvent, Server};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::basic::Type;
+    use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+    use parquet::file::statistics::Statistics;
 
     use super::*;
     use crate::conformance::records;
@@ -186,6 +192,16 @@ mod tests {
         reader.build().unwrap().next().unwrap().unwrap()
     }
 
+    /// The rows as a file's columns, which carry their ids in their types.
+    fn numbered(rows: &RecordBatch) -> RecordBatch {
+        let typed = |(column, field): (&ArrayRef, &Arc<Field>)| {
+            make_array(column.to_data().into_builder().data_type(field.data_type().clone()).build().unwrap())
+        };
+        let rows = rows.project(&layout::COLUMNS).unwrap();
+        let columns = rows.columns().iter().zip(layout::SCHEMA.fields()).map(typed).collect();
+        RecordBatch::try_new(layout::SCHEMA.clone(), columns).unwrap()
+    }
+
     #[test]
     fn rows_read_back_as_they_were_written() {
         let records = records(Partition(1), [3, 4, 5, 6, 7, 8, 12, 14]);
@@ -193,7 +209,7 @@ mod tests {
         assert_eq!(file.footer().holes.to_string(), "2..=2,9..=11,13..=13");
         let halves = [decode(&records[..3]), decode(&records[3..])];
         let rows = decode(&records);
-        assert_eq!(read(file.bytes()).columns(), rows.project(&layout::COLUMNS).unwrap().columns());
+        assert_eq!(read(file.bytes()).columns(), numbered(&rows).columns());
         assert_eq!(read(&encode(&halves).unwrap()).columns(), rows.columns());
         assert_eq!(file.bytes(), seal(2, 15, &records).unwrap().bytes(), "bytes follow from the records alone");
     }
@@ -222,6 +238,78 @@ mod tests {
         assert!(columns_there.into_iter().eq(0..schema::TABLE.fields().len()), "each column of the table once");
         let offset = columns.into_iter().find(|column| column.name() == "log_offset").unwrap();
         assert_eq!(offset.physical_type(), Type::INT64);
+    }
+
+    /// A post with a long text, a delete and a record that nobody can read.
+    fn events() -> Vec<Encoded> {
+        let json = format!(
+            r#"{{"id":"1","uri":"https://a.example/1","account":{{"acct":"ann"}},"content":"{}","tags":[{{"name":"b"}},{{"name":"a"}}],
+            "created_at":"2023-02-03T04:05:06.789Z","favourites_count":7,"sensitive":true,
+            "media_attachments":[{{"type":"image"}}]}}"#,
+            "long ".repeat(10_000)
+        );
+        let frames = [(FrameKind::Update, json), (FrameKind::Delete, "2".to_owned())];
+        let observed_at = chrono::DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap();
+        let translate = |(kind, data): (FrameKind, String)| {
+            PostEvent::from_api(&Frame { kind, data: data.into() }, &Server::new("a.example"), observed_at).unwrap()
+        };
+        let mut values = Encoder::new().encode(&frames.map(translate));
+        values.push(Bytes::from_static(b"unreadable"));
+        let record = |(offset, value)| Encoded { partition: 1, offset, appended_at_ms: 5, value };
+        (0..).zip(values).map(record).collect()
+    }
+
+    fn statistics<'a>(metadata: &'a ParquetMetaData, column: &str) -> &'a Statistics {
+        let columns = metadata.row_group(0).columns();
+        let column = columns.iter().find(|chunk| chunk.column_path().parts()[0] == column).unwrap();
+        column.statistics().unwrap()
+    }
+
+    #[test]
+    fn the_footer_says_the_range_and_the_nulls_of_every_column() {
+        let file = seal(0, 3, &events()).unwrap();
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(file.bytes()).unwrap();
+        for (column, field) in metadata.row_group(0).columns().iter().zip(layout::SCHEMA.fields()) {
+            let statistics = column.statistics().unwrap_or_else(|| panic!("{}", field.name()));
+            let nulls = statistics.null_count_opt().unwrap_or_else(|| panic!("{}", field.name()));
+            assert_eq!(statistics.min_bytes_opt().is_some(), nulls < column.num_values() as u64, "{}", field.name());
+            for bound in [statistics.min_bytes_opt(), statistics.max_bytes_opt()].into_iter().flatten() {
+                assert!(bound.len() <= layout::STATISTICS_BYTES_MAX, "{}: {bound:?}", field.name());
+            }
+        }
+        let bounds = |column: &str| {
+            let statistics = statistics(&metadata, column);
+            let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+            (text(statistics.min_bytes_opt()), text(statistics.max_bytes_opt()), statistics.null_count_opt().unwrap())
+        };
+        assert_eq!(bounds("kind"), ("created".into(), "rejected".into(), 0));
+        assert_eq!(bounds("server"), ("a.example".into(), "a.example".into(), 1));
+        assert_eq!(bounds("tags"), ("a".into(), "b".into(), 2));
+        assert_eq!(bounds("media_types"), ("image".into(), "image".into(), 2));
+        let (least, greatest, _) = bounds("text");
+        assert!(least.starts_with("long long") && least <= "long ".repeat(10_000) && greatest > "long ".repeat(10_000));
+        let Statistics::Int64(observed) = statistics(&metadata, "observed_at") else { panic!() };
+        assert_eq!(observed.min_opt(), Some(&1_700_000_000_123_456));
+        let Statistics::Int64(appended) = statistics(&metadata, "appended_at") else { panic!() };
+        assert_eq!(appended.max_opt(), Some(&5_000));
+    }
+
+    #[test]
+    fn every_column_and_every_lists_elements_have_their_ids() {
+        let file = seal(0, 3, &events()).unwrap();
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(file.bytes()).unwrap();
+        let mut ids = std::collections::HashSet::new();
+        for field in metadata.file_metadata().schema_descr().root_schema().get_fields() {
+            let column = schema::COLUMNS.iter().find(|column| column.field.name() == field.name()).unwrap();
+            assert_eq!(field.get_basic_info().id(), column.id, "{}", field.name());
+            assert!(ids.insert(column.id));
+            if let Some(element) = column.element_id() {
+                let element_field = &field.get_fields()[0].get_fields()[0];
+                assert_eq!(element_field.get_basic_info().id(), element, "{}", field.name());
+                assert!(ids.insert(element));
+            }
+        }
+        assert!(ids.len() > schema::COLUMNS.len());
     }
 
     #[test]

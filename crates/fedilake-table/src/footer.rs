@@ -11,14 +11,32 @@
 //!
 //! A file without rows is an accepted gap: a sink never writes one.
 
+use std::fs::File;
+use std::path::Path;
 use std::str::FromStr;
 
 use fedilake_log::{LogId, Offset, Partition};
-use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 
-use crate::{Chain, Holes};
+use crate::{Chain, Holes, TableError};
 
+/// What this program writes and reads. A column more is no new format: readers join files by their columns' names.
 const FORMAT: u32 = 1;
+
+/// Why a file's footer does not say what the file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is not what was written.
+    Damaged(String),
+    /// A newer fedilake wrote it.
+    Newer(String),
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Unread {
+        Unread::Damaged(why)
+    }
+}
 
 /// What a data file says of itself. Once read it is consistent: `next > first` and rows + holes = next − first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +54,20 @@ pub struct Footer {
 }
 
 impl Footer {
+    /// Reads the footer of a data file on this machine, such as a copy of one: no request of the table's store.
+    pub fn of_file(path: &Path) -> Result<Footer, TableError> {
+        let location = || path.display().to_string();
+        let file =
+            File::open(path).map_err(|error| TableError::Damaged { location: location(), why: error.to_string() })?;
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file);
+        let metadata =
+            metadata.map_err(|error| TableError::Damaged { location: location(), why: error.to_string() })?;
+        Footer::read(&metadata).map_err(|unread| match unread {
+            Unread::Damaged(why) => TableError::Damaged { location: location(), why },
+            Unread::Newer(why) => TableError::Newer { location: location(), why },
+        })
+    }
+
     /// True if the file covers offsets that the log lost and someone accepted as lost.
     pub fn is_accepted_gap(&self) -> bool {
         self.rows == 0
@@ -55,14 +87,17 @@ impl Footer {
     }
 
     /// Reads the key-values and holds them against each other and against the number of rows; the error says what does not fit.
-    pub(crate) fn read(metadata: &ParquetMetaData) -> Result<Footer, String> {
+    pub(crate) fn read(metadata: &ParquetMetaData) -> Result<Footer, Unread> {
         let file = metadata.file_metadata();
-        let entries = file.key_value_metadata().ok_or("its footer has no fedilake entries")?;
+        let entries = file.key_value_metadata().ok_or_else(|| "its footer has no fedilake entries".to_owned())?;
         let format: u32 = parse(entries, "format")?;
-        if format != FORMAT {
-            return Err(format!("its format is {format}, this program reads {FORMAT}"));
+        if format > FORMAT {
+            return Err(Unread::Newer(format!("its format is {format}, this one reads {FORMAT}")));
         }
-        let log = LogId::new(value(entries, "log")?).ok_or("its footer's log id is none")?;
+        if format != FORMAT {
+            return Err(format!("its format is {format}, this program reads {FORMAT}").into());
+        }
+        let log = LogId::new(value(entries, "log")?).ok_or_else(|| "its footer's log id is none".to_owned())?;
         let footer = Footer {
             chain: Chain { log, partition: Partition(parse(entries, "partition")?) },
             first: Offset(parse(entries, "first")?),
@@ -72,7 +107,7 @@ impl Footer {
         };
         footer.fits_itself()?;
         if i64::try_from(footer.rows) != Ok(file.num_rows()) {
-            return Err(format!("its footer says {} rows, it has {}", footer.rows, file.num_rows()));
+            return Err(format!("its footer says {} rows, it has {}", footer.rows, file.num_rows()).into());
         }
         Ok(footer)
     }
@@ -82,6 +117,9 @@ impl Footer {
         let Footer { first, next, rows, holes, .. } = self;
         if next <= first {
             return Err(format!("its footer ends at {next}, not after its first offset {first}"));
+        }
+        if *next > Offset::END {
+            return Err(format!("its footer ends at {next}, beyond every offset"));
         }
         if !holes.within(*first, *next) {
             return Err(format!("its footer's holes {holes} lie outside {first}..{next}"));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
 use crate::chain::{self, Name};
-use crate::footer::{Body, Checksum};
+use crate::footer::{Body, Checksum, Unread};
 use crate::{Chain, Footer, TableError};
 
 /// Bytes read from a file's end in the hope that they hold its footer: about ten row groups.
@@ -95,7 +95,9 @@ impl Objects {
             Err(source) => return Err(failed("read", &location)(source)),
         };
         let start = std::str::from_utf8(&content).ok().and_then(|text| text.strip_suffix('\n')?.parse().ok());
-        let start = start.ok_or_else(|| damaged(&location, "it should hold one offset and a line feed"))?;
+        let start = start
+            .filter(|start| Offset(*start) < Offset::END)
+            .ok_or_else(|| damaged(&location, "it should hold one offset and a line feed"))?;
         Ok(Some(Offset(start)))
     }
 
@@ -103,14 +105,14 @@ impl Objects {
     pub(crate) async fn footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
         let location = chain.file(&self.prefix, first);
         let metadata = self.metadata(&location).await?;
-        footer_of(&metadata, chain, first).map_err(|why| damaged(&location, why))
+        footer_of(&metadata, chain, first).map_err(|unread| error_of(&location, unread))
     }
 
     /// Reads a data file's footer after comparing the checksum of all rows with the footer's.
     pub(crate) async fn verified_footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
         let location = chain.file(&self.prefix, first);
         let metadata = self.metadata(&location).await?;
-        let footer = footer_of(&metadata, chain, first).map_err(|why| damaged(&location, why))?;
+        let footer = footer_of(&metadata, chain, first).map_err(|unread| error_of(&location, unread))?;
         let body = Body::read(&metadata).map_err(|why| damaged(&location, why))?;
         let mut checksum = Checksum::default();
         while checksum.length() < body.length {
@@ -163,10 +165,10 @@ impl Objects {
     }
 }
 
-fn footer_of(metadata: &ParquetMetaData, chain: &Chain, first: Offset) -> Result<Footer, String> {
+fn footer_of(metadata: &ParquetMetaData, chain: &Chain, first: Offset) -> Result<Footer, Unread> {
     let footer = Footer::read(metadata)?;
     if footer.chain != *chain || footer.first != first {
-        return Err(format!("its footer is that of {} from offset {}", footer.chain, footer.first));
+        return Err(format!("its footer is that of {} from offset {}", footer.chain, footer.first).into());
     }
     Ok(footer)
 }
@@ -174,6 +176,13 @@ fn footer_of(metadata: &ParquetMetaData, chain: &Chain, first: Offset) -> Result
 pub(crate) fn failed(doing: &'static str, location: &Path) -> impl FnOnce(StoreError) -> TableError {
     let location = location.to_string();
     move |source| TableError::Store { doing, location, source }
+}
+
+fn error_of(location: &Path, unread: Unread) -> TableError {
+    match unread {
+        Unread::Damaged(why) => damaged(location, why),
+        Unread::Newer(why) => TableError::Newer { location: location.to_string(), why },
+    }
 }
 
 fn damaged(location: &Path, why: impl Into<String>) -> TableError {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fedilake_log::{LogError, LogEvent, LogReader, Offset, Partition, Record};
-use fedilake_model::avro::{DecodeError, Decoder};
+use fedilake_model::avro::Decoder;
 use tokio::select;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -83,9 +83,6 @@ impl SinkError {
                 "the log lost its end: restore it, or begin a new log, whose records go beside the old ones"
                     .to_string(),
             ),
-            SinkError::File(FileError::Decode(DecodeError::UnknownSchema { .. })) => {
-                Some("a newer fedilake wrote these records: sink them with that version".to_string())
-            }
             SinkError::Table(TableError::Store { source, .. }) => s3::store_hint(source),
             _ => None,
         }

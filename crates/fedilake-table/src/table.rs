@@ -61,7 +61,8 @@ pub struct FileMeta {
     pub chain: Chain,
     /// The first offset that it covers.
     pub first: Offset,
-    /// The offset right after the last one that it covers.
+    /// The offset at which the following file begins, or the chain ends. The file itself ends there only as long as none between
+    /// the two is lost: its [`Footer`] tells.
     pub next: Offset,
     /// Its name in the store, the table's prefix included.
     pub location: Path,
@@ -87,7 +88,7 @@ pub struct DamagedFile {
     pub why: String,
 }
 
-/// A chain's data files in the order of their offsets; never empty. Each ends where the following one begins.
+/// A chain's data files in the order of their offsets; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFiles {
     /// Which chain.
@@ -178,8 +179,8 @@ impl Table {
         self.commit(&gap).await
     }
 
-    /// Every data file there is. Reads the names, and the footer of each chain's newest file: a file ends where the following
-    /// one begins, which [`Table::check`] proves.
+    /// Every data file there is. Reads the names, and the footer of each chain's newest file. Whether the files join is for
+    /// whoever reads them to see, by [`Footer::of_file`], or for [`Table::missing`] and [`Table::check`].
     ///
     /// A newest file that is damaged hinders nobody who does not need its rows: it is listed as covering one offset, and whoever
     /// reads it finds out. What lies behind it does not join the chain and is left out.
@@ -196,6 +197,11 @@ impl Table {
         let joined: Vec<_> = futures::stream::iter(joined).buffered(READS_AT_ONCE).try_collect().await?;
         let (chains, damaged): (_, Vec<_>) = joined.into_iter().unzip();
         Ok(Snapshot { chains, damaged: damaged.concat() })
+    }
+
+    /// Where `chain` begins, if a writer wrote it down.
+    pub async fn start(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
+        self.objects.start(chain).await
     }
 
     /// Copies a data file to `to` on this machine, which is made or overwritten. An error may leave a part of it there.

@@ -13,6 +13,9 @@ use crate::{Key, Offset, Record};
 const RECORDS_MAX: u32 = 1_000;
 const BYTES_MAX: usize = 256 << 10;
 
+/// Of blocks: the upper byte of the number of records, which is far below 2^24.
+const VERSION: u8 = 0;
+
 const TIME_BYTES: usize = 8;
 const COUNT_BYTES: usize = 4;
 const LENGTH_BYTES: usize = 4;
@@ -78,9 +81,10 @@ impl BlockBuilder {
         self.bytes.extend_from_slice(value);
     }
 
-    /// Returns the block's bytes: appended_at_ms (i64), the number of records (u32), and for each record the key's length (u32), the
-    /// value's length (u32), the key, the value; numbers are big-endian.
+    /// Returns the block's bytes: appended_at_ms (i64), the version (u8), the number of records (u24), and for each record the key's length
+    /// (u32), the value's length (u32), the key, the value; numbers are big-endian.
     pub(super) fn finish(mut self) -> Vec<u8> {
+        assert_eq!(self.count.to_be_bytes()[0], VERSION, "a block has at most {RECORDS_MAX} records");
         self.bytes[TIME_BYTES..][..COUNT_BYTES].copy_from_slice(&self.count.to_be_bytes());
         self.bytes
     }
@@ -88,6 +92,15 @@ impl BlockBuilder {
 
 fn length(bytes: &[u8]) -> [u8; LENGTH_BYTES] {
     u32::try_from(bytes.len()).expect("keys and values are far below 4 GiB").to_be_bytes()
+}
+
+/// Why bytes are no block that this program reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// They have not the form of one.
+    Malformed,
+    /// A newer fedilake made them, in this version.
+    Newer(u8),
 }
 
 /// A block read from the store.
@@ -101,18 +114,21 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// Reads the header of the block under `key`; `None` if the bytes do not begin as [`BlockBuilder::finish`] begins them.
-    pub(super) fn decode(key: BlockKey, bytes: Bytes) -> Option<Block> {
-        let (time, rest) = bytes.split_first_chunk::<TIME_BYTES>()?;
-        let (count, _) = rest.split_first_chunk::<COUNT_BYTES>()?;
+    /// Reads the header of the block under `key`.
+    pub(super) fn decode(key: BlockKey, bytes: Bytes) -> Result<Block, Unread> {
+        let (time, rest) = bytes.split_first_chunk::<TIME_BYTES>().ok_or(Unread::Malformed)?;
+        let (count, _) = rest.split_first_chunk::<COUNT_BYTES>().ok_or(Unread::Malformed)?;
+        if count[0] != VERSION {
+            return Err(Unread::Newer(count[0]));
+        }
         let count = u32::from_be_bytes(*count);
         if count == 0 {
-            return None;
+            return Err(Unread::Malformed);
         }
-        Some(Block {
+        Ok(Block {
             key,
             appended_at_ms: i64::from_be_bytes(*time),
-            next: Offset(key.first.0.checked_add(u64::from(count))?),
+            next: Offset(key.first.0.checked_add(u64::from(count)).ok_or(Unread::Malformed)?),
             records: bytes.slice(TIME_BYTES + COUNT_BYTES..),
         })
     }
@@ -179,6 +195,18 @@ mod tests {
         assert!(block.is_full());
     }
 
+    #[test]
+    fn a_block_of_a_later_version_is_not_taken_for_damage() {
+        let mut builder = BlockBuilder::new(1);
+        builder.push(&Key("key".into()), b"value");
+        let mut bytes = builder.finish();
+        for version in [1, 2, 255] {
+            bytes[TIME_BYTES] = version;
+            let key = BlockKey { first: Offset(0), number: 0 };
+            assert_eq!(Block::decode(key, bytes.clone().into()).unwrap_err(), Unread::Newer(version));
+        }
+    }
+
     proptest! {
         #[test]
         fn records_survive_a_block(
@@ -213,7 +241,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(key: [u8; 16], bytes: Vec<u8>) {
-            if let Some(block) = Block::decode(BlockKey::decode(&key).unwrap(), bytes.into()) {
+            if let Ok(block) = Block::decode(BlockKey::decode(&key).unwrap(), bytes.into()) {
                 // Claimed counts reach four billion; each step needs bytes, so it ends with them.
                 let _ = block.records_from(Offset(0), &mut Vec::new());
             }
@@ -227,7 +255,8 @@ mod tests {
             let mut bytes = builder.finish();
             bytes.truncate(bytes.len() - cut);
             let block = Block::decode(BlockKey { first: Offset(0), number: 0 }, bytes.into());
-            prop_assert!(block.is_none_or(|block| block.records_from(Offset(0), &mut Vec::new()).is_none()));
+            let records = block.ok().and_then(|block| block.records_from(Offset(0), &mut Vec::new()));
+            prop_assert_eq!(records, None);
         }
     }
 }

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::LogError;
 
+/// The disk format of fjall's tables.
+const TREE_VERSION: u8 = 3;
+
 /// Translates an error of the file system on `path`.
 pub(super) fn storage(doing: &'static str, path: &Path, error: io::Error) -> LogError {
     LogError::Storage { doing, at: path.display().to_string(), why: error.to_string() }
@@ -34,6 +37,9 @@ pub(super) fn from_fjall(doing: &'static str, path: &Path, error: fjall::Error) 
         Error::Io(error) | Error::Storage(LsmError::Io(error)) => from_io(doing, path, error),
         Error::Locked => LogError::InUse { at },
         Error::Poisoned => LogError::Storage { doing, at, why: "an earlier write in the background failed".to_owned() },
+        Error::Storage(LsmError::InvalidVersion(version)) if version > TREE_VERSION => {
+            LogError::Newer { at, why: format!("its tables have format {version}, this one reads {TREE_VERSION}") }
+        }
         Error::JournalRecovery(error) => LogError::Damaged { at: journals(path), why: error.to_string() },
         Error::Storage(error) => LogError::Damaged { at, why: error.to_string() },
         error => LogError::Damaged { at, why: error.to_string() },

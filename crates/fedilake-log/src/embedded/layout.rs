@@ -5,7 +5,7 @@ use crate::{Offset, Partition};
 /// The one partition of an embedded log.
 pub(super) const PARTITION: Partition = Partition(0);
 
-/// The layout that this program writes; it opens no other.
+/// The number of the layout that this program writes; it opens no other.
 pub(super) const LAYOUT: &[u8] = b"1";
 
 pub(super) const LAYOUT_KEY: &[u8] = b"layout";

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! FOLDER/
+//!   version      the layout's number: 1
 //!   lock         an operating system's lock; it goes with the process that has the log open
 //!   end          the end mark: offset before which all was acknowledged (u64, then the same bytes inverted)
 //!   store/       a fjall database
@@ -16,7 +17,7 @@
 //!
 //! ```text
 //! blocks   offset of the first record (u64), number of the block (u64)
-//!                           → appended_at_ms (i64), number of records (u32), and for each record
+//!                           → appended_at_ms (i64), the block's version (u8): 0, number of records (u24), and for each record
 //!                             length of the key (u32), length of the value (u32), key, value
 //! state    "layout"         → "1"
 //!          "id"             → the log's identity, a UUID
@@ -46,6 +47,7 @@
 //!
 //! | found | then |
 //! |---|---|
+//! | a version beyond ours: of `version`, fjall's format, the layout, a block | [`LogError::Newer`], and nothing was written |
 //! | no `store` | a new log with a new identity; a `store.new` of an unfinished attempt and the old end mark are removed |
 //! | an unfinished write at the journal's end | fjall cuts it off; it was never acknowledged |
 //! | an end below the end mark or the start | [`LogError::Damaged`]: acknowledged records are lost |
@@ -68,6 +70,7 @@ mod setup;
 mod store;
 #[cfg(test)]
 mod tests;
+mod version;
 mod writer;
 
 use std::path::Path;
@@ -104,7 +107,7 @@ impl EmbeddedLog {
     /// Opens the log in `folder`, or creates it with a new identity. Blocks while the journal is read again: at most
     /// about 100 MB. Call it on a runtime's blocking thread or before there is a runtime.
     ///
-    /// Errors: `InUse`, `Damaged`, `Storage`.
+    /// Errors: `InUse`, `Damaged`, `Newer`, `Storage`.
     pub fn open(folder: impl AsRef<Path>) -> Result<EmbeddedLog, LogError> {
         EmbeddedLog::open_with(folder.as_ref(), Sizes::NORMAL, system_time_ms)
     }

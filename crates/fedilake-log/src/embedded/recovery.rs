@@ -3,8 +3,9 @@
 use super::block::BlockKey;
 use super::end_mark::EndMark;
 use super::fault::storage;
-use super::layout::{ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
+use super::layout::{ID_KEY, LAYOUT_KEY, START_KEY, Start};
 use super::store::Store;
+use super::version;
 use crate::{Bounds, LogError, LogId, Offset};
 
 /// A log that was found whole.
@@ -52,8 +53,7 @@ pub(super) fn recover(store: &Store) -> Result<Recovered, LogError> {
 
 fn check_layout(store: &Store) -> Result<(), LogError> {
     match store.state(LAYOUT_KEY)? {
-        Some(layout) if layout == LAYOUT => Ok(()),
-        Some(layout) => Err(damaged(store, format!("its layout is {layout:?}, this program reads {LAYOUT:?}"))),
+        Some(layout) => version::check_layout(&layout, store.folder()),
         None => Err(damaged(store, "it does not say its layout".to_owned())),
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::fault::{from_fjall, storage};
 use super::layout::{ID_KEY, LAYOUT, LAYOUT_KEY, START_KEY, Start};
-use super::manifest;
+use super::{manifest, version};
 use crate::LogError;
 
 pub(super) const END_MARK_FILE: &str = "end";
@@ -48,15 +48,28 @@ impl Drop for Lock {
 
 /// Locks `folder`, creates the log in it if there is none, and opens it.
 pub(super) fn open(folder: &Path) -> Result<Setup, LogError> {
-    fs::create_dir_all(folder).map_err(|error| storage("create", folder, error))?;
+    make_private(folder).map_err(|error| storage("create", folder, error))?;
     let lock = lock(folder)?;
+    version::check(folder)?;
     let store = folder.join(STORE_FOLDER);
     if !store.try_exists().map_err(|error| storage("open", folder, error))? {
         create(folder)?;
     }
+    version::check_store(&store)?;
     manifest::check(&store)?;
+    version::write(folder)?;
     let (database, blocks, state) = open_database(&store)?;
     Ok(Setup { lock, database, blocks, state })
+}
+
+/// Makes a log's folder for its user alone: posts lie in it. What is in it follows the umask, so that whoever opens the folder
+/// to others opens all of it.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Takes the lock; the operating system releases it with the process at the latest.

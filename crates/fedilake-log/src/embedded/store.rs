@@ -12,10 +12,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use fjall::{AbstractTree, Database, Keyspace, OwnedWriteBatch, PersistMode};
 
-use super::block::{Block, BlockKey};
+use super::block::{Block, BlockKey, Unread};
 use super::fault::{from_fjall, journals};
 use super::layout::TRIMMED_KEY;
 use super::setup::{self, END_MARK_FILE, Lock, STORE_FOLDER, Setup};
+use super::version;
 use crate::{LogError, Offset, Record};
 
 const PROBE_FILE: &str = "probe";
@@ -230,9 +231,13 @@ impl Store {
 
     fn block(&self, entry: fjall::Guard) -> Result<Block, LogError> {
         let (key, value) = entry.into_inner().map_err(|error| self.unreadable(error))?;
-        BlockKey::decode(&key)
-            .and_then(|key| Block::decode(key, Bytes::from_owner(value)))
-            .ok_or_else(|| self.malformed())
+        let key = BlockKey::decode(&key).ok_or_else(|| self.malformed())?;
+        Block::decode(key, Bytes::from_owner(value)).map_err(|unread| match unread {
+            Unread::Malformed => self.malformed(),
+            Unread::Newer(version) => {
+                version::newer(self.blocks.path(), format!("it has a block of version {version}, this one reads 0"))
+            }
+        })
     }
 
     fn unreadable(&self, error: fjall::Error) -> LogError {

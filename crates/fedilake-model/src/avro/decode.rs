@@ -35,9 +35,12 @@ pub struct Encoded {
 /// Why records were not decoded. Nothing of the call was.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// A record's schema is none that this program knows, likely a newer version's. Stop: a row made without it would
-    /// lose the post.
-    #[error("record {partition}:{offset} has the unknown schema {fingerprint:016x}, likely of a newer fedilake")]
+    /// A record's schema is none that this program knows: a newer version wrote it. Stop: a row made without it would lose the
+    /// post.
+    #[error(
+        "record {partition}:{offset} was made by a newer fedilake: this one does not know its schema {fingerprint:016x}\n\
+         hint: use that version or a later one; nothing is wrong with the record"
+    )]
     UnknownSchema {
         /// The schema's Rabin fingerprint.
         fingerprint: u64,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampMillisecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use bytes::Bytes;
 
 use super::decode::{DecodeError, Decoder, Encoded};
@@ -32,6 +32,19 @@ impl Version {
 
     fn current() -> Version {
         Version::of(&columns())
+    }
+
+    /// The first one: times in milliseconds, and none of the columns that came later.
+    fn first() -> Version {
+        let mut columns = columns();
+        columns.retain(|column| column.source == Source::Log || column.id < 39);
+        for column in &mut columns {
+            if *column.field.data_type() == schema::timestamp() {
+                let millis = DataType::Timestamp(TimeUnit::Millisecond, Some(Arc::from("UTC")));
+                column.field = column.field.clone().with_data_type(millis);
+            }
+        }
+        Version { avro: KNOWN_SCHEMAS[0].to_owned(), ..Version::of(&columns) }
     }
 
     /// A later one, with one more column.
@@ -146,6 +159,53 @@ fn records_of_several_schemas_and_bad_ones_keep_their_order() {
     assert_eq!(good, [0, 2, 3, 5, 6]);
     let good = arrow::compute::take_record_batch(&rows, &arrow::array::UInt64Array::from(good)).unwrap();
     assert_columns_equal(&good, &expected, "replies");
+}
+
+#[test]
+fn times_of_the_first_version_become_microseconds_and_those_that_no_engine_shows_null() {
+    let (first, current) = (Version::first(), Version::current());
+    let (year_1, year_10_000) = (-62_135_596_800_000, 253_402_300_800_000);
+    let cases = [
+        (0, Some(0)),
+        (1_675_397_106_789, Some(1_675_397_106_789_000)),
+        (-1, Some(-1_000)),
+        (year_1, Some(year_1 * 1_000)),
+        (year_1 - 1, None),
+        (year_10_000 - 1, Some(year_10_000 * 1_000 - 1_000)),
+        (year_10_000, None),
+        (i64::MAX, None),
+        (i64::MIN, None),
+        (i64::MAX / 1_000 + 1, None),
+    ];
+    let expected = rows::from_events(&events()[..1]).unwrap();
+    for (millis, micros) in cases {
+        let columns = first.record.fields().iter().map(|field| match field.data_type() {
+            DataType::Timestamp(..) => {
+                Arc::new(TimestampMillisecondArray::from(vec![millis]).with_timezone("UTC")) as ArrayRef
+            }
+            _ => expected.column_by_name(field.name()).unwrap().clone(),
+        });
+        let rows = RecordBatch::try_new(first.record.clone(), columns.collect()).unwrap();
+        let mut decoder = current.decoder(&[&first, &current]);
+        let records = encoded(first.write(&rows));
+        let read = decoder.decode(&records).unwrap();
+        for name in ["created_at", "edited_at", "observed_at", "author_created_at"] {
+            let times = read.column_by_name(name).unwrap().as_primitive::<TimestampMicrosecondType>();
+            assert_eq!(times.iter().next().unwrap(), micros, "{name} {millis}");
+        }
+        assert_columns_equal_but_times(&read, &expected);
+        // What has no time lies where it was appended.
+        assert_eq!(decoder.place(&records[0]).unwrap().time_us, micros.unwrap_or(0));
+    }
+}
+
+fn assert_columns_equal_but_times(read: &RecordBatch, expected: &RecordBatch) {
+    for column in COLUMNS.iter().filter(|column| column.source == Source::Record && column.id < 39) {
+        if *column.field.data_type() != schema::timestamp() {
+            let name = column.field.name();
+            assert_eq!(read.column_by_name(name), expected.column_by_name(name), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
+use chrono::{DateTime, TimeZone, Utc};
 use fedilake_model::avro::{DecodeError, Decoder, Encoded, Encoder, KNOWN_SCHEMAS};
 use fedilake_model::{FrameKind, PostEvent, rows, schema};
 use proptest::prelude::*;
@@ -84,6 +85,31 @@ fn rows_carry_where_the_log_has_them() {
     assert_eq!(rows.column_by_name("log_offset").unwrap().as_primitive::<Int64Type>().values(), &[100, 101, 102]);
     let appended = rows.column_by_name("appended_at").unwrap().as_primitive::<TimestampMicrosecondType>();
     assert_eq!(appended.values(), &[1_000_000, 1_001_000, 1_002_000]);
+}
+
+#[test]
+fn times_that_no_engine_can_show_are_null() {
+    let at = |year, month, day, hour| Utc.with_ymd_and_hms(year, month, day, hour, 0, 0).unwrap();
+    let cases = [
+        (at(1, 1, 1, 0), true),
+        (at(9_999, 12, 31, 23), true),
+        (at(0, 12, 31, 23), false),
+        (at(10_000, 1, 1, 0), false),
+        (at(-4_712, 1, 1, 0), false),
+        (DateTime::<Utc>::MIN_UTC, false),
+        (DateTime::<Utc>::MAX_UTC, false),
+    ];
+    for (moment, is_shown) in cases {
+        let mut event = api::update(&api::whole_status()).unwrap();
+        let PostEvent::Created(post) = &mut event else { unreachable!() };
+        (post.created_at, post.edited_at, post.author_created_at) = (Some(moment), Some(moment), Some(moment));
+        let rows = decode(Encoder::new().encode(&[event]));
+        for name in ["created_at", "edited_at", "author_created_at"] {
+            let times = rows.column_by_name(name).unwrap().as_primitive::<TimestampMicrosecondType>();
+            assert_eq!(times.is_valid(0), is_shown, "{name} {moment}");
+            assert!(!is_shown || times.value(0) == moment.timestamp_micros(), "{name} {moment}");
+        }
+    }
 }
 
 /// Every value that is not null, a line each.

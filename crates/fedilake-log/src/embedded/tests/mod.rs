@@ -5,6 +5,7 @@
 mod clock;
 mod damage;
 mod model;
+mod newer;
 mod space;
 
 use std::path::Path;

@@ -1,0 +1,74 @@
+//! Which version of fedilake made a log: asked before anything in its folder is opened, for opening already writes.
+//!
+//! ```text
+//! FOLDER/version   the layout's number and a line feed; governs all that lies in the folder
+//! store/version    "FJL" and the number of fjall's disk format (u8)
+//! ```
+//!
+//! A log that was made before there was a `version` gets one. A number above ours is a newer fedilake's log, which is no damage:
+//! [`LogError::Newer`]. Blocks have a version of their own ([`super::block`]), the store says the layout once more.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::fault::{from_io, storage};
+use super::layout::LAYOUT;
+use crate::LogError;
+
+pub(super) const VERSION_FILE: &str = "version";
+const NEW_VERSION_FILE: &str = "version.new";
+
+/// Of fjall's disk format.
+const STORE_MAGIC: &[u8] = b"FJL";
+const STORE_VERSION: u8 = 3;
+
+/// Refuses the log in `folder` if a newer fedilake made it. No log is fine.
+pub(super) fn check(folder: &Path) -> Result<(), LogError> {
+    let path = folder.join(VERSION_FILE);
+    match fs::read(&path) {
+        Ok(version) => check_layout(&version, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(storage("open", &path, error)),
+    }
+}
+
+/// Refuses the store in `folder` if a newer fedilake, with a newer fjall, made it.
+pub(super) fn check_store(store: &Path) -> Result<(), LogError> {
+    let path = store.join(VERSION_FILE);
+    let version = fs::read(&path).map_err(|error| from_io("open", &path, error))?;
+    match version.strip_prefix(STORE_MAGIC) {
+        Some([version, ..]) if *version > STORE_VERSION => {
+            Err(newer(&path, format!("its store has format {version}, this one reads {STORE_VERSION}")))
+        }
+        // fjall tells the rest.
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a layout that this program does not read. `layout` was read from `path`.
+pub(super) fn check_layout(layout: &[u8], path: &Path) -> Result<(), LogError> {
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.trim_end().parse::<u64>().ok();
+    let ours = number(LAYOUT).expect("our layout is a number");
+    match number(layout) {
+        Some(layout) if layout == ours => Ok(()),
+        Some(layout) if layout > ours => Err(newer(path, format!("its layout is {layout}, this one reads {ours}"))),
+        _ => Err(LogError::Damaged { at: path.display().to_string(), why: "it does not say its layout".to_owned() }),
+    }
+}
+
+/// Writes the layout's number down, unless it is there. Whole or not at all.
+pub(super) fn write(folder: &Path) -> Result<(), LogError> {
+    let path = folder.join(VERSION_FILE);
+    if path.try_exists().map_err(|error| storage("open", &path, error))? {
+        return Ok(());
+    }
+    let new = folder.join(NEW_VERSION_FILE);
+    let written = fs::write(&new, [LAYOUT, b"\n"].concat()).and_then(|()| fs::rename(&new, &path));
+    written.map_err(|error| storage("create", &path, error))
+}
+
+/// The error for what lies at `path`.
+pub(super) fn newer(path: &Path, why: String) -> LogError {
+    LogError::Newer { at: path.display().to_string(), why }
+}

@@ -92,7 +92,14 @@ fn follow(folder: &Path, lake_path: &Path) -> Outcome<()> {
             first % 59_000,
             parquet.display()
         ))?;
-        let chunk = Chunk { log: log.clone(), partition: 0, first, next: first + 1000, parquet: parquet.clone() };
+        let chunk = Chunk {
+            log: log.clone(),
+            partition: 0,
+            first,
+            next: first + 1000,
+            parquet: parquet.clone(),
+            lost_from: None,
+        };
         let (started, started_cpu) = (Instant::now(), cpu_ns()?);
         lake.take(&[chunk], &mut |_| ())?;
         times.push(started.elapsed());
@@ -122,7 +129,7 @@ fn chunks(folder: &Path) -> Outcome<Vec<Chunk>> {
         .map(|parquet| {
             let sql = format!("select min(log_offset), max(log_offset) + 1 from read_parquet('{}')", parquet.display());
             let (first, next) = engine.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(Chunk { log: "measured".to_owned(), partition: 0, first, next, parquet })
+            Ok(Chunk { log: "measured".to_owned(), partition: 0, first, next, parquet, lost_from: None })
         })
         .collect()
 }

@@ -195,7 +195,7 @@ fn places(snapshot: &Snapshot, chunks: &[Chunk]) -> Vec<Finding> {
     }
     for position in lake {
         if !ends.contains_key(&(position.log.clone(), position.partition)) {
-            let crate::LakePosition { log, partition, next } = position.clone();
+            let crate::LakePosition { log, partition, next, .. } = position.clone();
             findings.push(Finding::Ahead { log, partition, lake: next, files: None });
         }
     }

@@ -23,6 +23,17 @@ pub enum LakeError {
         /// DuckDB's or the system's words.
         reason: String,
     },
+    /// A newer fedilake made the lake, which is left as it is.
+    #[error(
+        "lake {path} was made by a newer fedilake: {why}\n\
+         hint: use that version or a later one, or delete the lake: it is a cache, and is rebuilt from the table and the log"
+    )]
+    Newer {
+        /// The lake's file.
+        path: PathBuf,
+        /// Its version and ours.
+        why: String,
+    },
     /// A Parquet file cannot be read. Nothing of the call was taken.
     #[error("data file {path} is damaged: {reason}")]
     DamagedFile {

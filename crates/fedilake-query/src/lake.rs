@@ -50,9 +50,9 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Opens the lake at `path`, or creates an empty one. One of another layout, or one that is no database, is
-    /// deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty. What queries of a killed process
-    /// spilled is removed.
+    /// Opens the lake at `path`, or creates an empty one. One of an older layout, or one that is no database, is
+    /// deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty. One of a newer layout is an error.
+    /// What queries of a killed process spilled is removed.
     pub fn open(path: &Path, options: LakeOptions) -> Result<Lake, LakeError> {
         let existed = path.exists();
         let (writer, rebuilt) = match connect(path, &options) {
@@ -62,14 +62,24 @@ impl Lake {
             }
             Ok(connection) if layout::is_current(&connection) => (connection, false),
             Ok(connection) => {
+                if let Some(why) = layout::newer(&connection) {
+                    return Err(LakeError::Newer { path: path.to_owned(), why });
+                }
                 drop(connection);
                 (recreate(path, &options)?, true)
+            }
+            Err(error) if existed && is_of_newer_engine(&message(&error)) => {
+                return Err(LakeError::Newer { path: path.to_owned(), why: message(&error) });
             }
             Err(error) if existed && is_unreadable(&message(&error)) => (recreate(path, &options)?, true),
             Err(error) => return Err(refused(path, &error)),
         };
         // Only now is it sure that no other process has them. DuckDB makes them when it first spills.
         remove_spills(path).map_err(|error| LakeError::Open { path: path.to_owned(), reason: error.to_string() })?;
+        // Posts lie in it: it is for its user alone, also in a folder that is not.
+        #[cfg(unix)]
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .map_err(|error| LakeError::Open { path: path.to_owned(), reason: error.to_string() })?;
         let counter = writer.try_clone()?;
         // Authors are numbered without holes, so they can be counted by a table instead of a hash: five times as fast.
         // Other queries, which group by several columns, would pay for large tables.
@@ -286,6 +296,19 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether DuckDB's words mean that a later DuckDB wrote the file: "… with version number 68, but we can only read versions between
+/// 64 and 67".
+fn is_of_newer_engine(reason: &str) -> bool {
+    let Some((_, told)) = reason.split_once("version number ") else { return false };
+    let numbers: Vec<u64> =
+        told.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).take(3).collect();
+    match numbers.as_slice() {
+        [written, _, last] if told.contains("between") => written > last,
+        [written, only, ..] => written > only,
+        _ => false,
+    }
+}
+
 /// Whether DuckDB's words mean that the file's content, not the access to it, is the trouble.
 fn is_unreadable(reason: &str) -> bool {
     ["not a valid DuckDB database", "Serialization Error", "Corrupt", "checksum", "replaying WAL", "version number"]
@@ -299,5 +322,28 @@ fn refused(path: &Path, error: &duckdb::Error) -> LakeError {
         LakeError::Busy { path, reason }
     } else {
         LakeError::Open { path, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_a_later_engine_is_told_by_its_number() {
+        let between = |number| format!("version number {number}, but we can only read versions between 64 and 67.");
+        let cases = [
+            (between(68), true),
+            (between(1_000), true),
+            (between(67), false),
+            (between(63), false),
+            ("version number 65, but we can only read version 64. DuckDB v1.0.0".to_owned(), true),
+            ("version number 63, but we can only read version 64.".to_owned(), false),
+            ("The file is not a valid DuckDB database file!".to_owned(), false),
+            (String::new(), false),
+        ];
+        for (reason, is_newer) in cases {
+            assert_eq!(is_of_newer_engine(&reason), is_newer, "{reason}");
+        }
     }
 }

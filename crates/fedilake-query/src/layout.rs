@@ -8,7 +8,7 @@ use duckdb::{Connection, params};
 use crate::{LakeError, views};
 
 /// Goes up with every change of layout.sql, of a view or of what `take` writes.
-const VERSION: i32 = 10;
+const VERSION: i32 = 11;
 
 /// Words that every lake follows from its first row: the talk's.
 pub(crate) const FOLLOWED: [&str; 4] = ["balloon", "earthquake", "superbowl", "chatgpt"];
@@ -29,6 +29,15 @@ pub(crate) fn create(connection: &Connection) -> Result<(), LakeError> {
     connection.execute("insert into layout values (?, ?)", params![VERSION, connection.version()?])?;
     connection.execute_batch("commit")?;
     Ok(())
+}
+
+/// Why a newer fedilake made the lake; None if none did. Every layout has `layout` with its version, in one of the two schemas.
+pub(crate) fn newer(connection: &Connection) -> Option<String> {
+    let version = |table: &str| {
+        connection.query_row(&format!("select version from {table}"), [], |row| row.get::<_, i32>(0)).ok()
+    };
+    let version = version("internal.layout").or_else(|| version("main.layout"))?;
+    (version > VERSION).then(|| format!("its layout is {version}, this one reads {VERSION}"))
 }
 
 /// Whether this program and this DuckDB wrote the lake.

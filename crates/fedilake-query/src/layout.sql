@@ -5,6 +5,9 @@ create table layout (version integer, engine varchar);
 -- The lake's place in each log partition: `next` is the first offset that is not in the lake.
 create table stream (id integer, log varchar, partition integer, next bigint);
 
+-- Offsets of a log partition that the lake lacks because the table lost the files that held them.
+create table hole (stream integer, first bigint, next bigint);
+
 create table origin   (id integer, name varchar);
 create table server   (id integer, name varchar);
 create table language (id integer, name varchar);

@@ -42,6 +42,8 @@ pub struct Chunk {
     pub next: i64,
     /// The file: the table's columns, in any order, missing ones null.
     pub parquet: PathBuf,
+    /// No file has the offsets from here up to `first`: they are lost. None where `first` joins what comes before it.
+    pub lost_from: Option<i64>,
 }
 
 /// Where the lake stands in a log partition.
@@ -53,6 +55,8 @@ pub struct LakePosition {
     pub partition: i32,
     /// The first offset that is not in the lake.
     pub next: i64,
+    /// Offsets below `next` that the lake lacks, because the table lost the files that held them: ranges without their ends.
+    pub lacks: Vec<(i64, i64)>,
 }
 
 /// How far a take is.
@@ -71,13 +75,22 @@ pub(crate) struct Reading {
     pub(crate) from: i64,
     pub(crate) next: i64,
     pub(crate) files: Vec<PathBuf>,
+    /// The offset from which on all before `from` is lost, if it is.
+    lost_from: Option<i64>,
+}
+
+impl Reading {
+    fn at(stream: i32, position: i64) -> Reading {
+        Reading { stream, from: position, next: position, files: Vec::new(), lost_from: None }
+    }
 }
 
 impl Lake {
     /// Takes the rows that the lake does not have yet, in one transaction, and moves its positions to the chunks' ends.
     ///
     /// A log partition that the lake does not know begins at its lowest chunk. Chunks may come in any order and overlap,
-    /// but may not leave out offsets: [`LakeError::Gap`]. [`LakeError::DamagedFile`] names a file that cannot be read.
+    /// but may not leave out offsets, unless they say that these are lost: [`LakeError::Gap`]. What is lost is told by
+    /// [`LakePosition::lacks`] ever after. [`LakeError::DamagedFile`] names a file that cannot be read.
     /// After an error the lake is as before. One take runs at a time; readers do not wait. `progress` is told after each
     /// merge, about every 120,000 rows.
     pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), LakeError> {
@@ -104,9 +117,22 @@ impl Lake {
 /// Where the lake stands, by log and partition.
 pub(crate) fn positions(connection: &Connection) -> Result<Vec<LakePosition>, LakeError> {
     let mut statement = connection.prepare("select log, partition, next from stream order by log, partition")?;
-    let rows = statement
-        .query_map([], |row| Ok(LakePosition { log: row.get(0)?, partition: row.get(1)?, next: row.get(2)? }))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let rows = statement.query_map([], |row| {
+        Ok(LakePosition { log: row.get(0)?, partition: row.get(1)?, next: row.get(2)?, lacks: Vec::new() })
+    })?;
+    let mut positions: Vec<LakePosition> = rows.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare(
+        "select log, partition, first, hole.next from hole join stream on stream.id = hole.stream order by first",
+    )?;
+    let holes = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i32>(1)?, (row.get::<_, i64>(2)?, row.get::<_, i64>(3)?)))
+    })?;
+    for hole in holes {
+        let (log, partition, range) = hole?;
+        let of_stream = |position: &&mut LakePosition| position.log == log && position.partition == partition;
+        positions.iter_mut().find(of_stream).expect("a hole is in a stream").lacks.push(range);
+    }
+    Ok(positions)
 }
 
 fn take(
@@ -131,6 +157,9 @@ fn take(
         read.and(merged)
     })?;
     for reading in &readings {
+        if let Some(first) = reading.lost_from {
+            writer.execute("insert into hole values (?, ?, ?)", params![reading.stream, first, reading.from])?;
+        }
         writer.execute("update stream set next = ? where id = ?", params![reading.next, reading.stream])?;
     }
     seal::reopen(writer)?;
@@ -144,23 +173,27 @@ fn plan(writer: &Connection, chunks: &[Chunk]) -> Result<Vec<Reading>, LakeError
     let mut readings = Vec::new();
     for chunks in chunks.chunk_by(|a, b| (&a.log, a.partition) == (&b.log, b.partition)) {
         let (stream, from) = stream(writer, chunks[0])?;
-        let mut reading = Reading { stream, from, next: from, files: Vec::new() };
+        let mut reading = Reading::at(stream, from);
         for chunk in chunks {
             if chunk.next <= reading.next {
                 continue;
             }
             if chunk.first > reading.next {
-                return Err(LakeError::Gap {
-                    log: chunk.log.clone(),
-                    partition: chunk.partition,
-                    position: reading.next,
-                    first: chunk.first,
-                });
+                if chunk.lost_from.is_none_or(|lost_from| lost_from > reading.next) {
+                    return Err(LakeError::Gap {
+                        log: chunk.log.clone(),
+                        partition: chunk.partition,
+                        position: reading.next,
+                        first: chunk.first,
+                    });
+                }
+                let next = Reading { lost_from: Some(reading.next), ..Reading::at(stream, chunk.first) };
+                readings.extend(Some(std::mem::replace(&mut reading, next)).filter(|before| before.next > before.from));
             }
             // Files that overlap are read apart, each for the offsets that it adds.
             if chunk.first < reading.next && !reading.files.is_empty() {
-                let from = reading.next;
-                readings.push(std::mem::replace(&mut reading, Reading { stream, from, next: from, files: Vec::new() }));
+                let next = Reading::at(stream, reading.next);
+                readings.push(std::mem::replace(&mut reading, next));
             }
             reading.next = reading.next.max(chunk.next);
             reading.files.push(chunk.parquet.clone());
@@ -183,8 +216,9 @@ fn stream(writer: &Connection, chunk: &Chunk) -> Result<(i32, i64), LakeError> {
         return Ok(known);
     }
     let id = writer.query_row("select count(*)::integer from stream", [], |row| row.get(0))?;
-    writer.execute("insert into stream values (?, ?, ?, ?)", params![id, chunk.log, chunk.partition, chunk.first])?;
-    Ok((id, chunk.first))
+    let first = chunk.lost_from.unwrap_or(chunk.first);
+    writer.execute("insert into stream values (?, ?, ?, ?)", params![id, chunk.log, chunk.partition, first])?;
+    Ok((id, first))
 }
 
 fn merge_all(

@@ -28,8 +28,15 @@ impl Answers {
     /// Finds who answers for `folder`; without an owner takes it and catches the lake up.
     pub async fn of(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
         let mut answers = Answers::of_any(folder, settings).await?;
-        if let Answers::Here { pipeline, .. } = &mut answers {
-            pipeline.lake_catches_up().await?;
+        match &mut answers {
+            // Its follower tells what the figures lack.
+            Answers::Here { pipeline, .. } => pipeline.lake_catches_up().await?,
+            Answers::There { contact, client } => {
+                let missing =
+                    ask(client, contact, "missing", &()).await?.bytes().await.context("read the owner's answer")?;
+                let missing: Vec<String> = serde_json::from_slice(&missing).context("read the owner's answer")?;
+                missing.iter().for_each(|sentence| tracing::warn!("{sentence}"));
+            }
         }
         Ok(answers)
     }

@@ -10,6 +10,8 @@ use fedilake_model::avro::{Decoder, Encoded};
 use fedilake_query::{Chunk, LakePosition};
 use fedilake_table::FileMeta;
 
+use crate::owner::make_private;
+
 /// Writes records of the log as chunks into a folder of its own.
 pub struct ChunkWriter {
     folder: PathBuf,
@@ -27,7 +29,7 @@ impl ChunkWriter {
 
     /// A writer into `folder`, beside others.
     pub fn new(folder: &Path) -> anyhow::Result<ChunkWriter> {
-        std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+        make_private(folder).with_context(|| format!("make {}", folder.display()))?;
         Ok(ChunkWriter { folder: folder.to_owned(), decoder: Decoder::new() })
     }
 
@@ -65,9 +67,9 @@ pub fn folders(log: &LogId, partition: Partition) -> String {
     format!("log={log}/partition={partition}")
 }
 
-/// A table file, which lies at `parquet`, as a chunk.
-pub fn chunk_of(file: &FileMeta, parquet: PathBuf) -> Chunk {
-    chunk(&file.chain.log, file.chain.partition, file.first, file.next, parquet)
+/// A table file, which ends at `next` and lies at `parquet`, as a chunk.
+pub fn chunk_of(file: &FileMeta, next: Offset, parquet: PathBuf) -> Chunk {
+    chunk(&file.chain.log, file.chain.partition, file.first, next, parquet)
 }
 
 /// A folder for chunks that are needed for a while; it goes with this.
@@ -92,11 +94,14 @@ impl Drop for Scratch {
     }
 }
 
-/// The lake counts in its database's integers.
 fn chunk(log: &LogId, partition: Partition, first: Offset, next: Offset, parquet: PathBuf) -> Chunk {
-    let offset = |offset: Offset| i64::try_from(offset.0).expect("no log has 2^63 records");
     let partition = i32::try_from(partition.0).expect("no log has 2^31 partitions");
-    Chunk { log: log.to_string(), partition, first: offset(first), next: offset(next), parquet }
+    Chunk { log: log.to_string(), partition, first: as_lakes(first), next: as_lakes(next), parquet, lost_from: None }
+}
+
+/// An offset as the lake counts.
+pub fn as_lakes(offset: Offset) -> i64 {
+    i64::try_from(offset.0).expect("no position is beyond Offset::END")
 }
 
 /// The next offset that the lake needs of a partition, if it knows it.

@@ -6,7 +6,7 @@
 //! lake's position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is
 //! rebuilt here. When the lake's process ends, the follower goes back to where the lake is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,15 +14,16 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
-use fedilake_query::{LakeError, LakePosition};
-use fedilake_table::{Chain, FileMeta, Table};
+use fedilake_query::{Chunk, LakeError, LakePosition};
+use fedilake_table::{Chain, FileMeta, Snapshot, Table, TableError};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::chunks::{ChunkWriter, Scratch, offsets, position_of};
+use crate::chunks::{ChunkWriter, Scratch, as_lakes, offsets, position_of};
 use crate::lake_process::{AskError, LakeProcess};
+use crate::missing;
 use crate::telemetry::{self, Unit};
 use crate::wire::{Stores, TableFiles};
 
@@ -60,6 +61,8 @@ pub struct Follower {
     /// Whether a take was lost with the lake's process, so that `positions` is ahead of the lake.
     is_ahead: bool,
     reached: watch::Sender<HashMap<Partition, Offset>>,
+    /// What was told of offsets that the figures lack.
+    told: HashSet<String>,
 }
 
 /// What became of a take.
@@ -105,6 +108,7 @@ impl Follower {
             taking: None,
             is_ahead: false,
             reached: watch::Sender::new(HashMap::new()),
+            told: HashSet::new(),
         })
     }
 
@@ -268,8 +272,10 @@ impl Follower {
         let wanted: Vec<FileMeta> =
             snapshot.chains.iter().flat_map(|chain| &chain.files).filter(lacks).cloned().collect();
         if wanted.is_empty() {
+            self.tell_missing(&positions);
             return Ok(Taken::All);
         }
+        let mut ends = HashMap::new();
         let bar = telemetry::progress_bar("lake", offsets(&wanted), Unit::Posts);
         let mut done = 0;
         for files in wanted.chunks(FILES_MAX) {
@@ -278,7 +284,8 @@ impl Follower {
             }
             let covered = offsets(files);
             let scratch = Scratch::new(&self.folder);
-            let chunks = self.files.chunks(files, scratch.path()).await?;
+            let mut chunks = self.files.chunks(files, scratch.path()).await?;
+            mark_lost(&self.table, &snapshot, files, &mut chunks, &mut ends).await?;
             let (lake, shown) = (Arc::clone(&self.lake), bar.clone());
             let taken = tokio::task::spawn_blocking(move || {
                 patiently(PAUSES, || lake.take(&chunks, &mut |taken| shown.set_position(done + taken.rows)))
@@ -293,7 +300,18 @@ impl Follower {
             bar.set_position(done);
         }
         bar.finish_and_clear();
+        self.tell_missing(&self::positions(Arc::clone(&self.lake)).await?);
         Ok(Taken::All)
+    }
+
+    /// Tells once what the figures lack.
+    fn tell_missing(&mut self, positions: &[LakePosition]) {
+        metrics::gauge!("fedilake_lake_missing_offsets").set(missing::count(positions) as f64);
+        for sentence in missing::sentences(positions) {
+            if self.told.insert(sentence.clone()) {
+                tracing::warn!("{sentence}");
+            }
+        }
     }
 
     /// Starts to take what was gathered; [`Follower::taking`] ends when the lake has it.
@@ -354,6 +372,33 @@ impl Follower {
 
 async fn positions(lake: Arc<LakeProcess>) -> anyhow::Result<Vec<LakePosition>> {
     tokio::task::spawn_blocking(move || lake.positions()).await?.context("read the lake's position")
+}
+
+/// Says in each chunk which offsets before it are in no file. `ends` is where the last file of each chain ends, by its own word:
+/// the names of the files around a lost one do not show that it is gone.
+async fn mark_lost(
+    table: &Table,
+    snapshot: &Snapshot,
+    files: &[FileMeta],
+    chunks: &mut [Chunk],
+    ends: &mut HashMap<Chain, i64>,
+) -> anyhow::Result<()> {
+    for (file, chunk) in files.iter().zip(chunks) {
+        let is_first = snapshot.chains.iter().any(|chain| chain.files.first() == Some(file));
+        let before = match ends.get(&file.chain) {
+            Some(end) => Some(*end),
+            None if is_first => match table.start(&file.chain).await {
+                Ok(start) => start.map(as_lakes),
+                // Where the chain began is unknown then, which `check` says.
+                Err(TableError::Damaged { .. }) => None,
+                Err(error) => return Err(error).context("read the table"),
+            },
+            None => None,
+        };
+        chunk.lost_from = before.filter(|end| *end < chunk.first);
+        ends.insert(file.chain.clone(), chunk.next);
+    }
+    Ok(())
 }
 
 /// The end of a take. Cancel-safe: a take that is not waited for stays where it is.

@@ -13,6 +13,7 @@ mod filters;
 mod follow;
 mod import;
 mod lake_process;
+mod missing;
 mod output;
 mod owner;
 mod pipeline;

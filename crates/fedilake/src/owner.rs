@@ -39,6 +39,9 @@ pub struct Contact {
 /// What stands in the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Sign {
+    /// Of the sign and of what its owner is asked; missing where it is 1.
+    #[serde(default = "first_version")]
+    version: u32,
     pid: u32,
     answers: Answering,
 }
@@ -53,6 +56,20 @@ impl Sign {
         let is_there = pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH));
         is_there && !is_zombie
     }
+}
+
+/// The version that this program writes and reads.
+const VERSION: u32 = 1;
+
+fn first_version() -> u32 {
+    1
+}
+
+/// The parts of a sign that every version has.
+#[derive(Debug, Deserialize)]
+struct AnySign {
+    version: u32,
+    pid: Option<u32>,
 }
 
 /// Whether an owner answers guests.
@@ -85,7 +102,7 @@ pub enum Access {
 impl Ownership {
     /// Takes the folder, making it if it is not there. None when another process has it.
     pub fn take(folder: &Path) -> anyhow::Result<Option<Ownership>> {
-        std::fs::create_dir_all(folder).with_context(|| format!("make data folder {}", folder.display()))?;
+        make_private(folder).with_context(|| format!("make data folder {}", folder.display()))?;
         let lock = open_lock(folder)?;
         match lock.try_lock() {
             Ok(()) => {
@@ -107,14 +124,14 @@ impl Ownership {
             if let Some(ownership) = Ownership::take(folder)? {
                 return Ok(ownership);
             }
-            let sign = read_sign(folder);
+            let sign = read_sign(folder)?;
             if began.elapsed() >= AFTERLIFE_MAX || sign.as_ref().is_some_and(Sign::is_of_the_living) {
                 break sign;
             }
             std::thread::sleep(LOOK_AGAIN);
         };
         let who = match sign {
-            Some(Sign { pid, answers: Answering::At { address, .. } }) => {
+            Some(Sign { pid, answers: Answering::At { address, .. }, .. }) => {
                 format!(" (pid {pid}, answering on {address})")
             }
             Some(Sign { pid, .. }) => format!(" (pid {pid})"),
@@ -148,7 +165,8 @@ impl Ownership {
     }
 
     fn sign(&self, answers: Answering) -> anyhow::Result<()> {
-        let text = serde_json::to_vec(&Sign { pid: std::process::id(), answers }).context("write contact")?;
+        let text = serde_json::to_vec(&Sign { version: VERSION, pid: std::process::id(), answers })
+            .context("write contact")?;
         let write = || {
             // The file may be older than this process, and have been copied or touched since it was made.
             #[cfg(unix)]
@@ -172,7 +190,7 @@ impl Drop for Ownership {
 
 /// True if the lock of `folder` names an owner. A process that has just begun is named before it makes anything else.
 pub fn is_signed(folder: &Path) -> bool {
-    read_sign(folder).is_some()
+    !matches!(read_sign(folder), Ok(None))
 }
 
 /// The data folder itself if it is free, else its owner, waiting for either.
@@ -183,11 +201,11 @@ pub async fn access(folder: &Path) -> anyhow::Result<Access> {
         if let Some(ownership) = Ownership::take(folder)? {
             return Ok(Access::Owner(ownership));
         }
-        let mut sign = read_sign(folder);
+        let mut sign = read_sign(folder)?;
         if began.elapsed() < AFTERLIFE_MAX {
             sign = sign.filter(Sign::is_of_the_living);
         }
-        if let Some(Sign { pid, answers: Answering::At { address, secret } }) = sign {
+        if let Some(Sign { pid, answers: Answering::At { address, secret }, .. }) = sign {
             return Ok(Access::Guest(Contact { pid, address, secret }));
         }
         if began.elapsed() >= PATIENCE {
@@ -206,6 +224,16 @@ pub async fn access(folder: &Path) -> anyhow::Result<Access> {
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// Makes a folder that its user alone can enter, and the folders above it, as far as they are not there. What is in it follows the
+/// umask: whoever opens the folder to others opens all of it.
+pub fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 fn lock_path(folder: &Path) -> PathBuf {
@@ -227,10 +255,21 @@ fn open_lock(folder: &Path) -> anyhow::Result<File> {
     })
 }
 
-fn read_sign(folder: &Path) -> Option<Sign> {
+/// The sign of the folder's owner; None while there is none, or a part of one. The error is an owner of a newer version, which
+/// this program cannot ask.
+fn read_sign(folder: &Path) -> anyhow::Result<Option<Sign>> {
     let mut text = Vec::new();
-    File::open(lock_path(folder)).ok()?.read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+    let read = File::open(lock_path(folder)).and_then(|mut lock| lock.read_to_end(&mut text));
+    match serde_json::from_slice::<AnySign>(&text) {
+        Ok(AnySign { version, pid }) if read.is_ok() && version > VERSION => {
+            let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+            bail!(
+                "data folder {} is in use by a newer fedilake{pid}\nhint: ask with that version, or stop it first",
+                folder.display()
+            )
+        }
+        _ => Ok(read.ok().and_then(|_| serde_json::from_slice(&text).ok())),
+    }
 }
 
 #[cfg(test)]
@@ -261,6 +300,50 @@ mod tests {
         owner.answers_nobody()?;
         let error = access(folder.path()).await.unwrap_err().to_string();
         assert!(error.contains(&std::process::id().to_string()) && error.contains("hint: "), "{error}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_owner_of_a_newer_version_is_named_and_not_waited_for() -> anyhow::Result<()> {
+        let signs = [
+            r#"{"version":2,"pid":77,"answers":{"socket":"/run/fedilake"}}"#,
+            r#"{"version":9,"pid":77}"#,
+            r#"{"version":2,"process":{"id":77}}"#,
+        ];
+        for sign in signs {
+            let folder = tempfile::tempdir()?;
+            let owner = Ownership::take(folder.path())?.context("free")?;
+            std::fs::write(lock_path(folder.path()), sign)?;
+            let asked = access(folder.path()).await.unwrap_err().to_string();
+            let taken = Ownership::take_or_refuse(folder.path()).unwrap_err().to_string();
+            for said in [asked, taken] {
+                assert!(said.contains("in use by a newer fedilake") && said.contains("hint: "), "{sign}: {said}");
+            }
+            drop(owner);
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_sign_without_a_version_is_of_the_first() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let owner = Ownership::take(folder.path())?.context("free")?;
+        let sign = r#"{"pid":77,"answers":{"at":{"address":"127.0.0.1:9","secret":"s"}}}"#;
+        std::fs::write(lock_path(folder.path()), sign)?;
+        let Access::Guest(contact) = access(folder.path()).await? else { bail!("the folder has an owner") };
+        assert_eq!(contact.pid, 77);
+        drop(owner);
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_is_made_is_for_its_user_alone() -> anyhow::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let above = tempfile::tempdir()?;
+        let folder = above.path().join("of/mine");
+        drop(Ownership::take(&folder)?.context("free")?);
+        assert_eq!(std::fs::metadata(&folder)?.permissions().mode() & 0o777, 0o700);
         Ok(())
     }
 

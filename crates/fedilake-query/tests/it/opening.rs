@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fedilake_query::{Lake, LakePosition};
+use fedilake_query::{Lake, LakeError, LakePosition};
 
 use crate::support::{Bench, Event, options};
 
@@ -18,7 +18,7 @@ fn what_was_taken_is_there_after_opening_again() {
     let bench = bench.reopen();
     assert!(!bench.lake.was_rebuilt());
     assert_eq!(bench.ask("select p::varchar from posts p order by 1"), before);
-    let position = LakePosition { log: "log-a".to_owned(), partition: 0, next: 3 };
+    let position = LakePosition { log: "log-a".to_owned(), partition: 0, next: 3, lacks: Vec::new() };
     assert_eq!(bench.lake.positions().unwrap(), [position]);
 }
 
@@ -45,6 +45,25 @@ fn a_lake_of_another_layout_is_rebuilt() {
     assert!(lake.was_rebuilt());
     lake.take(&bench.chunks, &mut |_| ()).unwrap();
     assert_eq!(crate::support::ask(&lake, "select count(*) from posts").unwrap(), [["3"]]);
+}
+
+/// It is a cache, but the newer program's: to delete it in passing would cost that program a rebuild.
+#[test]
+fn a_lake_of_a_newer_layout_is_refused_and_stays() {
+    let bench = Bench::new();
+    let cases = [("layout", ""), ("internal.layout", "create schema internal;")];
+    for (table, schema) in cases {
+        let path = bench.path().join(format!("newer-{table}.duckdb"));
+        let made = format!(
+            "{schema} create table {table} (version integer, engine varchar); insert into {table} values (1000000, 'v9.9.9')"
+        );
+        duckdb::Connection::open(&path).unwrap().execute_batch(&made).unwrap();
+        for _ in 0..2 {
+            let error = Lake::open(&path, options()).err().unwrap();
+            assert!(matches!(error, LakeError::Newer { .. }), "{error}");
+            assert!(error.to_string().contains("made by a newer fedilake"), "{error}");
+        }
+    }
 }
 
 #[test]

@@ -154,7 +154,14 @@ impl Bench {
             parquet.display()
         );
         self.engine.execute_batch(&sql).unwrap();
-        let chunk = Chunk { log: log.to_owned(), partition, first, next: first + events.len() as i64, parquet };
+        let chunk = Chunk {
+            log: log.to_owned(),
+            partition,
+            first,
+            next: first + events.len() as i64,
+            parquet,
+            lost_from: None,
+        };
         self.chunks.push(chunk.clone());
         chunk
     }

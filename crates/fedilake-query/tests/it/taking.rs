@@ -127,6 +127,28 @@ fn offsets_that_are_left_out_are_an_error_and_nothing_is_taken() {
 }
 
 #[test]
+fn offsets_that_are_lost_are_passed_over_and_told_ever_after() {
+    let mut bench = Bench::new();
+    let mut files: Vec<Chunk> = (0..6).map(|n| bench.write("log-a", 0, &[post(n)])).collect();
+    // Of offsets 0 to 5 only 1, 2 and 5 are left.
+    files[1].lost_from = Some(0);
+    files[5].lost_from = Some(3);
+    let known = |chunk: &Chunk| Chunk { lost_from: None, ..chunk.clone() };
+    bench.lake.take(&[files[1].clone(), known(&files[2])], &mut |_| ()).unwrap();
+    assert_eq!(bench.lake.positions().unwrap()[0].lacks, [(0, 1)]);
+    let said_too_late = Chunk { lost_from: Some(4), ..files[5].clone() };
+    assert!(matches!(bench.lake.take(&[said_too_late], &mut |_| ()), Err(LakeError::Gap { .. })));
+    for _ in 0..2 {
+        bench.lake.take(&[known(&files[2]), files[5].clone()], &mut |_| ()).unwrap();
+        let position = &bench.lake.positions().unwrap()[0];
+        assert_eq!((position.next, position.lacks.as_slice()), (6, &[(0, 1), (3, 5)][..]));
+    }
+    assert_eq!(uris(&bench), [uri(1), uri(2), uri(5)]);
+    let bench = bench.reopen();
+    assert_eq!(bench.lake.positions().unwrap()[0].lacks, [(0, 1), (3, 5)]);
+}
+
+#[test]
 fn an_empty_chunk_moves_the_position_over_a_gap() {
     let mut bench = Bench::new();
     let chunk = bench.write("log-a", 0, &[]);

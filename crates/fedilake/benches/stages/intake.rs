@@ -241,6 +241,7 @@ fn take_all(lake: &Path, files: &[FileMeta], paths: &[PathBuf]) -> anyhow::Resul
                 first: i64::try_from(file.first.0)?,
                 next: i64::try_from(file.next.0)?,
                 parquet: path.clone(),
+                lost_from: None,
             })
         })
         .collect::<anyhow::Result<_>>()?;

@@ -28,6 +28,9 @@ pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result
     Ok(ExitCode::SUCCESS)
 }
 
+/// Parts of the names of the views over the table's files.
+const TABLE_VIEWS: [&str; 5] = ["posts", "sightings", "replies", "mastodon_toot", "_rows"];
+
 /// Asks the Parquet files themselves, in a DuckDB of its own: no lake, and nobody's folder.
 async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyhow::Result<ExitCode> {
     let table = s3::url(settings)?;
@@ -46,6 +49,7 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
         Some(store) => Some(s3::secret(store).await?),
         None => None,
     };
+    let asks_the_table = TABLE_VIEWS.iter().any(|name| query.contains(name));
     let (files, limits) = (wire::open_files(pattern, secret, settings)?, wire::direct_limits(settings)?);
     let (mut answer, mut out) = std::io::pipe().context("make a pipe")?;
     let asked = tokio::task::spawn_blocking(move || {
@@ -53,7 +57,8 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
         anyhow::Ok(files.sql(&query, &limits, &mut out))
     });
     let read = tokio::task::spawn_blocking(move || render::print_rows(&mut answer, format));
-    let (asked, read) = tokio::join!(asked, read);
+    let missing = async { if asks_the_table { wire::missing_from_table(settings).await } else { Ok(Vec::new()) } };
+    let (asked, read, missing) = tokio::join!(asked, read, missing);
     let outcome = outcome(asked??, read?);
     // Of a store that refuses DuckDB says no more than a number.
     if let (Err(error), Some(store)) = (&outcome, store)
@@ -61,7 +66,9 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
     {
         store.reach().await?;
     }
-    outcome.map(|()| ExitCode::SUCCESS)
+    outcome?;
+    missing?.iter().for_each(|sentence| tracing::warn!("{sentence}"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The bucket that a question names by itself.

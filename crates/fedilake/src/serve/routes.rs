@@ -37,6 +37,7 @@ pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
         .route("/api/report", post(report))
         .route("/api/sql", post(sql))
         .route("/api/check", post(check))
+        .route("/api/missing", post(missing))
         .layer(from_fn_with_state(state.secret.clone(), guard::secret));
     let figures = Router::new().route("/healthz", get(healthz)).route("/metrics", get(metrics));
     let host = from_fn_with_state(address, guard::host);
@@ -110,6 +111,12 @@ async fn check(extract::State(state): Shared) -> Result<Json<CheckReport>, Refus
             Err((StatusCode::SERVICE_UNAVAILABLE, "the process that was checked is stopping".to_owned()))
         }
     }
+}
+
+/// What the figures lack, a sentence for each range.
+async fn missing(extract::State(state): Shared) -> Result<Json<Vec<String>>, Refused> {
+    let positions = on_lake(&state.lake, |lake| lake.positions()).await?.map_err(internal)?;
+    Ok(Json(crate::missing::sentences(&positions)))
 }
 
 /// A question that somebody waits for. Dropped, as its handler is when the guest goes away, it is cancelled; so it is when

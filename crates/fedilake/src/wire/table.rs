@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use fedilake_log::Offset;
 use fedilake_query::Chunk;
 use fedilake_table::s3::S3Url;
-use fedilake_table::{FileMeta, Table, sink};
+use fedilake_table::{FileMeta, Footer, Table, TableError, sink};
 use object_store::local::LocalFileSystem;
 
 use super::{Scheme, path_below, s3};
 use crate::chunks::{chunk_of, folders};
-use crate::owner::Ownership;
+use crate::owner::{Ownership, make_private};
 use crate::settings::Settings;
 
 /// A table's data files for DuckDB, which reads files of this machine.
@@ -33,7 +34,7 @@ impl TableFiles {
                 Some(folder) => folder.join(file.location.as_ref()),
                 None => self.copy(file, scratch).await?,
             };
-            chunks.push(chunk_of(file, path));
+            chunks.push(chunk_of(file, own_end(file, &path)?, path));
         }
         Ok(chunks)
     }
@@ -48,6 +49,17 @@ impl TableFiles {
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         self.table.copy(file, &path).await.with_context(|| format!("copy {} here", file.location))?;
         Ok(path)
+    }
+}
+
+/// Where the file, which lies at `path`, ends by its own word. Its successor's name tells it only as long as no file between the two
+/// is lost.
+fn own_end(file: &FileMeta, path: &Path) -> anyhow::Result<Offset> {
+    match Footer::of_file(path) {
+        Ok(footer) if footer.chain == file.chain && footer.first == file.first => Ok(footer.next),
+        // Another file's rows, or none: whoever reads it finds out.
+        Ok(_) | Err(TableError::Damaged { .. }) => Ok(file.next),
+        Err(error) => Err(error).context("read a table file"),
     }
 }
 
@@ -80,6 +92,28 @@ pub async fn open_table(
     }
 }
 
+/// What the table lost, a sentence for each range of offsets, for who reads the files themselves. Reads every file's footer; makes
+/// nothing.
+pub async fn missing_from_table(settings: &Settings) -> anyhow::Result<Vec<String>> {
+    let table = match Scheme::of("table.url", settings)? {
+        Scheme::S3 => {
+            let s3 = s3::open(&S3Url::parse(settings.text("table.url"))?, settings)?;
+            Table::new(s3.store, s3.prefix)
+        }
+        _ => {
+            let folder = table_folder(&settings.data()?, settings)?;
+            if !folder.is_dir() {
+                return Ok(Vec::new());
+            }
+            let store = LocalFileSystem::new_with_prefix(&folder)
+                .with_context(|| format!("open table {}", folder.display()))?;
+            Table::new(Arc::new(store), object_store::path::Path::default())
+        }
+    };
+    let missing = table.missing().await.context("read the table's footers")?;
+    Ok(missing.iter().map(|finding| format!("the figures lack what the table lost: {finding}")).collect())
+}
+
 async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
     let url = settings.text("table.url");
     let open = || s3::open(&S3Url::parse(url)?, settings);
@@ -99,7 +133,7 @@ pub fn table_folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf>
 
 /// Opens the table of the folder that this process owns, and removes what killed writers left.
 fn open_local(folder: &Path) -> anyhow::Result<Table> {
-    std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    make_private(folder).with_context(|| format!("make {}", folder.display()))?;
     let leftovers =
         fedilake_table::local::remove_leftovers(folder).with_context(|| format!("clean up {}", folder.display()))?;
     if leftovers.files > 0 {

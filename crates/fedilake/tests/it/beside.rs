@@ -146,15 +146,19 @@ fn nothing_is_begun_when_the_port_is_taken() {
 
 #[test]
 fn a_lake_that_has_everything_does_not_lag() {
-    use std::io::Read;
     let data = Data::new();
     replay(&data, 0..10).done();
     let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
-    let address = owner.address();
+    let answer = metrics(owner.address());
+    assert!(answer.lines().any(|line| line == "fedilake_lake_lag_seconds 0"), "{answer}");
+    owner.interrupt().done();
+}
+
+/// What a process says on `/metrics`.
+pub fn metrics(address: std::net::SocketAddr) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
     write!(socket, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
-    socket.read_to_string(&mut answer).unwrap();
-    assert!(answer.lines().any(|line| line == "fedilake_lake_lag_seconds 0"), "{answer}");
-    owner.interrupt().done();
+    std::io::Read::read_to_string(&mut socket, &mut answer).unwrap();
+    answer
 }

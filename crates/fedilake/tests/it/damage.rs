@@ -54,6 +54,71 @@ fn a_newest_file_that_is_gone_is_a_range_that_check_names_with_a_lake_and_withou
     assert!(said.stderr.contains("hint: `fedilake check`"), "{}", said.stderr);
 }
 
+/// Offsets that the table lost are named with every answer, in every format, by whoever answers.
+#[test]
+fn files_that_are_gone_are_named_wherever_figures_are_shown() {
+    let cases: [(&[usize], &[&str]); 4] =
+        [(&[1], &["100..200"]), (&[0], &["0..100"]), (&[0, 1], &["0..200"]), (&[0, 2], &["0..100", "200..300"])];
+    for (gone, ranges) in cases {
+        let (data, _) = three_files();
+        replay(&data, 300..400).done();
+        let files = table_files(&data);
+        let posts = 400 - 100 * gone.len() as i64;
+        let names = |said: &Said, when: &str| {
+            assert_eq!(said.code(), Some(0), "{gone:?}, {when}: {said:#?}");
+            for range in ranges {
+                assert!(said.stderr.contains(range), "{gone:?}, {when}: {range}: {said:#?}");
+            }
+        };
+        for file in gone {
+            fs::remove_file(&files[*file]).unwrap();
+        }
+        // The lake still has them all, and the files that are left do not.
+        assert_eq!(data.number("select count(*) from posts"), 400);
+        assert_eq!(data.run(["report", "statistics"]).done().stderr, "");
+        names(&data.run(["sql", "--direct", "select count(*) from posts"]), "direct");
+        delete_lake(&data);
+        for when in ["rebuilt", "again"] {
+            for format in ["table", "csv", "json"] {
+                names(&data.run(["report", "statistics", "--format", format]), when);
+                names(&data.run(["sql", "select 1", "--format", format]), when);
+            }
+            assert_eq!(data.number("select count(*) from posts"), posts);
+        }
+        let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
+        let address = owner.address();
+        names(&data.run(["report", "statistics"]), "asked of the owner");
+        names(&data.run(["sql", "select count(*) from posts", "--format", "csv"]), "asked of the owner");
+        let figures = crate::beside::metrics(address);
+        assert!(figures.contains(&format!("fedilake_lake_missing_offsets {}", 100 * gone.len())), "{figures}");
+        names(&owner.interrupt(), "owner");
+        for range in ranges {
+            finds(&data, range);
+        }
+
+        // What is collected afterwards is there, and the range stays missing.
+        replay(&data, 400..500).done();
+        names(&data.run(["report", "statistics"]), "later");
+        assert_eq!(data.number("select count(*) from posts"), posts + 100);
+    }
+}
+
+#[test]
+fn a_file_that_is_put_back_is_in_the_figures_once_the_lake_is_rebuilt() {
+    let (data, files) = three_files();
+    let away = data.beside("away.parquet");
+    fs::rename(&files[1], &away).unwrap();
+    delete_lake(&data);
+    assert_eq!(data.number("select count(*) from posts"), 200);
+    fs::rename(&away, &files[1]).unwrap();
+    let said = data.run(["report", "statistics"]).done();
+    assert!(said.stderr.contains("100..200") && said.stderr.contains("lake.duckdb"), "{}", said.stderr);
+    delete_lake(&data);
+    assert_eq!(data.number("select count(*) from posts"), 300);
+    assert_eq!(data.run(["report", "statistics"]).done().stderr, "");
+    data.run(["check"]).done();
+}
+
 #[test]
 fn a_table_of_which_nothing_is_left_is_missing_whole() {
     let data = Data::new();

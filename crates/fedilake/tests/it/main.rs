@@ -5,6 +5,7 @@
 mod asked;
 mod beside;
 mod cluster;
+mod columns;
 mod command;
 mod damage;
 mod direct;
@@ -21,4 +22,5 @@ mod replay;
 mod servers;
 mod strangers;
 mod terminal;
+mod versions;
 mod views;

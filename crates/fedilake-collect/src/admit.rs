@@ -1,7 +1,8 @@
 //! Admission: decides on every way in, before anything is stored, whether an event may be kept.
 //!
-//! A post is kept when its visibility is exactly `public` and its author has not said otherwise (#nobot or #noindex in the
-//! note, or `noindex`). A boost is not a post. A delete is always let through: it takes away, and its post may be known.
+//! A post is kept when its visibility is exactly `public` and its author has not said otherwise: #nobot or #noindex in the profile
+//! (note, fields, display name), or `noindex`. A server that suspended an account hides the profile, so that nobody can ask it: its
+//! posts are not kept. A boost is not a post. A delete is always let through: it takes away, and its post may be known.
 
 use fedilake_model::PostEvent;
 
@@ -12,10 +13,12 @@ pub enum Skipped {
     Boost,
     /// Any visibility but `public`, also those that Mastodon does not have.
     NotPublic,
-    /// #nobot stands in the author's note.
+    /// #nobot stands in the author's profile.
     Nobot,
-    /// #noindex stands in the author's note, or the account says `noindex`.
+    /// #noindex stands in the author's profile, or the account says `noindex`.
     Noindex,
+    /// The server has suspended the author, and shows no profile that could be asked.
+    Suspended,
 }
 
 impl Skipped {
@@ -26,6 +29,7 @@ impl Skipped {
             Skipped::NotPublic => "not_public",
             Skipped::Nobot => "nobot",
             Skipped::Noindex => "noindex",
+            Skipped::Suspended => "suspended",
         }
     }
 }
@@ -44,6 +48,8 @@ pub fn admit(event: &PostEvent) -> Result<(), Skipped> {
         Err(Skipped::Nobot)
     } else if post.consent.noindex {
         Err(Skipped::Noindex)
+    } else if post.consent.suspended {
+        Err(Skipped::Suspended)
     } else {
         Ok(())
     }

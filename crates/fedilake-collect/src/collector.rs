@@ -379,7 +379,10 @@ impl Collector {
             Arrival::Event(event) => {
                 counts.arrived(&event, Utc::now());
                 match admit(&event) {
-                    Ok(()) => return Some(Delivery::Event { from, event }),
+                    Ok(()) => {
+                        counts.tally(|tally| tally.flaw(&event));
+                        return Some(Delivery::Event { from, event });
+                    }
                     Err(skipped) => counts.tally(|tally| tally.skip(skipped)),
                 }
             }

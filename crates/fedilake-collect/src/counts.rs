@@ -26,7 +26,14 @@ pub struct Tally {
     pub skipped: BTreeMap<&'static str, u64>,
     /// Not translatable, by reason.
     pub rejected: BTreeMap<&'static str, u64>,
+    /// Admitted without a field or a part of one, by [`Flaw::as_str`](fedilake_model::Flaw::as_str).
+    pub flaws: BTreeMap<&'static str, u64>,
+    /// The first twenty posts with a time that cannot be read: `uri (flaw)`.
+    pub unread: Vec<String>,
 }
+
+/// How many posts with a time that cannot be read are kept to be shown.
+const UNREAD_KEPT: usize = 20;
 
 impl Tally {
     /// Counts one that was not admitted.
@@ -37,6 +44,18 @@ impl Tally {
     /// Counts one that could not be translated.
     pub fn reject(&mut self, reason: &'static str) {
         *self.rejected.entry(reason).or_default() += 1;
+    }
+
+    /// Counts what was wrong with one that was admitted.
+    pub fn flaw(&mut self, event: &PostEvent) {
+        let Some(post) = event.post() else { return };
+        for flaw in post.flaws.iter() {
+            *self.flaws.entry(flaw.as_str()).or_default() += 1;
+            if flaw.is_unreadable_time() && self.unread.len() < UNREAD_KEPT {
+                let uri: String = post.uri.chars().take(200).collect();
+                self.unread.push(format!("{uri} ({})", flaw.as_str()));
+            }
+        }
     }
 
     /// The number of events that were not admitted.
@@ -60,6 +79,11 @@ impl Tally {
         for (reason, count) in &other.rejected {
             *self.rejected.entry(reason).or_default() += count;
         }
+        for (flaw, count) in &other.flaws {
+            *self.flaws.entry(flaw).or_default() += count;
+        }
+        let room = UNREAD_KEPT.saturating_sub(self.unread.len());
+        self.unread.extend(other.unread.iter().take(room).cloned());
     }
 }
 

@@ -1,4 +1,4 @@
-//! A server's document about itself (`/api/v2/instance`): whether and where it streams.
+//! A server's document about itself (`/api/v2/instance`): whether and where it streams, and its members' domain.
 
 use bytes::Bytes;
 use fedilake_model::json::Object;
@@ -37,6 +37,14 @@ pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: Timeline) -> Str
 
 /// A longer URL is not kept, nor named in errors.
 const URL_BYTES_MAX: usize = 2_000;
+
+/// The domain in the handles of the server's members, as its document claims it: GoToSocial's `account_domain`, Mastodon's `domain`,
+/// or the `uri` of the first version of the document, which is a domain there and a URL in others' software.
+pub(crate) fn domain(document: &Bytes) -> Option<String> {
+    let document = Object::parse(document).ok()?;
+    let mut claims = ["account_domain", "domain", "uri"].into_iter().filter_map(|key| document.text_at(&[key]));
+    claims.find(|claim| !claim.is_empty()).map(str::to_owned)
+}
 
 /// `wss://host` as the https address where the same streams are read over SSE. A server that is read over https is not left for
 /// http: a token would travel in the open.
@@ -80,6 +88,20 @@ mod tests {
             ("https://a.example", "null", Streaming::Nowhere),
         ] {
             assert_eq!(read(base, &with_url(url)), expected, "{base} {url}");
+        }
+    }
+
+    #[test]
+    fn the_members_domain_is_that_of_their_handles() {
+        for (document, claimed) in [
+            (r#"{"domain":"ann.example"}"#, Some("ann.example")),
+            (r#"{"domain":"social.ann.example","account_domain":"ann.example"}"#, Some("ann.example")),
+            (r#"{"uri":"ann.example"}"#, Some("ann.example")),
+            (r#"{"uri":"https://ann.example","domain":""}"#, Some("https://ann.example")),
+            (r#"{"domain":7,"uri":null}"#, None),
+            ("<html>", None),
+        ] {
+            assert_eq!(domain(&Bytes::from(document)).as_deref(), claimed, "{document}");
         }
     }
 

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fedilake_model::{Frame, PostEvent, Rejected};
+use fedilake_model::{Frame, PostEvent, Rejected, ShownBy};
 use reqwest::header::HeaderMap;
 use reqwest::{StatusCode, Url};
 use tokio::time::sleep;
@@ -30,6 +31,8 @@ pub struct Source {
     settings: Arc<CollectorSettings>,
     limits: Mutex<Limits>,
     seen: Mutex<Seen>,
+    /// The domain in the handles of its members, once its instance document was read and where its word counts.
+    domain: Mutex<Option<Arc<str>>>,
 }
 
 /// Posts a page, the most that Mastodon gives.
@@ -55,7 +58,7 @@ impl Source {
         let seen = Mutex::new(Seen::new(settings.seen_max));
         let limits = Mutex::new(Limits::new(settings.paged_requests_max));
         http.guard().list(&config.address.base);
-        Source { config, http, settings, limits, seen }
+        Source { config, http, settings, limits, seen, domain: Mutex::default() }
     }
 
     /// The server and its timeline.
@@ -121,7 +124,9 @@ impl Source {
         if frame.data.len() > STATUS_BYTES_MAX {
             return Arrival::Rejected(Rejected::too_long(&frame.data));
         }
-        let event = match PostEvent::from_api(frame, &self.config.address.server, observed_at) {
+        let domain = lock(&self.domain).clone();
+        let shown_by = ShownBy::new(&self.config.address.server, domain.as_deref());
+        let event = match PostEvent::from_api(frame, shown_by, observed_at) {
             Ok(event) => event,
             Err(rejected) => return Arrival::Rejected(rejected),
         };
@@ -136,15 +141,31 @@ impl Source {
 
     async fn streaming(&self) -> Result<Streaming, SourceError> {
         match self.get(self.url("/api/v2/instance"), false).await {
-            Ok(answer) => Ok(instance::streaming(&answer.body, &self.config.address.base, self.config.timeline)),
-            // A server that knows no such document may stream all the same.
+            Ok(answer) => {
+                self.learn_domain(&answer.body);
+                Ok(instance::streaming(&answer.body, &self.config.address.base, self.config.timeline))
+            }
+            // A server that knows no such document may stream all the same, and has the one of older servers.
             Err(
                 SourceError::Refused { .. }
                 | SourceError::TooLong { .. }
                 | SourceError::Forbidden { .. }
                 | SourceError::Failed { wait: None, .. },
-            ) => Ok(Streaming::Here),
+            ) => {
+                if let Ok(answer) = self.get(self.url("/api/v1/instance"), false).await {
+                    self.learn_domain(&answer.body);
+                }
+                Ok(Streaming::Here)
+            }
             Err(error) => Err(error),
+        }
+    }
+
+    fn learn_domain(&self, document: &Bytes) {
+        let server = &self.config.address.server;
+        let trusted = instance::domain(document).and_then(|claimed| server.trusted_domain(&claimed));
+        if let Some(trusted) = trusted {
+            *lock(&self.domain) = Some(trusted.into());
         }
     }
 

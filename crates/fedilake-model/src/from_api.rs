@@ -6,21 +6,29 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 
 use crate::json::Object;
-use crate::status::{Account, Mention};
+use crate::status::Mention;
 use crate::text::{self, Text};
+use crate::time::Moment;
 use crate::{
-    Consent, Deletion, Frame, FrameKind, InReplyTo, Post, PostEvent, Rejected, RejectedReason, Server, consent, domain,
+    Consent, Deletion, Flaw, Flaws, Frame, FrameKind, InReplyTo, Post, PostEvent, Rejected, RejectedReason, Server,
+    ShownBy, caps, consent,
 };
 
 impl PostEvent {
-    /// What `frame`, which `server` showed at `observed_at`, says.
+    /// What `frame` says, which a server showed at `observed_at`: a [`Server`], or [`ShownBy`] with what is known of it.
     ///
-    /// A field that is missing or of the wrong type costs only itself; what has no id, uri or account is rejected.
-    pub fn from_api(frame: &Frame, server: &Server, observed_at: DateTime<Utc>) -> Result<PostEvent, Rejected> {
+    /// A field that is missing, of the wrong type or longer than its column holds costs only itself, and is one of the post's
+    /// [`Flaws`]; what has no id, uri or account is rejected.
+    pub fn from_api<'a>(
+        frame: &Frame,
+        shown_by: impl Into<ShownBy<'a>>,
+        observed_at: DateTime<Utc>,
+    ) -> Result<PostEvent, Rejected> {
+        let shown_by = shown_by.into();
         let event = match frame.kind {
-            FrameKind::Update => post(&frame.data, server, observed_at).map(PostEvent::Created),
-            FrameKind::StatusUpdate => post(&frame.data, server, observed_at).map(PostEvent::Edited),
-            FrameKind::Delete => deletion(&frame.data, server, observed_at).map(PostEvent::Deleted),
+            FrameKind::Update => post(&frame.data, shown_by, observed_at).map(PostEvent::Created),
+            FrameKind::StatusUpdate => post(&frame.data, shown_by, observed_at).map(PostEvent::Edited),
+            FrameKind::Delete => deletion(&frame.data, shown_by.server(), observed_at).map(PostEvent::Deleted),
         };
         event.map_err(|reason| Rejected::new(reason, &frame.data))
     }
@@ -44,47 +52,56 @@ fn deletion(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Resu
     if !is_id {
         return Err(RejectedReason::NoId);
     }
+    if id.len() > caps::ID || id.contains(char::is_control) {
+        return Err(RejectedReason::BadId);
+    }
     Ok(Deletion { server: server.clone(), id: id.to_owned(), observed_at })
 }
 
-fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<Box<Post>, RejectedReason> {
+fn post(payload: &[u8], shown_by: ShownBy<'_>, observed_at: DateTime<Utc>) -> Result<Box<Post>, RejectedReason> {
     let json = Object::parse(payload)?;
     let status = json.status();
     let id = status.id.ok_or(RejectedReason::NoId)?;
     let uri = status.uri.ok_or(RejectedReason::NoUri)?;
     let account = status.account.ok_or(RejectedReason::NoAccount)?;
-    let (author, author_domain) = author(&account, uri, server).ok_or(RejectedReason::NoAccount)?;
+    let acct = account.acct.or(account.username).ok_or(RejectedReason::NoAccount)?;
+    let author = shown_by.named(acct, &[account.url, account.uri, Some(uri)]).ok_or(RejectedReason::NoAccount)?;
 
-    let mentions: Vec<Option<String>> = status.mentions.iter().map(|mention| mentioned(mention, server)).collect();
+    let mentioned = |mention: &Mention<'_>| shown_by.named(mention.acct?, &[mention.url]).map(|named| named.acct);
+    let mentions: Vec<Option<String>> = status.mentions.iter().map(mentioned).collect();
     let in_reply_to = match (&status.in_reply_to_id, &status.in_reply_to_account_id) {
         (None, None) => InReplyTo::None,
         (_, Some(answered)) if account.id.as_ref() == Some(answered) => InReplyTo::SelfPost,
         _ => InReplyTo::Other,
     };
     let in_reply_to_author = match (in_reply_to, &status.in_reply_to_account_id) {
-        (InReplyTo::SelfPost, _) => Some(author.clone()),
+        (InReplyTo::SelfPost, _) => Some(author.acct.clone()),
         (InReplyTo::Other, Some(answered)) => {
             let place = status.mentions.iter().position(|mention| mention.id.as_ref() == Some(answered));
             place.and_then(|place| mentions[place].clone())
         }
         _ => None,
     };
-    let is_local = account.acct.or(account.username).is_some_and(|acct| domain::split_acct(acct).1.is_none());
-    let is_of_server = domain::of_url(uri).is_some_and(|host| host.eq_ignore_ascii_case(server.as_str()));
-    let Text { text, links } = text::from_html(status.content.unwrap_or_default(), status.quote.is_some());
-    let (nobot, noindex) = consent::of_note(account.note.unwrap_or_default());
+    let Text { text, links } = text::from_html(status.content.unwrap_or_default(), status.quote.is_set);
+    let (nobot, noindex) = consent::of_profile(&account.statements);
+    let mut flaws = Flaws::default();
+    flaws.add_if(status.created_at == Moment::Missing, Flaw::CreatedAtMissing);
+    flaws.add_if(status.created_at == Moment::Unreadable, Flaw::CreatedAtUnreadable);
+    flaws.add_if(status.edited_at == Moment::Unreadable, Flaw::EditedAtUnreadable);
+    flaws.add_if(account.created_at == Moment::Unreadable, Flaw::AuthorCreatedAtUnreadable);
 
-    Ok(Box::new(Post {
-        server: server.clone(),
+    let post = Post {
+        server: shown_by.server().clone(),
         id: id.into_owned(),
         uri: uri.to_owned(),
         url: status.url.map(str::to_owned),
-        created_at: status.created_at,
-        edited_at: status.edited_at,
+        created_at: status.created_at.at(),
+        edited_at: status.edited_at.at(),
         observed_at,
-        author,
-        author_domain,
-        author_created_at: account.created_at,
+        from_origin: author.is_local && shown_by.is_origin_of(uri),
+        author: author.acct,
+        author_domain: author.domain,
+        author_created_at: account.created_at.at(),
         author_bot: account.bot.unwrap_or(false),
         author_followers: account.followers,
         author_indexable: account.indexable.unwrap_or(false),
@@ -100,7 +117,7 @@ fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<B
         media_described: column_count(status.media.iter().filter(|media| media.is_described).count()),
         poll: status.has_poll,
         in_reply_to,
-        quote_uri: status.quote.and_then(|quote| quote.uri).map(str::to_owned),
+        quote_uri: status.quote.uri.map(str::to_owned),
         app: status.application_name.map(str::to_owned),
         visibility: status.visibility.unwrap_or_default().to_owned(),
         sensitive: status.sensitive.unwrap_or(false),
@@ -110,31 +127,15 @@ fn post(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<B
         in_reply_to_id: status.in_reply_to_id.map(Cow::into_owned),
         in_reply_to_author,
         media_types: status.media.iter().map(|media| media.kind.unwrap_or("unknown").to_owned()).collect(),
-        from_origin: is_local && is_of_server,
-        consent: Consent { boost: status.is_boost, nobot, noindex: noindex || account.noindex == Some(true) },
-    }))
-}
-
-/// `acct@domain` and the domain.
-///
-/// A server names its own members without a domain. Theirs is that of their profile, which is right also where the server
-/// is read under another address; failing that, that of the post; failing that, the server.
-fn author(account: &Account<'_>, post_uri: &str, server: &Server) -> Option<(String, String)> {
-    let (user, domain) = domain::split_acct(account.acct.or(account.username)?);
-    let domain = domain
-        .or_else(|| account.url.and_then(domain::of_url))
-        .or_else(|| account.uri.and_then(domain::of_url))
-        .or_else(|| domain::of_url(post_uri))
-        .unwrap_or(server.as_str())
-        .to_lowercase();
-    (!user.is_empty()).then(|| (format!("{user}@{domain}"), domain))
-}
-
-/// `acct@domain` of a mentioned account.
-fn mentioned(mention: &Mention<'_>, server: &Server) -> Option<String> {
-    let (user, domain) = domain::split_acct(mention.acct?);
-    let domain = domain.or_else(|| mention.url.and_then(domain::of_url)).unwrap_or(server.as_str());
-    (!user.is_empty()).then(|| format!("{user}@{}", domain.to_lowercase()))
+        consent: Consent {
+            boost: status.is_boost,
+            nobot,
+            noindex: noindex || account.noindex,
+            suspended: account.suspended,
+        },
+        flaws,
+    };
+    post.within_caps().map(Box::new)
 }
 
 /// Hashtags without `#`, lower case, each once.

@@ -11,6 +11,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use sonic_rs::{JsonValueTrait, LazyValue, Value};
 
+use crate::Moment;
+
 /// Bytes of a text that is parsed.
 pub const BYTES_MAX: usize = 16 << 20;
 
@@ -93,6 +95,18 @@ impl Raw<'_> {
     /// True for a number.
     pub fn is_number(&self) -> bool {
         self.0.is_number()
+    }
+
+    /// The moment, in whichever way it is written.
+    pub fn moment(&self) -> Moment {
+        match self.text() {
+            Some(text) => Moment::of_text(text),
+            None if self.0.is_null() => Moment::Missing,
+            None if self.is_number() => Moment::of_number(self.json()),
+            None => {
+                Object::parse(self.json().as_bytes()).map_or(Moment::Unreadable, |object| Moment::of(object.value()))
+            }
+        }
     }
 
     /// The JSON itself.

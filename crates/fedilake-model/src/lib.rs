@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod avro;
+pub mod caps;
 pub mod json;
 pub mod rows;
 pub mod schema;
@@ -12,11 +13,16 @@ pub mod text;
 
 mod consent;
 mod domain;
+mod flaws;
 mod from_api;
 mod post;
 mod rejected;
+mod shown_by;
 mod status;
 mod time;
 
+pub use flaws::{Flaw, Flaws};
 pub use post::{Consent, Deletion, Frame, FrameKind, InReplyTo, Post, PostEvent, Server};
 pub use rejected::{Rejected, RejectedReason};
+pub use shown_by::ShownBy;
+pub use time::Moment;

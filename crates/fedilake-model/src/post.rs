@@ -1,25 +1,33 @@
 //! A post and what happens to it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use crate::domain;
+use crate::{Flaw, Flaws, domain};
 
-/// A Mastodon server that we read, as `host` or `host:port`, lower case.
+/// A Mastodon server that we read, as `host` or `host:port`.
+///
+/// The host has one spelling: ASCII (Unicode as punycode), lower case, no dot at its end, no port that is the scheme's own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Server(String);
 
 impl Server {
-    /// Takes a bare host, with a port if it is not the default one.
+    /// Takes a host, with a port if it is not the default one. What is no host stays as it is, in lower case.
     pub fn new(host: &str) -> Server {
-        Server(host.to_ascii_lowercase())
+        Server(domain::named(host).map_or_else(|| host.to_lowercase(), Cow::into_owned))
+    }
+
+    /// Reads whatever names a server: a host, a URL, an address with a user or a path. `None` where no host can be told.
+    pub fn parse(text: &str) -> Option<Server> {
+        domain::named(text).map(|host| Server(host.into_owned()))
     }
 
     /// The server at an http or https URL; `None` for anything else.
     pub fn of_url(url: &str) -> Option<Server> {
-        domain::of_url(url).map(Server::new)
+        domain::of_url(url).map(|host| Server(host.into_owned()))
     }
 
     /// The host as text.
@@ -77,6 +85,14 @@ impl PostEvent {
             PostEvent::Deleted(deletion) => (&deletion.server, &deletion.id),
         };
         format!("{server}/{id}")
+    }
+
+    /// Adds a flaw to the post; a deletion has none.
+    pub fn add_flaw(&mut self, flaw: Flaw) {
+        match self {
+            PostEvent::Created(post) | PostEvent::Edited(post) => post.flaws.add(flaw),
+            PostEvent::Deleted(_) => {}
+        }
     }
 
     /// The post as it now is, unless it was deleted.
@@ -165,6 +181,8 @@ pub struct Post {
     pub from_origin: bool,
     /// Asked at admission; not stored.
     pub consent: Consent,
+    /// What was wrong with the status; counted, not stored.
+    pub flaws: Flaws,
 }
 
 /// What decides whether a post may be kept, beside its visibility. Not stored.
@@ -172,10 +190,12 @@ pub struct Post {
 pub struct Consent {
     /// The status is a boost of another.
     pub boost: bool,
-    /// #nobot stands in the author's note.
+    /// #nobot stands in the author's profile: note, fields or display name.
     pub nobot: bool,
-    /// #noindex stands in the author's note, or the account says `noindex`.
+    /// #noindex stands there, or the account says `noindex`.
     pub noindex: bool,
+    /// The server has suspended the account, and then shows nothing of what the profile says.
+    pub suspended: bool,
 }
 
 /// A server's word that a post is gone there.

@@ -45,17 +45,26 @@ pub enum RejectedReason {
     NoUri,
     /// The status has no account, or one without a name.
     NoAccount,
+    /// The id is longer than its column holds, or has white space or control characters.
+    BadId,
+    /// The uri is longer than its column holds, or has control characters.
+    BadUri,
+    /// The author's name is longer than its column holds, or has control characters.
+    BadAccount,
 }
 
 impl RejectedReason {
     /// Every reason.
-    pub const ALL: [RejectedReason; 6] = [
+    pub const ALL: [RejectedReason; 9] = [
         RejectedReason::NotJson,
         RejectedReason::TooLong,
         RejectedReason::TooDeep,
         RejectedReason::NoId,
         RejectedReason::NoUri,
         RejectedReason::NoAccount,
+        RejectedReason::BadId,
+        RejectedReason::BadUri,
+        RejectedReason::BadAccount,
     ];
 
     /// The reason as a metric's label.
@@ -67,6 +76,9 @@ impl RejectedReason {
             RejectedReason::NoId => "no_id",
             RejectedReason::NoUri => "no_uri",
             RejectedReason::NoAccount => "no_account",
+            RejectedReason::BadId => "bad_id",
+            RejectedReason::BadUri => "bad_uri",
+            RejectedReason::BadAccount => "bad_account",
         }
     }
 }

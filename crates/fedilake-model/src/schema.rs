@@ -18,6 +18,8 @@ use std::sync::{Arc, LazyLock};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use chrono::{DateTime, Utc};
 
+use crate::caps::{self, Cap};
+
 /// A column's place: in the record that the log keeps, or added when a record is read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -43,6 +45,11 @@ impl Column {
     /// The number of a list column's elements; `None` for any other column.
     pub fn element_id(&self) -> Option<i32> {
         matches!(self.field.data_type(), DataType::List(_)).then_some(ELEMENTS + self.id)
+    }
+
+    /// How much of it is kept; `None` where its values have a bound by their kind.
+    pub fn cap(&self) -> Option<Cap> {
+        caps::of_column(self.field.name())
     }
 }
 

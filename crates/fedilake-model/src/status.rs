@@ -6,11 +6,12 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
+use crate::consent::Statement;
+use crate::domain;
 use crate::json::Object;
-use crate::time;
+use crate::time::Moment;
 
 /// The fields that a post is made of. Texts are not empty.
 #[derive(Default)]
@@ -18,8 +19,8 @@ pub(crate) struct Status<'a> {
     pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) uri: Option<&'a str>,
     pub(crate) url: Option<&'a str>,
-    pub(crate) created_at: Option<DateTime<Utc>>,
-    pub(crate) edited_at: Option<DateTime<Utc>>,
+    pub(crate) created_at: Moment,
+    pub(crate) edited_at: Moment,
     pub(crate) account: Option<Account<'a>>,
     pub(crate) content: Option<&'a str>,
     pub(crate) spoiler_text: Option<&'a str>,
@@ -33,7 +34,7 @@ pub(crate) struct Status<'a> {
     pub(crate) in_reply_to_account_id: Option<Cow<'a, str>>,
     pub(crate) is_boost: bool,
     pub(crate) has_poll: bool,
-    pub(crate) quote: Option<Quote<'a>>,
+    pub(crate) quote: Quote<'a>,
     pub(crate) application_name: Option<&'a str>,
     pub(crate) media: Vec<Media<'a>>,
     pub(crate) mentions: Vec<Mention<'a>>,
@@ -48,16 +49,20 @@ pub(crate) struct Account<'a> {
     pub(crate) username: Option<&'a str>,
     pub(crate) url: Option<&'a str>,
     pub(crate) uri: Option<&'a str>,
-    pub(crate) note: Option<&'a str>,
-    pub(crate) created_at: Option<DateTime<Utc>>,
+    pub(crate) statements: Vec<Statement<'a>>,
+    pub(crate) created_at: Moment,
     pub(crate) bot: Option<bool>,
     pub(crate) followers: Option<i64>,
     pub(crate) indexable: Option<bool>,
-    pub(crate) noindex: Option<bool>,
+    pub(crate) noindex: bool,
+    pub(crate) suspended: bool,
 }
 
-/// A quoted post, with its uri where the server shows it.
+/// A quoted post, in whichever fields a server's software puts it.
+#[derive(Default)]
 pub(crate) struct Quote<'a> {
+    pub(crate) is_set: bool,
+    /// Where the server shows it.
     pub(crate) uri: Option<&'a str>,
 }
 
@@ -85,23 +90,26 @@ impl Object {
                 "id" => status.id = id(value),
                 "uri" => status.uri = text(value),
                 "url" => status.url = text(value),
-                "created_at" => status.created_at = moment(value),
-                "edited_at" => status.edited_at = moment(value),
+                "created_at" => status.created_at = Moment::of(value),
+                "edited_at" => status.edited_at = Moment::of(value),
                 "account" => status.account = account(value),
                 "content" => status.content = text(value),
                 "spoiler_text" => status.spoiler_text = text(value),
                 "language" => status.language = text(value),
                 "visibility" => status.visibility = text(value),
-                "sensitive" => status.sensitive = value.as_bool(),
+                "sensitive" => status.sensitive = flag(value),
                 "favourites_count" => status.favourites = count(value),
                 "reblogs_count" => status.reblogs = count(value),
                 "replies_count" => status.replies = count(value),
                 "in_reply_to_id" => status.in_reply_to_id = id(value),
                 "in_reply_to_account_id" => status.in_reply_to_account_id = id(value),
                 // Whatever stands there, it is not the author's own post.
-                "reblog" => status.is_boost = !value.is_null() && value.as_bool() != Some(false),
+                "reblog" => status.is_boost = !value.is_null() && flag(value) != Some(false),
                 "poll" => status.has_poll = value.is_object(),
-                "quote" => status.quote = quote(value),
+                "quote" => status.quote.add(quote(value)),
+                "quote_id" => status.quote.add(quote_by_id(value)),
+                "quote_url" | "quote_uri" => status.quote.add(quote_by_uri(value)),
+                "pleroma" | "akkoma" | "misskey" | "friendica" => status.quote.add(extension(value)),
                 "application" => status.application_name = text_field(value, "name"),
                 "media_attachments" => status.media = elements(value).map(media).collect(),
                 "mentions" => status.mentions = elements(value).map(mention).collect(),
@@ -122,22 +130,66 @@ fn account(value: &Value) -> Option<Account<'_>> {
             "username" => account.username = text(value),
             "url" => account.url = text(value),
             "uri" => account.uri = text(value),
-            "note" => account.note = text(value),
-            "created_at" => account.created_at = moment(value),
-            "bot" => account.bot = value.as_bool(),
+            "note" => account.statements.extend(text(value).map(Statement::Html)),
+            "display_name" => account.statements.extend(text(value).map(Statement::Plain)),
+            "fields" => elements(value).for_each(|field| {
+                account.statements.extend(text_field(field, "name").map(Statement::Plain));
+                account.statements.extend(text_field(field, "value").map(Statement::Html));
+            }),
+            // The same person, who says it where she is now.
+            "moved" => {
+                if let Some(moved) = self::account(value) {
+                    account.statements.extend(moved.statements);
+                    account.noindex |= moved.noindex;
+                }
+            }
+            "created_at" => account.created_at = Moment::of(value),
+            "bot" => account.bot = flag(value),
             "followers_count" => account.followers = count(value),
-            "indexable" => account.indexable = value.as_bool(),
-            "noindex" => account.noindex = value.as_bool(),
+            "indexable" => account.indexable = flag(value),
+            // Whoever wrote a word there did not mean nothing by it.
+            "noindex" => account.noindex |= flag(value).unwrap_or(value.is_str() || value.is_number()),
+            "suspended" => account.suspended = flag(value) == Some(true),
             _ => {}
         }
     }
     Some(account)
 }
 
-/// Mastodon's `{state, quoted_status}`, or Akkoma's bare status.
-fn quote(value: &Value) -> Option<Quote<'_>> {
+impl<'a> Quote<'a> {
+    fn add(&mut self, other: Quote<'a>) {
+        self.is_set |= other.is_set;
+        self.uri = self.uri.or(other.uri);
+    }
+}
+
+/// Mastodon's `{state, quoted_status}`, or others' bare status.
+fn quote(value: &Value) -> Quote<'_> {
     let status = value.get("quoted_status").filter(|status| status.is_object()).unwrap_or(value);
-    value.is_object().then(|| Quote { uri: text_field(status, "uri") })
+    Quote { is_set: value.is_object(), uri: text_field(status, "uri") }
+}
+
+fn quote_by_id(value: &Value) -> Quote<'_> {
+    Quote { is_set: id(value).is_some(), uri: None }
+}
+
+fn quote_by_uri(value: &Value) -> Quote<'_> {
+    let uri = text(value).filter(|uri| domain::of_uri(uri).is_some());
+    Quote { is_set: uri.is_some(), uri }
+}
+
+/// What Pleroma and its kin add to a status in an object of their own.
+fn extension(value: &Value) -> Quote<'_> {
+    let mut found = Quote::default();
+    for (key, value) in value.as_object().into_iter().flatten() {
+        match key {
+            "quote" => found.add(quote(value)),
+            "quote_id" => found.add(quote_by_id(value)),
+            "quote_url" | "quote_uri" => found.add(quote_by_uri(value)),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn media(value: &Value) -> Media<'_> {
@@ -177,8 +229,17 @@ fn id(value: &Value) -> Option<Cow<'_, str>> {
     text(value).map(Cow::Borrowed).or_else(number)
 }
 
-fn moment(value: &Value) -> Option<DateTime<Utc>> {
-    value.as_str().and_then(time::from_rfc3339)
+/// A truth, in whichever way programs write one.
+fn flag(value: &Value) -> Option<bool> {
+    if let Some(number) = value.as_f64() {
+        return (number == 0.0 || number == 1.0).then_some(number == 1.0);
+    }
+    let is_one_of =
+        |words: [&str; 6]| value.as_str().is_some_and(|text| words.iter().any(|w| w.eq_ignore_ascii_case(text.trim())));
+    let is_true = is_one_of(["true", "1", "yes", "y", "t", "on"]);
+    let is_false =
+        is_one_of(["false", "0", "no", "n", "f", "off"]) || value.as_str().is_some_and(|text| text.trim().is_empty());
+    value.as_bool().or(is_true.then_some(true)).or(is_false.then_some(false))
 }
 
 fn count(value: &Value) -> Option<i64> {

@@ -5,9 +5,10 @@
 //! - White space stays as the author wrote it (Mastodon shows it with `white-space: pre-wrap`), but at the edges of a
 //!   block outside `pre` it is layout and is dropped.
 //! - Character references are decoded. `.invisible` spans are a part of their URL and stay; the ellipsis of a shortened
-//!   link is CSS and never was text. Custom emoji stay as `:shortcode:`. What stands in `script`, `style` and the like
-//!   never is text.
-//! - `<p class="quote-inline">` is a fallback for software without quotes: dropped when the quote itself is known.
+//!   link is CSS and never was text. Custom emoji stay as `:shortcode:`; one that came as an image is its alternative text.
+//!   What stands in `script`, `style` and the like never is text.
+//! - An element of the class `quote-inline`, a `p` of Mastodon or a `span` of others, is a fallback for software without quotes:
+//!   dropped when the quote itself is known.
 //!
 //! Blocks open and close as in the HTML standard's tree construction, so that the text of unclosed and crossed tags is
 //! that of a browser's tree. Beyond it are tables, `select`, `svg`, `math`, `template`, headings within headings and blocks
@@ -25,7 +26,7 @@ use flow::Flow;
 pub struct Text {
     /// The plain text.
     pub text: String,
-    /// The http and https URLs of links that are neither mentions nor hashtags; as given, each once, in order.
+    /// The http and https URLs of links that are neither mentions nor hashtags; their hosts in one spelling, the rest as given; each once, in order.
     pub links: Vec<String>,
 }
 

@@ -1,10 +1,79 @@
-//! Moments as servers write them.
+//! Moments as APIs and people's own dumps write them.
+//!
+//! | form | examples |
+//! |---|---|
+//! | ISO 8601, extended and basic, with a space for the T, with and without seconds, fraction and offset | `2023-05-01T10:11:12.345Z`, `2023-05-01 10:11:12,345+0200`, `20230501T101112Z`, `2023-W18-1`, `2023-05-01` |
+//! | epoch, as number or text: seconds, milliseconds, microseconds or nanoseconds, told by its digits | `1682935872`, `1682935872345`, `"1682935872.345"` |
+//! | words: RFC 2822, HTTP, asctime, Twitter's, JavaScript's, Go's | `Mon, 01 May 2023 10:11:12 GMT`, `Mon May 01 10:11:12 +0000 2023` |
+//! | wrapped: MongoDB's, Firestore's, pandas', Python's, .NET's | `{"$date": …}`, `{"seconds": …, "nanos": …}`, `Timestamp('…')`, `/Date(1682935872345)/` |
+//!
+//! A moment without an offset is UTC, a bare date its midnight. Days and months as bare numbers in another order than year,
+//! month, day mean different days to different people, and are not read; neither are years before 1 and beyond 9999.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+mod epoch;
+mod iso;
+mod words;
 
-/// Reads RFC 3339. A moment without an offset is taken as UTC, a bare date as its midnight.
-pub(crate) fn from_rfc3339(text: &str) -> Option<DateTime<Utc>> {
-    usual_form(text.as_bytes()).or_else(|| any_form(text))
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
+
+/// What a field says of a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing: the field is not there, or it is null, empty or a word for nothing.
+    #[default]
+    Missing,
+    /// Something that is no moment, or one that cannot be.
+    Unreadable,
+    /// This.
+    At(DateTime<Utc>),
+}
+
+impl Moment {
+    /// Reads a text.
+    pub fn of_text(text: &str) -> Moment {
+        match usual_form(text.as_bytes()).or_else(|| any_form(text.trim())) {
+            Some(moment) if is_possible(&moment) => Moment::At(moment),
+            None if is_nothing(text.trim()) => Moment::Missing,
+            _ => Moment::Unreadable,
+        }
+    }
+
+    /// The moment, where it was said in a readable way.
+    pub fn at(self) -> Option<DateTime<Utc>> {
+        match self {
+            Moment::At(moment) => Some(moment),
+            Moment::Missing | Moment::Unreadable => None,
+        }
+    }
+
+    /// Reads a number as JSON has it.
+    pub(crate) fn of_number(number: &str) -> Moment {
+        epoch::read(number).filter(is_possible).map_or(Moment::Unreadable, Moment::At)
+    }
+
+    pub(crate) fn of(value: &Value) -> Moment {
+        if value.is_null() {
+            return Moment::Missing;
+        }
+        if let Some(text) = value.as_str() {
+            return Moment::of_text(text);
+        }
+        match value.as_raw_number() {
+            Some(number) => Moment::of_number(number.as_str()),
+            None => wrapped(value).filter(is_possible).map_or(Moment::Unreadable, Moment::At),
+        }
+    }
+}
+
+/// Years that every reader of our tables can hold.
+fn is_possible(moment: &DateTime<Utc>) -> bool {
+    (1..=9999).contains(&moment.year())
+}
+
+/// What programs write for no moment.
+fn is_nothing(text: &str) -> bool {
+    ["", "null", "none", "nil", "nat", "nan", "n/a", "undefined"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// `2023-02-03T04:05:06.789Z`, which nearly every server writes.
@@ -47,39 +116,229 @@ fn usual_form(text: &[u8]) -> Option<DateTime<Utc>> {
 }
 
 fn any_form(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.trim();
-    let with_offset = || DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.to_utc());
-    let without = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|moment| moment.and_utc());
-    let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|moment| moment.and_utc());
-    with_offset().or_else(without).or_else(date)
+    iso::read(text).or_else(|| epoch::read(text)).or_else(|| words::read(text)).or_else(|| unwrapped(text))
+}
+
+/// An object that holds a moment. Objects within each other are few: the JSON's depth is bounded.
+fn wrapped(value: &Value) -> Option<DateTime<Utc>> {
+    let field = |names: &[&str]| names.iter().find_map(|name| value.as_object()?.get(name));
+    if let Some(inner) = field(&["$date", "$numberLong", "$timestamp", "t"]) {
+        return Moment::of(inner).at();
+    }
+    let seconds = field(&["seconds", "_seconds"])?;
+    let seconds = seconds.as_i64().or_else(|| seconds.as_str()?.parse().ok())?;
+    let nanos = field(&["nanos", "nanoseconds", "_nanoseconds"]).and_then(|nanos| nanos.as_u64()).unwrap_or(0);
+    DateTime::from_timestamp(seconds, u32::try_from(nanos).ok()?)
+}
+
+/// A moment as the source text of some language.
+fn unwrapped(text: &str) -> Option<DateTime<Utc>> {
+    let (name, inner) = text.trim_matches('/').strip_suffix(')')?.split_once('(')?;
+    if let Some(quoted) = inner.strip_prefix(['\'', '"']) {
+        let (quoted, rest) = quoted.split_once(['\'', '"'])?;
+        let is_utc = !rest.contains("tz") || rest.to_ascii_uppercase().contains("UTC");
+        return is_utc.then(|| iso::read(quoted.trim()))?;
+    }
+    if name.ends_with("Date") || name == "NumberLong" || name == "Timestamp" {
+        return epoch::read(inner.split(['+', '-', ',']).next()?);
+    }
+    if !name.ends_with("datetime") {
+        return None;
+    }
+    // Python's datetime.datetime(2023, 5, 1, 10, 11, 12, 345000, tzinfo=datetime.timezone.utc)
+    let (numbers, zone) = inner.split_once("tzinfo=").unwrap_or((inner, "utc"));
+    let parts = numbers.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts: Vec<u32> = parts.map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let part = |nth: usize| parts.get(nth).copied().unwrap_or(0);
+    let is_utc = zone.to_ascii_lowercase().contains("utc") && !zone.contains("timedelta");
+    let date = NaiveDate::from_ymd_opt(part(0).try_into().ok()?, part(1), part(2)).filter(|_| is_utc)?;
+    Some(date.and_hms_micro_opt(part(3), part(4), part(5), part(6))?.and_utc())
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
+    fn read(json: &str) -> Moment {
+        let object = crate::json::Object::parse(format!("{{\"at\":{json}}}").as_bytes()).unwrap();
+        object.value().get("at").map(Moment::of).unwrap()
+    }
+
     #[test]
-    fn each_form_of_a_moment_is_read() {
-        let cases = [
-            ("2023-02-03T04:05:06.789Z", "2023-02-03T04:05:06.789+00:00"),
-            ("2023-02-03T04:05:06Z", "2023-02-03T04:05:06+00:00"),
-            ("2023-02-03T04:05:06.789+02:00", "2023-02-03T02:05:06.789+00:00"),
-            ("2023-02-03T04:05:06", "2023-02-03T04:05:06+00:00"),
-            ("1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00+00:00"),
-            ("2016-12-31", "2016-12-31T00:00:00+00:00"),
+    fn each_spelling_of_a_moment_is_read() {
+        let whole = "2023-05-01T10:11:12.345+00:00";
+        let seconds = "2023-05-01T10:11:12+00:00";
+        let minutes = "2023-05-01T10:11:00+00:00";
+        let day = "2023-05-01T00:00:00+00:00";
+        let cases: &[(&str, &[&str])] = &[
+            (
+                whole,
+                &[
+                    r#""2023-05-01T10:11:12.345Z""#,
+                    r#""2023-05-01T10:11:12.345""#,
+                    r#""2023-05-01t10:11:12.345z""#,
+                    r#""2023-05-01T10:11:12,345Z""#,
+                    r#""2023-05-01T10:11:12.345000000Z""#,
+                    r#""2023-05-01T10:11:12.3450000001Z""#,
+                    r#""2023-05-01T12:11:12.345+02:00""#,
+                    r#""2023-05-01T12:11:12.345+0200""#,
+                    r#""2023-05-01T12:11:12.345+02""#,
+                    r#""2023-05-01T05:11:12.345-05:00""#,
+                    r#""2023-05-01T05:11:12.345−05:00""#,
+                    r#""2023-05-01T15:41:12.345+05:30""#,
+                    r#""2023-05-01 10:11:12.345000+00:00""#,
+                    r#""2023-05-01 10:11:12.345000""#,
+                    r#""2023-05-01 10:11:12.345 UTC""#,
+                    r#""2023-05-01 10:11:12.345 +0000 UTC""#,
+                    r#""2023-05-01 12:11:12.345 +0200 CEST m=+0.000000001""#,
+                    r#""2023-05-01T12:11:12.345+02:00[Europe/Berlin]""#,
+                    r#""20230501T101112.345Z""#,
+                    r#""20230501T121112.345+0200""#,
+                    r#""20230501101112345""#,
+                    r#""2023/05/01 10:11:12.345""#,
+                    r#""2023-W18-1T10:11:12.345Z""#,
+                    r#""2023-121T10:11:12.345Z""#,
+                    "1682935872345",
+                    "1682935872345000",
+                    "1682935872345000000",
+                    "1682935872.345",
+                    "1.682935872345e12",
+                    "1682935872345.0",
+                    r#""1682935872345""#,
+                    r#""1682935872.345""#,
+                    r#""1682935872345000""#,
+                    r#"{"$date":"2023-05-01T10:11:12.345Z"}"#,
+                    r#"{"$date":1682935872345}"#,
+                    r#"{"$date":{"$numberLong":"1682935872345"}}"#,
+                    r#"{"seconds":1682935872,"nanos":345000000}"#,
+                    r#"{"_seconds":"1682935872","_nanoseconds":345000000}"#,
+                    r#""Timestamp('2023-05-01 10:11:12.345000')""#,
+                    r#""Timestamp('2023-05-01 10:11:12.345000+0000', tz='UTC')""#,
+                    r#""ISODate(\"2023-05-01T10:11:12.345Z\")""#,
+                    r#""/Date(1682935872345)/""#,
+                    r#""/Date(1682935872345+0200)/""#,
+                    r#""datetime.datetime(2023, 5, 1, 10, 11, 12, 345000, tzinfo=datetime.timezone.utc)""#,
+                    r#"" 2023-05-01T10:11:12.345Z\n""#,
+                ],
+            ),
+            (
+                seconds,
+                &[
+                    r#""2023-05-01T10:11:12Z""#,
+                    r#""2023-05-01 10:11:12""#,
+                    r#""2023-05-01 10:11:12+00:00""#,
+                    r#""2023-05-01 10:11:12Z""#,
+                    r#""2023-05-01 10:11:12 GMT""#,
+                    r#""2023-05-01 10:11:12 -0000""#,
+                    r#""2023-05-01, 10:11:12""#,
+                    r#""2023 05 01 10:11:12""#,
+                    r#""20230501101112""#,
+                    r#""20230501T101112""#,
+                    "1682935872",
+                    r#""1682935872""#,
+                    r#""Mon, 01 May 2023 10:11:12 GMT""#,
+                    r#""Mon, 1 May 2023 12:11:12 +0200""#,
+                    r#""Mon, 01 May 2023 05:11:12 EST""#,
+                    r#""01 May 2023 10:11:12 UT""#,
+                    r#""Monday, 01-May-23 10:11:12 GMT""#,
+                    r#""Mon May 01 10:11:12 +0000 2023""#,
+                    r#""Mon May  1 10:11:12 2023""#,
+                    r#""Mon May  1 10:11:12 UTC 2023""#,
+                    r#""Mon May 01 2023 10:11:12 GMT+0000 (Coordinated Universal Time)""#,
+                    r#""Mon May 01 2023 12:11:12 GMT+0200 (Mitteleuropäische Sommerzeit)""#,
+                    r#""May 1, 2023, 10:11:12 AM""#,
+                    r#""1 May 2023 10:11:12""#,
+                    r#"{"$timestamp":{"t":1682935872,"i":1}}"#,
+                    r#""datetime.datetime(2023, 5, 1, 10, 11, 12)""#,
+                ],
+            ),
+            (
+                minutes,
+                &[
+                    r#""2023-05-01T10:11Z""#,
+                    r#""2023-05-01T10:11""#,
+                    r#""2023-05-01 12:11+0200""#,
+                    r#""20230501T1011Z""#,
+                    r#""202305011011""#,
+                    r#""May 1, 2023 10:11 am""#,
+                ],
+            ),
+            (
+                day,
+                &[
+                    r#""2023-05-01""#,
+                    r#""20230501""#,
+                    "20230501",
+                    r#""2023-05-01Z""#,
+                    r#""1 May 2023""#,
+                    r#""2023-5-1""#,
+                ],
+            ),
+            ("2023-05-01T22:11:00+00:00", &[r#""May 1, 2023, 10:11 PM""#, r#""2023-05-01 10:11 pm""#]),
+            ("1970-01-01T00:00:00+00:00", &[r#""1970-01-01T00:00:00.000Z""#]),
+            ("9999-12-31T23:59:59.999+00:00", &[r#""9999-12-31T23:59:59.999Z""#]),
+            ("0001-01-01T00:00:00+00:00", &[r#""0001-01-01T00:00:00Z""#]),
+            ("2016-12-31T23:59:60+00:00", &[r#""2016-12-31T23:59:60Z""#]),
+            ("2023-05-02T00:00:00+00:00", &[r#""2023-05-01T24:00:00Z""#]),
         ];
-        for (text, moment) in cases {
-            assert_eq!(from_rfc3339(text).unwrap().to_rfc3339(), moment, "{text}");
+        for (moment, spellings) in cases {
+            for spelling in *spellings {
+                assert_eq!(read(spelling).at().map(|at| at.to_rfc3339()).as_deref(), Some(*moment), "{spelling}");
+            }
         }
     }
 
     #[test]
-    fn what_is_no_moment_is_none() {
-        for text in
-            ["", "yesterday", "2023-13-03T04:05:06.789Z", "2023-02-30T04:05:06.789Z", "20x3-02-03T04:05:06.789Z", "é"]
-        {
-            assert_eq!(from_rfc3339(text), None, "{text}");
+    fn what_is_no_moment_is_unreadable_and_not_missing() {
+        for json in [
+            r#""yesterday""#,
+            r#""2023""#,
+            r#""2023-05""#,
+            r#""05/01/2023 10:11""#,
+            r#""01.05.2023""#,
+            r#""2023-13-03T04:05:06.789Z""#,
+            r#""2023-02-30T04:05:06.789Z""#,
+            r#""20x3-02-03T04:05:06.789Z""#,
+            r#""2023-05-01T25:00:00Z""#,
+            r#""2023-05-01T10:61:00Z""#,
+            r#""2023-05-01T10:11:12+99:00""#,
+            r#""2023-05-01T10:11:12 CEST""#,
+            r#""2023-05-01T10:11:12[Europe/Berlin]""#,
+            r#""2023-05-01T10:11:12Z and more""#,
+            r#""Mon, 32 May 2023 10:11:12 GMT""#,
+            r#""1 May 2 May 2023""#,
+            r#""Timestamp('2023-05-01 12:11:12', tz='Europe/Berlin')""#,
+            r#""/Date()/""#,
+            r#""Date(é)""#,
+            r#""+010000-01-01T00:00:00Z""#,
+            r#""10000-01-01T00:00:00Z""#,
+            r#""0000-01-01T00:00:00Z""#,
+            r#""-0044-03-15T00:00:00Z""#,
+            r#""9999-12-31T23:59:59-01:00""#,
+            r#""infinity""#,
+            r#""é""#,
+            // A spreadsheet's days, and other small numbers.
+            "45047.42",
+            "0",
+            "5",
+            "-1",
+            "1e300",
+            "99999999999999999999999",
+            "true",
+            "[]",
+            "[\"2023-05-01\"]",
+            "{}",
+            r#"{"$date":{"$date":{}}}"#,
+            r#"{"seconds":1e300}"#,
+        ] {
+            assert_eq!(read(json), Moment::Unreadable, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_word_for_nothing_is_missing() {
+        for json in ["null", r#""""#, r#"" ""#, r#""None""#, r#""NaT""#, r#""null""#] {
+            assert_eq!(read(json), Moment::Missing, "{json}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use fedilake_model::Server;
 use fedilake_query::{Filter, views};
 
 use crate::cli::Filters;
@@ -22,8 +23,8 @@ pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
     Ok(Filter {
         from: from.map(|at| at.timestamp_millis()),
         to: to.map(|at| at.timestamp_millis()),
-        origins: typed.origins.iter().map(|origin| host(origin)).collect(),
-        servers: typed.servers.iter().map(|server| host(server)).collect(),
+        origins: typed.origins.iter().map(|origin| host(origin)).collect::<anyhow::Result<_>>().context("--origin")?,
+        servers: typed.servers.iter().map(|server| host(server)).collect::<anyhow::Result<_>>().context("--server")?,
         languages: typed.languages.iter().map(|language| tag(language)).collect(),
         bot: match (typed.bot, typed.no_bot) {
             (true, _) => Some(true),
@@ -59,11 +60,10 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
     bail!("{text:?} is no day and no instant\nhint: write 2023-02-04 or 2023-02-04T12:00:00Z (UTC)")
 }
 
-/// A host may be typed as a URL.
-fn host(typed: &str) -> String {
-    let typed = typed.trim();
-    let rest = typed.split_once("://").map_or(typed, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest).to_lowercase()
+/// The host in its one spelling, as the table has it. It may be typed as a URL, in Unicode or as punycode.
+fn host(typed: &str) -> anyhow::Result<String> {
+    let server = Server::parse(typed);
+    Ok(server.with_context(|| format!("invalid host `{typed}`: expected a name such as mastodon.social"))?.to_string())
 }
 
 /// A language may be typed by its English name; where a name is also some language's code (Vai), the code is meant.
@@ -99,11 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn servers_and_origins_may_be_typed_as_urls() -> anyhow::Result<()> {
-        let typed = vec!["http://127.0.0.1:4000/".to_owned(), " https://Mastodon.Social/@ann".to_owned()];
-        let filter = filter(&Filters { servers: typed.clone(), origins: typed, ..Filters::default() })?;
-        assert_eq!(filter.servers, ["127.0.0.1:4000", "mastodon.social"]);
-        assert_eq!(filter.origins, filter.servers);
+    fn servers_and_origins_may_be_typed_in_any_spelling() -> anyhow::Result<()> {
+        let spellings = [
+            ("http://127.0.0.1:4000/", "127.0.0.1:4000"),
+            (" https://Mastodon.Social/@ann", "mastodon.social"),
+            ("mastodon.social:443", "mastodon.social"),
+            ("Bücher.example", "xn--bcher-kva.example"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ];
+        for (typed, host) in spellings {
+            let typed = vec![typed.to_owned()];
+            let filter = filter(&Filters { servers: typed.clone(), origins: typed, ..Filters::default() })?;
+            assert_eq!((filter.servers, filter.origins), (vec![host.to_owned()], vec![host.to_owned()]));
+        }
+        assert!(filter(&Filters { origins: vec!["a b".to_owned()], ..Filters::default() }).is_err());
         Ok(())
     }
 

@@ -1,9 +1,8 @@
 //! A value of a replay → its frame, and the server and the time at which the frame was seen.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use fedilake_model::json::{self, JsonError, Raw};
-use fedilake_model::{Frame, FrameKind, Server};
+use fedilake_model::{Frame, FrameKind, Moment, Server};
 
 /// A value of a replay, by its kind.
 #[derive(Debug)]
@@ -11,8 +10,7 @@ pub(super) enum Line {
     /// A bare status, or a recorded frame.
     Frame {
         server: Server,
-        /// None if the value does not say.
-        observed_at: Option<DateTime<Utc>>,
+        observed_at: Moment,
         frame: Frame,
     },
     /// A recorded frame of an event that is not known here.
@@ -55,9 +53,9 @@ impl Line {
             _ => return None,
         };
         let is_object = payload.starts_with(b"{") && payload.ends_with(b"}");
-        let observed_at = DateTime::parse_from_rfc3339(observed_at).ok().filter(|_| is_object && !server.is_empty())?;
+        let observed_at = Moment::of_text(observed_at).at().filter(|_| is_object)?;
         let frame = Frame { kind, data: line.slice_ref(payload) };
-        Some(Line::Frame { server: Server::new(server), observed_at: Some(observed_at.to_utc()), frame })
+        Some(Line::Frame { server: Server::parse(server)?, observed_at: Moment::At(observed_at), frame })
     }
 }
 
@@ -114,20 +112,24 @@ fn recorded(line: &Bytes, members: &Members<'_>, event: &Raw<'_>, payload: &Raw<
         Some("delete") => FrameKind::Delete,
         _ => return Ok(Line::Unknown),
     };
-    let server = text(&members.server).map(Server::new).ok_or("no_server")?;
+    let server = text(&members.server).and_then(Server::parse).ok_or("no_server")?;
     let data = match payload.text() {
         // As in a WebSocket frame: the status is a string that holds JSON. For a delete it is the id.
         Some(string) => Bytes::copy_from_slice(string.as_bytes()),
         None if kind == FrameKind::Delete && !payload.is_number() => return Err("no_id"),
         None => part_of(line, payload.json()),
     };
-    let observed_at = text(&members.observed_at).and_then(|time| DateTime::parse_from_rfc3339(time).ok());
-    Ok(Line::Frame { server, observed_at: observed_at.map(|time| time.to_utc()), frame: Frame { kind, data } })
+    let observed_at = members.observed_at.as_ref().map(Raw::moment).unwrap_or_default();
+    Ok(Line::Frame { server, observed_at, frame: Frame { kind, data } })
 }
 
 fn bare(line: &Bytes, json: &[u8], members: &Members<'_>) -> Result<Line, &'static str> {
     let server = server_of(&members.uri).or_else(|| server_of(&members.url)).ok_or("no_server")?;
-    Ok(Line::Frame { server, observed_at: None, frame: Frame { kind: FrameKind::Update, data: line.slice_ref(json) } })
+    Ok(Line::Frame {
+        server,
+        observed_at: Moment::Missing,
+        frame: Frame { kind: FrameKind::Update, data: line.slice_ref(json) },
+    })
 }
 
 fn text<'v>(value: &'v Option<Raw<'_>>) -> Option<&'v str> {
@@ -179,6 +181,9 @@ mod tests {
             r#"{"payload":{"id":"1"},"event":"update","server":"a.example","observed_at":"2026-02-03T10:00:00Z"}"#,
             r#"{"server":"A.example","observed_at":"2026-02-03T12:00:00+02:00","event":"update","payload":"{\"id\":\"1\"}"}"#,
             r#"{"server":"a\u002eexample","observed_at":"2026-02-03T10:00:00Z","event":"update","payload":{"id":"1"}}"#,
+            r#"{"server":"https://a.example/","observed_at":"2026-02-03 10:00:00+00:00","event":"update","payload":{"id":"1"}}"#,
+            r#"{"server":"a.example:443","observed_at":1770112800,"event":"update","payload":{"id":"1"}}"#,
+            r#"{"server":"@ann@A.example.","observed_at":{"$date":1770112800000},"event":"update","payload":{"id":"1"}}"#,
         ] {
             assert_eq!(read(other), read(recorded), "{other}");
         }
@@ -193,7 +198,7 @@ mod tests {
             (r#"{"id":"1","uri":null,"url":"https://b.example"}"#, "b.example"),
         ] {
             let found = read(status);
-            assert!(found.starts_with(&format!("{server} None Update ")), "{status} is read as {found}");
+            assert!(found.starts_with(&format!("{server} Missing Update ")), "{status} is read as {found}");
         }
         for status in [r#"{"id":"1"}"#, r#"{"uri":"https://"}"#, r#"{"uri":"//x"}"#, r#"{"uri":7}"#] {
             assert_eq!(parse(status).unwrap_err(), "no_server", "{status}");

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fedilake_log::Key;
-use fedilake_model::PostEvent;
 use fedilake_model::avro::Encoder;
+use fedilake_model::{Flaw, Moment, PostEvent};
 
 use super::chunk::{Bad, Chunk, Chunks, Position};
 use super::line::Line;
@@ -73,6 +73,7 @@ impl Translator {
         }
         broken.for_each(|bad| part.reject(bad));
         part.observed_ms = events.iter().map(observed_ms).collect();
+        events.iter().for_each(|event| part.tally.flaw(event));
         let mut encoder = self.idle().pop().unwrap_or_default();
         part.records = records(&mut encoder, &events);
         self.idle().push(encoder);
@@ -132,8 +133,12 @@ impl Translator {
             Line::Frame { server, observed_at, frame } => (server, observed_at, frame),
             Line::Unknown => return Ok(Outcome::Unknown),
         };
-        let event = PostEvent::from_api(&frame, &server, observed_at.unwrap_or(self.observed_at));
-        event.map(Outcome::Event).map_err(|rejected| rejected.reason.as_str())
+        let event = PostEvent::from_api(&frame, &server, observed_at.at().unwrap_or(self.observed_at));
+        let mut event = event.map_err(|rejected| rejected.reason.as_str())?;
+        if observed_at == Moment::Unreadable {
+            event.add_flaw(Flaw::ObservedAtUnreadable);
+        }
+        Ok(Outcome::Event(event))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Encoder>> {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Field};
 
+use crate::caps::Cap;
+
 use super::{AVRO, COLUMNS, Column, Source};
 
 #[test]
@@ -94,7 +96,10 @@ fn page() -> String {
         "# The columns of the table\n\nGenerated from `crates/fedilake-model/src/schema.rs`. A row is what happened to a post \
          as one server showed it.\nTimes are UTC, to the microsecond, of the years 1 to 9999; a time outside of them counts as unreadable. \
          The id is Parquet's field id: a\ncolumn keeps it for ever. *log*: added when the record is read from the log.\n\n\
-         | column | id | type | null | means |\n|---|---|---|---|---|\n",
+         What strangers wrote is kept up to a bound, in bytes of UTF-8: longer texts are cut at the end of a character, or left \
+         out\nwhere a part of them would be something else, or the post is rejected where it could not be told from others. Each \
+         cut is counted\n(`fedilake_collect_flaws_total`), each rejection too (`fedilake_collect_rejected_total`).\n\n\
+         | column | id | type | null | kept | means |\n|---|---|---|---|---|---|\n",
     );
     for column in COLUMNS.iter() {
         let Column { id, field, source, meaning } = column;
@@ -102,9 +107,21 @@ fn page() -> String {
         let log = if *source == Source::Log { " (*log*)" } else { "" };
         let elements = column.element_id().map(|id| format!(" (elements: id {id})")).unwrap_or_default();
         let kind = type_name(field.data_type());
-        writeln!(page, "| `{}` | {id} | {kind}{elements} | {null} | {meaning}{log} |", field.name()).unwrap();
+        let kept = column.cap().map(kept).unwrap_or_default();
+        writeln!(page, "| `{}` | {id} | {kind}{elements} | {null} | {kept} | {meaning}{log} |", field.name()).unwrap();
     }
     page
+}
+
+fn kept(cap: Cap) -> String {
+    match cap {
+        Cap::Reject(bytes) => format!("{bytes}, else rejected"),
+        Cap::Drop(bytes) => format!("{bytes}, else null"),
+        Cap::Cut(bytes) => format!("{bytes}, then cut"),
+        Cap::Each(elements, Cap::Cut(bytes)) => format!("{elements} elements of {bytes}, then cut"),
+        Cap::Each(elements, Cap::Drop(bytes)) => format!("{elements} elements of {bytes}, longer ones left out"),
+        Cap::Each(..) => panic!("no element's cap: {cap:?}"),
+    }
 }
 
 fn type_name(kind: &DataType) -> &'static str {

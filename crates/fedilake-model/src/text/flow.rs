@@ -15,6 +15,32 @@ pub(super) struct Attributes<'a> {
     pub(super) class: &'a str,
     pub(super) rel: &'a str,
     pub(super) href: &'a str,
+    pub(super) alt: &'a str,
+}
+
+impl Attributes<'_> {
+    fn has_class(&self, class: &str) -> bool {
+        has_word(self.class, class)
+    }
+
+    /// True for a quote's stand-in, for software without quotes.
+    fn is_fallback(&self) -> bool {
+        self.has_class("quote-inline")
+    }
+
+    /// True for an image that stands for a character: by its class, or by an alternative text like `:blobcat:`.
+    fn is_emoji(&self) -> bool {
+        let class = self.class.to_ascii_lowercase();
+        let is_shortcode = |alt: &str| {
+            let name = alt.strip_prefix(':').and_then(|alt| alt.strip_suffix(':'));
+            name.is_some_and(|name| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == ':'))
+        };
+        ["emoji", "smiley", "emoticon"].iter().any(|name| class.contains(name)) || is_shortcode(self.alt)
+    }
+}
+
+fn has_word(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|one| one.eq_ignore_ascii_case(word))
 }
 
 pub(super) struct Flow {
@@ -24,8 +50,10 @@ pub(super) struct Flow {
     open: Vec<Open>,
     /// How many of `open` keep white space.
     preformatted: usize,
-    /// How many of `open` are fallbacks that are not text.
+    /// How many fallbacks that are not text are open: of `open`, and of `inline`.
     dropped: usize,
+    /// Elements that are no blocks; only where a fallback may be one of them.
+    inline: Vec<Inline>,
     /// The element whose content never is text; only its own end tag ends it.
     hidden: bool,
     /// Line feeds owed before the next content.
@@ -43,6 +71,21 @@ struct Open {
     dropped: bool,
 }
 
+/// An element that is no block, such as a `span`.
+struct Inline {
+    tag: Vec<u8>,
+    /// How many blocks were open around it.
+    level: usize,
+    dropped: bool,
+}
+
+impl Inline {
+    /// Elements that HTML opens again where a block cut them off.
+    fn is_formatting(&self) -> bool {
+        is_formatting(&self.tag)
+    }
+}
+
 impl Flow {
     pub(super) fn new(html_length: usize, quote_is_set: bool) -> Flow {
         Flow {
@@ -52,6 +95,7 @@ impl Flow {
             open: Vec::new(),
             preformatted: 0,
             dropped: 0,
+            inline: Vec::new(),
             hidden: false,
             gap: 0,
             at_block_start: true,
@@ -64,8 +108,8 @@ impl Flow {
         self.ignore_line_feed = false;
         match tag {
             b"br" => self.line_feed(),
-            b"a" => self.link(attributes),
-            b"span" => {}
+            b"a" | b"span" => self.open_inline(tag, attributes),
+            b"img" if attributes.is_emoji() => self.characters(attributes.alt),
             b"hr" => {
                 self.close_paragraph();
                 self.break_block(2);
@@ -75,6 +119,8 @@ impl Flow {
             _ => {
                 if let Some(block) = Block::of(tag) {
                     self.open_block(block, attributes);
+                } else {
+                    self.open_inline(tag, attributes);
                 }
             }
         }
@@ -84,7 +130,7 @@ impl Flow {
         self.ignore_line_feed = false;
         match tag {
             b"br" => self.line_feed(),
-            b"a" | b"span" => {}
+            b"a" | b"span" => self.close_inline(tag),
             b"p" => {
                 if !self.close_paragraph() {
                     self.break_block(2);
@@ -95,6 +141,8 @@ impl Flow {
             _ => {
                 if let Some(block) = Block::of(tag) {
                     self.close_block(block);
+                } else {
+                    self.close_inline(tag);
                 }
             }
         }
@@ -148,19 +196,68 @@ impl Flow {
     }
 
     fn link(&mut self, attributes: &Attributes<'_>) {
-        let is = |list: &str, word: &str| list.split_ascii_whitespace().any(|w| w.eq_ignore_ascii_case(word));
         if self.hidden
             || self.dropped > 0
-            || is(attributes.class, "mention")
-            || is(attributes.class, "hashtag")
-            || is(attributes.rel, "tag")
+            || attributes.has_class("mention")
+            || attributes.has_class("hashtag")
+            || has_word(attributes.rel, "tag")
         {
             return;
         }
-        let url = attributes.href.trim();
-        if domain::of_url(url).is_some() {
-            self.links.push(url.to_owned());
+        self.links.extend(domain::with_host_spelled(attributes.href.trim()));
+    }
+
+    fn open_inline(&mut self, tag: &[u8], attributes: &Attributes<'_>) {
+        if self.quote_is_set && tag == b"a" {
+            // A link ends the one before it.
+            self.close_formatting(tag);
         }
+        if tag == b"a" {
+            self.link(attributes);
+        }
+        if self.quote_is_set && self.inline.len() < DEPTH_MAX && !is_void(tag) {
+            let dropped = attributes.is_fallback();
+            self.inline.push(Inline { tag: tag.to_owned(), level: self.open.len(), dropped });
+            self.dropped += usize::from(dropped);
+        }
+    }
+
+    fn close_inline(&mut self, tag: &[u8]) {
+        if is_formatting(tag) {
+            return self.close_formatting(tag);
+        }
+        // The end tag does not see past the block around it.
+        let level = self.open.len();
+        if let Some(at) = self.inline.iter().rposition(|inline| inline.tag == tag && inline.level == level) {
+            self.end_inline(|nth, inline| nth == at || nth > at && !inline.is_formatting());
+        }
+    }
+
+    /// The end tag of a formatting element sees past blocks, and ends the other elements within it.
+    fn close_formatting(&mut self, tag: &[u8]) {
+        if let Some(at) = self.inline.iter().rposition(|inline| inline.tag == tag) {
+            self.end_inline(|nth, inline| nth == at || nth > at && !inline.is_formatting());
+        }
+    }
+
+    /// A block that closes ends what is open within it.
+    fn close_inline_within(&mut self) {
+        let level = self.open.len();
+        self.end_inline(|_, inline| inline.level > level && !inline.is_formatting());
+        for inline in &mut self.inline {
+            inline.level = inline.level.min(level);
+        }
+    }
+
+    fn end_inline(&mut self, is_ended: impl Fn(usize, &Inline) -> bool) {
+        let (mut nth, mut ended) = (0, 0);
+        self.inline.retain(|inline| {
+            let is_ended = is_ended(nth, inline);
+            nth += 1;
+            ended += usize::from(is_ended && inline.dropped);
+            !is_ended
+        });
+        self.dropped -= ended;
     }
 
     fn open_block(&mut self, block: Block, attributes: &Attributes<'_>) {
@@ -180,9 +277,7 @@ impl Flow {
         if self.open.len() == DEPTH_MAX {
             return;
         }
-        let dropped = self.quote_is_set
-            && block == Block::P
-            && attributes.class.split_ascii_whitespace().any(|class| class == "quote-inline");
+        let dropped = self.quote_is_set && attributes.is_fallback();
         self.preformatted += usize::from(block.is_preformatted());
         self.dropped += usize::from(dropped);
         self.open.push(Open { block, dropped });
@@ -229,10 +324,14 @@ impl Flow {
         let Some(open) = self.open.pop() else { return };
         self.preformatted -= usize::from(open.block.is_preformatted());
         self.dropped -= usize::from(open.dropped);
+        self.close_inline_within();
         self.break_block(open.block.gap());
     }
 
     fn break_block(&mut self, gap: usize) {
+        if self.dropped > 0 {
+            return;
+        }
         self.trim_block_end();
         self.gap = self.gap.max(gap);
         self.at_block_start = true;
@@ -265,4 +364,42 @@ fn is_hidden(tag: &[u8]) -> bool {
 
 fn is_table_part(tag: &[u8]) -> bool {
     matches!(tag, b"table" | b"caption" | b"tr" | b"thead" | b"tbody" | b"tfoot")
+}
+
+/// Elements without content.
+fn is_void(tag: &[u8]) -> bool {
+    matches!(
+        tag,
+        b"area"
+            | b"base"
+            | b"br"
+            | b"col"
+            | b"embed"
+            | b"img"
+            | b"input"
+            | b"link"
+            | b"meta"
+            | b"source"
+            | b"track"
+            | b"wbr"
+    )
+}
+
+fn is_formatting(tag: &[u8]) -> bool {
+    matches!(
+        tag,
+        b"a" | b"b"
+            | b"big"
+            | b"code"
+            | b"em"
+            | b"font"
+            | b"i"
+            | b"nobr"
+            | b"s"
+            | b"small"
+            | b"strike"
+            | b"strong"
+            | b"tt"
+            | b"u"
+    )
 }

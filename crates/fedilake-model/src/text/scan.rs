@@ -3,6 +3,8 @@
 //! It knows lower-case tags of the usual names, attributes in double quotes and the usual character references, and gives
 //! up at anything else; where it does not give up, it says exactly what the full tokenizer would say.
 
+use std::borrow::Cow;
+
 use super::flow::{Attributes, Flow};
 
 /// Feeds `flow`; `false` where it gave up, and `flow` then is worthless.
@@ -74,12 +76,14 @@ fn start_tag<'a>(rest: &'a str, flow: &mut Flow) -> Option<&'a str> {
         match attribute {
             "class" if class.is_none() => class = Some(plain(value)?),
             "rel" if rel.is_none() => rel = Some(plain(value)?),
-            "href" if href.is_none() => href = Some(up_to_host(value)?),
+            "href" if href.is_none() => href = Some(decoded(value)?),
             _ => {}
         }
     }
     let or_empty = Option::unwrap_or_default;
-    flow.start(name.as_bytes(), &Attributes { class: or_empty(class), rel: or_empty(rel), href: or_empty(href) });
+    let (class, rel, href) = (or_empty(class), or_empty(rel), href.as_deref().unwrap_or_default());
+    // No element that has an alternative text is among the usual ones.
+    flow.start(name.as_bytes(), &Attributes { class, rel, href, alt: "" });
     Some(rest)
 }
 
@@ -134,10 +138,12 @@ fn plain(value: &str) -> Option<&str> {
     (!value.contains('&')).then_some(value)
 }
 
-/// A URL's host needs no decoding when the first reference stands behind it.
-fn up_to_host(href: &str) -> Option<&str> {
-    let Some(reference) = href.find('&') else { return Some(href) };
-    let host = href.find("://")? + 3;
-    let path = host + href[host..].find(['/', '?', '#'])?;
-    (path < reference).then(|| &href[..path])
+/// A URL has hardly any other reference than `&amp;`.
+fn decoded(href: &str) -> Option<Cow<'_, str>> {
+    if !href.contains('&') {
+        return Some(Cow::Borrowed(href));
+    }
+    let decoded = href.replace("&amp;", "&");
+    let references = href.matches('&').count();
+    (references == href.matches("&amp;").count()).then_some(Cow::Owned(decoded))
 }

@@ -24,6 +24,7 @@ struct ToFlow<'a> {
     class: Option<Vec<u8>>,
     rel: Option<Vec<u8>>,
     href: Option<Vec<u8>>,
+    alt: Option<Vec<u8>>,
 }
 
 #[derive(Default)]
@@ -45,6 +46,7 @@ impl<'a> ToFlow<'a> {
             class: None,
             rel: None,
             href: None,
+            alt: None,
         }
     }
 
@@ -70,6 +72,7 @@ impl<'a> ToFlow<'a> {
             b"class" => &mut self.class,
             b"rel" => &mut self.rel,
             b"href" => &mut self.href,
+            b"alt" => &mut self.alt,
             _ => return,
         };
         if slot.is_none() {
@@ -81,8 +84,9 @@ impl<'a> ToFlow<'a> {
         let text = |value: &'_ Option<Vec<u8>>| -> String {
             value.as_deref().map_or(Cow::Borrowed(""), String::from_utf8_lossy).into_owned()
         };
-        let (class, rel, href) = (text(&self.class), text(&self.rel), text(&self.href));
-        self.flow.start(&self.tag, &Attributes { class: &class, rel: &rel, href: &href });
+        let (class, rel) = (text(&self.class), text(&self.rel));
+        let (href, alt) = (text(&self.href), text(&self.alt));
+        self.flow.start(&self.tag, &Attributes { class: &class, rel: &rel, href: &href, alt: &alt });
     }
 }
 
@@ -116,7 +120,7 @@ impl Emitter for ToFlow<'_> {
         self.tag.clear();
         self.is_start = true;
         self.attribute.is_open = false;
-        (self.class, self.rel, self.href) = (None, None, None);
+        (self.class, self.rel, self.href, self.alt) = (None, None, None, None);
     }
 
     fn init_end_tag(&mut self) {

@@ -41,17 +41,26 @@ fn walk(node: &Handle, quote_is_set: bool, preformatted: bool, blocks: &mut Vec<
         }
         return children(preformatted, blocks);
     };
+    let attribute = |name: &str| {
+        let found = attrs.borrow().iter().find(|a| &*a.name.local == name).map(|a| a.value.to_string());
+        found.unwrap_or_default()
+    };
+    let is_fallback = quote_is_set && attribute("class").split_ascii_whitespace().any(|class| class == "quote-inline");
     let gap = match &*name.local {
         "script" | "style" | "title" | "textarea" | "iframe" | "noembed" | "noframes" | "noscript" => return,
         "br" => return blocks.last_mut().unwrap().pieces.push(Piece::Hard("\n".into())),
+        "img" if attribute("class").contains("emoji") => {
+            let alt = attribute("alt");
+            let piece = if preformatted { Piece::Hard(alt) } else { Piece::Text(alt) };
+            return blocks.last_mut().unwrap().pieces.push(piece);
+        }
         "p" | "pre" | "blockquote" | "ul" | "ol" | "dl" | "hr" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => 2,
         "li" | "dt" | "dd" | "div" => 1,
+        _ if is_fallback => return,
         _ => return children(preformatted, blocks),
     };
     blocks.push(Block { gap, ..Block::default() });
-    let class = attrs.borrow().iter().find(|a| &*a.name.local == "class").map(|a| a.value.to_string());
-    let is_fallback = class.unwrap_or_default().split_ascii_whitespace().any(|class| class == "quote-inline");
-    if !(quote_is_set && is_fallback && &*name.local == "p") {
+    if !is_fallback {
         children(preformatted || &*name.local == "pre", blocks);
     }
     blocks.push(Block { gap, ..Block::default() });

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod caps;
 mod corpus;
 mod html_reference;
 mod odd_statuses;

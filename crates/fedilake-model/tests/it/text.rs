@@ -58,6 +58,43 @@ fn a_url_is_whole_and_a_shortcode_stays() {
 }
 
 #[test]
+fn an_emoji_image_is_its_alternative_text() {
+    for (html, text) in [
+        (r#"hi <img class="emoji" alt=":blobcat:" src="https://a.example/1.png">!"#, "hi :blobcat:!"),
+        (r#"<p><img alt="😀" class="custom-emoji wide" draggable="false" /></p>"#, "😀"),
+        (r#"a<IMG ALT=":-)" CLASS='smiley'>b"#, "a:-)b"),
+        (r#"<img class="mk-emoji" alt=':a&amp;b:'>"#, ":a&b:"),
+        (r#"x <img alt=":blob_cat@far.example:" src="1.png">"#, "x :blob_cat@far.example:"),
+        (r#"a photo: <img alt="a cat on a mat" src="2.png">"#, "a photo:"),
+        (r#"<img class="emoji" src="3.png">none"#, "none"),
+    ] {
+        assert_eq!(from_html(html, false).text, text, "{html}");
+    }
+}
+
+#[test]
+fn a_fallback_is_dropped_in_whatever_element_it_stands() {
+    let link = r#"RE: <a href="https://example.org/1"><span>example.org</span>/1</a>"#;
+    for (html, text) in [
+        (format!(r#"<p>so true<span class="quote-inline"><br/><br/>{link}</span></p>"#), "so true"),
+        (format!(r#"so <span class="x quote-inline"><span>{link}</span> <b>y</b></span>true"#), "so true"),
+        (format!(r#"<div class="quote-inline"><p>{link}</p></div><p>so true</p>"#), "so true"),
+        (format!(r#"<blockquote class='quote-inline'>{link}</blockquote>so true"#), "so true"),
+        (format!(r#"<section class="quote-inline"><ul><li>{link}</ul></section>so true"#), "so true"),
+        (format!(r#"<p>so<em class="quote-inline">{link}</em> true</p>"#), "so true"),
+        (r#"<a class="quote-inline" href="https://example.org/1">RE: <b>x</b></a>so true"#.to_owned(), "so true"),
+        (format!(r#"<b><span class="quote-inline">{link}</b>so true"#), "so true"),
+        (format!(r#"<small class="quote-inline">{link}</small>so true"#), "so true"),
+        (format!(r#"<p><span class="quote-inline">{link}</p><p>so true</p>"#), "so true"),
+        (r#"so <br class="quote-inline">true"#.to_owned(), "so \ntrue"),
+    ] {
+        let read = from_html(&html, true);
+        assert_eq!((read.text.as_str(), read.links.len()), (text, 0), "{html}");
+        assert!(from_html(&html, false).text.contains("RE:") || html.contains("<br class"), "{html}");
+    }
+}
+
+#[test]
 fn the_inline_fallback_of_a_quote_is_dropped_only_when_the_quote_is_set() {
     let html = r#"<p class="quote-inline">RE: <a href="https://example.org/1">example.org/1</a></p><p>so true</p>"#;
     assert_eq!(from_html(html, true).text, "so true");
@@ -75,8 +112,24 @@ fn links_are_those_that_are_neither_mentions_nor_hashtags() {
         <a href="mailto:x@e.example">4</a> <a href='HTTPS://F.example/&#39;'>5</a> <a>6</a></p>"##;
     assert_eq!(
         from_html(html, false).links,
-        ["https://C.example/1?x=1&y", "http://d.example:8080", "HTTPS://F.example/'"]
+        ["https://c.example/1?x=1&y", "http://d.example:8080", "https://f.example/'"]
     );
+}
+
+#[test]
+fn a_link_is_whole_and_its_host_has_one_spelling() {
+    for (href, link) in [
+        ("https://a.example/b?c=d&amp;e=f#g", "https://a.example/b?c=d&e=f#g"),
+        ("https://a.example/?c&amp;lt;", "https://a.example/?c&lt;"),
+        ("https://a.example/?c=&lt;d", "https://a.example/?c=<d"),
+        ("HTTPS://A.example:443/B", "https://a.example/B"),
+        ("http://bücher.example/é", "http://xn--bcher-kva.example/é"),
+        ("https://ann:secret@a.example/", "https://a.example/"),
+    ] {
+        for html in [format!("<a href=\"{href}\">x</a>"), format!("<a href='{href}'>x</a>")] {
+            assert_eq!(from_html(&html, false).links, [link], "{html}");
+        }
+    }
 }
 
 #[test]
@@ -164,6 +217,9 @@ fn html() -> impl Strategy<Value = String> {
         "<dd>",
         "<dt>",
         "</dd>",
+        "<span class=\"quote-inline\"><br>RE: <b>x</b> <span>y</span></span>",
+        "<small class='quote-inline'>RE: z</small>",
+        "<img class=emoji alt=':blobcat:'>",
         "<p class=quote-inline>",
         "<p CLASS='x quote-inline'>",
         "<p class=\"a\" class=\"quote-inline\">",
@@ -186,6 +242,8 @@ fn html() -> impl Strategy<Value = String> {
         ("<p>", "</p>"),
         ("<p dir=\"auto\">", "</p>"),
         ("<p class=\"quote-inline\">", "</p>"),
+        ("<blockquote class=\"quote-inline\">", "</blockquote>"),
+        ("<div class=\"quote-inline\">", "</div>"),
         ("<blockquote>", "</blockquote>"),
         ("<ul>", "</ul>"),
         ("<ol>", "</ol>"),

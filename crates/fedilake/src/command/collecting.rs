@@ -170,6 +170,9 @@ pub(super) fn servers_line(servers: &[ServerSnapshot]) -> String {
 
 /// Says what came in and what became of it.
 pub(super) fn say_tally(tally: &Tally) {
+    for post in &tally.unread {
+        telemetry::say(&format!("time not readable, taken as not given: {post}"));
+    }
     telemetry::say(&format!("{} appended{}", counted(tally.accepted, "event"), reasons(tally)));
 }
 
@@ -184,6 +187,9 @@ fn reasons(tally: &Tally) -> String {
     }
     if tally.rejected_total() > 0 {
         text.push_str(&format!(", {} not usable ({})", tally.rejected_total(), listed(&tally.rejected)));
+    }
+    if !tally.flaws.is_empty() {
+        text.push_str(&format!(", flaws: {}", listed(&tally.flaws)));
     }
     if tally.duplicates > 0 {
         text.push_str(&format!(", {} seen just before", tally.duplicates));

@@ -48,8 +48,8 @@ impl Drop for Watching {
     }
 }
 
-/// The counts as metrics: `fedilake_collect_{accepted,duplicates,unknown,skipped,rejected,failures}_total`, by reason where there
-/// is one, and `fedilake_collect_servers` by state.
+/// The counts as metrics: `fedilake_collect_{accepted,duplicates,unknown,skipped,rejected,flaws,failures}_total`, by reason where
+/// there is one, and `fedilake_collect_servers` by state.
 fn export(tally: &Tally, servers: &[ServerSnapshot]) {
     metrics::counter!("fedilake_collect_accepted_total").absolute(tally.accepted);
     metrics::counter!("fedilake_collect_duplicates_total").absolute(tally.duplicates);
@@ -59,6 +59,9 @@ fn export(tally: &Tally, servers: &[ServerSnapshot]) {
     }
     for (reason, count) in &tally.rejected {
         metrics::counter!("fedilake_collect_rejected_total", "reason" => *reason).absolute(*count);
+    }
+    for (flaw, count) in &tally.flaws {
+        metrics::counter!("fedilake_collect_flaws_total", "flaw" => *flaw).absolute(*count);
     }
     let mut failures: BTreeMap<&'static str, u64> = BTreeMap::new();
     for (kind, count) in servers.iter().flat_map(|server| &server.failures) {

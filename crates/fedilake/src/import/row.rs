@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
-use fedilake_model::{Consent, InReplyTo, Post, PostEvent, Server};
+use fedilake_model::{Consent, Flaws, InReplyTo, Post, PostEvent, Server};
 
 /// A hashtag whose name nobody kept. No hashtag has this name, for names come without their `#`.
 pub(super) const UNKNOWN_TAG: &str = "#";
@@ -51,11 +51,11 @@ impl TalkRow<'_> {
         let server = filled(self.base_url.as_deref()).and_then(server).unwrap_or_else(|| origin.clone());
         let text = self.mastodon_text.as_deref().unwrap_or_default();
         let tags = self.tags.unwrap_or(0).clamp(0, TAGS_MAX);
-        Ok(PostEvent::Created(Box::new(Post {
+        let post = Post {
             from_origin: server == origin,
             server,
             id: id.to_owned(),
-            uri: uri(url).unwrap_or_else(|| url.to_owned()),
+            uri: uri(url, &origin).unwrap_or_else(|| url.to_owned()),
             url: Some(url.to_owned()),
             created_at: None,
             edited_at: None,
@@ -89,7 +89,10 @@ impl TalkRow<'_> {
             in_reply_to_author: None,
             media_types: Vec::new(),
             consent: Consent::default(),
-        })))
+            flaws: Flaws::default(),
+        };
+        let post = post.within_caps().map_err(|reason| reason.as_str())?;
+        Ok(PostEvent::Created(Box::new(post)))
     }
 
     /// The time of receipt by the talk's listener.
@@ -119,10 +122,10 @@ fn server(base_url: &str) -> Option<Server> {
     Server::of_url(base_url).or_else(|| Server::of_url(&format!("https://{base_url}")))
 }
 
-/// The uri of a post whose page this is, where the page's form tells it. A host's letter case says nothing, so a uri has it small.
-fn uri(url: &str) -> Option<String> {
+/// The uri of a post whose page at `origin` this is, where the page's form tells it. The host has its one spelling in a uri.
+fn uri(url: &str, origin: &Server) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
-    let (host, path) = rest.split_once('/')?;
+    let (_, path) = rest.split_once('/')?;
     let (user, post) = path.strip_prefix('@')?.split_once('/')?;
     let is_number = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
     let is_ulid = |id: &str| id.len() == 26 && id.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -131,7 +134,7 @@ fn uri(url: &str) -> Option<String> {
         None => Some(post).filter(|id| is_number(id)),
     }?;
     let is_user = !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-    is_user.then(|| format!("{}://{}/users/{user}/statuses/{id}", scheme.to_lowercase(), host.to_lowercase()))
+    is_user.then(|| format!("{}://{origin}/users/{user}/statuses/{id}", scheme.to_lowercase()))
 }
 
 /// A count as its column holds it.
@@ -241,7 +244,8 @@ mod tests {
             ("https://one.test/users/ann/statuses/109", None),
         ];
         for (url, expected) in cases {
-            assert_eq!(uri(url).as_deref(), expected, "{url}");
+            let origin = Server::of_url(url).unwrap();
+            assert_eq!(uri(url, &origin).as_deref(), expected, "{url}");
         }
     }
 }

@@ -147,3 +147,54 @@ fn recorded_lines_nested_deep_cost_only_themselves() {
     assert!(said.stderr.contains("(too_deep)"), "{}", said.stderr);
     assert_eq!(data.number("select count(*) from posts"), 2);
 }
+
+/// Answers of as many bytes as are read of one, of parts that take far more room than their bytes when they are held.
+fn wide_pages() -> Vec<String> {
+    const BYTES: usize = 15 << 20;
+    let many = |part: &str| vec![part; BYTES / (part.len() + 1)].join(",");
+    let status = |field: &str, list: String| {
+        let status = status(1, "x").to_string();
+        format!("[{}]", status.replace(&format!("\"{field}\":[]"), &format!("\"{field}\":[{list}]")))
+    };
+    vec![
+        format!("[{}]", many("[]")),
+        format!("[{}]", many("{}")),
+        format!("[{}]", many("1")),
+        format!("[{}]", many("\"\"")),
+        format!("[{}]", many("{\"id\":\"1\"}")),
+        format!("[[{}]]", many("[]")),
+        format!("[{{\"id\":\"1\",\"x\":[{}]}}]", many("[]")),
+        status("tags", many("{\"name\":\"a\"}")),
+        status("mentions", many("{}")),
+    ]
+}
+
+#[test]
+fn pages_of_many_small_parts_take_memory_in_proportion_to_their_bytes() {
+    // The page itself, while it comes and whole, and what one status of it may take.
+    const KILOBYTES_MAX: u64 = 200 * 1024;
+    for page in wide_pages() {
+        let start = page[..60].to_owned();
+        let stranger = Stranger::start(Arc::new(move |path| match path {
+            "/api/v2/instance" => {
+                Some(("200 OK", JSON, "{\"configuration\":{\"urls\":{\"streaming\":null}}}".to_owned()))
+            }
+            _ => Some(("200 OK", JSON, page.clone())),
+        }));
+        let data = Data::new();
+        let server = format!("http://{}", stranger.address);
+        let running = data.start(["collect", "--server", server.as_str()]);
+        // A second page is asked for when the first one was read.
+        wait_until("a second page", || stranger.answered() >= 3);
+        let peak = peak_kilobytes(running.pid());
+        running.interrupt().done();
+        assert!(peak < KILOBYTES_MAX, "{peak} kB for {start}");
+    }
+}
+
+/// The most memory that a process had.
+fn peak_kilobytes(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}

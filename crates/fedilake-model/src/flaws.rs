@@ -1,0 +1,114 @@
+//! What was wrong with a status that is a post all the same.
+
+/// Something that was wrong with a status. It cost a field or a part of one, and is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Flaw {
+    /// No moment of writing is given: the post counts as written when it was seen.
+    CreatedAtMissing,
+    /// A moment of writing is given that cannot be read: the post counts as written when it was seen.
+    CreatedAtUnreadable,
+    /// The moment of the last edit cannot be read: the post counts as never edited.
+    EditedAtUnreadable,
+    /// When the account was made cannot be read.
+    AuthorCreatedAtUnreadable,
+    /// When a recorded frame was seen cannot be read: it counts as seen now.
+    ObservedAtUnreadable,
+    /// The url is longer than its column holds or has control characters, and was left out.
+    UrlDropped,
+    /// The language tag is longer than its column holds or has control characters, and was left out.
+    LanguageDropped,
+    /// The quoted post's uri is longer than its column holds or has control characters, and was left out.
+    QuoteUriDropped,
+    /// The id or author of the answered post is longer than its column holds or has control characters, and was left out.
+    InReplyToDropped,
+    /// The text was cut to what its column holds.
+    TextCut,
+    /// The content warning was cut.
+    SpoilerTextCut,
+    /// The client's name was cut.
+    AppCut,
+    /// The visibility was cut.
+    VisibilityCut,
+    /// Hashtags were left out: too many, or too long.
+    TagsCut,
+    /// Mentions were left out: too many, or too long.
+    MentionsCut,
+    /// Links were left out or cut: too many, or too long.
+    LinksCut,
+    /// Kinds of attachments were left out or cut: too many, or too long.
+    MediaTypesCut,
+}
+
+impl Flaw {
+    /// Every flaw.
+    pub const ALL: [Flaw; 17] = [
+        Flaw::CreatedAtMissing,
+        Flaw::CreatedAtUnreadable,
+        Flaw::EditedAtUnreadable,
+        Flaw::AuthorCreatedAtUnreadable,
+        Flaw::ObservedAtUnreadable,
+        Flaw::UrlDropped,
+        Flaw::LanguageDropped,
+        Flaw::QuoteUriDropped,
+        Flaw::InReplyToDropped,
+        Flaw::TextCut,
+        Flaw::SpoilerTextCut,
+        Flaw::AppCut,
+        Flaw::VisibilityCut,
+        Flaw::TagsCut,
+        Flaw::MentionsCut,
+        Flaw::LinksCut,
+        Flaw::MediaTypesCut,
+    ];
+
+    /// The flaw as a metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Flaw::CreatedAtMissing => "created_at_missing",
+            Flaw::CreatedAtUnreadable => "created_at_unreadable",
+            Flaw::EditedAtUnreadable => "edited_at_unreadable",
+            Flaw::AuthorCreatedAtUnreadable => "author_created_at_unreadable",
+            Flaw::ObservedAtUnreadable => "observed_at_unreadable",
+            Flaw::UrlDropped => "url_dropped",
+            Flaw::LanguageDropped => "language_dropped",
+            Flaw::QuoteUriDropped => "quote_uri_dropped",
+            Flaw::InReplyToDropped => "in_reply_to_dropped",
+            Flaw::TextCut => "text_cut",
+            Flaw::SpoilerTextCut => "spoiler_text_cut",
+            Flaw::AppCut => "app_cut",
+            Flaw::VisibilityCut => "visibility_cut",
+            Flaw::TagsCut => "tags_cut",
+            Flaw::MentionsCut => "mentions_cut",
+            Flaw::LinksCut => "links_cut",
+            Flaw::MediaTypesCut => "media_types_cut",
+        }
+    }
+
+    /// True for a time that somebody gave and nobody can read: whoever recorded it wants to know where.
+    pub fn is_unreadable_time(self) -> bool {
+        matches!(self, Flaw::CreatedAtUnreadable | Flaw::EditedAtUnreadable | Flaw::ObservedAtUnreadable)
+    }
+}
+
+/// A set of flaws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flaws(u32);
+
+impl Flaws {
+    /// Adds a flaw.
+    pub fn add(&mut self, flaw: Flaw) {
+        self.0 |= 1 << flaw as u32;
+    }
+
+    /// Adds a flaw if there is one.
+    pub fn add_if(&mut self, is_there: bool, flaw: Flaw) {
+        if is_there {
+            self.add(flaw);
+        }
+    }
+
+    /// The flaws in their order.
+    pub fn iter(self) -> impl Iterator<Item = Flaw> {
+        Flaw::ALL.into_iter().filter(move |flaw| self.0 & (1 << *flaw as u32) != 0)
+    }
+}

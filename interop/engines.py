@@ -74,20 +74,34 @@ def pyarrow_rows(table):
 
     gone = {(row["server"], row["id"]) for row in rows if row["kind"] == "deleted"}
     shown = [row for row in rows if row["kind"] in ("created", "edited") and row["uri"] is not None]
-    hidden = {row["uri"] for row in shown if (row["server"], row["id"]) in gone}
-    newest = {}
+    best, own_showed, deleted, own_deleted, spellings = {}, set(), set(), set(), {}
     for row in shown:
-        edited_at = row["edited_at"].timestamp() if row["edited_at"] else float("-inf")
-        version = (edited_at, row["observed_at"], row["log"], row["log_partition"], row["log_offset"])
-        if row["uri"] not in hidden and version > newest.get(row["uri"], ((float("-inf"),),))[0]:
-            newest[row["uri"]] = (version, row)
-    return _by_hand([row for _, row in newest.values()])
+        uri, seen_at = row["uri"], row["observed_at"]
+        own = row["from_origin"]
+        if own is None:
+            own = row["server"].lower() == uri.split("/")[2].lower()
+        if own:
+            own_showed.add(uri)
+        if (row["server"], row["id"]) in gone:
+            (own_deleted if own else deleted).add(uri)
+        row["created_at"] = min(row["created_at"] or seen_at, seen_at)
+        row["person"] = row["author"].lower(), row["author_domain"].lower()
+        spelling = not own, row["author"]
+        spellings[row["person"]] = min(spellings.get(row["person"], spelling), spelling)
+        edited_at = min(row["edited_at"], seen_at).timestamp() if row["edited_at"] else float("-inf")
+        version = (own, edited_at, seen_at, row["log"], row["log_partition"], row["log_offset"])
+        if uri not in best or version > best[uri][0]:
+            best[uri] = (version, row)
+    hidden = own_deleted | (deleted - own_showed)
+    posts = [row for uri, (_, row) in best.items() if uri not in hidden]
+    for post in posts:
+        post["author"] = spellings[post["person"]][1]
+    return _by_hand(posts)
 
 
 def _by_hand(posts):
     days, hours, topics = defaultdict(list), Counter(), Counter()
     for post in posts:
-        post["created_at"] = post["created_at"] or post["observed_at"]
         day = str(post["created_at"].date())
         days[day].append(post)
         hours[day, post["created_at"].hour] += 1

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::message;
 use crate::sql::{self, SqlError, SqlLimits, SqlSummary};
+use crate::views::Deletes;
 use crate::{LakeError, rows, views};
 
 /// What a question may take, and where things are.
@@ -29,6 +30,8 @@ pub struct DirectOptions {
     pub spill_folder: PathBuf,
     /// The httpfs extension's file; None: where DuckDB keeps it.
     pub httpfs: Option<PathBuf>,
+    /// Which deletes hide a post.
+    pub deletes: Deletes,
 }
 
 /// How DuckDB gets at a bucket.
@@ -109,8 +112,8 @@ impl S3Secret {
 }
 
 /// The statements that let any DuckDB with a network, or with httpfs installed, read the table on S3.
-pub fn script(pattern: &str, secret: &S3Secret) -> String {
-    format!("install httpfs;\nload httpfs;\n{}\n{}", secret.sql(), views::over_parquet(pattern))
+pub fn script(pattern: &str, secret: &S3Secret, deletes: Deletes) -> String {
+    format!("install httpfs;\nload httpfs;\n{}\n{}", secret.sql(), views::over_parquet(pattern, deletes))
 }
 
 /// Why the files cannot be asked.
@@ -143,6 +146,7 @@ impl From<duckdb::Error> for DirectError {
 pub struct Direct {
     connection: Connection,
     pattern: String,
+    deletes: Deletes,
 }
 
 impl Direct {
@@ -161,14 +165,14 @@ impl Direct {
             connection.execute_batch(&secret.sql())?;
         }
         connection.execute_batch("set lock_configuration = true")?;
-        Ok(Direct { connection, pattern: pattern.to_owned() })
+        Ok(Direct { connection, pattern: pattern.to_owned(), deletes: options.deletes })
     }
 
     /// Runs one statement and writes its rows as an Arrow IPC stream while they come. The views are there for a statement that
     /// names one.
     pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
         let define = || match names_a_view(text) {
-            true => self.connection.execute_batch(&views::over_parquet(&self.pattern)),
+            true => self.connection.execute_batch(&views::over_parquet(&self.pattern, self.deletes)),
             false => Ok(()),
         };
         let asked = match define() {
@@ -181,9 +185,9 @@ impl Direct {
 
     /// Says what failed as it is where there is no lake.
     fn without_lake(&self, mut error: SqlError) -> SqlError {
-        for prefix in ["write lake: ", "lake: "] {
+        for prefix in ["write lake: ", "lake is damaged: ", "lake: "] {
             if let Some(rest) = error.message.strip_prefix(prefix) {
-                error.message = rest.to_owned();
+                error.message = rest.lines().take_while(|line| !line.contains("delete lake.duckdb")).collect::<Vec<_>>().join("\n");
             }
         }
         if error.message.contains("No files found") && error.message.contains(&self.pattern) {
@@ -199,8 +203,8 @@ impl Direct {
 
 fn names_a_view(text: &str) -> bool {
     let text = text.to_lowercase();
-    let listings = ["show", "information_schema", "duckdb_"];
-    views::NAMES.iter().chain(&listings).any(|name| text.contains(name))
+    let listings = ["show", "information_schema", "duckdb_", "internal"];
+    views::DOCUMENTED.iter().chain(&listings).any(|name| text.contains(name))
 }
 
 fn load_httpfs(connection: &Connection, options: &DirectOptions) -> Result<(), DirectError> {

@@ -15,7 +15,8 @@ pub struct Filter {
     pub origins: Vec<String>,
     /// Servers that showed the post first.
     pub servers: Vec<String>,
-    /// Language tags as given; `unknown` is a post without one.
+    /// Languages, by any of their codes or by their English names, whatever a post's tag adds (`pt`, `por` and `Portuguese` are
+    /// `pt_BR` too); a tag with a region or a script is that one alone. `unknown`: posts that name none.
     pub languages: Vec<String>,
     /// Only automated authors, or none of them.
     pub bot: Option<bool>,

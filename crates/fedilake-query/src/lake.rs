@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::message;
 use crate::names::Names;
+use crate::views::Deletes;
 use crate::{LakeError, LakePosition, layout, rows};
 
 /// The lake's limits.
@@ -25,12 +26,14 @@ pub struct LakeOptions {
     pub threads: usize,
     /// What a query may spill to disk beside the lake: bytes.
     pub spill_bytes_max: u64,
+    /// Which deletes hide a post. A lake that was built with another setting is rebuilt.
+    pub deletes: Deletes,
 }
 
 impl Default for LakeOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        LakeOptions { memory_bytes_max: 1 << 30, threads, spill_bytes_max: 4 << 30 }
+        LakeOptions { memory_bytes_max: 1 << 30, threads, spill_bytes_max: 4 << 30, deletes: Deletes::default() }
     }
 }
 
@@ -50,17 +53,19 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Opens the lake at `path`, or creates an empty one. One of an older layout, or one that is no database, is
-    /// deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty. One of a newer layout is an error.
-    /// What queries of a killed process spilled is removed.
+    /// Opens the lake at `path`, or creates an empty one. One of an older layout or another setting, one that was cut, or one that is
+    /// no database, is deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty. One of a newer layout is an error.
+    /// Spills of a killed process's queries are removed.
     pub fn open(path: &Path, options: LakeOptions) -> Result<Lake, LakeError> {
         let existed = path.exists();
         let (writer, rebuilt) = match connect(path, &options) {
             Ok(connection) if !existed => {
-                layout::create(&connection)?;
+                layout::create(&connection, options.deletes)?;
                 (connection, false)
             }
-            Ok(connection) if layout::is_current(&connection) => (connection, false),
+            Ok(connection) if layout::is_current(&connection, options.deletes) && is_whole(&connection, path) => {
+                (connection, false)
+            }
             Ok(connection) => {
                 if let Some(why) = layout::newer(&connection) {
                     return Err(LakeError::Newer { path: path.to_owned(), why });
@@ -80,7 +85,9 @@ impl Lake {
         #[cfg(unix)]
         std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
             .map_err(|error| LakeError::Open { path: path.to_owned(), reason: error.to_string() })?;
+        layout::enter(&writer)?;
         let counter = writer.try_clone()?;
+        layout::enter(&counter)?;
         // Authors are numbered without holes, so they can be counted by a table instead of a hash: five times as fast.
         // Other queries, which group by several columns, would pay for large tables.
         counter.execute_batch("set perfect_ht_threshold = 24; set lock_configuration = true")?;
@@ -148,15 +155,19 @@ impl Lake {
         connection.execute_batch("begin transaction read only")?;
         // The first look is what the transaction sees from then on.
         let positions = crate::take::positions(&connection)?;
-        Ok(Snapshot { connection, positions })
+        Ok(Snapshot { connection, positions, deletes: self.options.deletes })
     }
 
-    /// Lends a reading connection: an idle one, or a new one.
+    /// Lends a connection that reads the lake's own tables: an idle one, or a new one.
     pub(crate) fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, LakeError>) -> Result<T, LakeError> {
         let idle = lock(&self.idle).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.another()?,
+            None => {
+                let connection = self.another()?;
+                layout::enter(&connection)?;
+                connection
+            }
         };
         let answer = ask(&connection);
         // A connection that failed may be left in a transaction: it is not lent again.
@@ -180,7 +191,7 @@ impl Lake {
         Ok(Outside(outside))
     }
 
-    /// A new connection; a running take does not hold it up.
+    /// A new connection, which finds the documented views; a running take does not hold it up.
     pub(crate) fn another(&self) -> Result<Connection, LakeError> {
         Ok(lock(&self.readers).try_clone()?)
     }
@@ -189,6 +200,7 @@ impl Lake {
 /// The lake at one moment.
 pub struct Snapshot {
     pub(crate) connection: Connection,
+    pub(crate) deletes: Deletes,
     positions: Vec<LakePosition>,
 }
 
@@ -260,6 +272,19 @@ fn connect(path: &Path, options: &LakeOptions) -> duckdb::Result<Connection> {
     Ok(connection)
 }
 
+/// What DuckDB's file has before its first block: three headers.
+const HEADERS_BYTES: u64 = 3 * 4096;
+
+/// Whether the file has every block that its header counts: one that was cut opens, and fails at some later question.
+fn is_whole(connection: &Connection, path: &Path) -> bool {
+    let sql = "select (block_size * total_blocks)::ubigint from pragma_database_size() where database_name = current_database()";
+    let blocks = connection.query_row(sql, [], |row| row.get::<_, u64>(0));
+    match (blocks, std::fs::metadata(path)) {
+        (Ok(blocks), Ok(file)) => file.len() >= HEADERS_BYTES + blocks,
+        _ => false,
+    }
+}
+
 fn recreate(path: &Path, options: &LakeOptions) -> Result<Connection, LakeError> {
     for file in [path.to_owned(), beside(path, ".wal")] {
         match std::fs::remove_file(&file) {
@@ -269,7 +294,7 @@ fn recreate(path: &Path, options: &LakeOptions) -> Result<Connection, LakeError>
         }
     }
     let connection = connect(path, options).map_err(|error| refused(path, &error))?;
-    layout::create(&connection)?;
+    layout::create(&connection, options.deletes)?;
     Ok(connection)
 }
 
@@ -311,7 +336,7 @@ fn is_of_newer_engine(reason: &str) -> bool {
 
 /// Whether DuckDB's words mean that the file's content, not the access to it, is the trouble.
 fn is_unreadable(reason: &str) -> bool {
-    ["not a valid DuckDB database", "Serialization Error", "Corrupt", "checksum", "replaying WAL", "version number"]
+    ["not a valid DuckDB database", "Could not read enough bytes", "Serialization Error", "Corrupt", "checksum", "replaying WAL", "version number"]
         .iter()
         .any(|sign| reason.contains(sign))
 }

@@ -1,32 +1,54 @@
 //! The lake's tables and their version.
 //!
-//! A lake of another version, or written by another DuckDB (whose `hash` may differ), is not migrated but rebuilt
-//! from the table.
+//! A lake of another version, with another setting of which deletes hide, or written by another DuckDB (whose `hash` may
+//! differ), is not migrated but rebuilt from the table.
+//!
+//! The tables lie in the schema [`SCHEMA`], in which connections of the lake itself look first. A person's SQL looks into
+//! `main`, which has the documented views and nothing else.
 
 use duckdb::{Connection, params};
 
-use crate::{LakeError, views};
+use crate::views::Deletes;
+use crate::{LakeError, languages, topic, views};
 
 /// Goes up with every change of layout.sql, of a view or of what `take` writes.
-const VERSION: i32 = 11;
+const VERSION: i32 = 12;
 
 /// Words that every lake follows from its first row: the talk's.
 pub(crate) const FOLLOWED: [&str; 4] = ["balloon", "earthquake", "superbowl", "chatgpt"];
 
-/// Creates the tables and views of an empty lake.
-pub(crate) fn create(connection: &Connection) -> Result<(), LakeError> {
-    connection.execute_batch(&format!(
-        "begin;\n{}\n{}\n{}",
-        include_str!("layout.sql"),
-        include_str!("rollup.sql"),
-        views::lake()
-    ))?;
-    connection.execute_batch(&format!("insert into language_name values {}", views::language_rows()))?;
+/// The schema of the lake's own tables.
+pub(crate) const SCHEMA: &str = "internal";
+
+/// Lets a connection name the lake's own tables without their schema.
+pub(crate) fn enter(connection: &Connection) -> duckdb::Result<()> {
+    connection.execute_batch(&format!("set schema = '{SCHEMA}'"))
+}
+
+/// SQL: the bits of the followed words that a row's `text` mentions.
+pub(crate) fn topics_sql() -> String {
+    let bits: Vec<_> = FOLLOWED
+        .iter()
+        .enumerate()
+        .map(|(id, word)| format!("(({})::uinteger << {id})", topic::mentions(word)))
+        .collect();
+    format!("(case when {} then {} else 0 end)", topic::mentions_any(&FOLLOWED), bits.join(" | "))
+}
+
+/// Creates the tables and views of an empty lake, of which the connection enters the schema.
+pub(crate) fn create(connection: &Connection, deletes: Deletes) -> Result<(), LakeError> {
+    connection.execute_batch(&format!("begin; create schema {SCHEMA}; {LISTINGS}"))?;
+    enter(connection)?;
+    connection.execute_batch(&format!("{}\n{}", include_str!("layout.sql"), include_str!("rollup.sql")))?;
+    connection.execute_batch(&format!("set schema = 'main';\n{}", views::lake()))?;
+    enter(connection)?;
+    connection.execute_batch(&format!("insert into language_name values {}", languages::rows_sql()))?;
     for (id, word) in FOLLOWED.iter().enumerate() {
         connection.execute("insert into topic values (?, ?)", params![id as i32, word])?;
     }
     connection.execute("insert into numbering values (0)", [])?;
-    connection.execute("insert into layout values (?, ?)", params![VERSION, connection.version()?])?;
+    connection
+        .execute("insert into layout values (?, ?, ?)", params![VERSION, connection.version()?, deletes.as_str()])?;
     connection.execute_batch("commit")?;
     Ok(())
 }
@@ -40,13 +62,26 @@ pub(crate) fn newer(connection: &Connection) -> Option<String> {
     (version > VERSION).then(|| format!("its layout is {version}, this one reads {VERSION}"))
 }
 
-/// Whether this program and this DuckDB wrote the lake.
-pub(crate) fn is_current(connection: &Connection) -> bool {
-    let written = connection.query_row("select version, engine from layout", [], |row| {
-        Ok((row.get::<_, i32>(0)?, row.get::<_, String>(1)?))
+/// Listings of tables, of columns and of schemas leave out the lake's own: DuckDB makes `show tables`, `information_schema` and
+/// its other listings of these functions.
+const LISTINGS: &str = "
+    create macro main.duckdb_tables() as table from system.main.duckdb_tables() where schema_name <> 'internal';
+    create macro main.duckdb_columns() as table from system.main.duckdb_columns() where schema_name <> 'internal';
+    create macro main.duckdb_views() as table from system.main.duckdb_views() where schema_name <> 'internal';
+    create macro main.duckdb_constraints() as table from system.main.duckdb_constraints() where schema_name <> 'internal';
+    create macro main.duckdb_schemas() as table from system.main.duckdb_schemas() where schema_name <> 'internal';
+";
+
+/// Whether this program and this DuckDB wrote the lake, for this setting.
+pub(crate) fn is_current(connection: &Connection, deletes: Deletes) -> bool {
+    let sql = format!("select version, engine, deletes from {SCHEMA}.layout");
+    let written = connection.query_row(&sql, [], |row| {
+        Ok((row.get::<_, i32>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
     });
     match (written, connection.version()) {
-        (Ok((version, engine)), Ok(ours)) => version == VERSION && engine == ours,
+        (Ok((version, engine, written)), Ok(ours)) => {
+            version == VERSION && engine == ours && written == deletes.as_str()
+        }
         _ => false,
     }
 }

@@ -1,6 +1,6 @@
--- The lake's tables. Strings that repeat are numbers here, numbered from 0 as they come; a post is one row.
+-- The lake's tables, in the schema `internal`. Strings that repeat are numbers here, numbered from 0 as they come; a post is one row.
 
-create table layout (version integer, engine varchar);
+create table layout (version integer, engine varchar, deletes varchar);
 
 -- The lake's place in each log partition: `next` is the first offset that is not in the lake.
 create table stream (id integer, log varchar, partition integer, next bigint);
@@ -10,13 +10,19 @@ create table hole (stream integer, first bigint, next bigint);
 
 create table origin   (id integer, name varchar);
 create table server   (id integer, name varchar);
-create table language (id integer, name varchar);
+-- `iso` is the language that the tag names, `counted` what reports call it; null: not known.
+create table language (id integer, name varchar, iso varchar, counted varchar);
 create table app      (id integer, name varchar);
--- `hash` is of name and origin together. An author seen as a bot and not as a bot is two-faced: such authors need
--- an exact count(distinct), all others are one row a day in author_day.
-create table author   (id integer, hash ubigint, name varchar, origin integer, bot boolean, two_faced boolean);
+-- `hash` is of name in lower case and origin together. `name` is the spelling that stands for all others, `own` whether the
+-- author's own server writes it so; `uri_name` the one of the first met, from which uris are made (null: name).
+-- An author seen as a bot and not as a bot is two-faced: such authors need an exact count(distinct), all others are one row a
+-- day in author_day.
+create table author (
+    id integer, hash ubigint, name varchar, uri_name varchar, own boolean, origin integer, bot boolean, two_faced boolean
+);
 
--- One row a visible post: the winning version, and the first sighting's server, native id and time.
+-- One row a visible post: the winning version, and the first sighting's server, native id and time. The first is the earliest
+-- that no delete took back.
 create table post (
     id bigint,                    -- the lake's own number, ascending as posts arrive
     uri_hash ubigint,
@@ -34,9 +40,10 @@ create table post (
     native bigint,                -- the server's id of it; negative when that is no plain number, then in native_text
     native_text varchar,
     observed_at timestamptz,
-    first_stream integer,
-    first_offset bigint,          -- null: log_offset
+    first_own boolean,            -- shown by the post's own server
     -- the winning version
+    own boolean,
+    seen_server integer,
     edited_at timestamptz,
     seen_at timestamptz,          -- null: observed_at
     stream integer,
@@ -53,24 +60,35 @@ create table post (
     text varchar using compression zstd,
     spoiler_text varchar,
     words integer,
-    tags varchar,                 -- lists are joined by the unit separator, chr(31)
-    mentions varchar,
-    links varchar,
+    tags varchar[],
+    mentions varchar[],
+    links varchar[],
     media integer,
     media_described integer,
     poll boolean,
     in_reply_to varchar,
     quote_uri varchar,
     sensitive boolean,
-    author_indexable boolean
+    author_indexable boolean,
+    reply_native bigint,          -- in_reply_to_id, as native is id; of seen_server
+    reply_native_text varchar,
+    in_reply_to_author varchar,
+    media_types varchar[]
 );
 
--- Further sightings of visible posts, one row for each (server, id, post): the first one is in `post`.
-create table sighting (server integer, native bigint, native_text varchar, post bigint, observed_at timestamptz);
+-- Further sightings of posts, also of hidden ones, one row for each (server, id, post): the first one is in `post`.
+create table sighting (
+    server integer, native bigint, native_text varchar, post bigint, observed_at timestamptz, own boolean
+);
 
--- Every delete, also of posts that never came, and what they hide.
-create table deleted (server integer, native bigint);
+-- Every delete, also of posts that never came, with the earliest time.
+create table deleted (server integer, native bigint, deleted_at timestamptz);
+
+-- Posts that are hidden whatever comes.
 create table tombstone (uri_hash ubigint);
+
+-- Posts that are hidden until a better word comes. What they said is kept only where that word may leave it standing.
+create table withheld as from post;
 
 -- The next post's number. (A max() over a table with deleted rows reads all of it.)
 create table numbering (next bigint);
@@ -84,5 +102,8 @@ create table topic_hit (
     topic integer, post bigint, created_at timestamptz, day integer, origin integer, language integer, bot boolean
 );
 
--- ISO 639 codes and English names.
-create table language_name (code varchar, name varchar);
+-- What a language is looked up by, and its English name.
+create table language_name (key varchar, name varchar);
+
+-- Language tags as the posts have them, and the languages that they name.
+create view language_tag as select name as tag, iso as name from internal.language;

@@ -20,6 +20,7 @@ pub mod direct;
 pub mod error;
 pub mod filter;
 pub mod lake;
+mod languages;
 mod layout;
 mod names;
 pub mod report;

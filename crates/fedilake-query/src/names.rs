@@ -9,6 +9,11 @@ use duckdb::Connection;
 use duckdb::arrow::array::{AsArray, RecordBatch};
 use duckdb::arrow::datatypes::UInt8Type;
 
+use crate::languages;
+
+/// Names of a sort that are remembered: whoever brings more costs a look into the table each time, and no more memory.
+const REMEMBERED: usize = 50_000;
+
 /// A table of names, the staged column that brings them, and the rows of which it does: a condition in SQL and in Rust.
 struct Sort {
     table: &'static str,
@@ -51,8 +56,15 @@ impl Names {
     pub(crate) fn number(&mut self, writer: &Connection) -> duckdb::Result<()> {
         for (known, Sort { table, column, rows, .. }) in self.sorts.iter_mut().zip(&SORTS) {
             if std::mem::take(&mut known.is_new_staged) {
-                let sql = include_str!("merge/names.sql");
-                let sql = sql.replace("{table}", table).replace("{column}", column).replace("{rows}", rows);
+                let sql = match *table {
+                    "language" => include_str!("merge/languages.sql")
+                        .replace("{counted}", &languages::counted_sql("met.name", "language_name.name"))
+                        .replace("{key}", &languages::key_sql("met.name")),
+                    _ => include_str!("merge/names.sql")
+                        .replace("{table}", table)
+                        .replace("{column}", column)
+                        .replace("{rows}", rows),
+                };
                 writer.execute_batch(&sql)?;
             }
         }
@@ -62,7 +74,8 @@ impl Names {
     /// The take is in the lake.
     pub(crate) fn commit(&mut self) {
         for known in &mut self.sorts {
-            known.committed.extend(known.met.drain());
+            let room = REMEMBERED.saturating_sub(known.committed.len());
+            known.committed.extend(known.met.drain().take(room));
         }
     }
 
@@ -86,8 +99,12 @@ impl Known {
         };
         for (kind, name) in kinds.iter().zip(names) {
             let (Some(kind), Some(name)) = (kind, name) else { continue };
-            if (sort.brings)(kind) && !self.committed.contains(name) && self.met.insert(name.to_owned()) {
-                self.is_new_staged = true;
+            if !(sort.brings)(kind) || self.committed.contains(name) || self.met.contains(name) {
+                continue;
+            }
+            self.is_new_staged = true;
+            if self.met.len() < REMEMBERED {
+                self.met.insert(name.to_owned());
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use duckdb::Connection;
 
+use crate::languages::{self, Meant};
 use crate::views::literal;
 use crate::{Filter, LakeError};
 
@@ -60,7 +61,7 @@ impl Scope {
             times: Vec::new(),
             bot: filter.bot.map(|bot| format!("bot = {bot}")),
             origin: among(connection, "origin", &filter.origins)?,
-            language: among(connection, "language", &filter.languages)?,
+            language: in_languages(connection, &filter.languages)?,
             server: among(connection, "server", &filter.servers)?,
             whole: None,
             parts: Vec::new(),
@@ -193,14 +194,35 @@ fn among(connection: &Connection, column: &str, names: &[String]) -> Result<Opti
     if names.is_empty() {
         return Ok(None);
     }
-    let names: Vec<_> = names.iter().map(|name| name.to_lowercase()).collect();
-    let literals: Vec<_> = names.iter().map(|name| literal(name)).collect();
-    let mut statement =
-        connection.prepare(&format!("select id from {column} where lower(name) in ({})", literals.join(", ")))?;
+    let names: Vec<_> = names.iter().map(|name| literal(&name.to_lowercase())).collect();
+    let known = numbers(connection, column, &format!("lower(name) in ({})", names.join(", ")))?;
+    Ok(Some(format!("{column} in ({known})")))
+}
+
+/// The condition that a post's language is one of those that a person means; None when there are none.
+fn in_languages(connection: &Connection, typed: &[String]) -> Result<Option<String>, LakeError> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let meant: Vec<_> = typed.iter().map(|typed| languages::meant(typed)).collect();
+    let conditions: Vec<_> = meant
+        .iter()
+        .map(|meant| match meant {
+            Meant::Unknown => "counted is null".to_owned(),
+            Meant::Language(name) => format!("counted = {}", literal(name)),
+            Meant::Tag(tag) => format!("{} = {}", languages::canonical_sql("name"), literal(tag)),
+        })
+        .collect();
+    let known = format!("language in ({})", numbers(connection, "language", &conditions.join(" or "))?);
+    let without = meant.contains(&Meant::Unknown);
+    Ok(Some(if without { format!("(language is null or {known})") } else { known }))
+}
+
+/// The numbers of a table's names that meet a condition, as a SQL list that is never empty.
+fn numbers(connection: &Connection, table: &str, condition: &str) -> Result<String, LakeError> {
+    let mut statement = connection.prepare(&format!("select id from {table} where {condition}"))?;
     let ids = statement.query_map([], |row| row.get::<_, i32>(0))?.collect::<Result<Vec<_>, _>>()?;
-    // -1 is no name's number: a list is never empty.
+    // -1 is no name's number.
     let ids: Vec<_> = std::iter::once(-1).chain(ids).map(|id| id.to_string()).collect();
-    let known = format!("{column} in ({})", ids.join(", "));
-    let without = column == "language" && names.iter().any(|name| name == "unknown");
-    Ok(Some(if without { format!("({column} is null or {known})") } else { known }))
+    Ok(ids.join(", "))
 }

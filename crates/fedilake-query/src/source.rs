@@ -8,12 +8,12 @@ use duckdb::arrow::array::RecordBatch;
 
 use crate::error::message;
 use crate::take::Reading;
-use crate::{LakeError, layout, topic, views};
+use crate::{LakeError, layout, views};
 
 /// Sends the rows of one reading, in batches as DuckDB makes them and as merge/stage.sql expects them. Stops early
 /// when nobody listens.
 pub(crate) fn read(outside: &Connection, reading: &Reading, rows: &SyncSender<RecordBatch>) -> Result<(), LakeError> {
-    stream(outside, &sql(reading), rows).map_err(|error| blame(outside, &reading.files, &error))
+    stream(outside, &sql(reading), rows).map_err(|error| blame(outside, reading, &error))
 }
 
 fn stream(outside: &Connection, sql: &str, rows: &SyncSender<RecordBatch>) -> duckdb::Result<()> {
@@ -29,20 +29,18 @@ fn stream(outside: &Connection, sql: &str, rows: &SyncSender<RecordBatch>) -> du
 }
 
 fn sql(reading: &Reading) -> String {
-    let bits = layout::FOLLOWED
-        .iter()
-        .enumerate()
-        .map(|(id, word)| format!("(({})::uinteger << {id})", topic::mentions(word)))
-        .collect::<Vec<_>>()
-        .join(" | ");
-    let topics = format!("case when {} then {bits} else 0 end", topic::mentions_any(&layout::FOLLOWED));
     include_str!("source.sql")
         .replace("{stream}", &reading.stream.to_string())
         .replace("{from}", &reading.from.to_string())
         .replace("{next}", &reading.next.to_string())
-        .replace("{topics}", &format!("({topics})"))
+        .replace("{topics}", &layout::topics_sql())
         .replace("{snowflake}", &views::snowflake("created_at"))
-        .replace("{columns}", views::COLUMNS)
+        .replace("{typed}", &views::typed_nulls())
+        .replace("{columns}", &views::cast_columns())
+        .replace("{shown}", &views::shown_columns(&["sort"]))
+        .replace("{is_shown}", &views::is_shown())
+        .replace("{is_delete}", views::IS_DELETE)
+        .replace("{deleted_at}", &views::deleted_at())
         .replace("{files}", &files(&reading.files))
 }
 
@@ -52,10 +50,15 @@ pub(crate) fn files(paths: &[PathBuf]) -> String {
     format!("[{}]", names.join(", "))
 }
 
-/// Finds the file that a reading failed on: DuckDB does not always name it.
-fn blame(outside: &Connection, paths: &[PathBuf], error: &duckdb::Error) -> LakeError {
-    for path in paths {
-        if let Err(error) = read_whole(outside, path) {
+/// Finds the file that a reading failed on, because it is damaged or because its columns are not the table's: DuckDB does not
+/// always name it.
+fn blame(outside: &Connection, reading: &Reading, error: &duckdb::Error) -> LakeError {
+    let read_columns = |path: &Path| {
+        let sql = sql(&Reading { files: vec![path.to_owned()], ..reading.clone() });
+        outside.prepare(&format!("select count(hash(columns(*))) from ({sql})"))?.execute([]).map(|_| ())
+    };
+    for path in &reading.files {
+        if let Err(error) = read_whole(outside, path).and_then(|()| read_columns(path)) {
             return LakeError::DamagedFile { path: path.clone(), reason: message(&error) };
         }
     }

@@ -2,15 +2,10 @@
 select
     {stream}::integer as stream,
     log_offset,
-    case
-        when kind in ('created', 'edited')
-            and uri is not null and server is not null and id is not null
-            and observed_at is not null and author is not null and author_domain is not null then 0
-        when kind = 'deleted' and server is not null and id is not null then 1
-        else 2
-    end::utinyint as kind,
+    sort::utinyint as kind,
     coalesce(rejected_reason, 'incomplete') as reason,
     server,
+    from_origin as own,
     -- Most ids are numbers; any other is a negative hash beside the text.
     case when id_number >= 0 and id_number::varchar = id then id_number else -1 - (hash(id) >> 2)::bigint end as native,
     case when id_number >= 0 and id_number::varchar = id then null else id end as native_text,
@@ -20,7 +15,8 @@ select
     ((floor(epoch_ms(created_at) / 3600000)::bigint % 24 + 24) % 24)::integer as hour,
     author,
     author_domain,
-    hash(author, author_domain) as author_hash,
+    hash(lower(author), author_domain) as author_hash,
+    split_part(author, '@', 1) as author_user,
     language,
     app,
     coalesce(author_bot, false) as bot,
@@ -29,8 +25,9 @@ select
     edited_at,
     -- Two versions of one post must differ in 40 bits: one pair in 10^12 does not, and each bit is 0.2 MB of the talk's lake.
     hash(
-        created_at, author, author_domain, author_bot, language, url, text, spoiler_text, characters, words, tags, mentions,
-        links, media, media_described, poll, in_reply_to, quote_uri, sensitive, author_indexable
+        created_at, lower(author), author_domain, author_bot, language, url, text, spoiler_text, characters, words, tags,
+        mentions, links, media, media_described, poll, in_reply_to, quote_uri, sensitive, author_indexable,
+        in_reply_to_author, media_types
     ) >> 24 as content_hash,
     favourites,
     reblogs,
@@ -46,26 +43,45 @@ select
     {topics}::uinteger as topics,
     spoiler_text,
     words,
-    array_to_string(tags, chr(31)) as tags,
-    array_to_string(mentions, chr(31)) as mentions,
-    array_to_string(links, chr(31)) as links,
+    tags,
+    mentions,
+    links,
     media,
     media_described,
     poll,
     in_reply_to,
     quote_uri,
     sensitive,
-    author_indexable
+    author_indexable,
+    case when reply_number >= 0 and reply_number::varchar = in_reply_to_id then reply_number
+        when in_reply_to_id is not null then -1 - (hash(in_reply_to_id) >> 2)::bigint end as reply_native,
+    case when reply_number >= 0 and reply_number::varchar = in_reply_to_id then null else in_reply_to_id end as reply_native_text,
+    in_reply_to_author,
+    media_types
 from (
     select
-        * replace (coalesce(created_at, observed_at) as created_at),
+        *,
         try_cast(id as bigint) as id_number,
+        try_cast(in_reply_to_id as bigint) as reply_number,
         'https://' || author_domain || '/users/' || split_part(author, '@', 1) || '/statuses/' as uri_stem,
         case when starts_with(uri, uri_stem) then try_cast(substr(uri, length(uri_stem) + 1) as bigint) end as uri_number
     from (
-        {columns}
-        union all by name
-        select * from read_parquet({files}, union_by_name = true, hive_partitioning = false)
+        select * replace (
+            case when sort = 1 then {deleted_at} else observed_at end as observed_at,
+            -- Of other rows it may be no time that can be counted with.
+            case when sort = 0 then created_at end as created_at
+        )
+        from (
+            select {shown}
+            from (
+                select {columns}, case when {is_shown} then 0 when {is_delete} then 1 else 2 end as sort
+                from (
+                    select {typed} where false
+                    union all by name
+                    select * from read_parquet({files}, union_by_name = true, hive_partitioning = false)
+                )
+                where log_offset >= {from} and log_offset < {next}
+            )
+        )
     )
-    where log_offset >= {from} and log_offset < {next}
 )

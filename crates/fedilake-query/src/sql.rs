@@ -10,6 +10,7 @@
 
 mod failure;
 mod guard;
+mod nearest;
 mod pivot;
 mod watch;
 
@@ -61,7 +62,9 @@ impl Lake {
     ///
     /// After an error the stream is cut: a statement can fail in the middle. The lake lives on after each.
     pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
-        let watched = self.read(|connection| ask(connection, || self.another(), text, limits, out));
+        // A connection that looks into `main` only.
+        let connection = self.another()?;
+        let watched = ask(&connection, || self.another(), text, limits, out);
         watched.unwrap_or_else(|error: LakeError| Err(error.into()))
     }
 }

@@ -21,10 +21,14 @@ use serde::{Deserialize, Serialize};
 use crate::lake::lock;
 use crate::names::Names;
 use crate::seal::{self, Effort};
-use crate::{Lake, LakeError, source};
+use crate::views::{self, Deletes};
+use crate::{Lake, LakeError, layout, source};
 
 /// Rows merged at a time: a row group, so that a long take writes full ones and holds no more in memory.
 const STAGE_ROWS: usize = 122_880;
+
+/// Or fewer, where rows are large: bytes in memory.
+const STAGE_BYTES: usize = 256 << 20;
 
 /// Batches read ahead of the merge, 2,048 rows each.
 const BATCHES_AHEAD: usize = 60;
@@ -69,7 +73,7 @@ pub struct TakeProgress {
 }
 
 /// Files of one log partition that join, and the offsets to take from them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reading {
     pub(crate) stream: i32,
     pub(crate) from: i64,
@@ -98,7 +102,7 @@ impl Lake {
         let mut names = lock(&self.names);
         let mut outside = self.outside()?;
         writer.execute_batch("begin")?;
-        let taken = take(&writer, &mut names, chunks, progress, &mut outside);
+        let taken = take(&writer, &mut names, self.options().deletes, chunks, progress, &mut outside);
         match taken.and_then(|rows| Ok(writer.execute_batch("commit").map(|()| rows)?)) {
             Ok(rows) => {
                 names.commit();
@@ -116,13 +120,13 @@ impl Lake {
 
 /// Where the lake stands, by log and partition.
 pub(crate) fn positions(connection: &Connection) -> Result<Vec<LakePosition>, LakeError> {
-    let mut statement = connection.prepare("select log, partition, next from stream order by log, partition")?;
+    let mut statement = connection.prepare("select log, partition, next from internal.stream order by log, partition")?;
     let rows = statement.query_map([], |row| {
         Ok(LakePosition { log: row.get(0)?, partition: row.get(1)?, next: row.get(2)?, lacks: Vec::new() })
     })?;
     let mut positions: Vec<LakePosition> = rows.collect::<Result<_, _>>()?;
     let mut statement = connection.prepare(
-        "select log, partition, first, hole.next from hole join stream on stream.id = hole.stream order by first",
+        "select log, partition, first, hole.next from internal.hole join internal.stream on stream.id = hole.stream order by first",
     )?;
     let holes = statement.query_map([], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, i32>(1)?, (row.get::<_, i64>(2)?, row.get::<_, i64>(3)?)))
@@ -138,6 +142,7 @@ pub(crate) fn positions(connection: &Connection) -> Result<Vec<LakePosition>, La
 fn take(
     writer: &Connection,
     names: &mut Names,
+    deletes: Deletes,
     chunks: &[Chunk],
     progress: &mut dyn FnMut(TakeProgress),
     outside: &mut Connection,
@@ -152,7 +157,7 @@ fn take(
     let rows = std::thread::scope(|scope| {
         let readings = &readings;
         let reader = scope.spawn(move || readings.iter().try_for_each(|reading| source::read(outside, reading, &send)));
-        let merged = merge_all(writer, names, batches, &mut |rows| progress(TakeProgress { rows, offsets }));
+        let merged = merge_all(writer, names, deletes, batches, &mut |rows| progress(TakeProgress { rows, offsets }));
         let read = reader.join().expect("reading does not panic");
         read.and(merged)
     })?;
@@ -224,6 +229,7 @@ fn stream(writer: &Connection, chunk: &Chunk) -> Result<(i32, i64), LakeError> {
 fn merge_all(
     writer: &Connection,
     names: &mut Names,
+    deletes: Deletes,
     batches: Receiver<RecordBatch>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, LakeError> {
@@ -231,7 +237,7 @@ fn merge_all(
     let mut batches = batches.into_iter().peekable();
     while batches.peek().is_some() {
         rows += stage(writer, names, &mut batches)? as u64;
-        merge(writer, names)?;
+        merge(writer, names, deletes)?;
         progress(rows);
     }
     Ok(rows)
@@ -245,10 +251,13 @@ fn stage(
     writer.execute_batch(include_str!("merge/stage.sql"))?;
     let mut appender = writer.appender_to_catalog_and_db("stage", "temp", "main")?;
     let mut rows = 0;
+    let mut bytes = 0;
     while rows < STAGE_ROWS
+        && bytes < STAGE_BYTES
         && let Some(batch) = batches.next()
     {
         rows += batch.num_rows();
+        bytes += batch.get_array_memory_size();
         names.meet(&batch);
         appender.append_record_batch(batch)?;
     }
@@ -256,7 +265,7 @@ fn stage(
     Ok(rows)
 }
 
-fn merge(writer: &Connection, names: &mut Names) -> Result<(), LakeError> {
+fn merge(writer: &Connection, names: &mut Names, deletes: Deletes) -> Result<(), LakeError> {
     let run = |wanted: bool, sql: &str| if wanted { writer.execute_batch(sql) } else { Ok(()) };
     // Most small batches lack most of what can happen, and even a statement that finds nothing takes milliseconds.
     let any = |conditions: [&str; 4], table: &str| {
@@ -265,17 +274,19 @@ fn merge(writer: &Connection, names: &mut Names) -> Result<(), LakeError> {
             Ok::<[bool; 4], _>([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
         })
     };
-    let [deletes, rejects, topics, _] = any(["kind = 1", "kind = 2", "topics <> 0", "true"], "stage")?;
+    let [gone, rejects, topics, _] = any(["kind = 1", "kind = 2", "topics <> 0", "true"], "stage")?;
     names.number(writer)?;
     run(rejects, include_str!("merge/reject.sql"))?;
     writer.execute_batch(include_str!("merge/authors.sql"))?;
     run(exists(writer, "met")?, include_str!("merge/enrol.sql"))?;
+    run(gone, include_str!("merge/hide.sql"))?;
+    run(exists(writer, "withheld")?, include_str!("merge/return.sql"))?;
     writer.execute_batch(include_str!("merge/match.sql"))?;
-    run(deletes, include_str!("merge/hide.sql"))?;
-    run(exists(writer, "deleted")?, include_str!("merge/awaited.sql"))?;
-    run(exists(writer, "gone")?, include_str!("merge/bury.sql"))?;
     writer.execute_batch(include_str!("merge/choose.sql"))?;
     let known = exists(writer, "known")?;
+    let several = known || exists(writer, "repeated")?;
+    run(several, include_str!("merge/see.sql"))?;
+    writer.execute_batch(include_str!("merge/change.sql"))?;
     if known {
         let [recounts, names, forerunners, rewrites] = any(
             ["what = 'recount'", "what = 'name'", "earlier and what in ('recount', 'name', 'see')", "what = 'rewrite'"],
@@ -286,15 +297,56 @@ fn merge(writer: &Connection, names: &mut Names) -> Result<(), LakeError> {
         run(forerunners, include_str!("merge/forerun.sql"))?;
         run(rewrites, include_str!("merge/rewrite.sql"))?;
     }
-    writer.execute_batch(include_str!("merge/insert.sql"))?;
+    writer.execute_batch(
+        &include_str!("merge/insert.sql").replace("{snowflake}", &views::snowflake("stage.created_at")),
+    )?;
     run(topics, include_str!("merge/topics.sql"))?;
-    if known || exists(writer, "repeated")? {
-        writer.execute_batch(include_str!("merge/see.sql"))?;
+    if several {
+        writer.execute_batch(include_str!("merge/moved.sql"))?;
         run(exists(writer, "moved")?, "delete from sighting using moved where sighting.post = moved.post")?;
         writer.execute_batch(include_str!("merge/sight.sql"))?;
     }
+    if exists(writer, "deleted")? {
+        judge(writer, deletes)?;
+    }
     Ok(())
 }
+
+/// Hides what the deletes of this batch and of earlier ones hide, and shows what a better word brought back.
+fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
+    writer.execute_batch(include_str!("merge/accused.sql"))?;
+    if !exists(writer, "accused")? {
+        return Ok(());
+    }
+    let (deleted, own) = ("deleted.server is not null", "s.own");
+    let visible = deletes.visible_sql(deleted, own);
+    let (buried, emptied) = match deletes {
+        Deletes::Any => (format!("bool_or({deleted})"), ""),
+        Deletes::Origin => (format!("bool_or({own} and {deleted})"), EMPTIED),
+        // Another sighting may bring it back as it was.
+        Deletes::All => (format!("bool_or({own} and {deleted})"), ""),
+    };
+    writer.execute_batch(
+        &include_str!("merge/judge.sql").replace("{visible}", &visible).replace("{buried}", &buried),
+    )?;
+    if exists(writer, "dead")? {
+        writer.execute_batch(&include_str!("merge/bury.sql").replace("{emptied}", emptied))?;
+    }
+    if exists(writer, "passed")? {
+        writer.execute_batch(include_str!("merge/pass.sql"))?;
+    }
+    if exists(writer, "returned")? {
+        writer.execute_batch(&include_str!("merge/restore.sql").replace("{topics}", &layout::topics_sql()))?;
+    }
+    Ok(())
+}
+
+/// What is not kept of a withheld post that comes back only with the words of its own server.
+const EMPTIED: &str = "replace (
+    null as uri, null as uri_number, null as url, null as text, null as spoiler_text, null as tags, null as mentions, null as links,
+    null as quote_uri, null as in_reply_to_author, null as reply_native, null as reply_native_text, null as media_types,
+    null as content_hash
+)";
 
 /// Whether a table has any row.
 fn exists(writer: &Connection, table: &str) -> duckdb::Result<bool> {

@@ -1,34 +1,149 @@
-//! The views that people query: `posts`, `sightings` and the talk's `mastodon_toot`.
+//! The views that people query: `posts`, `sightings`, `replies` and the talk's `mastodon_toot`.
 //!
 //! They exist twice with the same columns and the same rows: in the lake, over its own tables, and over plain Parquet
 //! files, for any DuckDB ([`over_parquet`]). The second form is the definition; a property test holds the lake to it.
+//! What they are made of lies in the schema `internal`, where no listing of tables shows it.
 //!
-//! - `posts`: one row a uri. The version with the greatest (edited_at with nulls first, observed_at, log position);
-//!   server, id and observed_at are those of the first sighting; app is the one that any sighting names, because only
-//!   the author's own server knows it. A post is absent once any server that showed it deleted it.
+//! - `posts`: one row a uri. Servers' words about a post have ranks: those of the post's own server first (`from_origin`; in
+//!   records of earlier versions: the uri's host), then the greatest (edited_at with nulls first, observed_at, log position). So no
+//!   server replaces what the own one said. server, id and observed_at are those of the first sighting that no delete took back;
+//!   app is the one that the own server names, or any where the own one showed nothing.
 //!   Its columns are the table's, in the table's order, but for those that are not the post's: kind, appended_at,
 //!   author_created_at, visibility (always public), rejected_reason and rejected_bytes.
-//! - `sightings`: one row for each (server, id, uri) of those posts: who showed it, and when first.
+//! - `sightings`: one row for each (server, id, uri) of those posts: who showed it, and when first; `deleted_at`, if that server
+//!   said later that it is gone there.
+//! - `replies`: one row for each of those posts that answers another.
 //! - `mastodon_toot`: the talk's columns, on `posts`.
 //!
-//! A created or edited row without uri, server, id, observed_at, author or author_domain is no post. One whose
-//! created_at is null is: a server that leaves it out, or writes it so that nobody can read it, costs the post its own
-//! time and no more. The row counts as created when it was observed, so each version of such a post has its own.
+//! Which deletes hide a post is a setting: [`Deletes`].
+//!
+//! No claim counts beyond the moment at which it was seen: created_at and edited_at are at most observed_at. A row without a
+//! created_at, or with one before the year 1, counts as created when it was observed: a server that leaves it out, or writes it so
+//! that nobody can read it, costs the post its own time and no more. A created or edited row without uri, server, id, author,
+//! author_domain or an observed_at of the years 1 to 9999 is no post.
+//!
+//! An author is a user, in any case, and a domain. One spelling stands for all of an author's posts: the one that the own server
+//! writes, or the first by code points.
+//!
+//! Names that repeat (servers, authors, languages, apps) are cut after [`NAME_CHARACTERS`].
 
-/// The names of the views over Parquet files; the first two are steps to the others.
-pub(crate) const NAMES: [&str; 5] = ["table_rows", "visible_rows", "posts", "sightings", "mastodon_toot"];
+use std::fmt;
+use std::str::FromStr;
 
-/// A query with every column of the table and no row: `union all by name` with it gives old files the new columns.
-pub(crate) const COLUMNS: &str = include_str!("views/columns.sql");
+use crate::languages;
 
-const LANGUAGES: &str = include_str!("views/languages.csv");
+/// The table's columns, in its order, with DuckDB's types: files may lack some of them.
+pub const COLUMNS: [(&str, &str); 42] = [
+    ("kind", "varchar"),
+    ("server", "varchar"),
+    ("id", "varchar"),
+    ("uri", "varchar"),
+    ("url", "varchar"),
+    ("created_at", "timestamptz"),
+    ("edited_at", "timestamptz"),
+    ("observed_at", "timestamptz"),
+    ("appended_at", "timestamptz"),
+    ("author", "varchar"),
+    ("author_domain", "varchar"),
+    ("author_created_at", "timestamptz"),
+    ("author_bot", "boolean"),
+    ("author_followers", "bigint"),
+    ("author_indexable", "boolean"),
+    ("language", "varchar"),
+    ("text", "varchar"),
+    ("spoiler_text", "varchar"),
+    ("characters", "integer"),
+    ("words", "integer"),
+    ("tags", "varchar[]"),
+    ("mentions", "varchar[]"),
+    ("links", "varchar[]"),
+    ("media", "integer"),
+    ("media_described", "integer"),
+    ("poll", "boolean"),
+    ("in_reply_to", "varchar"),
+    ("quote_uri", "varchar"),
+    ("app", "varchar"),
+    ("visibility", "varchar"),
+    ("sensitive", "boolean"),
+    ("favourites", "integer"),
+    ("reblogs", "integer"),
+    ("replies", "integer"),
+    ("in_reply_to_id", "varchar"),
+    ("in_reply_to_author", "varchar"),
+    ("media_types", "varchar[]"),
+    ("from_origin", "boolean"),
+    ("log_partition", "integer"),
+    ("log_offset", "bigint"),
+    ("rejected_reason", "varchar"),
+    ("rejected_bytes", "blob"),
+];
+
+/// The views that people query.
+pub const DOCUMENTED: [&str; 4] = ["posts", "sightings", "replies", "mastodon_toot"];
+
+/// Characters of a name that are kept.
+pub const NAME_CHARACTERS: usize = 500;
+
+/// Which deletes hide a post. A delete by the post's own server always does, everywhere.
+///
+/// A server's word that a post is gone there may mean that its author took it back, or no more than that this server threw
+/// its copy away (a moderator's decision, a broken federation, an expired cache, malice).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletes {
+    /// Another server's delete hides its sighting, and the post too unless the post's own server showed it: where nobody reads the
+    /// own server, there is no better word, and privacy wins.
+    #[default]
+    Origin,
+    /// The delete of any server that showed a post hides it: the most private, and any server can hide any post.
+    Any,
+    /// Another server's delete hides its sighting; the post goes with the last one.
+    All,
+}
+
+impl Deletes {
+    /// The name in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Deletes::Origin => "origin",
+            Deletes::Any => "any",
+            Deletes::All => "all",
+        }
+    }
+
+    /// SQL: whether a group of a post's sightings leaves it visible, by their columns `deleted` (a condition) and `own`.
+    pub(crate) fn visible_sql(self, deleted: &str, own: &str) -> String {
+        let own_deleted = format!("bool_or({own} and {deleted})");
+        match self {
+            Deletes::Any => format!("not bool_or({deleted})"),
+            Deletes::Origin => format!("not {own_deleted} and (not bool_or({deleted}) or bool_or({own}))"),
+            Deletes::All => format!("not {own_deleted} and not bool_and({deleted})"),
+        }
+    }
+}
+
+impl fmt::Display for Deletes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Deletes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Deletes, String> {
+        [Deletes::Origin, Deletes::Any, Deletes::All]
+            .into_iter()
+            .find(|deletes| deletes.as_str() == text)
+            .ok_or_else(|| format!("invalid value `{text}`: expected `origin`, `any` or `all`"))
+    }
+}
 
 /// The SQL that defines the views over Parquet files, as statements ending in semicolons.
 ///
 /// `glob` is a path or a pattern as DuckDB's `read_parquet` takes it, such as `table/posts/**/*.parquet`; the part of it that
 /// is no pattern is for [`plain`] to write.
-pub fn over_parquet(glob: &str) -> String {
-    over_files(&literal(glob))
+pub fn over_parquet(glob: &str, deletes: Deletes) -> String {
+    over_files(&literal(glob), deletes)
 }
 
 /// A path as a pattern that stands for nothing but this path.
@@ -41,19 +156,94 @@ pub fn plain(path: &str) -> String {
 }
 
 /// The same over a SQL expression that names files.
-pub(crate) fn over_files(files: &str) -> String {
-    let base = include_str!("views/parquet.sql").replace("{columns}", COLUMNS).replace("{files}", files);
-    format!("{base}\n{}", toot("create or replace view", &format!("(values\n{}\n)", language_rows())))
+pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
+    let base = include_str!("views/parquet.sql")
+        .replace("{columns}", &cast_columns())
+        .replace("{typed}", &typed_nulls())
+        .replace("{shown}", &shown_columns(&["log"]))
+        .replace("{is_shown}", &is_shown())
+        .replace("{is_delete}", IS_DELETE)
+        .replace("{name_of_server}", &cut("server"))
+        .replace("{deleted_at}", &deleted_at())
+        .replace("{is_visible}", &deletes.visible_sql("deleted_at is not null", "from_origin"))
+        .replace("{files}", files);
+    let names = format!(
+        "left join (values\n{}\n) as language_name (key, name) on language_name.key = {}",
+        languages::rows_sql(),
+        languages::key_sql("posts.language")
+    );
+    format!("{base}\n{}", toot("create or replace view", &names))
 }
 
 /// The SQL that defines the views over the lake's tables.
 pub(crate) fn lake() -> String {
-    let uri = format!(
-        "coalesce(p.uri, 'https://' || o.name || '/users/' || split_part(a.name, '@', 1) || '/statuses/' || xor(p.uri_number, {}))",
-        snowflake("p.created_at")
-    );
-    let base = include_str!("views/lake.sql").replace("{uri}", &uri);
-    format!("{base}\n{}", toot("create view", "language_name"))
+    let base = include_str!("views/lake.sql").replace("{uri}", &lake_uri("p", "a", "o"));
+    let names = "left join internal.language_tag as language_name on language_name.tag = posts.language";
+    format!("{base}\n{}", toot("create view", names))
+}
+
+/// SQL: the uri of the lake's row `post`, with its author's and its origin's rows.
+pub(crate) fn lake_uri(post: &str, author: &str, origin: &str) -> String {
+    let number = snowflake(&format!("{post}.created_at"));
+    format!(
+        "coalesce({post}.uri, 'https://' || {origin}.name || '/users/' || split_part(coalesce({author}.uri_name, {author}.name), '@', 1) \
+        || '/statuses/' || xor({post}.uri_number, {number}))"
+    )
+}
+
+/// SQL: every column of the table, null: `union all by name` with it gives files the columns that they lack.
+pub(crate) fn typed_nulls() -> String {
+    COLUMNS.map(|(name, kind)| format!("null::{kind} as {name}")).join(", ")
+}
+
+/// SQL: the table's columns and no others, in the table's types: files of other writers may have other ones.
+pub(crate) fn cast_columns() -> String {
+    COLUMNS.map(|(name, kind)| format!("{name}::{kind} as {name}")).join(", ")
+}
+
+/// SQL: the columns of rows that are posts, as they count, and `more` columns as they are.
+pub(crate) fn shown_columns(more: &[&str]) -> String {
+    let counted = |name: &str| match name {
+        "server" | "author" | "language" | "app" => format!("{} as {name}", cut(name)),
+        // Hosts are the same in any case.
+        "author_domain" => format!("lower({}) as {name}", cut(name)),
+        "created_at" => format!(
+            "case when created_at >= {YEAR_1} then least(created_at, observed_at) else observed_at end as created_at"
+        ),
+        "edited_at" => format!("case when edited_at >= {YEAR_1} then least(edited_at, observed_at) end as edited_at"),
+        "from_origin" => {
+            "coalesce(from_origin, lower(server) = lower(split_part(uri, '/', 3))) as from_origin".to_owned()
+        }
+        other => other.to_owned(),
+    };
+    COLUMNS.iter().map(|(name, _)| counted(name)).chain(more.iter().map(|name| (*name).to_owned())).collect::<Vec<_>>().join(", ")
+}
+
+const YEAR_1: &str = "'0001-01-01 00:00:00+00'::timestamptz";
+const YEAR_10000: &str = "'10000-01-01 00:00:00+00'::timestamptz";
+
+/// SQL: whether a row of the table is a post as a server showed it.
+pub(crate) fn is_shown() -> String {
+    format!(
+        "kind in ('created', 'edited') and uri is not null and server is not null and id is not null \
+        and author is not null and author_domain is not null and observed_at >= {YEAR_1} and observed_at < {YEAR_10000}"
+    )
+}
+
+/// SQL: whether a row of the table is a delete.
+pub(crate) const IS_DELETE: &str = "kind = 'deleted' and server is not null and id is not null";
+
+/// SQL: when a delete was seen; it counts also where the row does not say.
+pub(crate) fn deleted_at() -> String {
+    format!(
+        "case when observed_at >= {YEAR_1} and observed_at < {YEAR_10000} then observed_at \
+        else '1970-01-01 00:00:00+00'::timestamptz end"
+    )
+}
+
+/// SQL: a name, cut.
+pub(crate) fn cut(column: &str) -> String {
+    format!("left({column}, {NAME_CHARACTERS})")
 }
 
 /// The number that a Mastodon server gives a post made at `created_at`, but for its lower 16 bits: the milliseconds.
@@ -62,53 +252,11 @@ pub(crate) fn snowflake(created_at: &str) -> String {
     format!("((epoch_ms({created_at}) & 140737488355327) * 65536)")
 }
 
-/// The English name of a language tag's primary subtag, where ISO 639 has one.
-pub fn language_name(tag: &str) -> Option<&'static str> {
-    let code = tag.split('-').next()?.to_ascii_lowercase();
-    language_names().find_map(|(known, name)| (known == code).then_some(name))
-}
-
-/// The code of the language that has this English name, in any case.
-pub fn language_code(name: &str) -> Option<&'static str> {
-    let wanted = name.to_lowercase();
-    language_names().find_map(|(code, known)| (known.to_lowercase() == wanted).then_some(code))
-}
-
-/// Whether ISO 639 has this code, in any case.
-pub fn is_language_code(code: &str) -> bool {
-    language_names().any(|(known, _)| known.eq_ignore_ascii_case(code))
-}
-
 /// A SQL string literal.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A SQL list of `(code, name)` rows: ISO 639 codes and their English names.
-pub(crate) fn language_rows() -> String {
-    language_names()
-        .map(|(code, name)| format!("    ({}, {})", literal(code), literal(name)))
-        .collect::<Vec<_>>()
-        .join(",\n")
-}
-
-fn language_names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    LANGUAGES.lines().skip(1).filter_map(|line| line.split_once(','))
-}
-
 fn toot(create: &str, language_names: &str) -> String {
     include_str!("views/toot.sql").replace("{create}", create).replace("{language_names}", language_names)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_english_name_is_one_languages() {
-        for (code, name) in language_names() {
-            assert_eq!(language_code(&name.to_uppercase()), Some(code), "{name}");
-            assert_eq!(language_name(code), Some(name));
-        }
-    }
 }

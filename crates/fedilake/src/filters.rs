@@ -3,11 +3,11 @@
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use fedilake_model::Server;
-use fedilake_query::{Filter, views};
+use fedilake_query::Filter;
 
 use crate::cli::Filters;
 
-/// Times become a half-open range in UTC; URLs become hosts, languages' names their codes.
+/// Times become a half-open range in UTC; URLs become hosts.
 pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
     let from = typed.from.as_deref().map(|text| instant(text, Edge::From)).transpose().context("--from")?;
     let to = typed.to.as_deref().map(|text| instant(text, Edge::To)).transpose().context("--to")?;
@@ -25,7 +25,7 @@ pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
         to: to.map(|at| at.timestamp_millis()),
         origins: typed.origins.iter().map(|origin| host(origin)).collect::<anyhow::Result<_>>().context("--origin")?,
         servers: typed.servers.iter().map(|server| host(server)).collect::<anyhow::Result<_>>().context("--server")?,
-        languages: typed.languages.iter().map(|language| tag(language)).collect(),
+        languages: typed.languages.iter().map(|language| language.trim().to_owned()).collect(),
         bot: match (typed.bot, typed.no_bot) {
             (true, _) => Some(true),
             (_, true) => Some(false),
@@ -64,13 +64,6 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
 fn host(typed: &str) -> anyhow::Result<String> {
     let server = Server::parse(typed);
     Ok(server.with_context(|| format!("invalid host `{typed}`: expected a name such as mastodon.social"))?.to_string())
-}
-
-/// A language may be typed by its English name; where a name is also some language's code (Vai), the code is meant.
-fn tag(typed: &str) -> String {
-    let typed = typed.trim();
-    let code = if views::is_language_code(typed) { None } else { views::language_code(typed) };
-    code.unwrap_or(typed).to_owned()
 }
 
 #[cfg(test)]
@@ -113,14 +106,6 @@ mod tests {
             assert_eq!((filter.servers, filter.origins), (vec![host.to_owned()], vec![host.to_owned()]));
         }
         assert!(filter(&Filters { origins: vec!["a b".to_owned()], ..Filters::default() }).is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn a_language_may_be_typed_by_its_name() -> anyhow::Result<()> {
-        let typed = ["English", "NORWEGIAN BOKMÅL", "pt-BR", "EN", "vai", "unknown", "Klingonese"];
-        let typed = Filters { languages: typed.map(str::to_owned).to_vec(), ..Filters::default() };
-        assert_eq!(filter(&typed)?.languages, ["en", "nb", "pt-BR", "EN", "vai", "unknown", "Klingonese"]);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use fedilake_table::Table;
 
 pub use self::kafka::listed_servers;
-pub use self::lake::{direct_limits, open_files, open_lake, sql_limits, with_sql_hint};
+pub use self::lake::{deletes, direct_limits, open_files, open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Log, ReaderSource};
 pub use self::table::{TableFiles, Use, missing_from_table, open_table, sink_limits, table_folder};
 use crate::owner::{self, Ownership};

@@ -1,9 +1,13 @@
--- The posts that are gone go, and no later copy or edit brings them back.
-insert into tombstone select distinct uri_hash from gone anti join tombstone using (uri_hash);
+-- No later copy or edit brings back what its own server deleted. Others wait for a better word.
+insert into tombstone select uri_hash from dead where is_buried;
+delete from sighting using dead where sighting.post = dead.id and dead.is_buried;
 
-create or replace temp table dead as select distinct post as id, day from gone where post is not null;
+insert into withheld
+select post.* {emptied}
+from post
+join dead on dead.id = post.id
+where not dead.is_buried;
 
 insert into touched select distinct day, null::timestamptz from dead;
-delete from post using dead where post.id = dead.id;
-delete from sighting using dead where sighting.post = dead.id;
 delete from topic_hit using dead where topic_hit.post = dead.id;
+delete from post using dead where post.id = dead.id;

@@ -1,7 +1,6 @@
--- Known posts that another server turns out to have shown earlier.
+-- Known posts whose first sighting turns out to be another.
 update post set
-    server = change.server, native = change.native, native_text = change.native_text,
-    observed_at = change.observed_at, seen_at = coalesce(post.seen_at, post.observed_at),
-    first_stream = change.first_stream, first_offset = change.first_offset
+    server = change.server, native = change.native, native_text = change.native_text, first_own = change.first_own,
+    observed_at = change.observed_at, seen_at = coalesce(post.seen_at, post.observed_at)
 from change
 where post.id = change.id and change.earlier and change.what in ('recount', 'name', 'see');

@@ -1,7 +1,7 @@
 -- Known posts of which a server now names the app.
 update post set app = app.id
 from change
-join app on app.name = change.app
+join app on app.name = change.named_app
 where post.id = change.id and change.what = 'name';
 
 insert into touched select distinct old_day, null::timestamptz from change where what = 'name';

@@ -1,28 +1,35 @@
--- Who else showed these posts, under which id: all sightings of the posts that have more than one, but the first.
+-- Who showed these posts, under which id: all sightings of the posts that may have more than one, and the earliest that no
+-- delete took back.
 create or replace temp table seen as
-with several as (
-    select change.id, change.uri_hash, change.server, change.native
-    from change
-    where change.what <> 'insert' or change.uri_hash in (from repeated)
-)
-select seen.server, seen.native, any_value(seen.native_text) as native_text, seen.post, min(seen.observed_at) as observed_at
+select uri_hash, server, native, any_value(native_text) as native_text, min(observed_at) as observed_at, bool_or(own) as own
 from (
-    select live.server, live.native, live.native_text, several.id as post, live.observed_at
+    select live.uri_hash, live.server, live.native, live.native_text, live.observed_at, live.own
     from live
-    join several using (uri_hash)
+    semi join (select uri_hash from repeated union all select uri_hash from known) several using (uri_hash)
     union all
-    select known.server, known.native, known.native_text, known.id, known.observed_at
+    select known.uri_hash, known.server, known.native, known.native_text, known.observed_at, known.first_own
     from known
     union all
-    select sighting.server, sighting.native, sighting.native_text, sighting.post, sighting.observed_at
+    select known.uri_hash, sighting.server, sighting.native, sighting.native_text, sighting.observed_at, sighting.own
     from sighting
-    join several on several.id = sighting.post
-) seen
-anti join several as first on first.id = seen.post and first.server = seen.server and first.native = seen.native
-group by seen.server, seen.native, seen.post;
+    join known on known.id = sighting.post
+)
+group by uri_hash, server, native;
 
--- The posts of which a sighting was earlier than the lake knew, or became the first: theirs are written anew.
-create or replace temp table moved as
-select sighting.post from sighting join seen using (server, native, post) where sighting.observed_at <> seen.observed_at
-union
-select id from change where earlier and what <> 'insert';
+create or replace temp table first_seen as
+select
+    seen.uri_hash,
+    arg_min(
+        {
+            server: seen.server, native: seen.native, native_text: seen.native_text, observed_at: seen.observed_at,
+            own: seen.own
+        },
+        {
+            d: deleted.server is not null, o: seen.observed_at, s: server.name,
+            i: coalesce(seen.native_text, seen.native::varchar)
+        }
+    ) as f
+from seen
+join server on server.id = seen.server
+left join deleted on deleted.server = seen.server and deleted.native = seen.native
+group by seen.uri_hash;

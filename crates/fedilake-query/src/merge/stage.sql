@@ -1,15 +1,22 @@
--- Posts that a delete hides; `post` and `day` are of the lake's row, if it has one.
-create or replace temp table gone (uri_hash ubigint, post bigint, day integer);
+-- The batch's deletes; all sightings of the posts that have more than one, and the first of each; what is filled later.
+create or replace temp table fresh (server integer, native bigint, deleted_at timestamptz);
+create or replace temp table returned (id bigint);
+create or replace temp table seen (
+    uri_hash ubigint, server integer, native bigint, native_text varchar, observed_at timestamptz, own boolean
+);
+create or replace temp table first_seen (uri_hash ubigint, f struct(
+    server integer, native bigint, native_text varchar, observed_at timestamptz, own boolean
+));
 
 create or replace temp table stage (
     stream integer, log_offset bigint, kind utinyint, reason varchar,
-    server varchar, native bigint, native_text varchar,
+    server varchar, own boolean, native bigint, native_text varchar,
     uri_hash ubigint, created_at timestamptz, day integer, hour integer,
-    author varchar, author_domain varchar, author_hash ubigint, language varchar, app varchar, bot boolean,
+    author varchar, author_domain varchar, author_hash ubigint, author_user varchar, language varchar, app varchar, bot boolean,
     characters integer, observed_at timestamptz, edited_at timestamptz, content_hash ubigint,
     favourites integer, reblogs integer, replies integer, author_followers bigint,
     uri varchar, uri_number bigint, url varchar, text varchar, topics uinteger, spoiler_text varchar, words integer,
-    tags varchar, mentions varchar, links varchar, media integer, media_described integer, poll boolean,
+    tags varchar[], mentions varchar[], links varchar[], media integer, media_described integer, poll boolean,
     in_reply_to varchar, quote_uri varchar, sensitive boolean,
-    author_indexable boolean
+    author_indexable boolean, reply_native bigint, reply_native_text varchar, in_reply_to_author varchar, media_types varchar[]
 );

@@ -3,11 +3,7 @@ with
     cell as materialized (
         select language, characters, sum(posts)::bigint as posts from {lengths} where language is not null group by all
     ),
-    named as materialized (
-        select language.id, coalesce(language_name.name, language.name) as name
-        from language
-        left join language_name on language_name.code = lower(split_part(language.name, '-', 1))
-    ),
+    named as materialized (select id, counted as name from language where counted is not null),
     -- Chosen before anything is ordered: all the others need no quantiles.
     most as materialized (
         select named.name, sum(cell.posts)::bigint as posts

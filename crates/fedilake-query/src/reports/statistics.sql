@@ -3,7 +3,11 @@ select
     coalesce(sum(posts), 0)::bigint as posts,
     (select count(*) from (select author from {authors} group by author)) as users,
     (select count(*) from (select origin from {origins} group by origin)) as origins,
-    (select count(*) from (select language from {hours} group by language)) as languages,
+    (
+        select count(distinct coalesce(language.counted, 'unknown'))
+        from (select language from {hours} group by language) met
+        left join language on language.id = met.language
+    ) as languages,
     min(characters) as characters_min,
     sum(posts * characters::bigint)::double / sum(posts) as characters_mean,
     max(characters) as characters_max,

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::pivot::Edited;
 use crate::LakeError;
+
 use crate::error::message;
+use crate::sql::nearest;
 
 /// What kind of failure it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +98,7 @@ impl SqlError {
         let kind = match full.split_once(" Error: ").map(|(kind, _)| kind) {
             Some("INTERRUPT") => SqlErrorKind::Cancelled,
             Some("Out of Memory") => SqlErrorKind::Memory,
-            Some("IO" | "FATAL" | "INTERNAL") => return SqlError::from(LakeError::from(error)),
+            Some("IO" | "FATAL" | "INTERNAL" | "Serialization") => return SqlError::from(LakeError::from(error)),
             Some("Parser") => SqlErrorKind::Syntax,
             Some("Permission") => SqlErrorKind::Refused,
             _ => SqlErrorKind::Statement,
@@ -105,7 +107,8 @@ impl SqlError {
             Some((message, place)) => (message, position(&ran.text, place)),
             None => (full.as_str(), None),
         };
-        let message = with_possible_advice(message);
+        let message = nearest::documented(message).unwrap_or_else(|| message.to_owned());
+        let message = with_possible_advice(&message);
         match place {
             Some(place) => ran.error(typed, kind, message, place),
             None => SqlError::plain(kind, message),

@@ -1,58 +1,132 @@
--- Every row of the table, with the log that the file's own folders name: one further up may be called log=… too. Columns that
--- the files do not have yet are null.
-create or replace view table_rows as
-select * exclude (filename), regexp_extract(filename, '(?:^|[/\\])log=([^/\\]+)(?:[/\\]partition=[^/\\]+)?[/\\][^/\\]+$', 1) as log
-from (
-{columns}
-    union all by name
-    select * from read_parquet({files}, union_by_name = true, hive_partitioning = false, filename = true)
-);
+create schema if not exists internal;
 
--- A row for each time that a server showed a post which no server has deleted. A row that does not say when its post was
--- made counts as made when it was seen.
-create or replace view visible_rows as
-with shown as (
-    select * replace (coalesce(created_at, observed_at) as created_at)
-    from table_rows
-    where kind in ('created', 'edited')
-        and uri is not null and server is not null and id is not null
-        and observed_at is not null and author is not null and author_domain is not null
-)
-select *
-from shown
-where uri not in (
-    select uri
-    from shown
-    semi join (select server, id from table_rows where kind = 'deleted') using (server, id)
-);
-
--- One row a post: of the greatest (edited_at, observed_at, log position); server, id and observed_at are the first
--- sighting's; app is the one that any server names, for only the author's own server knows it.
-create or replace view posts as
-with post as (
-    select
-        uri,
-        arg_max(
-            row(log, log_partition, log_offset),
-            row(coalesce(edited_at, '-infinity'::timestamptz), observed_at, log, log_partition, log_offset)
-        ) as version,
-        arg_min(row(server, id, observed_at), row(observed_at, log, log_partition, log_offset)) as first,
-        min(app) as app
-    from visible_rows
-    group by uri
-)
+-- Every row of the table, with the log that the file's own folders name: one further up may be called log=… too. Columns
+-- that the files do not have yet are null, columns of others are left out.
+create or replace view internal.table_rows as
 select
-    first[1] as server, first[2] as id, r.uri, nullif(r.url, '') as url, r.created_at, r.edited_at,
-    first[3] as observed_at, r.author, r.author_domain,
-    coalesce(r.author_bot, false) as author_bot, r.author_followers, r.author_indexable, r.language, r.text,
-    r.spoiler_text, coalesce(r.characters, 0) as characters, r.words, r.tags, r.mentions, r.links, r.media, r.media_described, r.poll,
-    r.in_reply_to, r.quote_uri, post.app, r.sensitive, r.favourites, r.reblogs, r.replies,
-    r.log_partition, r.log_offset
-from visible_rows r
-join post on row(r.log, r.log_partition, r.log_offset) = post.version;
+    {columns},
+    regexp_extract(file_of_table, '(?:^|[/\\])log=([^/\\]+)(?:[/\\]partition=[^/\\]+)?[/\\][^/\\]+$', 1) as log
+from (
+    select {typed}, null::varchar as file_of_table where false
+    union all by name
+    select * from read_parquet({files}, union_by_name = true, hive_partitioning = false, filename = 'file_of_table')
+);
 
--- One row for each (server, id, uri) of a visible post, with its first time.
-create or replace view sightings as
-select server, id, uri, min(observed_at) as observed_at
-from visible_rows
+-- A row for each time that a server showed a post.
+create or replace view internal.shown as
+select {shown}
+from internal.table_rows
+where {is_shown};
+
+-- When a server first said that the post with this id is gone there.
+create or replace view internal.deletes as
+select {name_of_server} as server, id, min({deleted_at}) as deleted_at
+from internal.table_rows
+where {is_delete}
 group by all;
+
+-- Posts of which there is more than one row. Most have one, and of these nothing has to be chosen: what follows reads their
+-- texts where they lie, and needs memory for the others only.
+create or replace view internal.repeated as
+select hash(uri) as uri_hash
+from internal.shown
+group by all
+having count(*) > 1;
+
+-- These rows, with the moment at which their server took them back. (Here and below a subquery in place of a join: DuckDB would
+-- keep the larger side of a join in memory, for it takes the filters for stricter than they are.)
+create or replace view internal.seen as
+select shown.*, (
+    select deleted_at from internal.deletes deletes where deletes.server = shown.server and deletes.id = shown.id
+) as deleted_at
+from internal.shown shown
+where hash(uri) in (from internal.repeated);
+
+-- The other rows, but for those that their server took back.
+create or replace view internal.single as
+select *
+from internal.shown shown
+where hash(uri) not in (from internal.repeated) and (server, id) not in (select (server, id) from internal.deletes);
+
+-- Of these, one row a visible post: where its best version lies, its first sighting that no delete took back, and its app.
+create or replace view internal.chosen as
+select
+    hash(uri) as uri_hash,
+    max({
+        'own': from_origin, 'edited_at': coalesce(edited_at, '-infinity'::timestamptz), 'observed_at': observed_at,
+        'log': log, 'partition': log_partition, 'n': log_offset
+    }) as version,
+    min({'observed_at': observed_at, 'server': server, 'id': id}) filter (deleted_at is null) as first,
+    case when bool_or(from_origin) then min(app) filter (from_origin) else min(app) end as app
+from internal.seen
+group by hash(uri)
+having {is_visible};
+
+-- One row a visible post.
+create or replace view internal.post as
+select *, server as first_server, id as first_id, observed_at as first_observed_at, app as best_app
+from internal.single
+union all
+select
+    shown.*, chosen.first.server as first_server, chosen.first.id as first_id, chosen.first.observed_at as first_observed_at,
+    chosen.app as best_app
+from internal.shown shown
+join internal.chosen chosen
+    on chosen.version.log = shown.log and chosen.version.partition = shown.log_partition and chosen.version.n = shown.log_offset;
+
+-- One spelling a person: as the own server writes it, else the first by code points.
+create or replace view internal.author as
+select
+    lower(author) as person, author_domain as domain,
+    coalesce(min(author) filter (from_origin), min(author)) as name, min(author) <> max(author) as has_several
+from internal.shown
+group by all;
+
+-- The same with the columns of `posts`, and the server that showed the version.
+create or replace view internal.version as
+select
+    p.first_server as server, p.first_id as id, p.uri, nullif(p.url, '') as url, p.created_at, p.edited_at,
+    p.first_observed_at as observed_at,
+    coalesce(author.name, p.author) as author,
+    p.author_domain,
+    coalesce(p.author_bot, false) as author_bot, p.author_followers, p.author_indexable, p.language, p.text,
+    p.spoiler_text, coalesce(p.characters, 0) as characters, p.words, p.tags, p.mentions, p.links, p.media, p.media_described, p.poll,
+    p.in_reply_to, p.quote_uri, p.best_app as app, p.sensitive, p.favourites, p.reblogs, p.replies,
+    p.in_reply_to_id, p.in_reply_to_author, p.media_types, p.from_origin,
+    p.log_partition, p.log_offset, p.server as shown_by
+from internal.post p
+left join (from internal.author where has_several) author
+    on author.person = lower(p.author) and author.domain = p.author_domain;
+
+create or replace view posts as
+select * exclude (shown_by) from internal.version;
+
+-- One row for each (server, id, uri) of a visible post.
+create or replace view sightings as
+select server, id, uri, observed_at, from_origin, null::timestamptz as deleted_at
+from internal.single
+union all
+select
+    server, id, uri, min(observed_at) as observed_at, bool_or(from_origin) as from_origin, min(deleted_at) as deleted_at
+from internal.seen
+where hash(uri) in (select uri_hash from internal.chosen)
+group by server, id, uri;
+
+-- One row a visible post that answers another.
+create or replace view replies as
+select
+    v.uri, place.parent.uri as parent_uri, v.author,
+    coalesce(place.parent.author, known.name, v.in_reply_to_author, case when v.in_reply_to = 'self' then v.author end) as parent_author,
+    v.created_at, v.server, v.in_reply_to
+from (from internal.version where in_reply_to_id is not null or in_reply_to <> 'none') v
+left join (
+    select s.server, s.id, min({'uri': p.uri, 'author': p.author}) as parent
+    from sightings s
+    semi join (
+        select shown_by as server, in_reply_to_id as id from internal.version where in_reply_to_id is not null
+    ) asked on asked.server = s.server and asked.id = s.id
+    join posts p on p.uri = s.uri
+    group by s.server, s.id
+) place on place.server = v.shown_by and place.id = v.in_reply_to_id
+left join internal.author known
+    on known.person = lower(v.in_reply_to_author) and known.domain = lower(split_part(v.in_reply_to_author, '@', -1));

@@ -9,7 +9,7 @@ select
     url,
     regexp_replace(regexp_replace(url, '^http[s]://', ''), '/.*$', '') as from_instance,
     'https://' || server as base_url,
-    coalesce(language, 'unknown') as language,
+    coalesce(nullif(language, ''), 'unknown') as language,
     favourites,
     split_part(author, '@', 1) as username,
     author_bot as bot,
@@ -19,4 +19,4 @@ select
     text as mastodon_text,
     language_name.name as language_name
 from posts
-left join {language_names} as language_name (code, name) on language_name.code = lower(split_part(posts.language, '-', 1));
+{language_names};

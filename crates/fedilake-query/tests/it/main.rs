@@ -4,7 +4,9 @@
 
 mod checking;
 mod equivalence;
+mod names;
 mod opening;
+mod ranks;
 mod reports;
 mod statements;
 mod support;

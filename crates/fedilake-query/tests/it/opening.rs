@@ -106,3 +106,52 @@ fn a_guard_is_kept_until_the_lake_is_closed() {
     drop(Lake::open(&path, options()).unwrap().guarded_by(Guard(path.clone(), sender)));
     assert!(!held.recv().unwrap(), "the guard went before DuckDB's lock");
 }
+
+#[test]
+fn a_lake_that_was_cut_at_any_length_is_rebuilt() {
+    let mut bench = Bench::new();
+    bench.take(&(0..3000).map(|n| Event::created("alpha.test", n, "ann@one.test", n)).collect::<Vec<_>>());
+    let (path, chunks) = (bench.path().join("lake.duckdb"), bench.chunks.clone());
+    let copy = bench.path().join("cut.duckdb");
+    // Closed, so that all of it is in the file.
+    let bench = bench.reopen();
+    drop(Lake::open(&bench.path().join("beside.duckdb"), options()).unwrap());
+    let Ok(whole) = fs::read(&path) else { panic!("there is a lake") };
+    for cut in [0, 1, 100, 4095, 4096, 5000, 8192, 12_288, 12_289, whole.len() / 3, whole.len() / 2, whole.len() - 300_000, whole.len() - 1] {
+        fs::write(&copy, &whole[..cut]).unwrap();
+        let _ = fs::remove_file(copy.with_extension("duckdb.wal"));
+        let lake = Lake::open(&copy, options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
+        assert!(lake.was_rebuilt(), "{cut}");
+        lake.take(&chunks, &mut |_| ()).unwrap();
+        assert_eq!(crate::support::ask(&lake, "select count(*) from posts").unwrap(), [["3000"]], "{cut}");
+    }
+}
+
+#[test]
+fn a_lake_whose_last_commits_were_cut_off_goes_on_from_what_it_has() {
+    let mut bench = Bench::new();
+    bench.take(&three_posts());
+    let chunks = bench.chunks.clone();
+    let (path, wal) = (bench.path().join("lake.duckdb"), bench.path().join("lake.duckdb.wal"));
+    let (lake, log) = (fs::read(&path).unwrap(), fs::read(&wal).unwrap());
+    let copy = bench.path().join("cut.duckdb");
+    for cut in [0, 1, 20, log.len() / 2, log.len() - 1, log.len()] {
+        fs::write(&copy, &lake).unwrap();
+        fs::write(bench.path().join("cut.duckdb.wal"), &log[..cut]).unwrap();
+        let lake = Lake::open(&copy, options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
+        lake.take(&chunks, &mut |_| ()).unwrap();
+        assert_eq!(crate::support::ask(&lake, "select count(*) from posts").unwrap(), [["3"]], "{cut}");
+    }
+}
+
+#[test]
+fn a_lake_that_is_cut_while_it_is_open_says_what_to_do() {
+    let mut bench = Bench::new();
+    let text = |n: i64| format!("{n} {}", "words that differ ".repeat(n as usize % 50));
+    bench.take(&(0..20_000).map(|n| Event { text: text(n), ..Event::created("alpha.test", n, "ann@one.test", n) }).collect::<Vec<_>>());
+    let bench = bench.reopen();
+    let file = fs::OpenOptions::new().write(true).open(bench.path().join("lake.duckdb")).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 4).unwrap();
+    let error = crate::support::ask(&bench.lake, "select max(text), max(uri), max(url) from posts").unwrap_err();
+    assert!(error.to_string().contains("hint: delete lake.duckdb"), "{error}");
+}

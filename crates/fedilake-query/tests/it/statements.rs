@@ -55,16 +55,16 @@ fn statements_that_do_more_are_refused() {
         "create temp table t (a int)",
         "create view v as select 1",
         "create macro f(a) as a",
-        "insert into post (id) values (1)",
-        "update post set id = 1",
-        "delete from post",
+        "insert into internal.post (id) values (1)",
+        "update internal.post set id = 1",
+        "delete from internal.post",
         "truncate post",
         "drop view posts",
-        "alter table post add column x int",
-        "merge into post using post p on post.id = p.id when matched then delete",
-        "with gone as (select 1) delete from post",
-        "explain delete from post",
-        "explain analyze delete from post",
+        "alter table internal.post add column x int",
+        "merge into internal.post using internal.post p on post.id = p.id when matched then delete",
+        "with gone as (select 1) delete from internal.post",
+        "explain delete from internal.post",
+        "explain analyze delete from internal.post",
         "copy posts to 'x.csv'",
         "copy (select 1) to 'x.csv'",
         "attach 'x.duckdb'",
@@ -91,8 +91,8 @@ fn statements_that_do_more_are_refused() {
         "from query('from enable_logging()')",
         "select write_log('x')",
         "select 1; select 2",
-        "select 1; commit; delete from post",
-        "commit; delete from post; select 1",
+        "select 1; commit; delete from internal.post",
+        "commit; delete from internal.post; select 1",
         "",
         " -- nothing\n;",
     ] {
@@ -251,9 +251,9 @@ fn nothing_that_stands_before_explain_is_run() {
     let bench = bench();
     // DuckDB nests comments: to it, the first of these ends behind the EXPLAIN.
     for sql in [
-        "/* /* */ explain select 1 -- */ commit; delete from post; select 1",
-        "/* /* */ explain analyze select 1 -- */ ; commit; delete from post; select 1",
-        "/* é */ explain /* /* */ analyze select 1 -- */ commit; delete from post; explain select 1",
+        "/* /* */ explain select 1 -- */ commit; delete from internal.post; select 1",
+        "/* /* */ explain analyze select 1 -- */ ; commit; delete from internal.post; select 1",
+        "/* é */ explain /* /* */ analyze select 1 -- */ commit; delete from internal.post; explain select 1",
     ] {
         // Whether the rest makes sense or not.
         let _ = bench.lake.sql(sql, &SqlLimits::default(), &mut Vec::new());

@@ -6,6 +6,7 @@ use duckdb::Connection;
 use duckdb::arrow::array::{Array, AsArray, RecordBatch};
 use duckdb::arrow::datatypes::{Int8Type, TimestampMicrosecondType};
 use duckdb::arrow::util::display::array_value_to_string;
+use fedilake_query::views::Deletes;
 use fedilake_query::{Chunk, Lake, LakeOptions, SqlError, SqlLimits, views};
 
 /// One row of a table file. Times are seconds after 2023-02-03 00:00 UTC.
@@ -26,7 +27,12 @@ pub(crate) struct Event {
     pub(crate) app: Option<String>,
     pub(crate) text: String,
     pub(crate) favourites: i32,
-    pub(crate) tags: Option<Vec<String>>,
+    /// Tags, and mentions, links and kinds of media too.
+    pub(crate) lists: Option<Vec<Option<String>>>,
+    /// None: a record of an earlier version.
+    pub(crate) own: Option<bool>,
+    /// in_reply_to, in_reply_to_id, in_reply_to_author.
+    pub(crate) reply: (Option<&'static str>, Option<String>, Option<String>),
 }
 
 impl Event {
@@ -48,8 +54,16 @@ impl Event {
             app: None,
             text: format!("post {n}"),
             favourites: 0,
-            tags: Some(Vec::new()),
+            lists: Some(Vec::new()),
+            own: None,
+            reply: (None, None, None),
         }
+    }
+
+    /// The same post as its own server shows it.
+    pub(crate) fn by_own_server(self) -> Event {
+        let origin = self.author.split_once('@').map_or("", |(_, origin)| origin).to_owned();
+        Event { server: origin, own: Some(true), ..self }
     }
 
     pub(crate) fn deleted(server: &str, id: i64, observed: i64) -> Event {
@@ -64,13 +78,14 @@ impl Event {
     }
 
     fn sql(&self, partition: i32, offset: i64) -> String {
-        let text = |value: &str| format!("'{}'", value.replace('\'', "''"));
+        // DuckDB's client takes no zero byte in a statement.
+        let text = |value: &str| format!("('{}')", value.replace('\'', "''").replace('\0', "' || chr(0) || '"));
         let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
         let time = |seconds: i64| format!("make_timestamptz({})", (1_675_382_400 + seconds) * 1_000_000);
-        let tags = self.tags.as_ref().map(|tags| {
-            let tags: Vec<_> = tags.iter().map(|tag| text(tag)).collect();
-            format!("[{}]::varchar[]", tags.join(", "))
-        });
+        let list = or_null(self.lists.as_ref().map(|list| {
+            let items: Vec<_> = list.iter().map(|item| or_null(item.as_deref().map(text))).collect();
+            format!("[{}]::varchar[]", items.join(", "))
+        }));
         let shown = self.kind != "deleted" && self.kind != "rejected";
         let if_shown = |value: String| if shown { value } else { "null".to_owned() };
         [
@@ -90,9 +105,16 @@ impl Event {
             text(&self.text),
             self.text.chars().count().to_string(),
             self.text.split_whitespace().count().to_string(),
-            or_null(tags),
+            list.clone(),
+            list.clone(),
+            list.clone(),
+            list,
             or_null(self.app.as_deref().map(text)),
             self.favourites.to_string(),
+            or_null(self.own.map(|own| own.to_string())),
+            or_null(self.reply.0.map(text)),
+            or_null(self.reply.1.as_deref().map(text)),
+            or_null(self.reply.2.as_deref().map(text)),
             partition.to_string(),
             offset.to_string(),
             if self.kind == "rejected" { "'cut short'".to_owned() } else { "null".to_owned() },
@@ -103,24 +125,31 @@ impl Event {
 
 const COLUMNS: &str = "kind varchar, server varchar, id varchar, uri varchar, url varchar, created_at timestamptz, edited_at timestamptz, \
     observed_at timestamptz, appended_at timestamptz, author varchar, author_domain varchar, author_bot boolean, language varchar, \
-    text varchar, characters integer, words integer, tags varchar[], app varchar, favourites integer, log_partition integer, \
+    text varchar, characters integer, words integer, tags varchar[], mentions varchar[], links varchar[], media_types varchar[], app varchar, \
+    favourites integer, from_origin boolean, in_reply_to varchar, in_reply_to_id varchar, in_reply_to_author varchar, log_partition integer, \
     log_offset bigint, rejected_reason varchar";
 
 /// A folder with a lake and a table whose files are cut from one log partition after the other.
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
     engine: Connection,
+    options: LakeOptions,
     pub(crate) lake: Lake,
     pub(crate) chunks: Vec<Chunk>,
 }
 
 impl Bench {
     pub(crate) fn new() -> Bench {
+        Bench::with(Deletes::default())
+    }
+
+    pub(crate) fn with(deletes: Deletes) -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let lake = Lake::open(&folder.path().join("lake.duckdb"), options()).unwrap();
+        let options = LakeOptions { deletes, ..options() };
+        let lake = Lake::open(&folder.path().join("lake.duckdb"), options.clone()).unwrap();
         let engine = Connection::open_in_memory().unwrap();
         engine.execute_batch("set threads = 1; set timezone = 'UTC'").unwrap();
-        Bench { folder, engine, lake, chunks: Vec::new() }
+        Bench { folder, engine, options, lake, chunks: Vec::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -129,10 +158,10 @@ impl Bench {
 
     /// Opens the lake anew.
     pub(crate) fn reopen(self) -> Bench {
-        let Bench { folder, engine, lake, chunks } = self;
+        let Bench { folder, engine, options, lake, chunks } = self;
         drop(lake);
-        let lake = Lake::open(&folder.path().join("lake.duckdb"), options()).unwrap();
-        Bench { folder, engine, lake, chunks }
+        let lake = Lake::open(&folder.path().join("lake.duckdb"), options.clone()).unwrap();
+        Bench { folder, engine, options, lake, chunks }
     }
 
     /// Writes a file of the table; `log` and `partition` go on where their last file ended.
@@ -178,7 +207,7 @@ impl Bench {
 
     /// Rows of a query over the plain files, by another DuckDB.
     pub(crate) fn plain(&self, sql: &str) -> Vec<Vec<String>> {
-        self.engine.execute_batch(&views::over_parquet(&self.glob())).unwrap();
+        self.engine.execute_batch(&views::over_parquet(&self.glob(), self.options.deletes)).unwrap();
         let mut statement = self.engine.prepare(sql).unwrap();
         let batches: Vec<_> = statement.query_arrow([]).unwrap().collect();
         batches.iter().flat_map(text).collect()

@@ -184,7 +184,59 @@ fn a_damaged_file_is_named_and_nothing_is_taken() {
 fn columns_that_a_file_does_not_have_are_null() {
     let mut bench = Bench::new();
     bench.take(&[post(0)]);
-    assert_eq!(bench.ask("select quote_uri, links, poll from posts"), [["", "", ""]]);
+    assert_eq!(bench.ask("select quote_uri, author_indexable, poll from posts"), [["", "", ""]]);
+}
+
+#[test]
+fn files_of_other_writers_are_taken_or_named() {
+    let post = "'created' as kind, 'alpha.test' as server, '7' as id, 'https://one.test/7' as uri, 'ann@one.test' as author, \
+        'one.test' as author_domain, 0::bigint as log_offset, 0 as log_partition";
+    let time = "timestamptz '2024-05-01 10:00:00+00'";
+    let wanted = [
+        ("the least", format!("{post}, {time} as observed_at"), Ok("1")),
+        ("columns of another", format!("{post}, {time} as observed_at, 'x' as log, 1 as sort, 2 as own, 'f' as filename"), Ok("1")),
+        ("other types", format!("{} , [1, null, 3] as tags, 7::smallint as words, 9.0 as media", with(post, time)), Ok("1")),
+        ("an enum", format!("{}, 'a'::enum('a', 'b') as language", with(post, time)), Ok("1")),
+        ("a time without zone", format!("{post}, timestamp '2024-05-01 10:00:00' as observed_at"), Ok("1")),
+        ("a time beyond 9999", format!("{post}, timestamptz '12000-01-01 00:00:00+00' as observed_at"), Ok("0")),
+        ("a claim beyond 9999", format!("{}, timestamptz '290000-01-01 00:00:00+00' as created_at", with(post, time)), Ok("1")),
+        ("a claim before Christ", format!("{}, timestamptz '2000-01-01 (BC) 00:00:00+00' as created_at", with(post, time)), Ok("1")),
+        ("no time at all", post.to_owned(), Ok("0")),
+        ("no kind", "0::bigint as log_offset, 'x' as text".to_owned(), Ok("0")),
+        ("a number for a time", format!("{post}, 5 as observed_at"), Err("Conversion Error")),
+        ("a struct for a text", format!("{}, {{'a': 1}} as tags", with(post, time)), Err("")),
+        ("a number too large", format!("{}, 5_000_000_000 as words", with(post, time)), Err("out of range")),
+        ("no offsets", "'created' as kind".to_owned(), Ok("0")),
+    ];
+    for (case, columns, posts) in wanted {
+        let bench = Bench::new();
+        let parquet = bench.path().join("table/posts/log=log-a/partition=0/foreign.parquet");
+        fs::create_dir_all(parquet.parent().unwrap()).unwrap();
+        let engine = duckdb::Connection::open_in_memory().unwrap();
+        engine
+            .execute_batch(&format!("set timezone = 'UTC'; copy (select {columns}) to '{}' (format parquet)", parquet.display()))
+            .unwrap_or_else(|error| panic!("{case}: {error}"));
+        let chunk = Chunk { log: "log-a".to_owned(), partition: 0, first: 0, next: 1, parquet: parquet.clone() };
+        match (bench.lake.take(&[chunk], &mut |_| ()), posts) {
+            (Ok(()), Ok(posts)) => {
+                let sql = "select count(*), count(created_at) from posts where year(created_at) between 1 and 9999";
+                assert_eq!(bench.ask(sql), [[posts, posts]], "{case}");
+                assert_eq!(bench.plain(sql), bench.ask(sql), "{case}");
+                for report in fedilake_query::Report::all() {
+                    bench.lake.report(&report, &fedilake_query::Filter::default()).unwrap();
+                }
+            }
+            (Err(LakeError::DamagedFile { path, reason }), Err(why)) => {
+                assert_eq!(path, parquet, "{case}");
+                assert!(reason.contains(why), "{case}: {reason}");
+            }
+            (taken, _) => panic!("{case}: {taken:?}"),
+        }
+    }
+}
+
+fn with(post: &str, observed_at: &str) -> String {
+    format!("{post}, {observed_at} as observed_at")
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The contract of `mastodon_toot`: its columns and types, and statements in the manner of the talk's notebook, on the
 //! lake and on plain files.
 
+use fedilake_query::views;
+
 use crate::support::{Bench, Event};
 
 fn bench() -> Bench {
@@ -18,7 +20,7 @@ fn bench() -> Bench {
         language: Some("pt-BR".to_owned()),
         text: "A Balloon!".to_owned(),
         favourites: 3,
-        tags: Some(vec!["a".to_owned(), "b".to_owned()]),
+        lists: Some(vec![Some("a".to_owned()), Some("b".to_owned())]),
         ..post(3)
     };
     bench.take(&[Event { app: Some("Tusky".to_owned()), ..post(1) }, odd, bot]);
@@ -46,7 +48,7 @@ fn the_columns_have_the_names_order_and_types_of_the_contract() {
 #[test]
 fn every_view_has_the_same_columns_and_types_on_the_lake_and_on_files() {
     let bench = bench();
-    for view in ["posts", "sightings", "mastodon_toot"] {
+    for view in views::DOCUMENTED {
         assert!(!both(&bench, &format!("select column_name, column_type from (describe {view})")).is_empty());
     }
 }

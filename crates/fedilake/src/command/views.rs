@@ -15,12 +15,13 @@ use crate::wire::{self, s3};
 
 /// Prints it; any DuckDB runs it, with or without an owner of the folder.
 pub(super) async fn run(typed: &cli::Views, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let deletes = wire::deletes(settings)?;
     let sql = match s3::url(settings)? {
         Some(url) if typed.s3 => {
             let store = s3::open(&url, settings)?;
-            direct::script(&s3::pattern(&url), &s3::printed_secret(&store, &url, typed.show_secrets).await?)
+            direct::script(&s3::pattern(&url), &s3::printed_secret(&store, &url, typed.show_secrets).await?, deletes)
         }
-        Some(url) => views::over_parquet(&s3::pattern(&url)),
+        Some(url) => views::over_parquet(&s3::pattern(&url), deletes),
         None if typed.s3 => bail!(
             "the table is not on S3: setting table.url = {:?}\n\
              hint: leave --s3 out, or name the table like FEDILAKE_TABLE_URL=s3://bucket/prefix",
@@ -47,7 +48,8 @@ fn local(settings: &Settings) -> anyhow::Result<String> {
             limits.buffer_bytes_max >> 20
         ));
     }
-    Ok(views::over_parquet(&format!("{}/**/*.parquet", views::plain(&folder.display().to_string()))))
+    let pattern = format!("{}/**/*.parquet", views::plain(&folder.display().to_string()));
+    Ok(views::over_parquet(&pattern, wire::deletes(settings)?))
 }
 
 /// Whether a Parquet file lies anywhere below.

@@ -196,6 +196,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "rows in memory of all log partitions together",
     },
     Setting {
+        key: "consent.deletes",
+        default: "origin",
+        kind: Kind::OneOf(&["origin", "any", "all"]),
+        meaning: "a post goes by its own server's delete, always; by another's: \
+            where the own one did not show it, any: always, all: with its last sighting",
+    },
+    Setting {
         key: "lake.memory_bytes_max",
         default: "1073741824",
         kind: Kind::Number(LAKE_BYTES_MIN..=MEMORY_BYTES_MAX),

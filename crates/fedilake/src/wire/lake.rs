@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::views::Deletes;
 use fedilake_query::{DirectOptions, LakeOptions, S3Secret, SqlError, SqlLimits};
 
 use crate::lake_process::{LakeProcess, Opening};
@@ -15,6 +16,7 @@ pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Resu
     let options = LakeOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
         threads: threads(settings)?,
+        deletes: deletes(settings)?,
         ..LakeOptions::default()
     };
     let path = ownership.folder().join("lake.duckdb");
@@ -24,6 +26,11 @@ pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Resu
 /// Starts a DuckDB beside the lake, for one question to plain files.
 pub fn open_files(pattern: String, secret: Option<S3Secret>, settings: &Settings) -> anyhow::Result<LakeProcess> {
     Ok(LakeProcess::start(Opening::Files { options: direct_options(settings)?, pattern, secret }, None))
+}
+
+/// Which deletes hide a post.
+pub fn deletes(settings: &Settings) -> anyhow::Result<Deletes> {
+    settings.text("consent.deletes").parse().map_err(|why: String| anyhow::anyhow!("setting consent.deletes: {why}"))
 }
 
 fn threads(settings: &Settings) -> anyhow::Result<usize> {
@@ -39,6 +46,7 @@ fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
         threads: threads(settings)?,
         spill_folder: std::env::temp_dir().join(format!("fedilake-direct-{}", std::process::id())),
+        deletes: deletes(settings)?,
         httpfs: Some(PathBuf::from(settings.text("sql.httpfs"))).filter(|file| !file.as_os_str().is_empty()),
     })
 }

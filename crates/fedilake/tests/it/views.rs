@@ -60,7 +60,7 @@ fn views_find_the_files_of_a_folder_with_any_name_and_say_when_there_are_none() 
         duckdb.execute_batch(&said.stdout).unwrap_or_else(|error| panic!("{name}: {error}"));
         let posts: i64 = duckdb.query_row("select count(*) from posts", [], |row| row.get(0)).unwrap();
         assert_eq!(posts, 50, "{name}");
-        let log: String = duckdb.query_row("select min(log) from table_rows", [], |row| row.get(0)).unwrap();
+        let log: String = duckdb.query_row("select min(log) from internal.table_rows", [], |row| row.get(0)).unwrap();
         let chain = format!("log={log}");
         assert!(std::path::Path::new(folder).join("table/posts").join(&chain).is_dir(), "{name}: {chain}");
     }

@@ -1,0 +1,12 @@
+-- Posts that came back and were not written anew.
+create or replace temp table restored as
+select returned.id
+from returned
+anti join (from change where what = 'rewrite') written using (id);
+
+insert into touched select distinct post.day, null::timestamptz from post semi join restored using (id);
+
+insert into topic_hit
+select topic.id, hit.id, hit.created_at, hit.day, hit.origin, hit.language, hit.bot
+from (select id, created_at, day, origin, language, bot, {topics} as topics from post semi join restored using (id)) hit
+join topic on (hit.topics >> topic.id) & 1 = 1;

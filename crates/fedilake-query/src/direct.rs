@@ -187,7 +187,8 @@ impl Direct {
     fn without_lake(&self, mut error: SqlError) -> SqlError {
         for prefix in ["write lake: ", "lake is damaged: ", "lake: "] {
             if let Some(rest) = error.message.strip_prefix(prefix) {
-                error.message = rest.lines().take_while(|line| !line.contains("delete lake.duckdb")).collect::<Vec<_>>().join("\n");
+                error.message =
+                    rest.lines().take_while(|line| !line.contains("delete lake.duckdb")).collect::<Vec<_>>().join("\n");
             }
         }
         if error.message.contains("No files found") && error.message.contains(&self.pattern) {

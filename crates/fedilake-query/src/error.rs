@@ -92,7 +92,9 @@ impl From<duckdb::Error> for LakeError {
 
 /// Whether DuckDB's words mean that what it reads is not what it wrote.
 fn is_of_damage(text: &str) -> bool {
-    ["Corrupt", "checksum", "Could not read enough bytes", "not a valid DuckDB database"].iter().any(|sign| text.contains(sign))
+    ["Corrupt", "checksum", "Could not read enough bytes", "not a valid DuckDB database"]
+        .iter()
+        .any(|sign| text.contains(sign))
 }
 
 /// DuckDB's own words, without the Rust client's wrapping.

@@ -336,9 +336,17 @@ fn is_of_newer_engine(reason: &str) -> bool {
 
 /// Whether DuckDB's words mean that the file's content, not the access to it, is the trouble.
 fn is_unreadable(reason: &str) -> bool {
-    ["not a valid DuckDB database", "Could not read enough bytes", "Serialization Error", "Corrupt", "checksum", "replaying WAL", "version number"]
-        .iter()
-        .any(|sign| reason.contains(sign))
+    [
+        "not a valid DuckDB database",
+        "Could not read enough bytes",
+        "Serialization Error",
+        "Corrupt",
+        "checksum",
+        "replaying WAL",
+        "version number",
+    ]
+    .iter()
+    .any(|sign| reason.contains(sign))
 }
 
 fn refused(path: &Path, error: &duckdb::Error) -> LakeError {

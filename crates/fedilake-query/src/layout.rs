@@ -75,9 +75,8 @@ const LISTINGS: &str = "
 /// Whether this program and this DuckDB wrote the lake, for this setting.
 pub(crate) fn is_current(connection: &Connection, deletes: Deletes) -> bool {
     let sql = format!("select version, engine, deletes from {SCHEMA}.layout");
-    let written = connection.query_row(&sql, [], |row| {
-        Ok((row.get::<_, i32>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-    });
+    let written = connection
+        .query_row(&sql, [], |row| Ok((row.get::<_, i32>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)));
     match (written, connection.version()) {
         (Ok((version, engine, written)), Ok(ours)) => {
             version == VERSION && engine == ours && written == deletes.as_str()

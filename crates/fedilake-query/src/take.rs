@@ -120,7 +120,8 @@ impl Lake {
 
 /// Where the lake stands, by log and partition.
 pub(crate) fn positions(connection: &Connection) -> Result<Vec<LakePosition>, LakeError> {
-    let mut statement = connection.prepare("select log, partition, next from internal.stream order by log, partition")?;
+    let mut statement =
+        connection.prepare("select log, partition, next from internal.stream order by log, partition")?;
     let rows = statement.query_map([], |row| {
         Ok(LakePosition { log: row.get(0)?, partition: row.get(1)?, next: row.get(2)?, lacks: Vec::new() })
     })?;
@@ -326,9 +327,8 @@ fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
         // Another sighting may bring it back as it was.
         Deletes::All => (format!("bool_or({own} and {deleted})"), ""),
     };
-    writer.execute_batch(
-        &include_str!("merge/judge.sql").replace("{visible}", &visible).replace("{buried}", &buried),
-    )?;
+    writer
+        .execute_batch(&include_str!("merge/judge.sql").replace("{visible}", &visible).replace("{buried}", &buried))?;
     if exists(writer, "dead")? {
         writer.execute_batch(&include_str!("merge/bury.sql").replace("{emptied}", emptied))?;
     }

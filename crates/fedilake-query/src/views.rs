@@ -27,6 +27,7 @@
 //!
 //! Names that repeat (servers, authors, languages, apps) are cut after [`NAME_CHARACTERS`].
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -88,7 +89,7 @@ pub const NAME_CHARACTERS: usize = 500;
 ///
 /// A server's word that a post is gone there may mean that its author took it back, or no more than that this server threw
 /// its copy away (a moderator's decision, a broken federation, an expired cache, malice).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Deletes {
     /// Another server's delete hides its sighting, and the post too unless the post's own server showed it: where nobody reads the
     /// own server, there is no better word, and privacy wins.
@@ -216,7 +217,12 @@ pub(crate) fn shown_columns(more: &[&str]) -> String {
         }
         other => other.to_owned(),
     };
-    COLUMNS.iter().map(|(name, _)| counted(name)).chain(more.iter().map(|name| (*name).to_owned())).collect::<Vec<_>>().join(", ")
+    COLUMNS
+        .iter()
+        .map(|(name, _)| counted(name))
+        .chain(more.iter().map(|name| (*name).to_owned()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 const YEAR_1: &str = "'0001-01-01 00:00:00+00'::timestamptz";

@@ -8,11 +8,7 @@ use fedilake_model::{Frame, FrameKind, Moment, Server};
 #[derive(Debug)]
 pub(super) enum Line {
     /// A bare status, or a recorded frame.
-    Frame {
-        server: Server,
-        observed_at: Moment,
-        frame: Frame,
-    },
+    Frame { server: Server, observed_at: Moment, frame: Frame },
     /// A recorded frame of an event that is not known here.
     Unknown,
 }

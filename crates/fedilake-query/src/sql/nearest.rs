@@ -9,8 +9,18 @@ const ALIKE: f64 = 0.82;
 
 /// Columns of the documented views that the table does not have.
 const MADE: [&str; 12] = [
-    "parent_uri", "parent_author", "deleted_at", "m_id", "created_at_str", "created_tz", "from_instance", "base_url", "username",
-    "bot", "mastodon_text", "language_name",
+    "parent_uri",
+    "parent_author",
+    "deleted_at",
+    "m_id",
+    "created_at_str",
+    "created_tz",
+    "from_instance",
+    "base_url",
+    "username",
+    "bot",
+    "mastodon_text",
+    "language_name",
 ];
 
 /// DuckDB's message about a name that is not there, said of the documented names; None: it is about something else.

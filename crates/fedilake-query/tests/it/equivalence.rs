@@ -77,7 +77,8 @@ fn event() -> impl Strategy<Value = Event> {
                 2 => (Some("other"), Some(format!("0{}", n % 4)), None),
                 _ => (Some("none"), None, None),
             };
-            event.reply.2 = [None, Some("USER1@two.test"), Some("nobody@elsewhere.test")][reply_author].map(str::to_owned);
+            event.reply.2 =
+                [None, Some("USER1@two.test"), Some("nobody@elsewhere.test")][reply_author].map(str::to_owned);
             event.url = match url {
                 0 => event.url,
                 1 => None,

@@ -50,14 +50,14 @@ fn a_better_spelling_changes_the_figures_of_sealed_days() {
 #[test]
 fn languages_count_under_the_names_of_their_tags() {
     let mut bench = Bench::new();
-    let tags = [Some("pt"), Some("pt_BR"), Some("por"), Some("EN"), Some("zhCn"), Some("und"), Some(""), None, Some("qqq")];
-    let posts: Vec<_> = (0..)
-        .zip(tags)
-        .map(|(n, tag)| Event { language: tag.map(str::to_owned), ..post(n, "ann@one.test") })
-        .collect();
+    let tags =
+        [Some("pt"), Some("pt_BR"), Some("por"), Some("EN"), Some("zhCn"), Some("und"), Some(""), None, Some("qqq")];
+    let posts: Vec<_> =
+        (0..).zip(tags).map(|(n, tag)| Event { language: tag.map(str::to_owned), ..post(n, "ann@one.test") }).collect();
     bench.take(&posts);
     let counted = |languages: &[&str]| {
-        let filter = Filter { languages: languages.iter().map(|name| (*name).to_owned()).collect(), ..Filter::default() };
+        let filter =
+            Filter { languages: languages.iter().map(|name| (*name).to_owned()).collect(), ..Filter::default() };
         decode(&bench.lake.report(&Report::Statistics, &filter).unwrap().ipc)[0][0].clone()
     };
     for (typed, posts) in [

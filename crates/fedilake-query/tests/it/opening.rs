@@ -117,7 +117,21 @@ fn a_lake_that_was_cut_at_any_length_is_rebuilt() {
     let bench = bench.reopen();
     drop(Lake::open(&bench.path().join("beside.duckdb"), options()).unwrap());
     let Ok(whole) = fs::read(&path) else { panic!("there is a lake") };
-    for cut in [0, 1, 100, 4095, 4096, 5000, 8192, 12_288, 12_289, whole.len() / 3, whole.len() / 2, whole.len() - 300_000, whole.len() - 1] {
+    for cut in [
+        0,
+        1,
+        100,
+        4095,
+        4096,
+        5000,
+        8192,
+        12_288,
+        12_289,
+        whole.len() / 3,
+        whole.len() / 2,
+        whole.len() - 300_000,
+        whole.len() - 1,
+    ] {
         fs::write(&copy, &whole[..cut]).unwrap();
         let _ = fs::remove_file(copy.with_extension("duckdb.wal"));
         let lake = Lake::open(&copy, options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
@@ -148,7 +162,11 @@ fn a_lake_whose_last_commits_were_cut_off_goes_on_from_what_it_has() {
 fn a_lake_that_is_cut_while_it_is_open_says_what_to_do() {
     let mut bench = Bench::new();
     let text = |n: i64| format!("{n} {}", "words that differ ".repeat(n as usize % 50));
-    bench.take(&(0..20_000).map(|n| Event { text: text(n), ..Event::created("alpha.test", n, "ann@one.test", n) }).collect::<Vec<_>>());
+    bench.take(
+        &(0..20_000)
+            .map(|n| Event { text: text(n), ..Event::created("alpha.test", n, "ann@one.test", n) })
+            .collect::<Vec<_>>(),
+    );
     let bench = bench.reopen();
     let file = fs::OpenOptions::new().write(true).open(bench.path().join("lake.duckdb")).unwrap();
     file.set_len(file.metadata().unwrap().len() / 4).unwrap();

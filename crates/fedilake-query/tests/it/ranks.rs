@@ -103,7 +103,8 @@ fn a_delete_by_the_own_server_hides_the_post_everywhere_and_always() {
 
 #[test]
 fn another_servers_delete_hides_what_the_setting_says() {
-    let (ours, alpha, beta) = (own(), foreign("alpha.test"), Event { id: "78".to_owned(), observed: 201, ..foreign("beta.test") });
+    let (ours, alpha, beta) =
+        (own(), foreign("alpha.test"), Event { id: "78".to_owned(), observed: 201, ..foreign("beta.test") });
     let by_alpha = delete(&alpha, 300);
     let by_beta = delete(&beta, 300);
     let cases: [(&str, Vec<Event>, [bool; 3]); 6] = [
@@ -127,7 +128,8 @@ fn a_post_that_another_server_hid_comes_back_whole_by_the_own_servers_word() {
     let alpha = Event { text: "balloon".to_owned(), ..foreign("alpha.test") };
     let ours = Event { observed: 500, ..own() };
     let events = [alpha.clone(), delete(&alpha, 300), ours];
-    let rows = shown(Deletes::Origin, &events, "select text, server, epoch(observed_at)::bigint - 1675382400 from posts");
+    let rows =
+        shown(Deletes::Origin, &events, "select text, server, epoch(observed_at)::bigint - 1675382400 from posts");
     assert_eq!(rows, [["as ann wrote it", "one.test", "500"]]);
 }
 
@@ -156,7 +158,9 @@ fn a_lake_that_was_built_with_another_setting_is_rebuilt() {
     let mut bench = Bench::new();
     bench.take(&[own(), alpha.clone(), delete(&alpha, 300)]);
     let path = folder.path().join("lake.duckdb");
-    for (deletes, rebuilt, posts) in [(Deletes::Origin, false, "1"), (Deletes::Any, true, "0"), (Deletes::Any, false, "0")] {
+    for (deletes, rebuilt, posts) in
+        [(Deletes::Origin, false, "1"), (Deletes::Any, true, "0"), (Deletes::Any, false, "0")]
+    {
         let options = fedilake_query::LakeOptions { deletes, ..crate::support::options() };
         let lake = fedilake_query::Lake::open(&path, options).unwrap();
         assert_eq!(lake.was_rebuilt(), rebuilt, "{deletes}");

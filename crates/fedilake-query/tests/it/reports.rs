@@ -53,7 +53,13 @@ fn filter() -> impl Strategy<Value = Filter> {
             .prop_map(|names| names.into_iter().map(str::to_owned).collect::<Vec<_>>())
     };
     let places = (names(&["one.test", "Two.Test", "nowhere.test"]), names(&["alpha.test", "BETA.test", "it's.test"]));
-    (instant(), instant(), places, names(&["en", "unknown", "DE", "zz", "en-gb", "ENG", "English"]), proptest::option::of(any::<bool>()))
+    (
+        instant(),
+        instant(),
+        places,
+        names(&["en", "unknown", "DE", "zz", "en-gb", "ENG", "English"]),
+        proptest::option::of(any::<bool>()),
+    )
         .prop_map(|(from, to, (origins, servers), languages, bot)| Filter {
             from: from.map(|seconds| START_MS + seconds * 1000),
             to: to.map(|seconds| START_MS + seconds * 1000),

@@ -194,13 +194,29 @@ fn files_of_other_writers_are_taken_or_named() {
     let time = "timestamptz '2024-05-01 10:00:00+00'";
     let wanted = [
         ("the least", format!("{post}, {time} as observed_at"), Ok("1")),
-        ("columns of another", format!("{post}, {time} as observed_at, 'x' as log, 1 as sort, 2 as own, 'f' as filename"), Ok("1")),
-        ("other types", format!("{} , [1, null, 3] as tags, 7::smallint as words, 9.0 as media", with(post, time)), Ok("1")),
+        (
+            "columns of another",
+            format!("{post}, {time} as observed_at, 'x' as log, 1 as sort, 2 as own, 'f' as filename"),
+            Ok("1"),
+        ),
+        (
+            "other types",
+            format!("{} , [1, null, 3] as tags, 7::smallint as words, 9.0 as media", with(post, time)),
+            Ok("1"),
+        ),
         ("an enum", format!("{}, 'a'::enum('a', 'b') as language", with(post, time)), Ok("1")),
         ("a time without zone", format!("{post}, timestamp '2024-05-01 10:00:00' as observed_at"), Ok("1")),
         ("a time beyond 9999", format!("{post}, timestamptz '12000-01-01 00:00:00+00' as observed_at"), Ok("0")),
-        ("a claim beyond 9999", format!("{}, timestamptz '290000-01-01 00:00:00+00' as created_at", with(post, time)), Ok("1")),
-        ("a claim before Christ", format!("{}, timestamptz '2000-01-01 (BC) 00:00:00+00' as created_at", with(post, time)), Ok("1")),
+        (
+            "a claim beyond 9999",
+            format!("{}, timestamptz '290000-01-01 00:00:00+00' as created_at", with(post, time)),
+            Ok("1"),
+        ),
+        (
+            "a claim before Christ",
+            format!("{}, timestamptz '2000-01-01 (BC) 00:00:00+00' as created_at", with(post, time)),
+            Ok("1"),
+        ),
         ("no time at all", post.to_owned(), Ok("0")),
         ("no kind", "0::bigint as log_offset, 'x' as text".to_owned(), Ok("0")),
         ("a number for a time", format!("{post}, 5 as observed_at"), Err("Conversion Error")),
@@ -214,7 +230,10 @@ fn files_of_other_writers_are_taken_or_named() {
         fs::create_dir_all(parquet.parent().unwrap()).unwrap();
         let engine = duckdb::Connection::open_in_memory().unwrap();
         engine
-            .execute_batch(&format!("set timezone = 'UTC'; copy (select {columns}) to '{}' (format parquet)", parquet.display()))
+            .execute_batch(&format!(
+                "set timezone = 'UTC'; copy (select {columns}) to '{}' (format parquet)",
+                parquet.display()
+            ))
             .unwrap_or_else(|error| panic!("{case}: {error}"));
         let chunk = Chunk { log: "log-a".to_owned(), partition: 0, first: 0, next: 1, parquet: parquet.clone() };
         match (bench.lake.take(&[chunk], &mut |_| ()), posts) {

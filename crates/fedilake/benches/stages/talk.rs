@@ -110,7 +110,10 @@ impl Talk {
         let engine = Connection::open_in_memory()?;
         engine.execute_batch("set timezone = 'UTC'; set preserve_insertion_order = true")?;
         let below = table.first().and_then(|file| file.parent()).context("the table has a file")?;
-        engine.execute_batch(&views::over_parquet(&format!("{}/*.parquet", below.display()), views::Deletes::default()))?;
+        engine.execute_batch(&views::over_parquet(
+            &format!("{}/*.parquet", below.display()),
+            views::Deletes::default(),
+        ))?;
         engine.execute_batch(&format!(
             "create table sent as select {RECORD}, language_name from mastodon_toot order by created_at;
              copy (select language as lang_iso, any_value(language_name) as language_name from sent group by 1)

@@ -40,7 +40,7 @@ impl Frame {
     pub fn id_and_date(&self) -> Option<(String, Option<DateTime<Utc>>)> {
         let json = Object::parse(&self.data).ok()?;
         let status = json.status();
-        Some((status.id?.into_owned(), status.created_at))
+        Some((status.id?.into_owned(), status.created_at.at()))
     }
 }
 

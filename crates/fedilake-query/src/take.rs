@@ -80,7 +80,7 @@ pub(crate) struct Reading {
     pub(crate) next: i64,
     pub(crate) files: Vec<PathBuf>,
     /// The offset from which on all before `from` is lost, if it is.
-    lost_from: Option<i64>,
+    pub(crate) lost_from: Option<i64>,
 }
 
 impl Reading {

@@ -140,11 +140,6 @@ impl Checker {
         })
     }
 
-    /// Whether the lake has all that the log has.
-    pub async fn lake_is_current(&self) -> bool {
-        self.lake_has_the_logs_end().await.unwrap_or(false)
-    }
-
     async fn lake_has_the_logs_end(&self) -> anyhow::Result<bool> {
         let logs = self.logs().await?;
         let lake = Arc::clone(&self.lake);

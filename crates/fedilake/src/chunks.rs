@@ -29,7 +29,7 @@ impl ChunkWriter {
 
     /// A writer into `folder`, beside others.
     pub fn new(folder: &Path) -> anyhow::Result<ChunkWriter> {
-        make_private(folder).with_context(|| format!("make {}", folder.display()))?;
+        make_in_place(folder)?;
         Ok(ChunkWriter { folder: folder.to_owned(), decoder: Decoder::new() })
     }
 
@@ -53,12 +53,26 @@ impl ChunkWriter {
             .collect();
         let rows = self.decoder.decode(&encoded).context("read the log's records")?;
         let parquet = self.folder.join(name);
-        if let Some(folder) = parquet.parent() {
+        if let Some(folder) = parquet.parent().filter(|folder| *folder != self.folder) {
+            make_in_place(&self.folder)?;
             std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
         }
         let bytes = fedilake_table::file::encode(&[rows]).context("write a chunk for the lake")?;
         std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
         Ok(chunk(log, partition, offsets.start, offsets.end, parquet))
+    }
+}
+
+/// Makes `folder`, but not what it lies in: a data folder that was moved away is not made a second time.
+fn make_in_place(folder: &Path) -> anyhow::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("make {}", folder.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -32,9 +32,19 @@ pub struct Common {
     /// Say less: warnings and errors only, no progress bar
     #[arg(short, long, global = true, help_heading = COMMON)]
     pub quiet: bool,
+    /// How stderr is written: text for people, json for log collectors, an object a line [default: text, or FEDILAKE_LOG_FORMAT]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
     /// Say more (-vv: everything)
     #[arg(short, long, global = true, help_heading = COMMON, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// The form of what is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
 }
 
 /// What to do.

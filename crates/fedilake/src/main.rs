@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod answers;
+mod behind;
 mod check;
 mod chunks;
 mod cli;
@@ -13,6 +14,7 @@ mod filters;
 mod follow;
 mod import;
 mod lake_process;
+mod metric;
 mod missing;
 mod output;
 mod owner;
@@ -22,6 +24,7 @@ mod render;
 mod serve;
 mod settings;
 mod shutdown;
+mod sizes;
 mod telemetry;
 mod wire;
 

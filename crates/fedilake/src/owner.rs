@@ -90,6 +90,8 @@ enum Answering {
 pub struct Ownership {
     lock: File,
     folder: PathBuf,
+    /// Device and inode of the folder.
+    identity: (u64, u64),
 }
 
 /// Ours, or somebody's who answers.
@@ -106,7 +108,8 @@ impl Ownership {
         let lock = open_lock(folder)?;
         match lock.try_lock() {
             Ok(()) => {
-                let ownership = Ownership { lock, folder: folder.to_owned() };
+                let identity = identity(folder).with_context(|| format!("look at data folder {}", folder.display()))?;
+                let ownership = Ownership { lock, folder: folder.to_owned(), identity };
                 ownership.sign(Answering::NotYet)?;
                 Ok(Some(ownership))
             }
@@ -152,6 +155,29 @@ impl Ownership {
     /// The locked file: whoever holds a copy of the descriptor keeps the folder owned.
     pub fn lock(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
+    }
+
+    /// True while the folder that was taken is the one at its path.
+    pub fn is_in_place(&self) -> bool {
+        identity(&self.folder).is_ok_and(|identity| identity == self.identity)
+    }
+
+    /// Resolves when the folder is no longer at its path, with the error that says so. Cancel-safe.
+    pub async fn lost(&self) -> anyhow::Error {
+        while self.is_in_place() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        self.moved()
+    }
+
+    /// The error for a folder that is no longer at its path.
+    pub fn moved(&self) -> anyhow::Error {
+        anyhow::anyhow!(
+            "data folder {0} was moved, deleted or replaced under this process\n\
+             hint: what was accepted lies in the folder where it is now; start again with --data on it, and move it only while no \
+             process works in it",
+            self.folder.display()
+        )
     }
 
     /// Lets others know where this process answers.
@@ -234,6 +260,20 @@ pub fn make_private(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Resolves when the folder of `ownership`, if there is one, is no longer at its path. Cancel-safe.
+pub async fn lost(ownership: Option<&Ownership>) -> anyhow::Error {
+    match ownership {
+        Some(ownership) => ownership.lost().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn identity(folder: &Path) -> std::io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(folder)?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn lock_path(folder: &Path) -> PathBuf {

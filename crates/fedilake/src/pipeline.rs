@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::behind::Behind;
 use crate::check::Checker;
 use crate::follow::Follower;
 use crate::lake_process::LakeProcess;
@@ -25,6 +26,7 @@ use crate::owner::Ownership;
 use crate::progress;
 use crate::serve::{self, Server};
 use crate::settings::Settings;
+use crate::sizes::Sizes;
 use crate::wire::{self, Stores, Use};
 
 /// How long the loops may take to finish what was accepted.
@@ -46,6 +48,7 @@ pub struct Pipeline {
     /// Ends the server's questions.
     questions: CancellationToken,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
+    _sizes: Sizes,
 }
 
 /// Which loops run beside the follower.
@@ -167,12 +170,28 @@ impl Pipeline {
         let (mut server, mut address) = (None, None);
         if let Some(listener) = listener {
             let checker = checker(&stores, &lake, reached.clone(), &ownership);
-            let answering = Server::new(listener, checker, Arc::clone(&lake), sql_limits, questions.clone())?;
+            let behind = Behind::watch(stores.log.reader()?, reached.clone());
+            let behind_max = settings.seconds("lake.ready_seconds_max")?;
+            let answering =
+                Server::new(listener, checker, Arc::clone(&lake), sql_limits, questions.clone(), behind, behind_max)?;
             ownership.publish(answering.address(), answering.secret())?;
             address = Some(answering.address());
             server = Some(Loop::spawn("the server", |stop| answering.run(stop)));
         }
-        Ok(Pipeline { lake, stores, ownership, address, sink, sink_of_all, follower, server, questions, reached })
+        let sizes = Sizes::watch(wire::parts(ownership.folder(), settings)?);
+        Ok(Pipeline {
+            lake,
+            stores,
+            ownership,
+            address,
+            sink,
+            sink_of_all,
+            follower,
+            server,
+            questions,
+            reached,
+            _sizes: sizes,
+        })
     }
 
     /// What a check works on.
@@ -192,11 +211,14 @@ impl Pipeline {
 
     /// Resolves when a loop fails, once; pending for ever while all run. Cancel-safe.
     pub async fn failure(&mut self) -> anyhow::Error {
-        tokio::select! {
+        let error = tokio::select! {
             error = early_end(&mut self.sink) => error,
             error = self.follower.early_end() => error,
             error = early_end(&mut self.server) => error,
-        }
+            error = self.ownership.lost() => return error,
+        };
+        // A loop that stumbles over the missing folder ends first, with a file's name.
+        if self.ownership.is_in_place() { error } else { self.ownership.moved() }
     }
 
     /// Returns when the lake has everything that the log held at the call, or a loop fails.

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -13,18 +13,21 @@ use std::process::ExitCode;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
-use crate::cli::Common;
+use crate::cli::{Common, LogFormat};
 use crate::door::{Codes, Door, shown, shown_in_line};
+use crate::metric;
 
 /// All progress bars of the process; talk is printed above them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 static QUIET: OnceLock<bool> = OnceLock::new();
 /// The flags of every verb that were typed, as a person types them after another verb.
 static TYPED: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Sets up stderr and the metrics of the process, once, at its start.
 pub fn init(common: &Common) -> anyhow::Result<()> {
+    let format = log_format(common.log_format)?;
     QUIET.get_or_init(|| common.quiet);
     TYPED.get_or_init(|| {
         let flags = [("--data", &common.data), ("--config", &common.config)];
@@ -43,15 +46,11 @@ pub fn init(common: &Common) -> anyhow::Result<()> {
     let others = if common.verbose > 1 { "debug" } else { "warn" };
     let ours = ["fedilake", "fedilake_collect", "fedilake_log", "fedilake_table", "fedilake_query", "fedilake_sim"];
     let filter = ours.iter().fold(others.to_owned(), |filter, name| format!("{filter},{name}={level}"));
-    let filter = match std::env::var_os("FEDILAKE_LOG").filter(|typed| !typed.is_empty()) {
-        Some(typed) => {
-            let typed = typed.to_string_lossy();
-            EnvFilter::try_new(&typed).with_context(|| {
-                format!("environment variable FEDILAKE_LOG = {typed:?} is no filter\nhint: write it like warn,fedilake_collect=debug")
-            })?
-        }
+    let filter = match filter_of_environment()? {
+        Some(filter) => filter,
         None => EnvFilter::new(filter),
     };
+    FORMAT.get_or_init(|| format);
     let terminal = std::io::stderr().is_terminal();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let builder = tracing_subscriber::fmt()
@@ -59,24 +58,60 @@ pub fn init(common: &Common) -> anyhow::Result<()> {
         .with_writer(LogLines)
         .with_ansi(terminal && !no_colour)
         .with_target(false);
-    if terminal {
-        builder.without_time().init()
-    } else {
-        builder.init()
+    match format {
+        LogFormat::Json => builder.json().flatten_event(true).with_ansi(false).init(),
+        LogFormat::Text if terminal => builder.without_time().init(),
+        LogFormat::Text => builder.init(),
     }
-    let recorder = PrometheusBuilder::new().install_recorder()?;
+    let recorder = metric::install()?;
     METRICS.get_or_init(|| recorder);
     Ok(())
 }
 
-/// What was counted, for /metrics. [`init`] must have been called.
-pub fn metrics() -> PrometheusHandle {
-    METRICS.get().expect("telemetry is set up first").clone()
+/// The typed format, else that of FEDILAKE_LOG_FORMAT, else text.
+fn log_format(typed: Option<LogFormat>) -> anyhow::Result<LogFormat> {
+    match (typed, std::env::var_os("FEDILAKE_LOG_FORMAT").filter(|value| !value.is_empty())) {
+        (Some(typed), _) => Ok(typed),
+        (None, None) => Ok(LogFormat::Text),
+        (None, Some(value)) => {
+            let value = value.to_string_lossy();
+            let format = <LogFormat as clap::ValueEnum>::from_str(&value, true).ok();
+            format.with_context(|| {
+                format!("environment variable FEDILAKE_LOG_FORMAT = {value:?} is no format\nhint: text or json")
+            })
+        }
+    }
+}
+
+/// The filter of FEDILAKE_LOG, else of RUST_LOG.
+fn filter_of_environment() -> anyhow::Result<Option<EnvFilter>> {
+    let set = |name| Some((name, std::env::var_os(name).filter(|value| !value.is_empty())?));
+    let Some((name, value)) = set("FEDILAKE_LOG").or_else(|| set("RUST_LOG")) else { return Ok(None) };
+    let value = value.to_string_lossy();
+    let filter = EnvFilter::try_new(&value).with_context(|| {
+        format!("environment variable {name} = {value:?} is no filter\nhint: write it like warn,fedilake_collect=debug")
+    })?;
+    Ok(Some(filter))
+}
+
+/// All metrics as Prometheus reads them. [`init`] must have been called.
+pub fn metrics() -> String {
+    metric::render(METRICS.get().expect("telemetry is set up first"))
 }
 
 /// Says what could not be done: what failed, on what, why, then hints.
 pub fn say_error(error: &anyhow::Error) {
-    write_shown(&format!("error: {}", with_typed_flags(&told(error), typed())));
+    let told = with_typed_flags(&told(error), typed());
+    match FORMAT.get() {
+        Some(LogFormat::Json) => write_shown(&json_line("ERROR", &told)),
+        _ => write_shown(&format!("error: {told}")),
+    }
+}
+
+/// A line of `--log-format json` beside those of the log.
+fn json_line(level: &str, message: &str) -> String {
+    let timestamp = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    serde_json::json!({ "timestamp": timestamp, "level": level, "message": message }).to_string()
 }
 
 /// Says what is wrong with the command line, or prints the help or the version that was asked for; the process's exit code.
@@ -140,7 +175,7 @@ fn shell_word(text: &str) -> String {
 }
 
 /// The causes from the outermost in, but those that a parent already told; then the hints of all of them, a line each.
-fn told(error: &anyhow::Error) -> String {
+pub fn told(error: &anyhow::Error) -> String {
     let (mut words, mut hints) = (String::new(), Vec::new());
     for cause in error.chain() {
         let text = cause.to_string();
@@ -175,7 +210,11 @@ fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
 /// Says a line to the person at the terminal, unless `--quiet`.
 pub fn say(text: &str) {
     if !quiet() {
-        write_shown(&with_typed_flags(text, typed()));
+        let text = with_typed_flags(text, typed());
+        match FORMAT.get() {
+            Some(LogFormat::Json) => write_shown(&json_line("INFO", &text)),
+            _ => write_shown(&text),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub use self::log::{Log, ReaderSource};
 pub use self::table::{TableFiles, Use, missing_from_table, open_table, sink_limits, table_folder};
 use crate::owner::{self, Ownership};
 use crate::settings::Settings;
+use crate::sizes::Parts;
 
 /// The log and the table that the settings name.
 pub struct Stores {
@@ -64,6 +65,14 @@ pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> any
         "{} {what}\nhint: give the folder with --data DIR, or make one with `fedilake demo`, `fedilake run` or `fedilake replay`",
         folder.display()
     )
+}
+
+/// The parts of a data folder that lie on this machine.
+pub fn parts(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<Parts> {
+    let log = if log_is_local(settings)? { Some(log::folder(folder, settings)?) } else { None };
+    let is_local = Scheme::of("table.url", settings)? == Scheme::File;
+    let table = if is_local { Some(table_folder(folder, settings)?) } else { None };
+    Ok(Parts { folder: folder.to_owned(), log, table })
 }
 
 /// Whether the log is a `file:` log, which has one owner.

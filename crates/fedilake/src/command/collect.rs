@@ -13,6 +13,7 @@ use crate::command::reloading::{Again, Reloading, Servers};
 use crate::command::serving;
 use crate::command::sharing::Sharing;
 use crate::command::watching::Watching;
+use crate::owner;
 use crate::serve::Figures;
 use crate::settings::Settings;
 use crate::shutdown;
@@ -34,14 +35,15 @@ async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow:
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_the_log(settings)?;
     let log = Log::open(ownership.as_ref(), settings).await?;
-    let _figures = Figures::start(typed.listen).await?;
     let mut collecting = Collecting::start(servers, &log, settings)?;
+    let _figures = Figures::start(typed.listen, ready(&collecting)).await?;
     let watching = Watching::start(collecting.counts.clone());
     let reloading = Reloading::start(settings, again, Servers::Own, collecting.changes());
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}
         error = collecting.failure() => return Err(error),
+        error = owner::lost(ownership.as_deref()) => return Err(error),
     }
     drop((watching, reloading));
     collecting::say_tally(&collecting.stop().await?);
@@ -65,10 +67,10 @@ async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyho
             "no server is listed yet\nhint: `fedilake servers add mastodon.social`; it is collected at once",
         );
     }
-    let _figures = Figures::start(typed.listen).await?;
     let share = servers.share(settings.text("collect.group")).context("join the collectors' group")?;
     let mut collecting = Collecting::start_without(&log, settings)?;
     let mut sharing = Sharing::start(share, tokens, collecting.changes());
+    let _figures = Figures::start(typed.listen, ready(&collecting)).await?;
     let watching = Watching::start(collecting.counts.clone());
     let reloading = Reloading::start(settings, again, Servers::Shared(sharing.tokens()), collecting.changes());
     tokio::select! {
@@ -83,4 +85,16 @@ async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyho
     sharing.leave().await;
     collecting::say_tally(&tally?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// For `/readyz`: the servers by state. Not ready while there are servers and none can be read.
+fn ready(collecting: &Collecting) -> impl Fn() -> (bool, serde_json::Value) + Clone + Send + Sync + 'static {
+    let counts = std::sync::Arc::clone(&collecting.counts);
+    move || {
+        let servers = counts.snapshot();
+        let read = servers.iter().filter(|server| matches!(server.state.as_str(), "live" | "polling")).count();
+        let states = servers.iter().map(|server| (server.server.to_string(), server.state.as_str().into()));
+        let states: serde_json::Map<String, serde_json::Value> = states.collect();
+        (servers.is_empty() || read > 0, serde_json::json!({ "servers": states }))
+    }
 }

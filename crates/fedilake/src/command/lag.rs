@@ -1,52 +1,79 @@
-//! How far a sink is behind its log, as metrics: `fedilake_sink_lag_records` and `fedilake_sink_uncommitted_records` by partition.
+//! How far a sink is behind its log, for `/metrics` and `/readyz`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedilake_log::{LogReader, Partition};
+use fedilake_log::{LogReader, Offset, Partition};
 use fedilake_table::sink::SinkProgress;
+use serde::Serialize;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How often the log is asked for its ends.
+/// Interval between questions for the log's ends.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// A sink's distance to the end of a log partition, in records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct PartitionLag {
+    pub partition: u32,
+    /// Not read yet.
+    pub lag_records: u64,
+    /// Not in the table yet.
+    pub uncommitted_records: u64,
+}
+
 /// Exports the figures until it is dropped.
-pub(super) struct Lag(JoinHandle<()>);
+pub(super) struct Lag {
+    task: JoinHandle<()>,
+    looked: watch::Receiver<Option<Vec<PartitionLag>>>,
+}
 
 impl Lag {
-    /// Begins to watch the partitions that `progress` has; `log` is read no record of.
+    /// Exports lag for the partitions in `progress`. Asks `log` for its ends only; reads no records.
     pub fn watch(mut log: Box<dyn LogReader>, progress: Arc<SinkProgress>) -> Lag {
-        Lag(tokio::spawn(async move {
+        let (sender, looked) = watch::channel(None);
+        let task = tokio::spawn(async move {
             let mut looks = tokio::time::interval(LOOK_AGAIN);
             let mut shown = BTreeSet::new();
             loop {
                 looks.tick().await;
                 let positions = progress.positions();
-                // Another sink tells of a partition that went over to it.
-                for gone in shown.iter().filter(|partition| !positions.contains_key(partition)) {
-                    export(*gone, 0, 0);
+                // Another sink exports a partition that went over to it.
+                for gone in shown.iter().filter(|partition: &&Partition| !positions.contains_key(*partition)) {
+                    export(&PartitionLag { partition: gone.0, lag_records: 0, uncommitted_records: 0 });
                 }
+                let mut lags = Vec::new();
                 for (partition, position) in &positions {
                     // A log that is away is the sink's to report.
                     let Ok(bounds) = log.bounds(*partition).await else { continue };
-                    let behind = |offset: fedilake_log::Offset| bounds.end.0.saturating_sub(offset.0);
-                    export(*partition, behind(position.read), behind(position.committed));
+                    let behind = |offset: Offset| bounds.end.0.saturating_sub(offset.0);
+                    let (lag_records, uncommitted_records) = (behind(position.read), behind(position.committed));
+                    lags.push(PartitionLag { partition: partition.0, lag_records, uncommitted_records });
                 }
+                lags.iter().for_each(export);
+                let has_answered = positions.is_empty() || !lags.is_empty();
+                sender.send_replace(has_answered.then_some(lags));
                 shown = positions.into_keys().collect();
             }
-        }))
+        });
+        Lag { task, looked }
+    }
+
+    /// The partitions at the last look; `None` while the log does not answer.
+    pub fn looked(&self) -> Option<Vec<PartitionLag>> {
+        self.looked.borrow().clone()
     }
 }
 
 impl Drop for Lag {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
-fn export(partition: Partition, lag: u64, uncommitted: u64) {
-    let partition = partition.to_string();
-    metrics::gauge!("fedilake_sink_lag_records", "partition" => partition.clone()).set(lag as f64);
-    metrics::gauge!("fedilake_sink_uncommitted_records", "partition" => partition).set(uncommitted as f64);
+fn export(lag: &PartitionLag) {
+    let partition = lag.partition.to_string();
+    metrics::gauge!("fedilake_sink_lag_records", "partition" => partition.clone()).set(lag.lag_records as f64);
+    metrics::gauge!("fedilake_sink_uncommitted_records", "partition" => partition).set(lag.uncommitted_records as f64);
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli;
 use crate::command::lag::Lag;
 use crate::command::serving;
+use crate::owner;
 use crate::pipeline::with_hint;
 use crate::progress;
 use crate::render::counted;
@@ -31,8 +32,8 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
         accept_gap(gap, &stores).await?;
     }
     let sunk = Arc::new(SinkProgress::default());
-    let _figures = Figures::start(typed.listen).await?;
-    let _lag = Lag::watch(stores.log.reader()?, Arc::clone(&sunk));
+    let lag = Arc::new(Lag::watch(stores.log.reader()?, Arc::clone(&sunk)));
+    let _figures = Figures::start(typed.listen, ready(lag)).await?;
     let stop = CancellationToken::new();
     let sink = sink::run(
         // To the end of every partition: others may sink beside, the first file of an offset wins.
@@ -55,6 +56,7 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
         done = asked => done.map(|()| None),
         () = shutdown.cancelled() => Ok(None),
         ended = &mut sink => Ok(Some(ended)),
+        error = owner::lost(ownership.as_deref()) => Err(error),
     };
     let ended = match ended? {
         Some(ended) => ended,
@@ -67,6 +69,14 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     let done = sunk.summary();
     telemetry::say(&format!("{} in {}", counted(done.rows, "row"), counted(done.files, "file")));
     Ok(ExitCode::SUCCESS)
+}
+
+/// For `/readyz`: the partitions of the sink and how far it is behind in each. Ready once the log has answered.
+fn ready(lag: Arc<Lag>) -> impl Fn() -> (bool, serde_json::Value) + Clone + Send + Sync + 'static {
+    move || {
+        let looked = lag.looked();
+        (looked.is_some(), serde_json::json!({ "partitions": looked.unwrap_or_default() }))
+    }
 }
 
 /// Offsets of a partition that the log lost.

@@ -24,7 +24,6 @@ pub(super) struct Watching(JoinHandle<()>);
 impl Watching {
     /// Begins to show what `counts` counts.
     pub fn start(counts: Arc<Counts>) -> Watching {
-        describe();
         Watching(tokio::spawn(async move {
             let bar = telemetry::progress_bar("collecting", 0, Unit::Posts);
             let mut looks = tokio::time::interval(LOOK_AGAIN);
@@ -48,8 +47,7 @@ impl Drop for Watching {
     }
 }
 
-/// The counts as metrics: `fedilake_collect_{accepted,duplicates,unknown,skipped,rejected,flaws,failures}_total`, by reason where
-/// there is one, and `fedilake_collect_servers` by state.
+/// Exports the counts of all servers together.
 fn export(tally: &Tally, servers: &[ServerSnapshot]) {
     metrics::counter!("fedilake_collect_accepted_total").absolute(tally.accepted);
     metrics::counter!("fedilake_collect_duplicates_total").absolute(tally.duplicates);
@@ -74,29 +72,6 @@ fn export(tally: &Tally, servers: &[ServerSnapshot]) {
         let servers = servers.iter().filter(|server| server.state.as_str() == state).count();
         metrics::gauge!("fedilake_collect_servers", "state" => state).set(servers as f64);
     }
-}
-
-fn describe() {
-    use metrics::{describe_counter, describe_gauge};
-    describe_gauge!("fedilake_collect_server_state", "1 for the state that the server is in, 0 for the others.");
-    describe_counter!("fedilake_collect_server_accepted_total", "Events of the server appended to the log.");
-    describe_gauge!(
-        "fedilake_collect_server_last_post_timestamp_seconds",
-        "When a post or a delete of the server last came, in seconds since 1970."
-    );
-    describe_gauge!(
-        "fedilake_collect_server_lag_seconds",
-        "How long after they were written posts come from the server: the mean of the last dozen or two."
-    );
-    describe_counter!("fedilake_collect_server_failures_total", "Failed requests and streams of the server, by kind.");
-    describe_counter!(
-        "fedilake_collect_server_gaps_planned_total",
-        "Ranges of the server's timeline that the newest page did not reach back to."
-    );
-    describe_counter!(
-        "fedilake_collect_server_gaps_filled_total",
-        "Ranges that were walked page by page to their end."
-    );
 }
 
 /// Each server's metrics, `fedilake_collect_server_*` with the label `server`: a host, or `HOST local` for its local timeline.

@@ -1,8 +1,9 @@
-//! /healthz and /metrics of a process that answers no questions: `collect` and `sink`.
+//! /healthz, /readyz and /metrics of a process that answers no questions: `collect` and `sink`.
 
 use std::net::SocketAddr;
 
-use axum::http::header;
+use axum::Json;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{Router, get};
 use tokio::task::JoinHandle;
@@ -15,12 +16,23 @@ pub struct Figures(JoinHandle<()>);
 
 impl Figures {
     /// Begins to answer on `address`, if one was given, and says where.
-    pub async fn start(address: Option<SocketAddr>) -> anyhow::Result<Option<Figures>> {
+    /// `/readyz` answers what `ready` gives: 200 or 503, and a JSON object that says why.
+    pub async fn start(
+        address: Option<SocketAddr>,
+        ready: impl Fn() -> (bool, serde_json::Value) + Clone + Send + Sync + 'static,
+    ) -> anyhow::Result<Option<Figures>> {
         let Some(address) = address else { return Ok(None) };
         let listener = listen(address).await?;
-        let handle = telemetry::metrics();
-        let metrics = move || async move { ([(header::CONTENT_TYPE, METRICS_TEXT)], handle.render()).into_response() };
-        let routes = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/metrics", get(metrics));
+        let metrics = || async { ([(header::CONTENT_TYPE, METRICS_TEXT)], telemetry::metrics()).into_response() };
+        let ready = move || async move {
+            let (is_ready, mut body) = ready();
+            body["ready"] = is_ready.into();
+            (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body)).into_response()
+        };
+        let routes = Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics));
         telemetry::say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
         Ok(Some(Figures(tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).await {

@@ -1,5 +1,5 @@
 //! What a running process answers on its local address: reports, SQL and the check for those who know the folder's secret,
-//! /healthz and /metrics for everyone on this machine.
+//! /healthz, /readyz and /metrics for everyone on this machine.
 
 pub mod api;
 mod figures;
@@ -13,14 +13,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fedilake_query::SqlLimits;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::figures::Figures;
+use crate::behind::Behind;
 use crate::check::Checker;
 use crate::lake_process::LakeProcess;
-use crate::telemetry;
 
 /// The type of what Prometheus reads.
 const METRICS_TEXT: &str = "text/plain; version=0.0.4";
@@ -40,7 +39,9 @@ struct State {
     /// Cancelled when questions are to end.
     questions: CancellationToken,
     secret: String,
-    metrics: PrometheusHandle,
+    behind: Behind,
+    /// `/readyz` says no while the lake is further behind.
+    behind_max: Duration,
 }
 
 /// Binds `address`; port 0 picks a free one.
@@ -58,10 +59,12 @@ impl Server {
         lake: Arc<LakeProcess>,
         sql_limits: SqlLimits,
         questions: CancellationToken,
+        behind: Behind,
+        behind_max: Duration,
     ) -> anyhow::Result<Server> {
         let address = listener.local_addr().context("listen")?;
         let secret = format!("{:032x}", rand::random::<u128>());
-        let state = State { lake, checker, sql_limits, questions, secret, metrics: telemetry::metrics() };
+        let state = State { lake, checker, sql_limits, questions, secret, behind, behind_max };
         Ok(Server { listener, address, state: Arc::new(state) })
     }
 

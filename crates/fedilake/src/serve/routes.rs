@@ -22,6 +22,7 @@ use super::api::{NOTE_HEADER, ReportRequest, SqlRequest};
 use super::{METRICS_TEXT, State, guard};
 use crate::check::CheckReport;
 use crate::lake_process::LakeProcess;
+use crate::telemetry;
 use crate::wire::with_sql_hint;
 
 /// Blocks of an SQL answer on their way to the socket.
@@ -39,7 +40,8 @@ pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
         .route("/api/check", post(check))
         .route("/api/missing", post(missing))
         .layer(from_fn_with_state(state.secret.clone(), guard::secret));
-    let figures = Router::new().route("/healthz", get(healthz)).route("/metrics", get(metrics));
+    let figures =
+        Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics));
     let host = from_fn_with_state(address, guard::host);
     let guarded = Router::new().route("/", get(front)).merge(guarded).layer(host.clone());
     // Who lets other machines reach this one lets them look after it, by whatever name they call it.
@@ -48,20 +50,43 @@ pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
 }
 
 async fn front() -> &'static str {
-    "fedilake answers here: /healthz, /metrics, and `fedilake report`, `sql` and `check` with the same --data.\n"
+    "fedilake answers here: /healthz, /readyz, /metrics, and `fedilake report`, `sql` and `check` with the same --data.\n"
 }
 
-async fn healthz(extract::State(state): Shared) -> Result<&'static str, Refused> {
-    on_lake(&state.lake, |lake| lake.positions()).await?.map_err(internal)?;
-    Ok("ok\n")
+/// The process lives: it asks neither the lake nor the log, which may be busy.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the process can answer, and how far behind it is: 200 or 503, with the same JSON.
+async fn readyz(extract::State(state): Shared) -> Response {
+    let distance = state.behind.distance();
+    let is_open = on_lake(&state.lake, |lake| lake.positions()).await.is_ok_and(|positions| positions.is_ok());
+    let why_not = if !is_open {
+        Some("the lake does not answer")
+    } else if !distance.is_known {
+        Some("the log was not asked yet")
+    } else if distance.seconds > state.behind_max.as_secs_f64() {
+        Some("the lake is behind the log")
+    } else {
+        None
+    };
+    let status = if why_not.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let body = serde_json::json!({ "ready": why_not.is_none(), "why_not": why_not, "behind": distance });
+    (status, Json(body)).into_response()
 }
 
 async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
     // The follower tells it when it takes something; with nothing to take it would tell of the last time for ever.
-    if state.checker.lake_is_current().await {
+    let distance = state.behind.distance();
+    if distance.is_known && distance.records == 0 {
         metrics::gauge!("fedilake_lake_lag_seconds").set(0.0);
     }
-    ([(header::CONTENT_TYPE, METRICS_TEXT)], state.metrics.render())
+    for partition in distance.partitions {
+        let label = partition.partition.to_string();
+        metrics::gauge!("fedilake_lake_behind_records", "partition" => label).set(partition.records as f64);
+    }
+    ([(header::CONTENT_TYPE, METRICS_TEXT)], telemetry::metrics())
 }
 
 async fn report(extract::State(state): Shared, Json(request): Json<ReportRequest>) -> Result<Response, Refused> {

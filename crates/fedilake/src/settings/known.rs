@@ -209,6 +209,12 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "what DuckDB may use",
     },
     Setting {
+        key: "lake.ready_seconds_max",
+        default: "60",
+        kind: Kind::Number(1..=YEAR_SECONDS),
+        meaning: "/readyz says no while the lake is behind the log by more than this",
+    },
+    Setting {
         key: "lake.threads",
         default: "0",
         kind: Kind::Number(0..=1_024),
@@ -237,6 +243,7 @@ pub const SETTINGS: &[Setting] = &[
 /// Variables that begin like a setting's and are none: the filter of what is logged, and what the project's own tests read.
 pub(super) const NO_SETTINGS: &[&str] = &[
     "FEDILAKE_LOG",
+    "FEDILAKE_LOG_FORMAT",
     "FEDILAKE_LOG_PASSWORD",
     "FEDILAKE_LOG_REGISTRY_PASSWORD",
     "FEDILAKE_BLESS",

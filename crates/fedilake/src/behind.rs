@@ -1,0 +1,175 @@
+//! How far the lake is behind the log: for `/readyz` and `/metrics`.
+//!
+//! One reader of the log lives as long as the process and is asked for the log's ends only; however often somebody looks, no
+//! further client of Kafka comes to be.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use fedilake_log::{LogReader, Offset, Partition};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Interval between questions for the log's ends.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Looks that the lake has not caught up with and that are kept: their times bound how old an answer is.
+const LOOKS_MAX: usize = 600;
+
+/// The lake's distance to the log at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Distance {
+    /// False until the log was asked for the first time.
+    pub is_known: bool,
+    /// Records that answers do not show yet, of all partitions.
+    pub records: u64,
+    /// Every record older than this many seconds shows in answers.
+    pub seconds: f64,
+    /// By log partition, in order.
+    pub partitions: Vec<PartitionDistance>,
+}
+
+/// The lake's distance to one log partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartitionDistance {
+    pub partition: u32,
+    /// The next offset that the lake needs.
+    pub position: u64,
+    /// The offset that the log's next record gets.
+    pub end: u64,
+    pub records: u64,
+}
+
+/// Watches the distance until it is dropped.
+pub struct Behind {
+    distance: watch::Receiver<Distance>,
+    _stop: DropGuard,
+}
+
+impl Behind {
+    /// Asks `log` for its ends from now on; `reached` has the lake's positions.
+    pub fn watch(mut log: Box<dyn LogReader>, reached: watch::Receiver<HashMap<Partition, Offset>>) -> Behind {
+        let (sender, distance) = watch::channel(Distance::default());
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            let (mut looks, mut interval) = (Looks::default(), tokio::time::interval(LOOK_AGAIN));
+            while stopped.run_until_cancelled(interval.tick()).await.is_some() {
+                // A log that is away is for the sink and the follower to report; the distance then grows older.
+                let ends = stopped.run_until_cancelled(ends(log.as_mut())).await.flatten();
+                let positions = reached.borrow().clone();
+                sender.send_replace(looks.look(Instant::now(), ends, &positions));
+            }
+        });
+        Behind { distance, _stop: stop.drop_guard() }
+    }
+
+    /// The distance at the last look.
+    pub fn distance(&self) -> Distance {
+        self.distance.borrow().clone()
+    }
+}
+
+type Ends = Vec<(Partition, Offset)>;
+
+async fn ends(log: &mut dyn LogReader) -> Option<Ends> {
+    let mut ends = Vec::new();
+    for partition in log.partitions().await.ok()? {
+        ends.push((partition, log.bounds(partition).await.ok()?.end));
+    }
+    Some(ends)
+}
+
+/// The ends that the log had at past moments and that the lake has not reached.
+#[derive(Debug, Default)]
+struct Looks {
+    unreached: VecDeque<(Instant, Ends)>,
+    last: Option<Ends>,
+    /// The moment of the last look that the lake has reached, or of the first look.
+    current_at: Option<Instant>,
+}
+
+impl Looks {
+    fn look(&mut self, now: Instant, ends: Option<Ends>, positions: &HashMap<Partition, Offset>) -> Distance {
+        let position = |partition: &Partition| positions.get(partition).copied().unwrap_or(Offset(0));
+        let is_reached = |ends: &Ends| ends.iter().all(|(partition, end)| position(partition) >= *end);
+        let current_at = *self.current_at.get_or_insert(now);
+        if let Some(ends) = ends {
+            if self.unreached.len() < LOOKS_MAX {
+                self.unreached.push_back((now, ends.clone()));
+            }
+            self.last = Some(ends);
+        }
+        let mut newest = current_at;
+        while let Some((at, _)) = self.unreached.front().filter(|(_, ends)| is_reached(ends)) {
+            newest = *at;
+            self.unreached.pop_front();
+        }
+        self.current_at = Some(newest);
+        let Some(last) = &self.last else { return Distance::default() };
+        let partitions: Vec<PartitionDistance> = last
+            .iter()
+            .map(|(partition, end)| {
+                let position = position(partition);
+                PartitionDistance {
+                    partition: partition.0,
+                    position: position.0,
+                    end: end.0,
+                    records: end.0.saturating_sub(position.0),
+                }
+            })
+            .collect();
+        Distance {
+            is_known: true,
+            records: partitions.iter().map(|partition| partition.records).sum(),
+            seconds: now.duration_since(newest).as_secs_f64(),
+            partitions,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_counts_records_and_is_as_old_as_the_last_end_that_the_lake_reached() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let ends = |a, b| Some(vec![(Partition(0), Offset(a)), (Partition(1), Offset(b))]);
+        let reached = |a, b| HashMap::from([(Partition(0), Offset(a)), (Partition(1), Offset(b))]);
+        let mut looks = Looks::default();
+        let cases = [
+            // Seconds, the log's ends, the lake's positions, records, seconds behind.
+            (0, ends(10, 0), reached(0, 0), 10, 0.0),
+            (5, ends(20, 3), reached(9, 0), 14, 5.0),
+            (6, ends(20, 3), reached(10, 0), 13, 6.0),
+            (7, ends(20, 3), reached(20, 3), 0, 0.0),
+            (9, ends(25, 3), reached(20, 3), 5, 2.0),
+            // The log does not answer.
+            (19, None, reached(24, 3), 1, 12.0),
+            (20, ends(25, 3), reached(25, 3), 0, 0.0),
+        ];
+        for (seconds, ends, positions, records, behind) in cases {
+            let distance = looks.look(at(seconds), ends, &positions);
+            assert_eq!((distance.records, distance.seconds), (records, behind), "after {seconds} s");
+            assert!(distance.is_known);
+        }
+        assert!(looks.unreached.is_empty());
+        assert_eq!(Looks::default().look(began, None, &HashMap::new()), Distance::default());
+    }
+
+    #[test]
+    fn looks_are_bounded_while_a_lake_is_rebuilt() {
+        let began = Instant::now();
+        let mut looks = Looks::default();
+        for second in 0..5_000 {
+            let ends = Some(vec![(Partition(0), Offset(1_000 + second))]);
+            looks.look(began + Duration::from_secs(second), ends, &HashMap::new());
+        }
+        assert_eq!(looks.unreached.len(), LOOKS_MAX);
+        let reached = HashMap::from([(Partition(0), Offset(10_000))]);
+        let after = looks.look(began + Duration::from_secs(5_000), Some(vec![(Partition(0), Offset(6_000))]), &reached);
+        assert_eq!(after.records, 0);
+    }
+}

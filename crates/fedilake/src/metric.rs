@@ -1,0 +1,211 @@
+//! The metrics: every name that /metrics can have, with its kind, labels and help.
+//!
+//! docs/metrics.md is generated from [`METRICS`]; `FEDILAKE_BLESS=1 cargo test --release -p fedilake metric` writes it anew. A test
+//! holds every metric in the sources to this list.
+
+use metrics::Unit;
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of a histogram's buckets, in seconds: the follower takes within a quarter of a second, a rebuild within minutes.
+const SECONDS_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
+
+/// The kind of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// A metric: its name, kind, labels and help.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// Label names; the values are few, or one a configured server.
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+}
+
+const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, labels, help }
+}
+
+const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, labels, help }
+}
+
+const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, labels, help }
+}
+
+/// Every metric of our own, in the order of the posts' way. The process's come from the crate `metrics-process`.
+pub const METRICS: &[Metric] = &[
+    counter("fedilake_collect_flaws_total", &["reason"], "Fields of kept posts that could not be read, by reason"),
+    gauge("fedilake_lake_missing_offsets", &[], "Offsets that the table lost, so that answers lack their records"),
+    gauge("fedilake_build_info", &["version"], "Always 1; the label is the version that runs"),
+    counter("fedilake_collect_accepted_total", &[], "Events appended to the log"),
+    counter("fedilake_collect_duplicates_total", &[], "Events seen just before, and not appended again"),
+    counter("fedilake_collect_unknown_total", &[], "Events of a kind that is not known"),
+    counter("fedilake_collect_skipped_total", &["reason"], "Posts not kept, by the reason of admission"),
+    counter("fedilake_collect_rejected_total", &["reason"], "Frames of which no event could be made, by reason"),
+    counter("fedilake_collect_failures_total", &["kind"], "Failed requests and streams of all servers, by kind"),
+    gauge("fedilake_collect_servers", &["state"], "Collected servers by state: live, polling, connecting, backing_off"),
+    gauge(
+        "fedilake_collect_server_state",
+        &["server", "state"],
+        "1 for the state that the server is in, 0 for the others",
+    ),
+    counter("fedilake_collect_server_accepted_total", &["server"], "Events of the server appended to the log"),
+    counter(
+        "fedilake_collect_server_failures_total",
+        &["server", "kind"],
+        "Failed requests and streams of the server, by kind",
+    ),
+    counter(
+        "fedilake_collect_server_gaps_planned_total",
+        &["server"],
+        "Ranges of the server's timeline that had to be walked page by page",
+    ),
+    counter(
+        "fedilake_collect_server_gaps_filled_total",
+        &["server"],
+        "Ranges of the server's timeline that were walked to their end",
+    ),
+    gauge(
+        "fedilake_collect_server_last_post_timestamp_seconds",
+        &["server"],
+        "When the server last showed a post or a delete, in seconds since 1970",
+    ),
+    gauge(
+        "fedilake_collect_server_lag_seconds",
+        &["server"],
+        "Mean time between writing and showing of the server's last posts",
+    ),
+    counter("fedilake_sink_rows_total", &[], "Rows committed to the table"),
+    counter("fedilake_sink_files_total", &[], "Data files committed to the table"),
+    counter("fedilake_sink_bytes_total", &[], "Bytes of committed data files"),
+    counter("fedilake_sink_superseded_total", &[], "Data files that another sink had put first"),
+    gauge("fedilake_sink_lag_records", &["partition"], "Records of the log that the sink has not read"),
+    gauge("fedilake_sink_uncommitted_records", &["partition"], "Records of the log that are not in the table"),
+    counter("fedilake_store_requests_total", &["kind"], "Requests to the object store, each try counted"),
+    counter("fedilake_store_bytes_total", &["direction"], "Bytes to and from the object store"),
+    gauge(
+        "fedilake_lake_lag_seconds",
+        &[],
+        "Age of the newest event that answers show, at its arrival in the lake; 0 while nothing waits",
+    ),
+    gauge("fedilake_lake_behind_records", &["partition"], "Records of the log that the lake does not have"),
+    histogram("fedilake_lake_take_seconds", &[], "Time that the lake took to take what came, in seconds"),
+    gauge("fedilake_log_bytes", &[], "Bytes of the log in the data folder"),
+    gauge("fedilake_table_bytes", &[], "Bytes of the table in the data folder"),
+    gauge("fedilake_lake_bytes", &[], "Bytes of the lake and its write-ahead log"),
+    gauge("fedilake_disk_free_bytes", &[], "Bytes free on the data folder's disk"),
+    gauge("fedilake_disk_bytes", &[], "Size of the data folder's disk in bytes"),
+];
+
+/// Sets up the recorder of the process, with the help of every metric. Once a process.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new().set_buckets(&SECONDS_BUCKETS)?.install_recorder()?;
+    for metric in METRICS {
+        let unit = unit(metric.name);
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
+            Kind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
+        }
+    }
+    metrics_process::Collector::default().describe();
+    metrics::gauge!("fedilake_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}
+
+/// All metrics as Prometheus reads them, those of the process as they are now.
+pub fn render(handle: &PrometheusHandle) -> String {
+    metrics_process::Collector::default().collect();
+    handle.render()
+}
+
+fn unit(name: &str) -> Unit {
+    match name.trim_end_matches("_total").rsplit('_').next() {
+        Some("seconds") => Unit::Seconds,
+        Some("bytes") => Unit::Bytes,
+        _ => Unit::Count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    fn page() -> String {
+        let rows = METRICS.iter().map(|metric| {
+            let labels = metric.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+            let kind = format!("{:?}", metric.kind).to_lowercase();
+            format!("| `{}` | {kind} | {labels} | {} |\n", metric.name, metric.help)
+        });
+        format!(
+            "# Metrics\n\n\
+             Generated from `crates/fedilake/src/metric.rs`. `run`, `serve` and `demo` answer `/metrics` on their address, `collect` and\n\
+             `sink` on that of `--listen`, as Prometheus reads them. A verb exports what its loops do: a `sink` has no\n\
+             `fedilake_collect_…`. A time series begins with its first event.\n\n\
+             | metric | kind | labels | says |\n|---|---|---|---|\n{}\n\
+             Beside them each process has the usual `process_cpu_seconds_total`, `process_resident_memory_bytes`,\n\
+             `process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds`, `process_threads` and\n\
+             `process_start_time_seconds`.\n",
+            rows.collect::<String>()
+        )
+    }
+
+    #[test]
+    fn the_page_of_metrics_is_generated_from_them() {
+        let path = root().join("docs/metrics.md");
+        if std::env::var_os("FEDILAKE_BLESS").is_some() {
+            std::fs::write(&path, page()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), page(), "FEDILAKE_BLESS=1 writes it anew");
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// Names in calls of `counter!`, `gauge!` and `histogram!`.
+    fn used() -> BTreeSet<String> {
+        let mut files = Vec::new();
+        for name in ["fedilake", "fedilake-collect", "fedilake-table", "fedilake-kafka", "fedilake-log"] {
+            sources(&root().join("crates").join(name).join("src"), &mut files);
+        }
+        let mut names = BTreeSet::new();
+        for file in files {
+            let text = std::fs::read_to_string(file).unwrap();
+            for call in ["counter!(", "gauge!(", "histogram!("] {
+                let calls = text.split(call).skip(1);
+                let named = calls.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+                names.extend(named.filter(|name| name.starts_with("fedilake_")).map(str::to_owned));
+            }
+        }
+        names
+    }
+
+    #[test]
+    fn every_metric_in_the_sources_is_listed_and_every_listed_one_is_used() {
+        let listed: BTreeSet<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
+        assert_eq!(listed.len(), METRICS.len(), "a name stands twice");
+        assert_eq!(used(), listed);
+    }
+}

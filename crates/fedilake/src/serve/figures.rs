@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use axum::routing::{Router, get};
 use tokio::task::JoinHandle;
 
+use super::connections::Bounded;
 use super::{METRICS_TEXT, listen};
 use crate::telemetry;
 
@@ -35,7 +36,7 @@ impl Figures {
             .route("/metrics", get(metrics));
         telemetry::say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
         Ok(Some(Figures(tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, routes).await {
+            if let Err(error) = axum::serve(Bounded::new(listener), routes).await {
                 tracing::error!(%error, "metrics are no longer answered");
             }
         }))))

@@ -2,6 +2,7 @@
 //! /healthz, /readyz and /metrics for everyone on this machine.
 
 pub mod api;
+mod connections;
 mod figures;
 mod guard;
 mod routes;
@@ -16,6 +17,7 @@ use fedilake_query::SqlLimits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::connections::Bounded;
 pub use self::figures::Figures;
 use crate::behind::Behind;
 use crate::check::Checker;
@@ -81,7 +83,8 @@ impl Server {
     /// Answers until `stop`; questions under way are ended with it.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let routes = routes::routes(self.state, self.address);
-        let server = axum::serve(self.listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let server =
+            axum::serve(Bounded::new(self.listener), routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {
             end = server.into_future() => end.context("answer on the local address"),
             () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => Ok(()),

@@ -77,8 +77,9 @@ impl Settings {
         }
         let settings = Settings { values };
         for (setting, value) in settings.all() {
-            check(&setting.kind, &value.text)
-                .with_context(|| format!("setting {} = {:?} (from {})", setting.key, value.text, value.origin))?;
+            check(&setting.kind, &value.text).with_context(|| {
+                format!("setting {} = {:?} (from {})", setting.key, masked(&value.text), value.origin)
+            })?;
         }
         Ok(settings)
     }
@@ -141,8 +142,50 @@ impl Settings {
     /// Values were checked when they were loaded; what can still fail is a number too large for this machine.
     fn parse<T: FromStr>(&self, key: &'static str) -> anyhow::Result<T> {
         let Value { text, origin } = &self.values[key];
-        text.parse().ok().with_context(|| format!("setting {key} = {text:?} (from {origin}) cannot be used here"))
+        text.parse()
+            .ok()
+            .with_context(|| format!("setting {key} = {:?} (from {origin}) cannot be used here", masked(text)))
     }
+}
+
+/// `text` with `***` for each password in a URL, and for each value of a query parameter that names a secret. Settings, errors and
+/// logs are shown to people who must not see them.
+pub fn masked(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| c.is_whitespace() || "/?#\"'".contains(c)).unwrap_or(part.len());
+        let (authority, rest) = part.split_at(end);
+        masked.push_str("://");
+        match authority.rsplit_once('@') {
+            Some((login, host)) => {
+                let user = login.split(':').next().unwrap_or_default();
+                masked.push_str(&if login.contains(':') {
+                    format!("{user}:***@{host}")
+                } else {
+                    format!("***@{host}")
+                });
+            }
+            None => masked.push_str(authority),
+        }
+        masked.push_str(&masked_query(rest));
+    }
+    masked
+}
+
+fn masked_query(rest: &str) -> String {
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["token", "secret", "password", "passwd", "pwd", "key", "signature", "credential"]
+            .iter()
+            .any(|sign| name.contains(sign))
+    };
+    let Some((path, query)) = rest.split_once('?') else { return rest.to_owned() };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    });
+    format!("{path}?{}", pairs.collect::<Vec<_>>().join("&"))
 }
 
 fn is_no_setting(variable: &str) -> bool {
@@ -291,6 +334,23 @@ mod tests {
         let origins: Vec<_> = settings.all().filter(|(_, v)| v.origin != Origin::Default).map(|(s, _)| s.key).collect();
         assert_eq!(origins, ["listen", "collect.servers", "collect.batch_posts_max", "sql.seconds_max"]);
         Ok(())
+    }
+
+    #[test]
+    fn passwords_in_urls_and_queries_are_masked_and_all_else_is_kept() {
+        for (text, shown) in [
+            ("http://ann:hunter2@registry:8081/apis", "http://ann:***@registry:8081/apis"),
+            ("kafka://ann:p@ss@b-1:9092,b-2:9092/topic", "kafka://ann:***@b-1:9092,b-2:9092/topic"),
+            ("s3://id:secret@bucket/prefix", "s3://id:***@bucket/prefix"),
+            ("https://token@a.example/x", "https://***@a.example/x"),
+            ("https://a.example/?access_token=abc&x=1", "https://a.example/?access_token=***&x=1"),
+            ("http://a:b@c/, http://d:e@f/", "http://a:***@c/, http://d:***@f/"),
+            ("file:log", "file:log"),
+            ("https://a.example/@ann", "https://a.example/@ann"),
+            ("you@a.example", "you@a.example"),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
     }
 
     #[test]

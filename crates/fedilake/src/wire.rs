@@ -16,7 +16,7 @@ pub use self::lake::{deletes, direct_limits, open_files, open_lake, sql_limits, 
 pub use self::log::{Log, ReaderSource};
 pub use self::table::{TableFiles, Use, missing_from_table, open_table, sink_limits, table_folder};
 use crate::owner::{self, Ownership};
-use crate::settings::Settings;
+use crate::settings::{Settings, masked};
 use crate::sizes::Parts;
 
 /// The log and the table that the settings name.
@@ -115,7 +115,7 @@ impl Scheme {
             (Some("s3"), "table.url") => Ok(Scheme::S3),
             _ => {
                 let other = if key == "log.url" { "kafka://BROKER:9092/TOPIC" } else { "s3://BUCKET/PREFIX" };
-                bail!("setting {key} = {url:?} leads nowhere\nhint: use file:PATH or {other}")
+                bail!("setting {key} = {:?} leads nowhere\nhint: use file:PATH or {other}", masked(url))
             }
         }
     }

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::output;
-use crate::settings::{Settings, environment_name};
+use crate::settings::{Settings, environment_name, masked};
 
-/// Prints them as lines of a settings file; nothing secret is among them.
+/// Prints them as lines of a settings file, passwords in URLs masked.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let mut out = output::stdout();
     writeln!(
@@ -18,7 +18,7 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         let text = if setting.key == "data" && value.text.is_empty() {
             settings.data()?.display().to_string()
         } else {
-            value.text.clone()
+            masked(&value.text)
         };
         writeln!(out, "{:<36}  # {}: {}", format!("{} = {text:?}", setting.key), value.origin, setting.meaning)?;
     }

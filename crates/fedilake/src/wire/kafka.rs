@@ -10,7 +10,7 @@ use fedilake_kafka::{
 use fedilake_model::{avro, schema};
 use reqwest::Url;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, masked};
 
 /// So many collectors can share the servers at least: what the list's topic holds is small, and its partitions cost little.
 const SERVERS_PARTITIONS_MIN: u32 = 16;
@@ -41,14 +41,17 @@ pub async fn listed_servers(settings: &Settings) -> anyhow::Result<Servers> {
 pub(crate) fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSettings> {
     let url = settings.text("log.url");
     let (brokers, topic) = brokers_and_topic(url).with_context(|| {
-        format!("setting log.url = {url:?}\nhint: write it like kafka://broker-1:9092,broker-2:9092/fedilake.posts")
+        format!(
+            "setting log.url = {:?}\nhint: write it like kafka://broker-1:9092,broker-2:9092/fedilake.posts",
+            masked(url)
+        )
     })?;
     let registry: Url = match settings.text("log.registry_url") {
         "" => bail!(
             "a log in Kafka needs a Schema Registry, and setting log.registry_url is empty\n\
              hint: FEDILAKE_LOG_REGISTRY_URL=http://127.0.0.1:8081, or registry_url below [log] in fedilake.toml"
         ),
-        registry => registry.parse().with_context(|| format!("setting log.registry_url = {registry:?}"))?,
+        registry => registry.parse().with_context(|| format!("setting log.registry_url = {:?}", masked(registry)))?,
     };
     Ok(KafkaSettings {
         servers_topic: settings.text("collect.servers_topic").to_owned(),

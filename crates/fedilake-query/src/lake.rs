@@ -53,8 +53,8 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Opens the lake at `path`, or creates an empty one. One of an older layout or another setting, one that was cut, or one that is
-    /// no database, is deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty. One of a newer layout is an error.
+    /// Opens the lake at `path`, or creates an empty one. One of an older layout or another setting, or one that is no database or the
+    /// beginning of one, is deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty. One of a newer layout is an error.
     /// Spills of a killed process's queries are removed.
     pub fn open(path: &Path, options: LakeOptions) -> Result<Lake, LakeError> {
         let existed = path.exists();
@@ -63,9 +63,7 @@ impl Lake {
                 layout::create(&connection, options.deletes)?;
                 (connection, false)
             }
-            Ok(connection) if layout::is_current(&connection, options.deletes) && is_whole(&connection, path) => {
-                (connection, false)
-            }
+            Ok(connection) if layout::is_current(&connection, options.deletes) => (connection, false),
             Ok(connection) => {
                 if let Some(why) = layout::newer(&connection) {
                     return Err(LakeError::Newer { path: path.to_owned(), why });
@@ -270,19 +268,6 @@ fn connect(path: &Path, options: &LakeOptions) -> duckdb::Result<Connection> {
     // The spill folder has to be named before access ends.
     connection.execute_batch(&format!("{}; set enable_external_access = false", rows::SETTINGS))?;
     Ok(connection)
-}
-
-/// What DuckDB's file has before its first block: three headers.
-const HEADERS_BYTES: u64 = 3 * 4096;
-
-/// Whether the file has every block that its header counts: one that was cut opens, and fails at some later question.
-fn is_whole(connection: &Connection, path: &Path) -> bool {
-    let sql = "select (block_size * total_blocks)::ubigint from pragma_database_size() where database_name = current_database()";
-    let blocks = connection.query_row(sql, [], |row| row.get::<_, u64>(0));
-    match (blocks, std::fs::metadata(path)) {
-        (Ok(blocks), Ok(file)) => file.len() >= HEADERS_BYTES + blocks,
-        _ => false,
-    }
 }
 
 fn recreate(path: &Path, options: &LakeOptions) -> Result<Connection, LakeError> {

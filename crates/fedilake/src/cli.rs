@@ -267,7 +267,8 @@ pub struct Filters {
     /// Server that showed the post first of all that are collected, as a host or a URL; repeatable
     #[arg(long = "server", value_name = "HOST_OR_URL")]
     pub servers: Vec<String>,
-    /// Language tag as posts have it (en is not en-GB), a language's English name, or unknown; repeatable
+    /// Language by any of its codes or its English name (pt, por and Portuguese are pt_BR too), a tag with a region for that one
+    /// alone, or unknown; repeatable
     #[arg(long = "language", value_name = "TAG_OR_NAME")]
     pub languages: Vec<String>,
     /// Only bots

@@ -33,8 +33,8 @@ from internal.shown
 group by all
 having count(*) > 1;
 
--- These rows, with the moment at which their server took them back. (Here and below a subquery in place of a join: DuckDB would
--- keep the larger side of a join in memory, for it takes the filters for stricter than they are.)
+-- These rows, with the moment at which their server took them back. (A subquery in place of a join: DuckDB would keep the larger
+-- side of a join in memory, for it takes the filters for stricter than they are.)
 create or replace view internal.seen as
 select shown.*, (
     select deleted_at from internal.deletes deletes where deletes.server = shown.server and deletes.id = shown.id
@@ -48,7 +48,7 @@ select *
 from internal.shown shown
 where hash(uri) not in (from internal.repeated) and (server, id) not in (select (server, id) from internal.deletes);
 
--- Of these, one row a visible post: where its best version lies, its first sighting that no delete took back, and its app.
+-- One row a visible post of those with more than one: where its best version lies, its first sighting that no delete took back, and its app.
 create or replace view internal.chosen as
 select
     hash(uri) as uri_hash,
@@ -86,9 +86,7 @@ group by all;
 create or replace view internal.version as
 select
     p.first_server as server, p.first_id as id, p.uri, nullif(p.url, '') as url, p.created_at, p.edited_at,
-    p.first_observed_at as observed_at,
-    coalesce(author.name, p.author) as author,
-    p.author_domain,
+    p.first_observed_at as observed_at, coalesce(author.name, p.author) as author, p.author_domain,
     coalesce(p.author_bot, false) as author_bot, p.author_followers, p.author_indexable, p.language, p.text,
     p.spoiler_text, coalesce(p.characters, 0) as characters, p.words, p.tags, p.mentions, p.links, p.media, p.media_described, p.poll,
     p.in_reply_to, p.quote_uri, p.best_app as app, p.sensitive, p.favourites, p.reblogs, p.replies,

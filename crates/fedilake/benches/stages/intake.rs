@@ -178,7 +178,7 @@ async fn read(log: &EmbeddedLog, mut records: u64, mut take: impl FnMut(Record))
 fn seal_posts(lake: &Path, mut records: Vec<Encoded>, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder)?;
     let engine = Connection::open_with_flags(lake, Config::default().access_mode(AccessMode::ReadOnly)?)?;
-    let mut statement = engine.prepare("select log_offset::ubigint from post")?;
+    let mut statement = engine.prepare("select log_offset::ubigint from internal.post")?;
     let visible: HashSet<u64> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     records.retain(|record| visible.contains(&record.offset));
     let chain = Chain { log: LogId::new("posts").context("an id")?, partition: Partition(0) };

@@ -140,17 +140,6 @@ impl Checker {
         })
     }
 
-    async fn lake_has_the_logs_end(&self) -> anyhow::Result<bool> {
-        let logs = self.logs().await?;
-        let lake = Arc::clone(&self.lake);
-        let positions = tokio::task::spawn_blocking(move || lake.positions()).await??;
-        Ok(logs.iter().all(|(chain, bounds)| {
-            let position = position_of(&positions, &chain.log, chain.partition);
-            // A partition without records gives the lake no position.
-            position.map_or(bounds.end == Offset(0), |position| position >= bounds.end)
-        }))
-    }
-
     async fn moment(&self, folder: &Path) -> anyhow::Result<Moment> {
         // The log before the table: what it has let go of by then is in the table's files.
         let mut logs = self.logs().await?;

@@ -10,8 +10,6 @@ use fedilake_model::avro::{Decoder, Encoded};
 use fedilake_query::{Chunk, LakePosition};
 use fedilake_table::FileMeta;
 
-use crate::owner::make_private;
-
 /// Writes records of the log as chunks into a folder of its own.
 pub struct ChunkWriter {
     folder: PathBuf,

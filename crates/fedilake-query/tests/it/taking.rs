@@ -235,7 +235,14 @@ fn files_of_other_writers_are_taken_or_named() {
                 parquet.display()
             ))
             .unwrap_or_else(|error| panic!("{case}: {error}"));
-        let chunk = Chunk { log: "log-a".to_owned(), partition: 0, first: 0, next: 1, parquet: parquet.clone() };
+        let chunk = Chunk {
+            log: "log-a".to_owned(),
+            partition: 0,
+            first: 0,
+            next: 1,
+            lost_from: None,
+            parquet: parquet.clone(),
+        };
         match (bench.lake.take(&[chunk], &mut |_| ()), posts) {
             (Ok(()), Ok(posts)) => {
                 let sql = "select count(*), count(created_at) from posts where year(created_at) between 1 and 9999";

@@ -43,6 +43,7 @@ pub struct PartitionDistance {
 /// Watches the distance until it is dropped.
 pub struct Behind {
     distance: watch::Receiver<Distance>,
+    reached: watch::Receiver<HashMap<Partition, Offset>>,
     _stop: DropGuard,
 }
 
@@ -51,22 +52,32 @@ impl Behind {
     pub fn watch(mut log: Box<dyn LogReader>, reached: watch::Receiver<HashMap<Partition, Offset>>) -> Behind {
         let (sender, distance) = watch::channel(Distance::default());
         let stop = CancellationToken::new();
-        let stopped = stop.clone();
+        let (stopped, positions) = (stop.clone(), reached.clone());
         tokio::spawn(async move {
             let (mut looks, mut interval) = (Looks::default(), tokio::time::interval(LOOK_AGAIN));
             while stopped.run_until_cancelled(interval.tick()).await.is_some() {
                 // A log that is away is for the sink and the follower to report; the distance then grows older.
                 let ends = stopped.run_until_cancelled(ends(log.as_mut())).await.flatten();
-                let positions = reached.borrow().clone();
-                sender.send_replace(looks.look(Instant::now(), ends, &positions));
+                let reached = positions.borrow().clone();
+                sender.send_replace(looks.look(Instant::now(), ends, &reached));
             }
         });
-        Behind { distance, _stop: stop.drop_guard() }
+        Behind { distance, reached, _stop: stop.drop_guard() }
     }
 
-    /// The distance at the last look.
+    /// The distance of the lake as it is now to the log as it was at the last look.
     pub fn distance(&self) -> Distance {
-        self.distance.borrow().clone()
+        let (mut distance, reached) = (self.distance.borrow().clone(), self.reached.borrow());
+        for partition in &mut distance.partitions {
+            let position = reached.get(&Partition(partition.partition)).map_or(0, |position| position.0);
+            partition.position = partition.position.max(position);
+            partition.records = partition.end.saturating_sub(partition.position);
+        }
+        distance.records = distance.partitions.iter().map(|partition| partition.records).sum();
+        if distance.records == 0 {
+            distance.seconds = 0.0;
+        }
+        distance
     }
 }
 

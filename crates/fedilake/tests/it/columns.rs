@@ -38,7 +38,7 @@ fn posts_have_every_column_of_the_model_that_is_a_posts() {
 fn old_files_get_every_column_of_the_model() {
     let data = Data::new();
     old_table(&data);
-    let mut found = columns(&data, &["--direct"], "table_rows");
+    let mut found = columns(&data, &["--direct"], "internal.table_rows");
     assert!(found.remove("log"));
     assert_eq!(found, of_the_model());
 }

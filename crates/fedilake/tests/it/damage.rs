@@ -51,7 +51,7 @@ fn a_newest_file_that_is_gone_is_a_range_that_check_names_with_a_lake_and_withou
     finds(&data, "200..300");
     let said = data.run(["report"]);
     assert_eq!(said.code(), Some(2), "{said:#?}");
-    assert!(said.stderr.contains("hint: `fedilake check`"), "{}", said.stderr);
+    assert!(said.stderr.contains("hint: `fedilake check --data "), "{}", said.stderr);
 }
 
 /// Offsets that the table lost are named with every answer, in every format, by whoever answers.

@@ -155,9 +155,7 @@ impl Scan {
             self.name.extend(value[start..end].iter().take(room));
         }
         self.at = end;
-        if found.is_none() {
-            return None;
-        }
+        found?;
         let byte = value[end];
         if byte == b'\n' {
             return Some(Step::Broken(end));

@@ -65,8 +65,8 @@ async fn rows_of(store: &dyn ObjectStore, file: &SourceFile) -> Result<Option<u6
 
 /// The rows that all parts of a footer agree on.
 pub(super) fn file_rows(metadata: &ParquetMetaData) -> Option<u64> {
-    let groups = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
-    let rows = groups.fold(Some(0_u64), |sum, rows| sum?.checked_add(rows?))?;
+    let mut groups = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).ok());
+    let rows = groups.try_fold(0_u64, |sum, rows| sum.checked_add(rows?))?;
     (u64::try_from(metadata.file_metadata().num_rows()) == Ok(rows)).then_some(rows)
 }
 

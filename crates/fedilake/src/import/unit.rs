@@ -80,7 +80,8 @@ mod tests {
         let second = 1_675_422_000_i64;
         let written = DateTime::from_timestamp(second + 3_600, 0);
         let early = DateTime::from_timestamp(86_400, 0);
-        let cases: &[(&[(i64, Option<DateTime<Utc>>)], Option<Unit>)] = &[
+        type Row = (i64, Option<DateTime<Utc>>);
+        let cases: &[(&[Row], Option<Unit>)] = &[
             (&[], Some(Unit::Seconds)),
             (&[(second, None)], Some(Unit::Seconds)),
             (&[(second * 1_000, written)], Some(Unit::Milliseconds)),

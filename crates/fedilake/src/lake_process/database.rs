@@ -12,7 +12,7 @@ use super::protocol::Opening;
 
 /// What is asked.
 pub enum Database {
-    Lake { lake: Lake, file: LakeFile },
+    Lake { lake: Box<Lake>, file: LakeFile },
     Files(Mutex<Direct>),
 }
 
@@ -20,7 +20,7 @@ impl Database {
     pub fn open(opening: &Opening) -> anyhow::Result<Database> {
         match opening {
             Opening::Lake { path, options } => {
-                let lake = Lake::open(path, options.clone())?;
+                let lake = Box::new(Lake::open(path, options.clone())?);
                 Ok(Database::Lake { lake, file: LakeFile::of(path)? })
             }
             Opening::Files { options, pattern, secret } => {

@@ -9,7 +9,7 @@
 //! [`LogError::Newer`]. Blocks have a version of their own ([`super::block`]), the store says the layout once more.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::fault::{from_io, storage};
@@ -57,15 +57,22 @@ pub(super) fn check_layout(layout: &[u8], path: &Path) -> Result<(), LogError> {
     }
 }
 
-/// Writes the layout's number down, unless it is there. Whole or not at all.
+/// Writes the layout's number down, unless it is there. Whole or not at all, also after a power cut.
 pub(super) fn write(folder: &Path) -> Result<(), LogError> {
     let path = folder.join(VERSION_FILE);
     if path.try_exists().map_err(|error| storage("open", &path, error))? {
         return Ok(());
     }
     let new = folder.join(NEW_VERSION_FILE);
-    let written = fs::write(&new, [LAYOUT, b"\n"].concat()).and_then(|()| fs::rename(&new, &path));
-    written.map_err(|error| storage("create", &path, error))
+    let write = || {
+        let mut file = fs::File::create(&new)?;
+        file.write_all(&[LAYOUT, b"\n"].concat())?;
+        // Before the rename: a power cut must not leave an empty file under the name.
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| storage("create", &path, error))
 }
 
 /// The error for what lies at `path`.

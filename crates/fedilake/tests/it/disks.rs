@@ -73,7 +73,8 @@ impl Disk {
 
     /// The machine is on again.
     fn restore(&self) {
-        try_run("umount", &[self.mount().to_str().unwrap()]).unwrap();
+        // The lake's process ends a moment after its parent.
+        wait_until("the disk's last user", || try_run("umount", &[self.mount().to_str().unwrap()]).is_ok());
         self.attach().unwrap();
     }
 

@@ -118,10 +118,14 @@ impl<'a> DayFrames<'a> {
             }
             Fate::Deleted => {
                 // Some are regretted at once, and then the delete mostly overtakes the update. A second server does not
-                // always pass a delete on.
+                // always pass a delete on, unless it is the author's own.
+                let origin = self.plan.members[post.author as usize].origin;
                 let at_once = dice.chance(0.4);
                 let second_too = dice.chance(0.7);
-                for (first_seen_ms, server) in sightings.into_iter().take(if second_too { 2 } else { 1 }) {
+                for (nth, (first_seen_ms, server)) in sightings.into_iter().enumerate() {
+                    if nth > 0 && !second_too && u32::from(server) != origin {
+                        continue;
+                    }
                     let observed_ms = if at_once {
                         first_seen_ms.saturating_sub(dice.below(300) as u32).max(post.at_ms)
                     } else {

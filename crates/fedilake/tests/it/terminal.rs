@@ -78,7 +78,7 @@ fn nothing_that_strangers_wrote_acts_on_a_terminal() {
         (&["sql", "select text, app from posts", "--format", "csv"], 0, true),
         (&["sql", "select text, [text] as l, {'t': text} as s from posts", "--format", "json"], 0, true),
         (&["sql", "select text from posts", "--format", "ndjson"], 0, true),
-        (&["sql", "pivot posts on app using count(*) group by server", "--format", "csv"], 0, true),
+        (&["sql", "pivot posts on text using count(*) group by server", "--format", "csv"], 0, true),
         (&["sql", "pivot posts on app using count(*) group by server"], 0, true),
         (&["sql", "select text::integer from posts"], 2, true),
         (&["sql", "select error(text) from posts"], 2, true),

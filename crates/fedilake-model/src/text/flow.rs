@@ -198,6 +198,7 @@ impl Flow {
     fn link(&mut self, attributes: &Attributes<'_>) {
         if self.hidden
             || self.dropped > 0
+            || self.quote_is_set && attributes.is_fallback()
             || attributes.has_class("mention")
             || attributes.has_class("hashtag")
             || has_word(attributes.rel, "tag")

@@ -33,8 +33,7 @@ class Kafka(unittest.TestCase):
         observed_at = datetime.now(timezone.utc).replace(microsecond=0)
         written = some | {"server": "foreign.example", "id": "1", "uri": uri, "observed_at": observed_at, "text": "von außen"}
         topic.produce("foreign.example/1", written)
-        # Nothing new from the servers: the sink takes what lies in the log.
-        topic.replay("-")
+        topic.sink()
         [row] = [row for row in topic.rows().values() if row["uri"] == uri]
         self.assertEqual(written, {name: row[name] for name in written})
 
@@ -58,6 +57,9 @@ class Topic:
 
     def replay(self, file):
         fedilake("replay", file, data=self.data, environment=self.environment)
+
+    def sink(self):
+        fedilake("sink", "--once", data=self.data, environment=self.environment)
 
     def rows(self):
         """The table's rows by (partition, offset)."""

@@ -21,6 +21,7 @@ mod owner;
 mod pipeline;
 mod progress;
 mod render;
+mod secret;
 mod serve;
 mod settings;
 mod shutdown;

@@ -154,8 +154,7 @@ pub fn masked(text: &str) -> String {
     let mut parts = text.split("://");
     let mut masked = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let end = part.find(|c: char| c.is_whitespace() || "/?#\"'".contains(c)).unwrap_or(part.len());
-        let (authority, rest) = part.split_at(end);
+        let (authority, rest) = part.split_at(authority_end(part));
         masked.push_str("://");
         match authority.rsplit_once('@') {
             Some((login, host)) => {
@@ -171,6 +170,24 @@ pub fn masked(text: &str) -> String {
         masked.push_str(&masked_query(rest));
     }
     masked
+}
+
+/// Where the user, password and host at the start of `part` end.
+fn authority_end(part: &str) -> usize {
+    let ends_at = |from: usize| {
+        let end = part[from..].find(|c: char| c.is_whitespace() || "/?#\"'".contains(c));
+        end.map_or(part.len(), |end| from + end)
+    };
+    let end = ends_at(0);
+    // Behind the last colon of a host is a port: what is none is a password, with a character in it that should be encoded.
+    let is_port = |text: &str| text.ends_with(']') || text.bytes().all(|byte| byte.is_ascii_digit());
+    match part[..end].rsplit_once(':') {
+        Some((_, tail)) if !part[..end].contains('@') && !is_port(tail) => {
+            let word = part.find(char::is_whitespace).unwrap_or(part.len());
+            part[..word].rfind('@').map_or(end, ends_at)
+        }
+        _ => end,
+    }
 }
 
 fn masked_query(rest: &str) -> String {
@@ -342,6 +359,9 @@ mod tests {
             ("http://ann:hunter2@registry:8081/apis", "http://ann:***@registry:8081/apis"),
             ("kafka://ann:p@ss@b-1:9092,b-2:9092/topic", "kafka://ann:***@b-1:9092,b-2:9092/topic"),
             ("s3://id:secret@bucket/prefix", "s3://id:***@bucket/prefix"),
+            ("kafka://ann:p/s?s#@b-1:9092/topic", "kafka://ann:***@b-1:9092/topic"),
+            ("http://[::1]:8081/@ann", "http://[::1]:8081/@ann"),
+            ("http://registry:8081/@ann", "http://registry:8081/@ann"),
             ("https://token@a.example/x", "https://***@a.example/x"),
             ("https://a.example/?access_token=abc&x=1", "https://a.example/?access_token=***&x=1"),
             ("http://a:b@c/, http://d:e@f/", "http://a:***@c/, http://d:***@f/"),

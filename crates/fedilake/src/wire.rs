@@ -43,16 +43,22 @@ impl Stores {
     }
 }
 
-/// Refuses a folder in which no fedilake ever worked: who only reads writes nothing there, not even a lock.
+/// Refuses a folder in which fedilake never worked, before anything is written there, even a lock. While the log or the
+/// table is elsewhere a folder that is empty or absent will do: all that a reader keeps in it is its lake.
 pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<()> {
+    let log_is_here = log_is_local(settings)?;
+    let table_is_here = Scheme::of("table.url", settings)? == Scheme::File;
     let mut signs = vec![folder.join("lake.duckdb")];
-    if Scheme::of("log.url", settings)? == Scheme::File {
+    if log_is_here {
         signs.push(log::folder(folder, settings)?.join("store"));
     }
-    if Scheme::of("table.url", settings)? == Scheme::File {
+    if table_is_here {
         signs.push(table_folder(folder, settings)?.join("posts"));
     }
     if owner::is_signed(folder) || signs.iter().any(|sign| sign.exists()) {
+        return Ok(());
+    }
+    if !(log_is_here && table_is_here) && is_empty_or_absent(folder) {
         return Ok(());
     }
     let what = match std::fs::metadata(folder) {
@@ -65,6 +71,13 @@ pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> any
         "{} {what}\nhint: give the folder with --data DIR, or make one with `fedilake demo`, `fedilake run` or `fedilake replay`",
         folder.display()
     )
+}
+
+fn is_empty_or_absent(folder: &std::path::Path) -> bool {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
 }
 
 /// The parts of a data folder that lie on this machine.

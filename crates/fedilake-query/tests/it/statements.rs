@@ -221,7 +221,6 @@ fn a_pivot_only_reads_whatever_is_beside_it() {
         ("pivot (from query('select 1 as a')) on a using count(*)", SqlErrorKind::Refused),
         ("pivot (from enable_logging()) on a using count(*)", SqlErrorKind::Refused),
         ("pivot posts on write_log(language) using count(*)", SqlErrorKind::Refused),
-        ("pivot posts on repeat(language, 1000000000) using count(*)", SqlErrorKind::Refused),
         ("pivot posts on language in (from checkpoint()) using count(*)", SqlErrorKind::Refused),
         ("pivot posts on language using write_log('x')", SqlErrorKind::Refused),
         ("pivot (from read_text('/etc/passwd')) on content using count(*)", SqlErrorKind::Refused),

@@ -14,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::render::counted;
+use crate::secret;
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::wire::Log;
@@ -130,8 +131,7 @@ pub(super) fn timeline(settings: &Settings) -> anyhow::Result<Timeline> {
 pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Tokens> {
     let read = |typed: &String| {
         let (host, file) = typed.split_once('=').with_context(|| format!("{typed:?} is not HOST=FILE"))?;
-        let text = std::fs::read_to_string(Path::new(file))
-            .with_context(|| format!("read the token for {host} from {file}"))?;
+        let text = secret::read(Path::new(file)).with_context(|| format!("read the token for {host} from {file}"))?;
         let token = Token::new(&text).with_context(|| {
             format!(
                 "{file} holds no token\nhint: a file with one line, the access token of an app with scope read:statuses"

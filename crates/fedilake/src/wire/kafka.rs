@@ -10,6 +10,7 @@ use fedilake_kafka::{
 use fedilake_model::{avro, schema};
 use reqwest::Url;
 
+use crate::secret;
 use crate::settings::{Settings, masked};
 
 /// So many collectors can share the servers at least: what the list's topic holds is small, and its partitions cost little.
@@ -126,8 +127,8 @@ fn login(
     }
     let password = match (file(settings, file_key), std::env::var(variable)) {
         (Some(path), _) => {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("read the password of {user} from {}", path.display()))?;
+            let text =
+                secret::read(&path).with_context(|| format!("read the password of {user} from {}", path.display()))?;
             text.trim_end_matches(['\r', '\n']).to_owned()
         }
         (None, Ok(password)) => password,

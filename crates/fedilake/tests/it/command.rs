@@ -189,3 +189,20 @@ fn what_is_typed_wrong_is_named_with_an_exit_code_of_two() {
     }
     assert!(!data.path().exists(), "a mistyped command made a folder");
 }
+
+#[test]
+fn a_secret_that_every_user_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let data = Data::new();
+    let file = data.beside("token");
+    std::fs::write(&file, "").unwrap();
+    let token = format!("a.example={}", file.display());
+    for (mode, warned) in [(0o644, true), (0o604, true), (0o640, false), (0o600, false)] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        // The file holds no token, so that nothing is collected.
+        let said = data.run(["run", "--server", "a.example", "--token-file", &token]);
+        assert!(said.code() == Some(2) && said.stderr.contains("holds no token"), "{said:#?}");
+        assert_eq!(said.stderr.contains(&format!("chmod 600 {}", file.display())), warned, "{mode:o}: {}", said.stderr);
+    }
+}

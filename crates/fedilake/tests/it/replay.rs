@@ -195,12 +195,21 @@ fn what_people_save_is_read_and_what_is_no_json_is_refused_in_a_sentence() {
         data.run(["replay", file.to_str().unwrap()]).done();
         assert_eq!(data.number("select count(*) from posts"), 3, "{name}");
     }
-    let refused: [(&str, &[u8], &str); 6] = [
+    let compressed = zstd::encode_all(&b""[..], 1).unwrap();
+    for (name, bytes) in
+        [("empty.jsonl", &b""[..]), ("blank.jsonl", b"\xef\xbb\xbf\n\n"), ("empty.jsonl.zst", &compressed)]
+    {
+        let data = Data::new();
+        let file = data.beside(name);
+        std::fs::write(&file, bytes).unwrap();
+        data.run(["replay", file.to_str().unwrap()]).done();
+        assert_eq!(data.number("select count(*) from posts"), 0, "{name}");
+    }
+    let refused: [(&str, &[u8], &str); 5] = [
         ("posts.parquet", b"PAR1\x15\x04", "found a Parquet file\nhint: "),
         ("archive.zip", b"PK\x03\x04", "found a zip archive\nhint: "),
         ("answer.json", b"<!DOCTYPE html>", "found an HTML or XML page\nhint: "),
         ("utf16.json", b"\xff\xfe[\0", "found UTF-16 text\nhint: "),
-        ("empty.jsonl", b"", "found an empty file\nhint: "),
         ("outbox.json", br#"{"@context":"x","type":"OrderedCollection","orderedItems":[]}"#, "found ActivityPub"),
     ];
     for (name, bytes, part) in refused {
@@ -214,7 +223,7 @@ fn what_people_save_is_read_and_what_is_no_json_is_refused_in_a_sentence() {
     // Beside others it is named, and they are replayed.
     let good = data.beside("page.json");
     std::fs::write(&good, json!(statuses).to_string()).unwrap();
-    let bad = data.beside("empty.jsonl");
+    let bad = data.beside("answer.json");
     let said = data.run(["replay", bad.to_str().unwrap(), good.to_str().unwrap()]);
     assert_eq!(said.code(), Some(2), "{said:?}");
     assert_eq!(data.number("select count(*) from posts"), 3);

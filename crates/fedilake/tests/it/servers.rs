@@ -98,7 +98,6 @@ fn a_log_in_a_folder_has_no_list_and_says_so() {
 #[test]
 fn a_killed_collector_is_replaced_by_the_other_and_nothing_is_missed() {
     let Some(log) = Log::new("a_killed_collector_is_replaced_by_the_other_and_nothing_is_missed") else { return };
-    std::fs::create_dir(log.data.path()).unwrap();
     let servers = Servers::start(Config { servers: 6, rate: 0.0, deletes: 0.0, edits: 0.0, ..Config::default() });
     let mut first = log.collect();
     first.wait_for_line("no server is listed yet");

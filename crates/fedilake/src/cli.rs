@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::StyledStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fedilake_sim::talk;
 
+use crate::help::{self, Example};
+
 /// Collects public Mastodon posts without loss, keeps them exactly once, answers questions in milliseconds.
 #[derive(Debug, Parser)]
-#[command(name = "fedilake", version, arg_required_else_help = true, propagate_version = true, max_term_width = 100)]
+#[command(name = "fedilake", version, arg_required_else_help = true, propagate_version = true, term_width = help::columns())]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
@@ -51,51 +54,49 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Show everything: ten simulated days replayed, live simulated servers, the reports
-    #[command(after_help = DEMO_EXAMPLES)]
+    #[command(after_help = DEMO)]
     Demo(Demo),
     /// Collect, store and explore in one process, with no services
-    #[command(after_help = RUN_EXAMPLES)]
+    #[command(after_help = RUN)]
     Run(Run),
     /// Collect only: servers to the log
-    #[command(after_help = COLLECT_EXAMPLES)]
+    #[command(after_help = COLLECT)]
     Collect(Collect),
     /// List the servers that collectors on a Kafka log share, add to them, or remove from them
-    #[command(subcommand, after_help = SERVERS_EXAMPLES)]
+    #[command(subcommand, after_help = SERVERS)]
     Servers(ServersVerb),
     /// Store only: the log to the table
-    #[command(after_help = SINK_EXAMPLES)]
+    #[command(after_help = SINK)]
     Sink(Sink),
     /// Explore only: follow the log and the table, answer on the local address
-    #[command(after_help = SERVE_EXAMPLES)]
+    #[command(after_help = SERVE)]
     Serve(Serve),
     /// Print a report, or all seven
-    #[command(after_help = REPORT_EXAMPLES)]
+    #[command(after_help = REPORT)]
     Report(Report),
     /// Ask a question in SQL, read-only
-    #[command(after_help = SQL_EXAMPLES)]
+    #[command(after_help = SQL)]
     Sql(Sql),
     /// Check that nothing is missing and nothing is doubled; exits 1 with the range if not
-    #[command(after_help = CHECK_EXAMPLES)]
+    #[command(after_help = CHECK)]
     Check(Check),
     /// Collect from files: JSON lines of statuses or recorded frames, plain, .zst or .gz
-    #[command(after_help = REPLAY_EXAMPLES)]
+    #[command(after_help = REPLAY)]
     Replay(Replay),
     /// Move over from the talk's pipeline: Parquet files as its Kafka Connect S3 sink wrote them
-    #[command(after_help = IMPORT_EXAMPLES)]
+    #[command(after_help = IMPORT)]
     Import(Import),
     /// Serve simulated Mastodon servers, or write their frames to a file
-    #[command(after_help = SIMULATE_EXAMPLES)]
+    #[command(after_help = SIMULATE)]
     Simulate(Simulate),
     /// Print every setting, its value and where it came from
-    #[command(
-        after_help = "Examples:\n  fedilake settings\n  FEDILAKE_LISTEN=127.0.0.1:0 fedilake settings --config my.toml"
-    )]
+    #[command(after_help = SETTINGS)]
     Settings,
     /// Print the SQL that defines the views over the plain Parquet files
-    #[command(after_help = VIEWS_EXAMPLES)]
+    #[command(after_help = VIEWS)]
     Views(Views),
     /// Print completions for a shell
-    #[command(after_help = "Examples:\n  fedilake completions bash > /etc/bash_completion.d/fedilake")]
+    #[command(after_help = COMPLETIONS)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -160,17 +161,17 @@ pub struct Collect {
 #[derive(Debug, Subcommand)]
 pub enum ServersVerb {
     /// Add servers; collectors that run begin to read them
-    #[command(after_help = SERVERS_EXAMPLES)]
+    #[command(after_help = SERVERS)]
     Add(ServersAdd),
     /// Remove servers; they are read no more, their posts stay
-    #[command(after_help = SERVERS_EXAMPLES)]
+    #[command(after_help = SERVERS)]
     Remove {
         /// Hosts or URLs
         #[arg(required = true, value_name = "HOST_OR_URL")]
         servers: Vec<String>,
     },
     /// Print the servers, and up to where each was collected
-    #[command(after_help = SERVERS_EXAMPLES)]
+    #[command(after_help = SERVERS)]
     List {
         /// How to print
         #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -396,71 +397,127 @@ fn topic(text: &str) -> Result<String, String> {
     }
 }
 
-const DEMO_EXAMPLES: &str = "Examples:
-  fedilake demo                         an eighth of the ten days, then live posts until Ctrl-C
-  fedilake demo --full --exit-after 10s";
+/// What stands below a verb's flags.
+struct Below(&'static [Example], &'static str);
 
-const RUN_EXAMPLES: &str = "Examples:
-  fedilake run --server mastodon.social --server hachyderm.io
-  fedilake run --server mastodon.social --token-file mastodon.social=token.txt --local
-  fedilake run --server http://127.0.0.1:4000 --data d --for 30s      against `fedilake simulate`";
+impl From<Below> for StyledStr {
+    fn from(below: Below) -> StyledStr {
+        help::examples(below.0, below.1).into()
+    }
+}
 
-const COLLECT_EXAMPLES: &str = "Examples:
-  fedilake collect --server mastodon.social --for 1h
-  fedilake collect --token-file mastodon.social=token.txt    a share of what `fedilake servers` lists, on a Kafka log
-On a `file:` log only one process works on a folder; use `fedilake run` to collect and store at once.";
+const DEMO: Below = Below(
+    &[
+        ("fedilake demo", "an eighth of the ten days, then live posts until Ctrl-C"),
+        ("fedilake demo --full --exit-after 10s", ""),
+    ],
+    "",
+);
 
-const SERVERS_EXAMPLES: &str = "Examples:
-  fedilake servers add mastodon.social hachyderm.io
-  fedilake servers add --local fosstodon.org
-  fedilake servers remove hachyderm.io
-  fedilake servers list --format csv
-The list is kept in Kafka beside the log; collectors that name no --server share it.";
+const RUN: Below = Below(
+    &[
+        ("fedilake run --server mastodon.social --server hachyderm.io", ""),
+        ("fedilake run --server mastodon.social --token-file mastodon.social=token.txt --local", ""),
+        ("fedilake run --server http://127.0.0.1:4000 --data d --for 30s", "against `fedilake simulate`"),
+    ],
+    "",
+);
 
-const SINK_EXAMPLES: &str = "Examples:
-  fedilake sink                                   store what `collect` left in the log
-  fedilake sink --accept-gap 0:1200..1500         go on over offsets that the log lost";
+const COLLECT: Below = Below(
+    &[
+        ("fedilake collect --server mastodon.social --for 1h", ""),
+        (
+            "fedilake collect --token-file mastodon.social=token.txt",
+            "on a Kafka log: a share of what `fedilake servers` lists",
+        ),
+    ],
+    "On a `file:` log only one process works on a folder; use `fedilake run` to collect and store at once.",
+);
 
-const SERVE_EXAMPLES: &str = "Examples:
-  fedilake serve --data d --listen 127.0.0.1:0";
+const SERVERS: Below = Below(
+    &[
+        ("fedilake servers add mastodon.social hachyderm.io", ""),
+        ("fedilake servers add --local fosstodon.org", ""),
+        ("fedilake servers remove hachyderm.io", ""),
+        ("fedilake servers list --format csv", ""),
+    ],
+    "The list is kept in Kafka beside the log; collectors that name no --server share it.",
+);
 
-const REPORT_EXAMPLES: &str = "Examples:
-  fedilake report
-  fedilake report daily --from 2023-02-04 --to 2023-02-06 --no-bot
-  fedilake report topics --topic eclipse --topic aurora
-  fedilake report statistics --format json
-Posts count once however many servers showed them; times are UTC and the author's (created_at).";
+const SINK: Below = Below(
+    &[
+        ("fedilake sink", "store what `collect` left in the log"),
+        ("fedilake sink --accept-gap 0:1200..1500", "go on over offsets that the log lost"),
+    ],
+    "",
+);
 
-const SQL_EXAMPLES: &str = "Examples:
-  fedilake sql \"select author, count(*) from posts group by 1 order by 2 desc limit 10\"
-  fedilake sql question.sql --format csv > answer.csv
-  echo 'from mastodon_toot limit 5' | fedilake sql -
-  fedilake sql --direct \"select count(*) from read_parquet('s3://bucket/prefix/**/*.parquet', union_by_name=true)\"
-Views: posts (one row a post), sightings (one row a server that showed it), mastodon_toot (the talk's columns).";
+const SERVE: Below = Below(&[("fedilake serve --data d --listen 127.0.0.1:0", "")], "");
 
-const CHECK_EXAMPLES: &str = "Examples:
-  fedilake check && echo whole";
+const REPORT: Below = Below(
+    &[
+        ("fedilake report", ""),
+        ("fedilake report daily --from 2023-02-04 --to 2023-02-06 --no-bot", ""),
+        ("fedilake report topics --topic eclipse --topic aurora", ""),
+        ("fedilake report statistics --format json", ""),
+    ],
+    "Posts count once however many servers showed them; times are UTC and the author's (created_at).",
+);
 
-const REPLAY_EXAMPLES: &str = "Examples:
-  fedilake replay recorded.jsonl.zst --data d
-  zcat statuses.jsonl.gz | fedilake replay -
-  fedilake replay day.jsonl --pace 10x
-A line is a Status of the Mastodon API, or {\"server\",\"observed_at\",\"event\",\"payload\"}. Started again after a
-kill it goes on where it was.";
+const SQL: Below = Below(
+    &[
+        ("fedilake sql \"select author, count(*) from posts group by 1 order by 2 desc limit 10\"", ""),
+        ("fedilake sql question.sql --format csv > answer.csv", ""),
+        ("echo 'from mastodon_toot limit 5' | fedilake sql -", ""),
+        (
+            "fedilake sql --direct \"select count(*) from read_parquet('s3://bucket/prefix/**/*.parquet', union_by_name=true)\"",
+            "",
+        ),
+    ],
+    "Views: posts (one row a post), sightings (one row a server that showed it), replies (who answers whom), \
+     mastodon_toot (the talk's columns).",
+);
 
-const IMPORT_EXAMPLES: &str = "Examples:
-  fedilake import minio/topics --data d
-  AWS_ENDPOINT_URL=http://127.0.0.1:9000 fedilake import s3://mastodon/topics/mastodon-topic
-Files are named like topics/mastodon-topic/partition=0/mastodon-topic+0+0000001000.snappy.parquet. Started again after
-a kill, or when there are more files, it goes on where the table ends. It ends with `fedilake check`.";
+const CHECK: Below = Below(&[("fedilake check && echo whole", "")], "");
 
-const SIMULATE_EXAMPLES: &str = "Examples:
-  fedilake simulate --serve 127.0.0.1:4000 --servers 5 --rate 500
-  fedilake simulate --preset talk --out talk.jsonl.zst
-  fedilake simulate --preset talk --posts 60000 --seed 7 --out small.jsonl
-All people and posts are invented.";
+const REPLAY: Below = Below(
+    &[
+        ("fedilake replay recorded.jsonl.zst --data d", ""),
+        ("zcat statuses.jsonl.gz | fedilake replay -", ""),
+        ("fedilake replay day.jsonl --pace 10x", ""),
+    ],
+    "A value is a Status of the Mastodon API, or {\"server\",\"observed_at\",\"event\",\"payload\"}. Started again after a kill, \
+     it goes on where it was.",
+);
 
-const VIEWS_EXAMPLES: &str = "Examples:
-  fedilake views > views.sql
-  fedilake views --s3 > views.sql      for a table on S3; DuckDB takes the key from the variables AWS_…
-  fedilake views | duckdb -init /dev/stdin";
+const IMPORT: Below = Below(
+    &[
+        ("fedilake import minio/topics --data d", ""),
+        ("AWS_ENDPOINT_URL=http://127.0.0.1:9000 fedilake import s3://mastodon/topics/mastodon-topic", ""),
+    ],
+    "Files are named like topics/mastodon-topic/partition=0/mastodon-topic+0+0000001000.snappy.parquet. Started again after a \
+     kill, or when there are more files, it goes on where the table ends. It ends with `fedilake check`.",
+);
+
+const SIMULATE: Below = Below(
+    &[
+        ("fedilake simulate --serve 127.0.0.1:4000 --servers 5 --rate 500", ""),
+        ("fedilake simulate --preset talk --out talk.jsonl.zst", ""),
+        ("fedilake simulate --preset talk --posts 60000 --seed 7 --out small.jsonl", ""),
+    ],
+    "All people and posts are invented.",
+);
+
+const SETTINGS: Below =
+    Below(&[("fedilake settings", ""), ("FEDILAKE_LISTEN=127.0.0.1:0 fedilake settings --config my.toml", "")], "");
+
+const VIEWS: Below = Below(
+    &[
+        ("fedilake views > views.sql", ""),
+        ("fedilake views --s3 > views.sql", "for a table on S3; DuckDB takes the key from the variables AWS_…"),
+        ("fedilake views | duckdb -init /dev/stdin", ""),
+    ],
+    "",
+);
+
+const COMPLETIONS: Below = Below(&[("fedilake completions bash > /etc/bash_completion.d/fedilake", "")], "");

@@ -12,6 +12,7 @@ mod command;
 mod door;
 mod filters;
 mod follow;
+mod help;
 mod import;
 mod lake_process;
 mod metric;

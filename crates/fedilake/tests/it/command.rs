@@ -1,8 +1,10 @@
 //! The command line as a contract.
 
+use std::process::Command;
+
 use crate::program::{Data, Running, fedilake, run, wait_until};
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "demo",
     "run",
     "collect",
@@ -13,6 +15,7 @@ const VERBS: [&str; 14] = [
     "sql",
     "check",
     "replay",
+    "import",
     "simulate",
     "settings",
     "views",
@@ -29,6 +32,41 @@ fn every_verb_is_listed_and_helps_with_examples() {
         let (own, common) = help.split_once("\nCommon options:\n").unwrap_or_else(|| panic!("{verb}: {help}"));
         for flag in ["--data", "--config", "--quiet", "--verbose"] {
             assert!(common.contains(flag) && !own.contains(&format!("  {flag}")), "{verb} {flag}: {help}");
+        }
+    }
+}
+
+#[test]
+fn help_is_wrapped_once_and_its_examples_can_be_copied_at_every_width() {
+    for columns in ["60", "80", "100", "300"] {
+        let width = columns.parse::<usize>().unwrap().min(100);
+        for verb in VERBS {
+            let help = fedilake([verb, "--help"]).env("COLUMNS", columns).output().unwrap();
+            let help = String::from_utf8(help.stdout).unwrap();
+            let lines: Vec<&str> = help.lines().collect();
+            let (mut joined, mut before): (Vec<String>, &str) = (Vec::new(), "");
+            for line in &lines {
+                // A paragraph's line ends where the next word has no room.
+                if [before, line].iter().all(|line| line.starts_with(|c: char| !c.is_whitespace())) {
+                    let word = line.split(' ').next().unwrap();
+                    let has_room = before.len() + 1 + word.len() <= width;
+                    assert!(!has_room || before.ends_with([':', '.']), "{verb} at {columns}: {before:?} {line:?}");
+                }
+                before = line;
+                match joined.last_mut() {
+                    Some(whole) if str::ends_with(whole, " \\") => {
+                        whole.truncate(whole.len() - 1);
+                        whole.push_str(line.trim_start());
+                    }
+                    _ => joined.push((*line).to_owned()),
+                }
+            }
+            let begin = joined.iter().position(|line| line == "Examples:").unwrap();
+            let examples = joined[begin + 1..].iter().take_while(|line| line.starts_with("  "));
+            for example in examples.filter(|line| !line.starts_with("  # ")) {
+                let parsed = Command::new("sh").args(["-n", "-c", example]).output().unwrap();
+                assert!(parsed.status.success() && example.contains("fedilake"), "{verb} at {columns}: {example}");
+            }
         }
     }
 }

@@ -3,12 +3,12 @@
 //! A record is `C3 01`, the Rabin fingerprint of the schema that wrote it (8 bytes, little endian) and the Avro body.
 //!
 //! Promises of the [`Decoder`]:
-//! - A row for each record, in the given order, whatever its bytes are. What cannot be read is a row with `kind`
-//!   "rejected", a reason and the bytes, and disturbs no other row.
-//! - A record of any earlier version is read; a column that it did not know is null.
-//! - A record of a schema that this program does not know is an error and not a row: it may be a newer program's, and a
-//!   good post must not be lost.
-//! - No bytes make it panic, or allocate more than a small multiple of their length.
+//! - Every record becomes one row, in the given order, whatever its bytes are. A record that cannot be read becomes a
+//!   row with `kind` "rejected", a reason and the bytes; the other rows are not affected.
+//! - Records of every earlier version are read; columns that the version did not know are null.
+//! - A record of a schema that this program does not know is an error and not a row: a newer program may have written
+//!   it, and a good post must not be lost.
+//! - No input makes the decoder panic, or allocate more than a small multiple of the input's length.
 
 mod body;
 mod column;

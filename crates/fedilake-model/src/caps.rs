@@ -1,32 +1,32 @@
 //! How much of a post is kept.
 //!
-//! Whatever stands in a status was written by a stranger, and what is stored is stored for good, in several places, by everybody
-//! who copies it. So each column has a cap, far above what people write. A post of which every column is at its cap is a record
-//! of less than a megabyte, which is what a Kafka topic takes without being asked.
+//! Strangers write what a status holds, and every copy of the table keeps it for good. So each column has a cap, far
+//! above what people write. A post with every column at its cap is a record of less than a megabyte, the default
+//! limit of a Kafka topic.
 
 use crate::{Flaw, Flaws, Post, RejectedReason};
 
 /// How much of a column is kept, in bytes of UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cap {
-    /// A post with a longer one is rejected: cut, it would be another's.
+    /// Reject the post if the value is longer: a cut id, uri or name would be that of another post or author.
     Reject(usize),
-    /// A longer one is left out: cut, it would be something else.
+    /// Leave a longer value out: a cut one would mean something else.
     Drop(usize),
-    /// A longer one is cut at the end of a character.
+    /// Cut a longer value at the end of a character.
     Cut(usize),
-    /// So many elements are kept, each with its own cap, which is never `Reject`.
+    /// Keep so many elements of a list, each with its own cap, which is never `Reject`.
     Each(usize, &'static Cap),
 }
 
-/// The post's id, and that of the post which it answers.
+/// The id of the post, and of the post that it answers.
 pub(crate) const ID: usize = 256;
-/// A name of an account with its domain.
+/// An account's name with its domain.
 pub(crate) const ACCT: usize = 512;
 /// A uri or url.
 pub(crate) const URL: usize = 2_048;
 
-/// The cap of a column; `None` for one that has no room for more than is stated, as numbers and our own words.
+/// The cap of a column; `None` for columns that cannot be long: numbers, times and our own words.
 pub fn of_column(name: &str) -> Option<Cap> {
     Some(match name {
         "id" => Cap::Reject(ID),
@@ -49,10 +49,11 @@ pub fn of_column(name: &str) -> Option<Cap> {
 }
 
 impl Post {
-    /// The post within the caps of its columns, its flaws among [`Post::flaws`].
+    /// Applies the caps of all columns, and adds a flaw to [`Post::flaws`] for each value that was cut or left out.
     ///
-    /// Control characters are no part of names, addresses and tags: there they are left out, in what tells posts and authors
-    /// apart they are refused. Texts keep them but NUL, which many readers of texts take for the end.
+    /// Control characters do not belong in names, addresses and tags: they make an id, uri or author invalid, and any
+    /// other such value is left out. Texts keep control characters except NUL, which many readers take for the end of
+    /// a text.
     pub fn within_caps(mut self) -> Result<Post, RejectedReason> {
         let is_name = |text: &str, bytes_max: usize| !has_control(text) && text.len() <= bytes_max && !text.is_empty();
         if !is_name(&self.id, ID) || self.id.contains(char::is_whitespace) {
@@ -99,7 +100,7 @@ impl Post {
 }
 
 fn has_control(text: &str) -> bool {
-    // Of what is not ASCII only what begins with 0xC2 can be one: few texts have to be looked at twice.
+    // A control character beyond ASCII begins with the byte 0xC2, so few texts need a second look.
     let may_be = |byte: u8| byte < 0x20 || byte == 0x7f || byte == 0xc2;
     text.bytes().any(may_be) && text.chars().any(char::is_control)
 }
@@ -110,7 +111,7 @@ fn remove_control(text: &mut String) {
     }
 }
 
-/// Leaves out what is longer than the column's cap, or has control characters.
+/// Clears a value that is longer than the column's cap or has control characters.
 fn drop_long(value: &mut Option<String>, column: &str, flaw: Flaw, flaws: &mut Flaws) {
     let Some(Cap::Drop(bytes_max)) = of_column(column) else { return };
     if value.as_ref().is_some_and(|text| text.len() > bytes_max || has_control(text)) {
@@ -119,7 +120,7 @@ fn drop_long(value: &mut Option<String>, column: &str, flaw: Flaw, flaws: &mut F
     }
 }
 
-/// Cuts what is longer than the column's cap; true if it was.
+/// Cuts a text to the column's cap; true if it was longer.
 fn cut_long(text: &mut String, column: &str, flaw: Flaw, flaws: &mut Flaws) -> bool {
     let Some(Cap::Cut(bytes_max)) = of_column(column) else { return false };
     let is_long = text.len() > bytes_max;
@@ -131,7 +132,7 @@ fn cut_long(text: &mut String, column: &str, flaw: Flaw, flaws: &mut Flaws) -> b
     is_long
 }
 
-/// Holds a list to its cap; true if something of it is lost.
+/// Cuts a list to its cap; true if anything was lost.
 fn cap_list(list: &mut Vec<String>, cap: Option<Cap>) -> bool {
     let Some(Cap::Each(items_max, each)) = cap else { return false };
     let mut is_capped = false;

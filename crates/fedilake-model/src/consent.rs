@@ -1,8 +1,8 @@
-//! What an author's profile says about being read by machines.
+//! What an author's profile says about machines that read the author's posts.
 //!
-//! People write it as a hashtag, where they have room: in the note, in a field's name or value, in the display name. A hashtag is
-//! what a person sees as one: markup, comments and character references within the word, letter case, full-width and other
-//! styled letters and invisible characters do not matter.
+//! People write `#nobot` and `#noindex` wherever the profile has room: in the note, in a field's name or value, in
+//! the display name. A hashtag counts if a person would see it as one: markup, comments and character references
+//! within the word, letter case, full-width and other styled letters, and invisible characters do not matter.
 
 use std::borrow::Cow;
 
@@ -10,21 +10,21 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::text;
 
-/// Words that ask for no reading by machines; without underscores.
+/// Hashtags that forbid reading by machines; without underscores.
 const NOBOT: [&str; 2] = ["nobot", "nobots"];
 
-/// Words that ask not to be in an index; without underscores.
+/// Hashtags that forbid indexing; without underscores.
 const NOINDEX: [&str; 6] = ["noindex", "noindexes", "noindexed", "noindexing", "noindexer", "noindexers"];
 
-/// A text of a profile.
+/// One text of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Statement<'a> {
-    /// As it is shown; some servers escape it all the same.
+    /// Plain text; some servers escape it all the same.
     Plain(&'a str),
     Html(&'a str),
 }
 
-/// Whether the statements of a profile say #nobot, and whether they say #noindex.
+/// Whether a profile says #nobot, and whether it says #noindex.
 pub(crate) fn of_profile(statements: &[Statement<'_>]) -> (bool, bool) {
     let (mut nobot, mut noindex) = (false, false);
     let mut look = |shown: &str| {
@@ -50,7 +50,7 @@ pub(crate) fn of_profile(statements: &[Statement<'_>]) -> (bool, bool) {
     (nobot, noindex)
 }
 
-/// The words behind number signs.
+/// The words after number signs.
 fn hashtags(text: &str) -> impl Iterator<Item = &str> {
     text.split('#').skip(1).map(|rest| {
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -58,7 +58,7 @@ fn hashtags(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The text in lower case, without what is invisible, and with plain letters for styled ones (NFKC).
+/// The text in lower case, without invisible characters, with styled letters made plain (Unicode's NFKC).
 fn folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Owned(text.to_ascii_lowercase());
@@ -67,7 +67,7 @@ fn folded(text: &str) -> Cow<'_, str> {
     Cow::Owned(ComposingNormalizerBorrowed::new_nfkc().normalize(&visible).to_lowercase())
 }
 
-/// Unicode's characters that are drawn as nothing, wherever they stand.
+/// Unicode characters that are never drawn.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -75,9 +75,9 @@ fn is_invisible(c: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Many profiles have no number sign in any spelling: a look at the bytes saves reading them as HTML.
+/// False if the text has no number sign in any spelling. Many profiles have none, and need not be parsed as HTML.
 fn may_have_hashtag(text: &[u8]) -> bool {
-    // The full-width and the small sign begin with 0xEF; a character reference may be one.
+    // The full-width and the small number sign begin with the byte 0xEF; a character reference (`&`) may be one.
     memchr::memchr3(b'#', b'&', 0xef, text).is_some()
 }
 

@@ -1,14 +1,15 @@
-//! Hosts, each in its one spelling, and who may speak for which.
+//! Hosts, each in one spelling, and which host may speak for which.
 //!
-//! A host is ASCII (Unicode as punycode, `xn--…`), lower case, without the dot at its end, without its scheme's own port and
-//! without whoever logs in there. Two spellings of one host are so one origin, one server, one author's home.
+//! A host is spelled in ASCII (Unicode as punycode, `xn--…`), in lower case, without the dot at the end, without the
+//! default port of its scheme and without user name and password. So two spellings of one host count as one origin,
+//! one server, one author's home.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 
 use url::Host;
 
-/// The longest name that the DNS has, and its port.
+/// The longest name in the DNS, and a port.
 const BYTES_MAX: usize = 253 + ":65535".len();
 
 /// The host of an http or https URL, with its port if that is not the scheme's own; `None` for anything else.
@@ -17,7 +18,8 @@ pub(crate) fn of_url(url: &str) -> Option<Cow<'_, str>> {
     spelled(authority(rest), port)
 }
 
-/// The host in a URL, or a host by itself, with a user before or a path behind it: whatever names a server.
+/// The host in any text that names a server: a URL, or a host alone, perhaps with a user before it or a path after
+/// it.
 pub(crate) fn named(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
     let (rest, port) = match without_scheme(text) {
@@ -34,7 +36,7 @@ pub(crate) fn of_uri(uri: &str) -> Option<Cow<'_, str>> {
     of_url(uri).or_else(tag)
 }
 
-/// `url` with its scheme and host in their one spelling and without whoever logs in; the rest as it is.
+/// `url` with its scheme and host in their one spelling, without user name and password; the rest is unchanged.
 pub(crate) fn with_host_spelled(url: &str) -> Option<String> {
     let (rest, port) = without_scheme(url)?;
     let authority = authority(rest);
@@ -42,7 +44,7 @@ pub(crate) fn with_host_spelled(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}{}", spelled(authority, port)?, &rest[authority.len()..]))
 }
 
-/// `user@domain` apart; the domain is `None` where the account is the server's own.
+/// Splits `user@domain`; the domain is `None` for a local account of the server.
 pub(crate) fn split_acct(acct: &str) -> (&str, Option<&str>) {
     let acct = acct.trim();
     let acct = acct.strip_prefix('@').unwrap_or(acct);
@@ -52,14 +54,14 @@ pub(crate) fn split_acct(acct: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// True for an address of a machine: its operator reads there what he likes to, and no name is claimed.
+/// True for an IP address or localhost: a server without a name in the DNS, which may therefore claim any domain.
 pub(crate) fn is_address(host: &str) -> bool {
     let name = without_port(host);
     let is_ip = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
     is_ip || name == "localhost" || name.ends_with(".localhost")
 }
 
-/// True for one host and for hosts of which one is below the other: `social.ann.example` and `ann.example`.
+/// True if the hosts are the same, or one is below the other: `social.ann.example` and `ann.example`.
 pub(crate) fn are_related(one: &str, other: &str) -> bool {
     let (one, other) = (without_port(one), without_port(other));
     one == other || is_below(one, other) || is_below(other, one)
@@ -70,7 +72,7 @@ pub(crate) fn is_same_or_below(host: &str, parent: &str) -> bool {
     without_port(host) == without_port(parent) || is_below(host, parent)
 }
 
-/// True if `parent` is a domain of two names or more, and `host` is below it.
+/// True if `parent` has at least two labels, and `host` is below it.
 fn is_below(host: &str, parent: &str) -> bool {
     let above = without_port(host).strip_suffix(without_port(parent));
     parent.contains('.') && !is_address(host) && above.is_some_and(|above| above.ends_with('.'))
@@ -78,7 +80,7 @@ fn is_below(host: &str, parent: &str) -> bool {
 
 const HTTPS_PORT: u16 = 443;
 
-/// What follows `https://` or `http://`, and the scheme's own port.
+/// Splits off `https://` or `http://`. Returns the rest and the scheme's default port.
 fn without_scheme(url: &str) -> Option<(&str, u16)> {
     let https = strip_prefix_ignore_case(url, "https://").map(|rest| (rest, HTTPS_PORT));
     https.or_else(|| strip_prefix_ignore_case(url, "http://").map(|rest| (rest, 80)))
@@ -88,14 +90,14 @@ fn authority(rest: &str) -> &str {
     &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())]
 }
 
-/// The host of an authority in its one spelling.
+/// The host of a URL's authority in its one spelling.
 fn spelled(authority: &str, scheme_port: u16) -> Option<Cow<'_, str>> {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if is_spelled(host) {
         return (host.len() <= BYTES_MAX).then_some(Cow::Borrowed(host));
     }
     let (name, port) = split_port(host)?;
-    // Nothing longer can be a name, however its letters are written: what is parsed is bounded.
+    // A longer text cannot be a host, however it is escaped: this bounds the cost of parsing.
     let name = if name.len() <= 4 * BYTES_MAX { Host::parse(name).ok()?.to_string() } else { return None };
     let name = name.strip_suffix('.').unwrap_or(&name);
     if name.is_empty() || name.len() > BYTES_MAX || name.ends_with('.') {
@@ -107,18 +109,19 @@ fn spelled(authority: &str, scheme_port: u16) -> Option<Cow<'_, str>> {
     }))
 }
 
-/// True for nearly every host: nothing in it has another spelling.
+/// True if the host is already in its one spelling, as nearly every host is.
 fn is_spelled(host: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     let last = host.rsplit('.').next().unwrap_or_default();
-    // A last name of digits makes it an address of many spellings; an empty one is a dot too many.
+    // A last label of digits makes the host an IPv4 address, which has many spellings; an empty one means a trailing
+    // dot.
     host.bytes().all(is_plain) && last.starts_with(|c: char| c.is_ascii_lowercase()) && !host.contains("xn--")
 }
 
 fn split_port(host: &str) -> Option<(&str, Option<u16>)> {
     match host.rsplit_once(':') {
         Some((name, "")) => Some((name, None)),
-        // An IPv6 address has colons of its own, within brackets.
+        // An IPv6 address has colons of its own, in brackets.
         Some((name, port)) if !port.ends_with(']') => {
             let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
             Some((name, Some(port.parse().ok().filter(|_| is_number)?)))

@@ -1,17 +1,17 @@
-//! What was wrong with a status that is a post all the same.
+//! Defects of a status that still becomes a post.
 
-/// Something that was wrong with a status. It cost a field or a part of one, and is counted.
+/// A defect of a status. It costs a field or a part of one, and is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flaw {
-    /// No moment of writing is given: the post counts as written when it was seen.
+    /// The status gives no time of writing: the post counts as written when it was seen.
     CreatedAtMissing,
-    /// A moment of writing is given that cannot be read: the post counts as written when it was seen.
+    /// The time of writing cannot be read: the post counts as written when it was seen.
     CreatedAtUnreadable,
-    /// The moment of the last edit cannot be read: the post counts as never edited.
+    /// The time of the last edit cannot be read: the post counts as never edited.
     EditedAtUnreadable,
-    /// When the account was made cannot be read.
+    /// The time at which the account was made cannot be read.
     AuthorCreatedAtUnreadable,
-    /// When a recorded frame was seen cannot be read: it counts as seen now.
+    /// The time at which a recorded frame was seen cannot be read: the frame counts as seen now.
     ObservedAtUnreadable,
     /// The url is longer than its column holds or has control characters, and was left out.
     UrlDropped,
@@ -84,7 +84,7 @@ impl Flaw {
         }
     }
 
-    /// True for a time that somebody gave and nobody can read: whoever recorded it wants to know where.
+    /// True for a time that was given but cannot be read. `replay` and `import` name where it stands.
     pub fn is_unreadable_time(self) -> bool {
         matches!(self, Flaw::CreatedAtUnreadable | Flaw::EditedAtUnreadable | Flaw::ObservedAtUnreadable)
     }
@@ -95,12 +95,12 @@ impl Flaw {
 pub struct Flaws(u32);
 
 impl Flaws {
-    /// Adds a flaw.
+    /// Adds a flaw to the set.
     pub fn add(&mut self, flaw: Flaw) {
         self.0 |= 1 << flaw as u32;
     }
 
-    /// Adds a flaw if there is one.
+    /// Adds `flaw` if `is_there`.
     pub fn add_if(&mut self, is_there: bool, flaw: Flaw) {
         if is_there {
             self.add(flaw);

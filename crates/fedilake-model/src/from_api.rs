@@ -1,4 +1,4 @@
-//! The one translation: what a server sends → what happened to a post.
+//! The translation of a server's frame into an event of a post. Only this module does it.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,10 +15,11 @@ use crate::{
 };
 
 impl PostEvent {
-    /// What `frame` says, which a server showed at `observed_at`: a [`Server`], or [`ShownBy`] with what is known of it.
+    /// Translates `frame`, which a server showed at `observed_at`. `shown_by` is a [`Server`], or a [`ShownBy`] with
+    /// the domain of the server's members.
     ///
-    /// A field that is missing, of the wrong type or longer than its column holds costs only itself, and is one of the post's
-    /// [`Flaws`]; what has no id, uri or account is rejected.
+    /// A field that is missing, of the wrong type or longer than its column holds costs only itself, and adds one of
+    /// the post's [`Flaws`]. A status without id, uri or account is rejected.
     pub fn from_api<'a>(
         frame: &Frame,
         shown_by: impl Into<ShownBy<'a>>,
@@ -35,8 +36,8 @@ impl PostEvent {
 }
 
 impl Frame {
-    /// The id of the frame's status and when its author says it was written, as [`PostEvent::from_api`] reads them, also where
-    /// nothing else of the status can be read.
+    /// The status's id and time of writing, as [`PostEvent::from_api`] reads them. Works also for a status that is
+    /// otherwise unreadable.
     pub fn id_and_date(&self) -> Option<(String, Option<DateTime<Utc>>)> {
         let json = Object::parse(&self.data).ok()?;
         let status = json.status();
@@ -44,7 +45,7 @@ impl Frame {
     }
 }
 
-/// A bare id; white space and quotes around it are not a part of it.
+/// Reads a delete: a bare id, perhaps with white space or quotes around it.
 fn deletion(payload: &[u8], server: &Server, observed_at: DateTime<Utc>) -> Result<Deletion, RejectedReason> {
     let id = std::str::from_utf8(payload).map_err(|_| RejectedReason::NoId)?;
     let id = id.trim_matches(|c: char| c.is_whitespace() || c == '"');
@@ -149,7 +150,8 @@ fn tags(names: &[&str]) -> Vec<String> {
     tags
 }
 
-/// Parts of `text` between Unicode white space; `split_whitespace` counts the same in thrice the time.
+/// Counts the parts of `text` between Unicode white space. Gives the same result as `split_whitespace` in a third of
+/// the time.
 fn words(text: &str) -> usize {
     let (words, _) = text.chars().fold((0, true), |(words, after_space), c| {
         let is_space = c.is_whitespace();
@@ -158,7 +160,7 @@ fn words(text: &str) -> usize {
     words
 }
 
-/// A count as its column holds it; one that does not fit is the greatest that does.
+/// Converts a count to its column's type; a larger one becomes the greatest value of the type.
 fn column_count(n: impl TryInto<i32>) -> i32 {
     n.try_into().unwrap_or(i32::MAX)
 }

@@ -1,10 +1,11 @@
-//! JSON from outside: the one way in for whatever servers, files and topics of strangers hold.
+//! The only way in for JSON of other people's servers, files and topics.
 //!
-//! A parser goes down its stack by a frame for each list within a list, so that a small text nested ten thousand deep ends the
-//! process. Here no text reaches a parser before its length and its depth are known to be within [`BYTES_MAX`] and
-//! [`DEPTH_MAX`]. Parsing takes about ten times the text's bytes of memory at worst: whoever reads from a server caps them lower.
+//! A JSON parser uses a stack frame for each list within a list, so a small text nested ten thousand deep would end
+//! the process. Here the length and depth of a text are checked against [`BYTES_MAX`] and [`DEPTH_MAX`] before a
+//! parser sees it. Parsing takes up to about ten times the text's length in memory, so readers of servers set lower
+//! limits.
 //!
-//! [`elements`] needs no parser and no cap: it cuts a list into its elements without looking into them.
+//! [`elements`] needs neither parser nor cap: it cuts a list into its elements without looking into them.
 
 use std::borrow::Cow;
 
@@ -13,47 +14,47 @@ use sonic_rs::{JsonValueTrait, LazyValue, Value};
 
 use crate::Moment;
 
-/// Bytes of a text that is parsed.
+/// The longest text that is parsed, in bytes.
 pub const BYTES_MAX: usize = 16 << 20;
 
-/// Lists and objects within each other. No status comes near it.
+/// The deepest nesting of lists and objects. No status comes near it.
 pub const DEPTH_MAX: usize = 256;
 
 /// Why a text is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// Longer than [`BYTES_MAX`].
+    /// The text is longer than [`BYTES_MAX`].
     #[error("longer than {BYTES_MAX} bytes")]
     TooLong,
-    /// Deeper than [`DEPTH_MAX`].
+    /// Lists and objects are nested deeper than [`DEPTH_MAX`].
     #[error("lists and objects more than {DEPTH_MAX} deep")]
     TooDeep,
-    /// Not the JSON that was asked for.
+    /// The text is not JSON of the expected kind.
     #[error("not valid JSON")]
     NotJson,
 }
 
 /// A JSON object.
 ///
-/// Broken UTF-8 and lone surrogates become U+FFFD. Numbers stay as they are written until they are asked for, so that one
-/// beyond every type costs only its field.
+/// Broken UTF-8 and lone surrogates become U+FFFD. A number stays text until it is asked for, so that one too large
+/// for any type costs only its own field.
 #[derive(Debug)]
 pub struct Object(Value);
 
 impl Object {
-    /// Reads an object.
+    /// Parses an object.
     pub fn parse(text: &[u8]) -> Result<Object, JsonError> {
         guard(text)?;
         let valid = sonic_rs::Deserializer::from_slice(text);
         object(valid).or_else(|| object(sonic_rs::Deserializer::from_str(&mended(text)?))).ok_or(JsonError::NotJson)
     }
 
-    /// The text at `path`, if there is one.
+    /// The text at `path`, if the value there is a text.
     pub fn text_at(&self, path: &[&str]) -> Option<&str> {
         self.at(path)?.as_str()
     }
 
-    /// True if null stands at `path`.
+    /// True if the value at `path` is null.
     pub fn is_null_at(&self, path: &[&str]) -> bool {
         self.at(path).is_some_and(Value::is_null)
     }
@@ -74,7 +75,7 @@ fn object<'a>(json: sonic_rs::Deserializer<sonic_rs::Read<'a>>) -> Option<Object
     value.is_object().then_some(Object(value))
 }
 
-/// `bytes` with U+FFFD for what is no UTF-8; `None` where all of it is.
+/// `bytes` with U+FFFD in place of invalid UTF-8; `None` if all of it is valid.
 fn mended(bytes: &[u8]) -> Option<String> {
     match String::from_utf8_lossy(bytes) {
         Cow::Borrowed(_) => None,
@@ -82,12 +83,12 @@ fn mended(bytes: &[u8]) -> Option<String> {
     }
 }
 
-/// A member's value as it is written, not parsed.
+/// The text of a member's value, not yet parsed.
 #[derive(Clone, Debug)]
 pub struct Raw<'a>(LazyValue<'a>);
 
 impl Raw<'_> {
-    /// The text, if it is one.
+    /// The value, if it is a text.
     pub fn text(&self) -> Option<&str> {
         self.0.as_str()
     }
@@ -97,7 +98,7 @@ impl Raw<'_> {
         self.0.is_number()
     }
 
-    /// The moment, in whichever way it is written.
+    /// The value as a time, in any of the forms that [`crate::time`] reads.
     pub fn moment(&self) -> Moment {
         match self.text() {
             Some(text) => Moment::of_text(text),
@@ -109,13 +110,13 @@ impl Raw<'_> {
         }
     }
 
-    /// The JSON itself.
+    /// The value as JSON.
     pub fn json(&self) -> &str {
         self.0.as_raw_str()
     }
 }
 
-/// The members of an object in their order: names and values. What follows a broken one cannot be read.
+/// The names and values of an object's members, in order. Nothing after a broken member can be read.
 #[allow(clippy::type_complexity)]
 pub fn members(object: &[u8]) -> Result<impl Iterator<Item = Result<(Cow<'_, str>, Raw<'_>), JsonError>>, JsonError> {
     guard(object)?;
@@ -125,10 +126,10 @@ pub fn members(object: &[u8]) -> Result<impl Iterator<Item = Result<(Cow<'_, str
     }))
 }
 
-/// The elements of a list in their order, as they are written; none of them is parsed or copied.
+/// The elements of a list in order, as JSON; none of them is parsed or copied.
 ///
-/// An element that is no JSON passes as long as its brackets and quotes can be told. The iterator ends at the list's end,
-/// or after an error.
+/// An element that is not valid JSON is returned too, if its brackets and quotes match. The iterator ends at the
+/// list's end or after an error.
 pub fn elements(list: &Bytes) -> Result<Elements<'_>, JsonError> {
     let at = after_space(list, 0);
     if list.get(at) != Some(&b'[') {
@@ -180,7 +181,7 @@ fn after_space(text: &[u8], at: usize) -> usize {
     at + space
 }
 
-/// Bytes of the value at the beginning of `text`; `None` where none begins or its end is missing.
+/// The length in bytes of the value at the start of `text`; `None` if no value begins there or its end is missing.
 fn value_length(text: &[u8]) -> Option<usize> {
     let mut nesting = Nesting::default();
     for (at, byte) in text.iter().enumerate() {
@@ -197,12 +198,13 @@ fn value_length(text: &[u8]) -> Option<usize> {
     None
 }
 
-/// Refuses what a parser must not see.
+/// Refuses texts that are too long or too deep for a parser.
 fn guard(json: &[u8]) -> Result<(), JsonError> {
     if json.len() > BYTES_MAX {
         return Err(JsonError::TooLong);
     }
-    // Few brackets cannot be deep. Sums of 8 bits within 255 bytes let the compiler count many bytes at once.
+    // A text with few brackets cannot be deep. Sums of 8 bits over 255 bytes let the compiler count many bytes at
+    // once.
     let brackets = |part: &[u8]| part.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{'))).sum::<u8>();
     let opening: usize = json.chunks(255).map(|part| usize::from(brackets(part))).sum();
     if opening > DEPTH_MAX && Nesting::deepest(json) > DEPTH_MAX {
@@ -211,7 +213,7 @@ fn guard(json: &[u8]) -> Result<(), JsonError> {
     Ok(())
 }
 
-/// Where a place lies in a JSON text: told from brackets and quotes alone.
+/// The nesting at a place in a JSON text, from its brackets and quotes alone.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -269,7 +271,7 @@ mod tests {
                 &[r#"{"a":[1,2]}"#, r#""x,]}""#, r#""\"]""#, "null", "-1.5e3", "[[]]"],
             ),
             ("\n[\n  {\"a\": \"[\"},\r\n\t{}\n]\n", &["{\"a\": \"[\"}", "{}"]),
-            // What an element holds is for its own reader to judge.
+            // Elements are not checked: their own reader does it.
             (r#"[{"a":},{"b":1}]"#, &[r#"{"a":}"#, r#"{"b":1}"#]),
         ] {
             assert_eq!(cut(list), (expected.iter().map(|e| (*e).to_owned()).collect(), None), "{list}");

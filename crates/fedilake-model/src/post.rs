@@ -1,4 +1,4 @@
-//! A post and what happens to it.
+//! A post, and the events that happen to it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,12 +15,13 @@ use crate::{Flaw, Flaws, domain};
 pub struct Server(String);
 
 impl Server {
-    /// Takes a host, with a port if it is not the default one. What is no host stays as it is, in lower case.
+    /// Takes a host, with a port if it is not the default one. A text that is not a host is kept in lower case.
     pub fn new(host: &str) -> Server {
         Server(domain::named(host).map_or_else(|| host.to_lowercase(), Cow::into_owned))
     }
 
-    /// Reads whatever names a server: a host, a URL, an address with a user or a path. `None` where no host can be told.
+    /// Reads any text that names a server: a host, a URL, or an address with a user or a path. `None` if it contains
+    /// no host.
     pub fn parse(text: &str) -> Option<Server> {
         domain::named(text).map(|host| Server(host.into_owned()))
     }
@@ -42,7 +43,7 @@ impl fmt::Display for Server {
     }
 }
 
-/// What a frame says, by the name of its event.
+/// The kind of a frame, from the name of its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FrameKind {
     /// `update`: a new status, as JSON.
@@ -56,20 +57,20 @@ pub enum FrameKind {
 /// One SSE or WebSocket block, or one status of a timeline page.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// What it announces.
+    /// What the frame announces.
     pub kind: FrameKind,
-    /// Its payload as received.
+    /// The frame's payload as received.
     pub data: Bytes,
 }
 
-/// What happened to a post, by the name that the server gave it.
+/// An event of a post, named as the server named it.
 ///
-/// Servers send `status.update` for edits, and also when reactions or a quote's state changed; then `edited_at` is that of
-/// the last edit, or `None`. So an event's kind does not order versions: the one with the greatest
-/// (edited_at, observed_at, log position) is the newest, no edit being before any.
+/// Servers send `status.update` for edits, and also when reactions or a quote's state changed; `edited_at` is then
+/// the time of the last edit, or `None`. So an event's kind does not order versions: the newest version is the one
+/// with the greatest (edited_at, observed_at, log position), where "never edited" comes before any edit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PostEvent {
-    /// `update`, or a status of a timeline page. With `edited_at` when it was edited before we saw it.
+    /// `update`, or a status of a timeline page. `edited_at` is set if the post was edited before we saw it.
     Created(Box<Post>),
     /// `status.update`.
     Edited(Box<Post>),
@@ -78,7 +79,7 @@ pub enum PostEvent {
 }
 
 impl PostEvent {
-    /// `server/id`: one server's events of one post share it.
+    /// The record's key, `server/id`: the same for all events of one post on one server.
     pub fn key(&self) -> String {
         let (server, id) = match self {
             PostEvent::Created(post) | PostEvent::Edited(post) => (&post.server, &post.id),
@@ -87,7 +88,7 @@ impl PostEvent {
         format!("{server}/{id}")
     }
 
-    /// Adds a flaw to the post; a deletion has none.
+    /// Adds a flaw to the post; does nothing for a deletion.
     pub fn add_flaw(&mut self, flaw: Flaw) {
         match self {
             PostEvent::Created(post) | PostEvent::Edited(post) => post.flaws.add(flaw),
@@ -95,7 +96,7 @@ impl PostEvent {
         }
     }
 
-    /// The post as it now is, unless it was deleted.
+    /// The post, unless the event is a deletion.
     pub fn post(&self) -> Option<&Post> {
         match self {
             PostEvent::Created(post) | PostEvent::Edited(post) => Some(post),
@@ -104,34 +105,34 @@ impl PostEvent {
     }
 }
 
-/// A post as one server showed it. Counts are those of that moment.
+/// A post as one server showed it. Its counts are those of that time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Post {
     /// The server that showed it.
     pub server: Server,
-    /// Local to the server; opaque.
+    /// The post's id, local to the server; opaque.
     pub id: String,
     /// The identity of the post, the same on every server.
     pub uri: String,
     /// Where a person reads it.
     pub url: Option<String>,
-    /// The author's claim; `None` where the server did not say it in a readable way.
+    /// When the author claims to have written it; `None` if missing or unreadable.
     pub created_at: Option<DateTime<Utc>>,
-    /// The author's claim of the last edit.
+    /// When the author claims to have last edited it.
     pub edited_at: Option<DateTime<Utc>>,
-    /// When we saw it.
+    /// When the collector saw it.
     pub observed_at: DateTime<Utc>,
     /// `acct@domain`.
     pub author: String,
-    /// The origin: the author's home server.
+    /// The domain of the author's home server: the origin.
     pub author_domain: String,
     /// When the account was made, to the day.
     pub author_created_at: Option<DateTime<Utc>>,
-    /// The account says that it is automated.
+    /// True if the account says that it is automated.
     pub author_bot: bool,
-    /// As this server knows them.
+    /// Followers of the author, as this server counts them.
     pub author_followers: Option<i64>,
-    /// FEP-5feb; missing means false.
+    /// True if the author agrees to be indexed (FEP-5feb).
     pub author_indexable: bool,
     /// The language tag as given.
     pub language: Option<String>,
@@ -139,9 +140,9 @@ pub struct Post {
     pub text: String,
     /// The content warning; empty when there is none.
     pub spoiler_text: String,
-    /// Unicode scalar values of `text`.
+    /// The number of Unicode scalar values of `text`.
     pub characters: i32,
-    /// Parts of `text` between Unicode white space.
+    /// The number of parts of `text` between Unicode white space.
     pub words: i32,
     /// Hashtags without `#`, lower case.
     pub tags: Vec<String>,
@@ -149,56 +150,56 @@ pub struct Post {
     pub mentions: Vec<String>,
     /// The http and https URLs that the text links to, each once; mentions and hashtags are not links.
     pub links: Vec<String>,
-    /// Attachments.
+    /// The number of attachments.
     pub media: i32,
-    /// Attachments with a description.
+    /// The number of attachments with a description.
     pub media_described: i32,
-    /// Carries a poll.
+    /// True if the post has a poll.
     pub poll: bool,
-    /// Whom it answers.
+    /// Whom the post answers.
     pub in_reply_to: InReplyTo,
-    /// The quoted post, where the server shows it.
+    /// The quoted post's uri, if the server gives it.
     pub quote_uri: Option<String>,
-    /// The client's name; servers know it of their own members only.
+    /// The name of the author's client; servers know it of their own members only.
     pub app: Option<String>,
-    /// Empty where the server did not say it.
+    /// Empty if the server did not give one.
     pub visibility: String,
-    /// The author marked it.
+    /// True if the author marked the post as sensitive.
     pub sensitive: bool,
-    /// As this server knows them.
+    /// Favourites, as this server counts them.
     pub favourites: i32,
-    /// As this server knows them.
+    /// Boosts, as this server counts them.
     pub reblogs: i32,
-    /// As this server knows them.
+    /// Replies, as this server counts them.
     pub replies: i32,
     /// The id of the answered post, local to the server.
     pub in_reply_to_id: Option<String>,
-    /// `acct@domain` of the answered post's author, where the server names them.
+    /// `acct@domain` of the answered post's author, if the server gives it.
     pub in_reply_to_author: Option<String>,
     /// The kind of each attachment, in Mastodon's words: `image`, `video`, `gifv`, `audio`, `unknown`.
     pub media_types: Vec<String>,
-    /// The server is the post's own: its word outranks others'.
+    /// True if the server is the post's own: what it says outranks what others say.
     pub from_origin: bool,
-    /// Asked at admission; not stored.
+    /// What the author allows. Admission reads it; the table does not store it.
     pub consent: Consent,
-    /// What was wrong with the status; counted, not stored.
+    /// Defects of the status; counted, not stored.
     pub flaws: Flaws,
 }
 
-/// What decides whether a post may be kept, beside its visibility. Not stored.
+/// What decides, beside the visibility, whether a post may be kept. Not stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Consent {
     /// The status is a boost of another.
     pub boost: bool,
-    /// #nobot stands in the author's profile: note, fields or display name.
+    /// The author's profile says #nobot, in its note, fields or display name.
     pub nobot: bool,
-    /// #noindex stands there, or the account says `noindex`.
+    /// The author's profile says #noindex, or the account has `noindex` set.
     pub noindex: bool,
-    /// The server has suspended the account, and then shows nothing of what the profile says.
+    /// The server has suspended the account. It then hides the profile, and so what the author allows.
     pub suspended: bool,
 }
 
-/// A server's word that a post is gone there.
+/// A server's message that a post is gone there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// The server that said it.
@@ -212,16 +213,16 @@ pub struct Deletion {
 /// Whom a post answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InReplyTo {
-    /// Nobody.
+    /// The post is not a reply.
     None,
-    /// The author's own post: a thread.
+    /// A post of the same author: a thread.
     SelfPost,
-    /// Another's post, or one of nobody known.
+    /// Someone else's post, or one whose author is not known.
     Other,
 }
 
 impl InReplyTo {
-    /// As the column `in_reply_to` has it.
+    /// The value of the column `in_reply_to`.
     pub fn as_str(self) -> &'static str {
         match self {
             InReplyTo::None => "none",

@@ -4,20 +4,20 @@ use std::fmt;
 
 use crate::json::JsonError;
 
-/// What is left of a frame that is no post event: never its payload.
+/// The report of a frame that is not a post event. Never contains the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} ({length} bytes, hash {hash:016x})")]
 pub struct Rejected {
-    /// Why.
+    /// Why the frame was rejected.
     pub reason: RejectedReason,
-    /// Bytes of the payload.
+    /// The payload's length in bytes.
     pub length: usize,
-    /// FNV-1a of the payload: tells the same one sent again from another.
+    /// The payload's FNV-1a hash: tells whether the same payload was sent again.
     pub hash: u64,
 }
 
 impl Rejected {
-    /// A payload that was not looked into because of its length.
+    /// Rejects a payload for its length, without reading it.
     pub fn too_long(payload: &[u8]) -> Rejected {
         Rejected::new(RejectedReason::TooLong, payload)
     }
@@ -30,14 +30,14 @@ impl Rejected {
     }
 }
 
-/// Why a frame is no post event.
+/// Why a frame is not a post event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RejectedReason {
-    /// The payload is no JSON object.
+    /// The payload is not a JSON object.
     NotJson,
-    /// The payload is longer than its reader takes.
+    /// The payload is longer than the reader's limit.
     TooLong,
-    /// Its objects and lists lie deeper than [`json::DEPTH_MAX`](crate::json::DEPTH_MAX).
+    /// Lists and objects are nested deeper than [`json::DEPTH_MAX`](crate::json::DEPTH_MAX).
     TooDeep,
     /// The status, or the delete, has no id.
     NoId,

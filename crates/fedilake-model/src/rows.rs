@@ -11,9 +11,9 @@ use chrono::{DateTime, Utc};
 
 use crate::{Post, PostEvent, schema};
 
-/// The rows of `events`, in order, with [`schema::RECORD`]. A deletion has a kind, a server, an id and its time.
+/// The rows of `events`, in order, with [`schema::RECORD`]. The row of a deletion has only kind, server, id and time.
 ///
-/// Fails where the posts hold more than 2 GiB of text: Arrow's offsets within a column are 32-bit.
+/// Fails if the posts hold more than 2 GiB of text: Arrow's offsets within a column are 32-bit.
 pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
     let bytes = events.iter().filter_map(PostEvent::post).map(text_bytes).sum::<usize>();
     if bytes > i32::MAX as usize {
@@ -62,7 +62,7 @@ pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(schema::RECORD.clone(), columns)
 }
 
-/// Bytes of what the API does not keep short.
+/// The bytes of the fields whose length the API does not limit.
 fn text_bytes(post: &Post) -> usize {
     let lists = [&post.tags, &post.mentions, &post.links, &post.media_types];
     let optional =
@@ -77,7 +77,7 @@ fn text_bytes(post: &Post) -> usize {
         + optional.into_iter().flatten().map(String::len).sum::<usize>()
 }
 
-/// A row's kind as its column has it.
+/// The value of the column `kind`.
 fn kind(event: &PostEvent) -> &'static str {
     match event {
         PostEvent::Created(_) => "created",
@@ -107,7 +107,7 @@ fn observed_at(event: &PostEvent) -> DateTime<Utc> {
     }
 }
 
-/// A post for each event that has one; a column of them is null elsewhere.
+/// The post of each event, `None` for a deletion: the columns of posts are null there.
 struct Posts<'a>(Vec<Option<&'a Post>>);
 
 impl<'a> Posts<'a> {

@@ -1,13 +1,14 @@
-//! The columns of a post event: one Arrow schema, from which the Avro schema and the column page are generated.
+//! The columns of a post event: one Arrow schema, from which the Avro schema and the page of columns are generated.
 //!
-//! `post_event.avsc` in this crate and `docs/columns.md` are generated from [`COLUMNS`] and committed; tests hold them
-//! together. After a change here `FEDILAKE_BLESS=1 cargo test -p fedilake-model` writes both anew.
+//! `post_event.avsc` in this crate and `docs/columns.md` are generated from [`COLUMNS`] and committed; tests fail if
+//! they differ. After a change here, `FEDILAKE_BLESS=1 cargo test -p fedilake-model` writes both again.
 //!
-//! How the schema grows: a new column is appended to the record's columns, is nullable and has the next free id. Records of
-//! earlier versions stay readable because every schema ever written is kept in `schemas/` ([`crate::avro::KNOWN_SCHEMAS`]);
-//! files stay readable by `union_by_name`. A column is never renamed, retyped or removed, and its id is its own for ever.
+//! How the schema grows: a new column is appended to the record's columns, is nullable and gets the next free id.
+//! Records of earlier versions stay readable because `schemas/` keeps every schema ever written
+//! ([`crate::avro::KNOWN_SCHEMAS`]); files stay readable by `union_by_name`. A column is never renamed, retyped or
+//! removed, and its id is never used again.
 //!
-//! | version | what it brought |
+//! | version | changes |
 //! |---|---|
 //! | 1 | `mentions` and `links` as domains; times in milliseconds |
 //! | 2 | `in_reply_to_id`, `in_reply_to_author`, `media_types`, `from_origin`; `mentions` as acct@domain, `links` as URLs; times in microseconds |
@@ -20,24 +21,24 @@ use chrono::{DateTime, Utc};
 
 use crate::caps::{self, Cap};
 
-/// A column's place: in the record that the log keeps, or added when a record is read from it.
+/// Where a column's values come from: the log's record, or the reading of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The collector wrote it into the record.
+    /// The collector writes the value into the record.
     Record,
-    /// It is known only when the record is read.
+    /// The value is known only when the record is read.
     Log,
 }
 
-/// A column: its Arrow field, where it comes from, and what it means.
+/// A column: its Arrow field, its source and its meaning.
 pub struct Column {
-    /// The column's number in every Parquet file, whatever its name and place: Parquet's `field_id`.
+    /// The column's number in every Parquet file, whatever its name and position: Parquet's `field_id`.
     pub id: i32,
-    /// Name, type and whether it can be null.
+    /// The column's name and type, and whether it can be null.
     pub field: Field,
     /// Where its values come from.
     pub source: Source,
-    /// What it says, for people.
+    /// The column's meaning, for people.
     pub meaning: &'static str,
 }
 
@@ -47,13 +48,13 @@ impl Column {
         matches!(self.field.data_type(), DataType::List(_)).then_some(ELEMENTS + self.id)
     }
 
-    /// How much of it is kept; `None` where its values have a bound by their kind.
+    /// How much of a value is kept; `None` if values of this type cannot be long.
     pub fn cap(&self) -> Option<Cap> {
         caps::of_column(self.field.name())
     }
 }
 
-/// The elements of a list column are numbered from here, so that columns never run into them.
+/// The `field_id` of the first list column's elements: far above the columns' own numbers.
 const ELEMENTS: i32 = 1000;
 
 /// Microseconds since 1970, UTC.
@@ -61,11 +62,11 @@ pub fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
 }
 
-/// The times that a column holds, in microseconds since 1970: the years 1 to 9999, which every engine can show. A time
-/// outside of them counts as unreadable.
+/// The times that a column can hold, in microseconds since 1970: the years 1 to 9999, which every engine can show. A
+/// time outside of this range counts as unreadable.
 pub const TIMES: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 
-/// `moment` as a column holds it; `None` outside of [`TIMES`].
+/// `moment` in microseconds since 1970; `None` outside of [`TIMES`].
 pub fn micros(moment: DateTime<Utc>) -> Option<i64> {
     Some(moment.timestamp_micros()).filter(|micros| TIMES.contains(micros))
 }

@@ -1,34 +1,35 @@
-//! Who shows a post, and for whom its word counts.
+//! The server that shows a post, and whose posts it may speak for.
 
 use std::borrow::Cow;
 
 use crate::{Server, domain};
 
-/// A server as the one that shows an event, with the domain in its members' handles.
+/// A server that shows an event, with the domain in its members' handles.
 ///
-/// That domain is often not the server's host: `ann@ann.example` may be at home on `social.ann.example`. The server says so in its
-/// instance document, and other servers name its members by it. [`Server::trusted_domain`] says which claims count.
+/// That domain often differs from the server's host: `ann@ann.example` may have its home on `social.ann.example`. The
+/// server names the domain in its instance document, and other servers use it in its members' handles.
+/// [`Server::trusted_domain`] says which claims count.
 #[derive(Clone, Copy, Debug)]
 pub struct ShownBy<'a> {
     server: &'a Server,
     domain: Option<&'a str>,
 }
 
-/// An account by its whole name.
+/// An account by its full name.
 pub(crate) struct Named {
     /// `user@domain`.
     pub(crate) acct: String,
     pub(crate) domain: String,
-    /// A member of the server that shows it.
+    /// True if the account is a member of the server that shows it.
     pub(crate) is_local: bool,
 }
 
 impl Server {
-    /// `claimed` in its one spelling, if this server may say that it is the domain in its members' handles.
+    /// `claimed` in its one spelling, if this server may claim it as the domain in its members' handles.
     ///
-    /// A server that is read by its name may claim this name, or a domain above it: whoever has that gave out the name. No claim
-    /// lets it speak for others. A server that is read by an address or as localhost has no name here: whoever named it knows
-    /// which one it is, and its claim counts.
+    /// A server that is read by its name may claim this name or a domain above it, because the owner of that domain
+    /// gave out the name. It can never speak for other domains. A server that is read by an IP address or as
+    /// localhost may claim any domain: whoever configured it knows which server it is.
     pub fn trusted_domain(&self, claimed: &str) -> Option<String> {
         let domain = domain::named(claimed)?;
         let host = self.as_str();
@@ -38,7 +39,7 @@ impl Server {
 }
 
 impl<'a> ShownBy<'a> {
-    /// `server`, with its members' `domain` as [`Server::trusted_domain`] gave it.
+    /// `server` with its members' `domain`, as [`Server::trusted_domain`] returned it.
     pub fn new(server: &'a Server, domain: Option<&'a str>) -> ShownBy<'a> {
         ShownBy { server, domain }
     }
@@ -47,10 +48,11 @@ impl<'a> ShownBy<'a> {
         self.server
     }
 
-    /// The whole name of an account, which may have pages at `urls`. Servers name their own members without a domain.
+    /// The full name of an account, whose pages are at `urls`. Servers name their own members without a domain.
     ///
-    /// A domain that cannot be one counts as that of the pages. Where no domain is known for the members of a server that is read by
-    /// an address, that of the pages counts as well; a server that is read by its name has no members elsewhere.
+    /// If the domain is not a valid host, the domain of the pages counts. The domain of the pages also counts for the
+    /// members of a server that is read by an IP address and whose domain is unknown. Members of a server that is
+    /// read by its name have no other domain.
     pub(crate) fn named(&self, acct: &str, urls: &[Option<&str>]) -> Option<Named> {
         let (user, given) = domain::split_acct(acct);
         if user.is_empty() {
@@ -68,7 +70,7 @@ impl<'a> ShownBy<'a> {
         Some(Named { acct: format!("{user}@{domain}"), domain: domain.into_owned(), is_local })
     }
 
-    /// True if the server is where a member's post of this uri was made.
+    /// True if a post of this uri was made on this server.
     pub(crate) fn is_origin_of(&self, uri: &str) -> bool {
         let host = self.server.as_str();
         let is_of = |one: &str| domain::of_uri(uri).is_some_and(|host| domain::are_related(&host, one));
@@ -77,7 +79,7 @@ impl<'a> ShownBy<'a> {
 }
 
 impl<'a> From<&'a Server> for ShownBy<'a> {
-    /// A server of whose instance document nothing is known.
+    /// A server without a known instance document.
     fn from(server: &'a Server) -> ShownBy<'a> {
         ShownBy::new(server, None)
     }
@@ -119,7 +121,7 @@ mod tests {
             ("far.example", Some("far.example"), "ann@ann.example", page, Some(("ann@ann.example", false))),
             ("far.example", None, "Ann@Bücher.example", page, Some(("Ann@xn--bcher-kva.example", false))),
             ("far.example", None, "ann@ann.example:443", page, Some(("ann@ann.example", false))),
-            // What it says of its members it says of itself.
+            // A server names its own members, whatever their pages' host.
             ("far.example", None, "ann", page, Some(("ann@far.example", true))),
             ("127.0.0.1:4000", None, "ann", page, Some(("ann@social.ann.example", true))),
             ("127.0.0.1:4000", Some("ann.example"), "ann", page, Some(("ann@ann.example", true))),

@@ -1,8 +1,8 @@
 //! A status as the API gives it, read leniently.
 //!
-//! Servers of a dozen makes speak this API, each with its own idea of it. So every field may be missing, null or of any
-//! type: what cannot be used counts as missing and costs only itself. Unknown fields are skipped, of repeated ones the
-//! last counts.
+//! A dozen server programs speak this API, each in its own way. So every field may be missing, null or of any type:
+//! an unusable value counts as missing and costs only its own field. Unknown fields are skipped; of repeated fields
+//! the last counts.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::domain;
 use crate::json::Object;
 use crate::time::Moment;
 
-/// The fields that a post is made of. Texts are not empty.
+/// The fields that a post is made of. Texts are never empty here.
 #[derive(Default)]
 pub(crate) struct Status<'a> {
     pub(crate) id: Option<Cow<'a, str>>,
@@ -41,7 +41,7 @@ pub(crate) struct Status<'a> {
     pub(crate) tags: Vec<&'a str>,
 }
 
-/// The author.
+/// The author's account.
 #[derive(Default)]
 pub(crate) struct Account<'a> {
     pub(crate) id: Option<Cow<'a, str>>,
@@ -58,11 +58,11 @@ pub(crate) struct Account<'a> {
     pub(crate) suspended: bool,
 }
 
-/// A quoted post, in whichever fields a server's software puts it.
+/// A quoted post, wherever the server's software puts it.
 #[derive(Default)]
 pub(crate) struct Quote<'a> {
     pub(crate) is_set: bool,
-    /// Where the server shows it.
+    /// The quoted post's uri, if the server gives it.
     pub(crate) uri: Option<&'a str>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Mention<'a> {
 }
 
 impl Object {
-    /// The object as a status.
+    /// Reads the object as a status.
     pub(crate) fn status(&self) -> Status<'_> {
         let mut status = Status::default();
         let Some(fields) = self.value().as_object() else { return status };
@@ -103,7 +103,7 @@ impl Object {
                 "replies_count" => status.replies = count(value),
                 "in_reply_to_id" => status.in_reply_to_id = id(value),
                 "in_reply_to_account_id" => status.in_reply_to_account_id = id(value),
-                // Whatever stands there, it is not the author's own post.
+                // Whatever the value is, the status is not the author's own post.
                 "reblog" => status.is_boost = !value.is_null() && flag(value) != Some(false),
                 "poll" => status.has_poll = value.is_object(),
                 "quote" => status.quote.add(quote(value)),
@@ -136,7 +136,7 @@ fn account(value: &Value) -> Option<Account<'_>> {
                 account.statements.extend(text_field(field, "name").map(Statement::Plain));
                 account.statements.extend(text_field(field, "value").map(Statement::Html));
             }),
-            // The same person, who says it where she is now.
+            // The same person's new account; its profile counts too.
             "moved" => {
                 if let Some(moved) = self::account(value) {
                     account.statements.extend(moved.statements);
@@ -147,7 +147,7 @@ fn account(value: &Value) -> Option<Account<'_>> {
             "bot" => account.bot = flag(value),
             "followers_count" => account.followers = count(value),
             "indexable" => account.indexable = flag(value),
-            // Whoever wrote a word there did not mean nothing by it.
+            // A value of an unexpected type still asks for no index.
             "noindex" => account.noindex |= flag(value).unwrap_or(value.is_str() || value.is_number()),
             "suspended" => account.suspended = flag(value) == Some(true),
             _ => {}
@@ -163,7 +163,7 @@ impl<'a> Quote<'a> {
     }
 }
 
-/// Mastodon's `{state, quoted_status}`, or others' bare status.
+/// Reads Mastodon's `{state, quoted_status}`, or the bare status of other programs.
 fn quote(value: &Value) -> Quote<'_> {
     let status = value.get("quoted_status").filter(|status| status.is_object()).unwrap_or(value);
     Quote { is_set: value.is_object(), uri: text_field(status, "uri") }
@@ -178,7 +178,7 @@ fn quote_by_uri(value: &Value) -> Quote<'_> {
     Quote { is_set: uri.is_some(), uri }
 }
 
-/// What Pleroma and its kin add to a status in an object of their own.
+/// Reads the object of extensions that Pleroma and related programs add to a status.
 fn extension(value: &Value) -> Quote<'_> {
     let mut found = Quote::default();
     for (key, value) in value.as_object().into_iter().flatten() {
@@ -223,13 +223,13 @@ fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty())
 }
 
-/// An opaque id: text, or a number as some servers have it.
+/// Reads an opaque id: a text, or a number as some servers send it.
 fn id(value: &Value) -> Option<Cow<'_, str>> {
     let number = || value.as_raw_number().map(|number| Cow::Owned(number.as_str().to_owned()));
     text(value).map(Cow::Borrowed).or_else(number)
 }
 
-/// A truth, in whichever way programs write one.
+/// Reads a boolean in any of the ways in which programs write one.
 fn flag(value: &Value) -> Option<bool> {
     if let Some(number) = value.as_f64() {
         return (number == 0.0 || number == 1.0).then_some(number == 1.0);

@@ -1,18 +1,18 @@
 //! HTML → plain text, as a person reads it.
 //!
-//! - A line feed for each `br`; a blank line between paragraphs (`p`, `blockquote`, `pre`, headings, lists) and a line
-//!   feed between other blocks (`li`, `div`, …).
-//! - White space stays as the author wrote it (Mastodon shows it with `white-space: pre-wrap`), but at the edges of a
-//!   block outside `pre` it is layout and is dropped.
-//! - Character references are decoded. `.invisible` spans are a part of their URL and stay; the ellipsis of a shortened
-//!   link is CSS and never was text. Custom emoji stay as `:shortcode:`; one that came as an image is its alternative text.
-//!   What stands in `script`, `style` and the like never is text.
-//! - An element of the class `quote-inline`, a `p` of Mastodon or a `span` of others, is a fallback for software without quotes:
-//!   dropped when the quote itself is known.
+//! - `br` becomes a line feed. Between paragraphs (`p`, `blockquote`, `pre`, headings, lists) there is a blank line,
+//!   and between other blocks (`li`, `div`, …) a line feed.
+//! - White space stays as the author wrote it (Mastodon shows it with `white-space: pre-wrap`), except at the edges
+//!   of a block outside `pre`, where it is layout and is dropped.
+//! - Character references are decoded. `.invisible` spans are a part of their URL and stay; the ellipsis of a
+//!   shortened link is CSS and not text. Custom emoji stay as `:shortcode:`; an emoji sent as an image becomes its
+//!   alternative text. The content of `script`, `style` and the like is dropped.
+//! - An element of the class `quote-inline`, Mastodon's `p` or another program's `span`, is a fallback for software
+//!   without quotes: it is dropped if the quote itself is known.
 //!
-//! Blocks open and close as in the HTML standard's tree construction, so that the text of unclosed and crossed tags is
-//! that of a browser's tree. Beyond it are tables, `select`, `svg`, `math`, `template`, headings within headings and blocks
-//! within `ruby`: servers strip these; their text is kept in document order.
+//! Blocks open and close as in the HTML standard's tree construction, so that the text of unclosed and crossed tags
+//! is that of a browser's tree. Not covered are tables, `select`, `svg`, `math`, `template`, headings within headings
+//! and blocks within `ruby`: servers strip these; their text is kept in document order.
 
 mod block;
 mod flow;
@@ -21,16 +21,18 @@ mod tokens;
 
 use flow::Flow;
 
-/// What a content says and where it points.
+/// The text and links of a post's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     /// The plain text.
     pub text: String,
-    /// The http and https URLs of links that are neither mentions nor hashtags; their hosts in one spelling, the rest as given; each once, in order.
+    /// The http and https URLs of links that are neither mentions nor hashtags, each once, in order. Hosts are in
+    /// their one spelling; the rest is unchanged.
     pub links: Vec<String>,
 }
 
-/// The text of `html`. `quote_is_set` says that the post's quote is known by other means. Never fails: any input is HTML.
+/// Reads the text of `html`. `quote_is_set` says that the post's quote is known by other means. Never fails: any
+/// input is HTML.
 pub fn from_html(html: &str, quote_is_set: bool) -> Text {
     let mut flow = Flow::new(html.len(), quote_is_set);
     if !scan::scan(html, &mut flow) {

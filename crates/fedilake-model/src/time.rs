@@ -1,14 +1,14 @@
-//! Moments as APIs and people's own dumps write them.
+//! Times as APIs and other people's files write them.
 //!
 //! | form | examples |
 //! |---|---|
 //! | ISO 8601, extended and basic, with a space for the T, with and without seconds, fraction and offset | `2023-05-01T10:11:12.345Z`, `2023-05-01 10:11:12,345+0200`, `20230501T101112Z`, `2023-W18-1`, `2023-05-01` |
-//! | epoch, as number or text: seconds, milliseconds, microseconds or nanoseconds, told by its digits | `1682935872`, `1682935872345`, `"1682935872.345"` |
+//! | epoch, as number or text: seconds, milliseconds, microseconds or nanoseconds, told apart by the number of digits | `1682935872`, `1682935872345`, `"1682935872.345"` |
 //! | words: RFC 2822, HTTP, asctime, Twitter's, JavaScript's, Go's | `Mon, 01 May 2023 10:11:12 GMT`, `Mon May 01 10:11:12 +0000 2023` |
 //! | wrapped: MongoDB's, Firestore's, pandas', Python's, .NET's | `{"$date": …}`, `{"seconds": …, "nanos": …}`, `Timestamp('…')`, `/Date(1682935872345)/` |
 //!
-//! A moment without an offset is UTC, a bare date its midnight. Days and months as bare numbers in another order than year,
-//! month, day mean different days to different people, and are not read; neither are years before 1 and beyond 9999.
+//! A time without an offset is UTC; a date alone is its midnight. Numeric dates in another order than year, month,
+//! day are ambiguous and are not read; neither are years before 1 and beyond 9999.
 
 mod epoch;
 mod iso;
@@ -17,20 +17,20 @@ mod words;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
-/// What a field says of a moment.
+/// The time in a field, if there is one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Moment {
-    /// Nothing: the field is not there, or it is null, empty or a word for nothing.
+    /// The field is missing, null, empty or says "none" in some way.
     #[default]
     Missing,
-    /// Something that is no moment, or one that cannot be.
+    /// The field's value is not a time, or an impossible one.
     Unreadable,
-    /// This.
+    /// The field holds this time.
     At(DateTime<Utc>),
 }
 
 impl Moment {
-    /// Reads a text.
+    /// Reads a time from a text.
     pub fn of_text(text: &str) -> Moment {
         match usual_form(text.as_bytes()).or_else(|| any_form(text.trim())) {
             Some(moment) if is_possible(&moment) => Moment::At(moment),
@@ -39,7 +39,7 @@ impl Moment {
         }
     }
 
-    /// The moment, where it was said in a readable way.
+    /// The time, if it could be read.
     pub fn at(self) -> Option<DateTime<Utc>> {
         match self {
             Moment::At(moment) => Some(moment),
@@ -47,7 +47,7 @@ impl Moment {
         }
     }
 
-    /// Reads a number as JSON has it.
+    /// Reads a time from a JSON number.
     pub(crate) fn of_number(number: &str) -> Moment {
         epoch::read(number).filter(is_possible).map_or(Moment::Unreadable, Moment::At)
     }
@@ -66,17 +66,17 @@ impl Moment {
     }
 }
 
-/// Years that every reader of our tables can hold.
+/// True for the years that every reader of our tables can hold.
 fn is_possible(moment: &DateTime<Utc>) -> bool {
     (1..=9999).contains(&moment.year())
 }
 
-/// What programs write for no moment.
+/// True for the texts that programs write for "no time".
 fn is_nothing(text: &str) -> bool {
     ["", "null", "none", "nil", "nat", "nan", "n/a", "undefined"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// `2023-02-03T04:05:06.789Z`, which nearly every server writes.
+/// Reads `2023-02-03T04:05:06.789Z`, the form that nearly every server writes.
 fn usual_form(text: &[u8]) -> Option<DateTime<Utc>> {
     let [
         y0,
@@ -119,7 +119,7 @@ fn any_form(text: &str) -> Option<DateTime<Utc>> {
     iso::read(text).or_else(|| epoch::read(text)).or_else(|| words::read(text)).or_else(|| unwrapped(text))
 }
 
-/// An object that holds a moment. Objects within each other are few: the JSON's depth is bounded.
+/// Reads the time in a JSON object. The recursion is bounded by the JSON's depth.
 fn wrapped(value: &Value) -> Option<DateTime<Utc>> {
     let field = |names: &[&str]| names.iter().find_map(|name| value.as_object()?.get(name));
     if let Some(inner) = field(&["$date", "$numberLong", "$timestamp", "t"]) {
@@ -131,7 +131,7 @@ fn wrapped(value: &Value) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, u32::try_from(nanos).ok()?)
 }
 
-/// A moment as the source text of some language.
+/// Reads a time written as source code of some language.
 fn unwrapped(text: &str) -> Option<DateTime<Utc>> {
     let (name, inner) = text.trim_matches('/').strip_suffix(')')?.split_once('(')?;
     if let Some(quoted) = inner.strip_prefix(['\'', '"']) {
@@ -317,7 +317,7 @@ mod tests {
             r#""9999-12-31T23:59:59-01:00""#,
             r#""infinity""#,
             r#""é""#,
-            // A spreadsheet's days, and other small numbers.
+            // A spreadsheet's day number, and other small numbers.
             "45047.42",
             "0",
             "5",

@@ -1,8 +1,9 @@
-//! The bytes of a record's body, taken off the front value by value, as the Avro specification writes them.
+//! Reads the values of a record's body one by one from the front, in the encoding of the Avro specification.
 //!
-//! Each function gives `None` where the bytes are not such a value; what is left then means nothing.
+//! Each function returns `None` if the bytes do not start with such a value; the rest of the body is then
+//! meaningless.
 
-/// A zigzag varint of at most 64 bits.
+/// Reads a zigzag varint of at most 64 bits.
 #[inline]
 pub(super) fn take_long(body: &mut &[u8]) -> Option<i64> {
     if let [byte @ ..0x80, rest @ ..] = body {
@@ -27,7 +28,7 @@ fn take_wide_long(body: &mut &[u8]) -> Option<i64> {
     None
 }
 
-/// A zigzag varint of at most 32 bits.
+/// Reads a zigzag varint of at most 32 bits.
 #[inline]
 pub(super) fn take_int(body: &mut &[u8]) -> Option<i32> {
     i32::try_from(take_long(body)?).ok()
@@ -42,14 +43,14 @@ pub(super) fn take_boolean(body: &mut &[u8]) -> Option<bool> {
     }
 }
 
-/// Bytes behind their count.
+/// Reads a length and that many bytes.
 #[inline]
 pub(super) fn take_bytes<'a>(body: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = take_long(body)?;
     take(body, usize::try_from(length).ok()?)
 }
 
-/// Which branch of a union of null, branch 0, and another follows: false for null.
+/// Reads the branch number of a union of null (branch 0) and another type (branch 1). False for null.
 #[inline]
 pub(super) fn take_branch(body: &mut &[u8]) -> Option<bool> {
     match take_long(body)? {
@@ -59,12 +60,12 @@ pub(super) fn take_branch(body: &mut &[u8]) -> Option<bool> {
     }
 }
 
-/// How many items of a list follow before the next count; 0 where it ends.
+/// Reads how many items of a list follow before the next count; 0 at the end of the list.
 #[inline]
 pub(super) fn take_count(body: &mut &[u8]) -> Option<u64> {
     let count = take_long(body)?;
     if count < 0 {
-        // The block's length in bytes, for those who skip it.
+        // A negative count is followed by the block's length in bytes, which only readers that skip it need.
         usize::try_from(take_long(body)?).ok()?;
     }
     Some(count.unsigned_abs())

@@ -1,4 +1,4 @@
-//! A column that grows by values of record bodies, and can be cut back when a body turns out bad.
+//! One column under construction: takes values from record bodies, and can be cut back when a body turns out bad.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use arrow::error::ArrowError;
 use super::body::{take_boolean, take_branch, take_bytes, take_count, take_int, take_long};
 use super::shape::Kind;
 
-/// Rows of one column.
+/// The values of one column so far.
 #[derive(Debug)]
 pub(super) struct Column {
     data_type: DataType,
     values: Values,
-    /// A bit a row: whether it is not null.
+    /// One bit a row: true if the value is not null.
     valid: BooleanBufferBuilder,
 }
 
@@ -29,29 +29,29 @@ enum Values {
     Longs(Vec<i64>),
     /// Microseconds since 1970.
     Times(Vec<i64>),
-    /// Texts or bytes: where each one ends, behind a zero; all of them.
+    /// The end of each text or byte string within `bytes`, after a leading zero; and all bytes in a row.
     Bytes {
         ends: Vec<i32>,
         bytes: Vec<u8>,
     },
-    /// Where each list ends among the items, behind a zero; the items.
+    /// The end of each list within the items, after a leading zero; and the items.
     Lists {
         ends: Vec<i32>,
         items: Box<Column>,
     },
 }
 
-/// When texts are looked at for being UTF-8. All at once costs half.
+/// When texts are checked for valid UTF-8. Checking a whole column at once costs half as much.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Texts {
-    /// Each as it is taken, so that a bad one costs only its record.
+    /// Check each text when it is taken, so that a bad one rejects only its own record.
     Each,
-    /// All of a column by [`Column::finish`].
+    /// Check the whole column in [`Column::finish`].
     AtLast,
 }
 
 impl Column {
-    /// An empty column; `None` for a type that no column of ours has.
+    /// An empty column; `None` if no column of the table has this type.
     pub(super) fn new(data_type: &DataType) -> Option<Column> {
         let values = match data_type {
             DataType::Boolean => Values::Booleans(BooleanBufferBuilder::new(0)),
@@ -69,7 +69,7 @@ impl Column {
         self.valid.len()
     }
 
-    /// Whether values of this kind are what the column holds.
+    /// True if the column stores values of this kind.
     pub(super) fn holds(&self, kind: &Kind) -> bool {
         match (&self.values, kind) {
             (_, Kind::Nullable(kind)) => self.holds(kind),
@@ -84,7 +84,8 @@ impl Column {
         }
     }
 
-    /// Takes a value off the front of a body. `None` where there is none: the column may have grown by a part of it.
+    /// Reads one value from the front of a body. On `None` the column may hold a part of the value: call
+    /// [`Column::truncate`].
     pub(super) fn take(&mut self, kind: &Kind, body: &mut &[u8], texts: Texts) -> Option<()> {
         let kind = match kind {
             Kind::Nullable(_) if !take_branch(body)? => {
@@ -115,7 +116,7 @@ impl Column {
                 loop {
                     match take_count(body)? {
                         0 => break,
-                        // Each item takes a byte at least: a false count ends with the body.
+                        // Each item takes at least one byte, so a false count stops at the end of the body.
                         count => (0..count).try_for_each(|_| items.take(kind, body, texts))?,
                     }
                 }
@@ -144,7 +145,7 @@ impl Column {
         self.valid.append(true);
     }
 
-    /// Appends to a column of 64-bit integers, or microseconds since 1970 to one of times.
+    /// Appends to a column of 64-bit integers, or microseconds since 1970 to a column of times.
     pub(super) fn push_long(&mut self, value: i64) {
         let (Values::Longs(values) | Values::Times(values)) = &mut self.values else {
             unreachable!("the column holds 64-bit integers")
@@ -153,14 +154,14 @@ impl Column {
         self.valid.append(true);
     }
 
-    /// Appends a text to a column of texts, or bytes to one of bytes.
+    /// Appends a text to a column of texts, or bytes to a column of bytes.
     pub(super) fn push_bytes(&mut self, value: &[u8]) {
         let Values::Bytes { ends, bytes } = &mut self.values else { unreachable!("the column holds bytes") };
         push_bytes(ends, bytes, value);
         self.valid.append(true);
     }
 
-    /// Cuts back to the first rows.
+    /// Keeps only the first `rows` rows.
     pub(super) fn truncate(&mut self, rows: usize) {
         match &mut self.values {
             Values::Booleans(values) => values.truncate(rows),
@@ -178,7 +179,7 @@ impl Column {
         self.valid.truncate(rows);
     }
 
-    /// The rows, as Arrow has them; the column is empty then. The error is a text that is no UTF-8.
+    /// Turns the rows into an Arrow array and empties the column. The error says that a text is not valid UTF-8.
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let nulls = Some(NullBuffer::new(self.valid.finish())).filter(|valid| valid.null_count() > 0);
         Ok(match &mut self.values {
@@ -220,7 +221,7 @@ fn offsets(ends: &mut Vec<i32>) -> OffsetBuffer<i32> {
     OffsetBuffer::new(std::mem::replace(ends, next).into())
 }
 
-/// The next batch is likely as large as this one.
+/// Keeps the capacity: the next batch is probably as large as this one.
 fn emptied<T>(values: &mut Vec<T>) -> Vec<T> {
     let next = Vec::with_capacity(values.len());
     std::mem::replace(values, next)

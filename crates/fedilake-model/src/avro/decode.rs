@@ -1,8 +1,8 @@
 //! Records → rows.
 //!
-//! Each body is walked once, and its values go straight into the columns. A body that turns out bad is cut off again, so it
-//! disturbs no other row: a reader that gives whole batches only (arrow-avro, which the tests compare with) cannot say which
-//! record of a batch is bad, is unusable after one, and would have to be preceded by a walk of its own.
+//! Each body is read once, and its values go straight into the columns. A body that turns out bad is cut off again,
+//! so the other rows are not affected. arrow-avro (with which the tests compare) decodes whole batches only: it
+//! cannot say which record of a batch is bad, and is unusable after one.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::writer::{Claims, Writer};
 use super::{KNOWN_SCHEMAS, header, learned, shape};
 use crate::schema;
 
-/// Arrow's offsets within a column are 32-bit.
+/// Arrow's offsets within a column are 32-bit integers.
 const BYTES_MAX: usize = i32::MAX as usize;
 
 /// A record as the log holds it.
@@ -24,19 +24,19 @@ const BYTES_MAX: usize = i32::MAX as usize;
 pub struct Encoded {
     /// The log partition.
     pub partition: u32,
-    /// The record's offset there.
+    /// The record's offset in the partition.
     pub offset: u64,
-    /// When the log took it, milliseconds since 1970 UTC.
+    /// When the log stored the record, in milliseconds since 1970 UTC.
     pub appended_at_ms: i64,
     /// The record's bytes.
     pub value: Bytes,
 }
 
-/// Why records were not decoded. Nothing of the call was.
+/// Why records were not decoded. A failed call decodes none of its records.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// A record's schema is none that this program knows: a newer version wrote it. Stop: a row made without it would lose the
-    /// post.
+    /// The record's schema is unknown to this program: a newer version wrote it. The caller must stop: a row made
+    /// without the schema would lose the post.
     #[error(
         "record {partition}:{offset} was made by a newer fedilake: this one does not know its schema {fingerprint:016x}\n\
          hint: use that version or a later one; nothing is wrong with the record"
@@ -55,37 +55,37 @@ pub enum DecodeError {
         /// Bytes of all the records.
         bytes: usize,
     },
-    /// Good records did not become a batch: a defect of this program.
+    /// Arrow refused a batch of good records: a defect of this program.
     #[error("decode records: {0}")]
     Arrow(#[from] ArrowError),
 }
 
-/// By what rows are sorted, read off a record without decoding the rest of it. What a record claims that turns out to be
-/// malformed further on counts all the same.
+/// The values by which rows are sorted, read from the front of a record without decoding the rest. A malformed record
+/// may still have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     /// The column `server`; `None` where it is null or cannot be read.
     pub server: Option<&'a str>,
-    /// The column `language`, likewise.
+    /// The column `language`; `None` if it is null or cannot be read.
     pub language: Option<&'a str>,
     /// Microseconds since 1970 UTC: created_at, else observed_at, else appended_at.
     pub time_us: i64,
 }
 
-/// Reads records of the current schema, of every earlier one, and of those that were learned (see [`super::learn`]) into rows
+/// Decodes records of the current schema, of every earlier one, and of learned ones (see [`super::learn`]) into rows
 /// of [`schema::TABLE`].
 #[derive(Debug)]
 pub struct Decoder {
     writers: Vec<Arc<Writer>>,
-    /// Whether schemas that were learned are this table's.
+    /// True if schemas that were learned may be used for this table.
     learns: bool,
     table: SchemaRef,
-    /// All of the table's, in its order.
+    /// All columns of the table, in its order.
     columns: Vec<Column>,
     own: Own,
 }
 
-/// Where the columns are that the decoder itself fills.
+/// The positions of the columns that the decoder itself fills.
 #[derive(Debug)]
 pub(super) struct Own {
     kind: usize,
@@ -103,12 +103,13 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder; worth keeping, as it parses every known schema.
+    /// Makes a decoder. Keep it: making one parses every known schema.
     pub fn new() -> Decoder {
         Decoder { learns: true, ..Decoder::with(schema::TABLE.clone(), KNOWN_SCHEMAS) }
     }
 
-    /// Rows of `table` from records of any of the schemas `known`, whose fields are columns of it.
+    /// Makes a decoder for rows of `table` from records of the schemas `known`, whose fields are columns of the
+    /// table.
     pub(super) fn with(table: SchemaRef, known: &[&str]) -> Decoder {
         let fields = table.fields().iter();
         let columns: Option<Vec<Column>> = fields.map(|field| Column::new(field.data_type())).collect();
@@ -124,7 +125,7 @@ impl Decoder {
         Decoder { writers, learns: false, table, columns, own }
     }
 
-    /// The rows of `records`, in the given order, with [`schema::TABLE`].
+    /// Decodes `records` into rows with [`schema::TABLE`], in the given order.
     ///
     /// A record without a header, or whose body is not exactly one record of its schema, becomes a row with `kind`
     /// "rejected", `rejected_reason` "no_header" or "malformed", and `rejected_bytes`.
@@ -134,7 +135,7 @@ impl Decoder {
     {
         let records = records.into_iter();
         match self.decode_with(records.clone(), Texts::AtLast) {
-            // Some record is bad: which one, the second look tells.
+            // Some record is bad. Decoding again, with a check of each text, finds which one.
             Err(DecodeError::Arrow(_)) => self.decode_with(records, Texts::Each),
             decoded => decoded,
         }
@@ -158,7 +159,7 @@ impl Decoder {
         Ok(RecordBatch::try_new(self.table.clone(), columns)?)
     }
 
-    /// By what the row of `record` is sorted. The error is [`DecodeError::UnknownSchema`].
+    /// The values by which the row of `record` is sorted. The error is [`DecodeError::UnknownSchema`].
     pub fn place<'a>(&self, record: &'a Encoded) -> Result<Place<'a>, DecodeError> {
         let claims = match header::split(&record.value) {
             Some((fingerprint, body)) => match self.writer(fingerprint) {
@@ -205,14 +206,14 @@ impl Decoder {
         self.writers.iter().find(|writer| writer.fingerprint == fingerprint).map(|writer| &**writer)
     }
 
-    /// One that was learned since this decoder was made.
+    /// The writer of a schema that was learned after this decoder was made.
     fn learned(&self, fingerprint: u64, record: &Encoded) -> Result<Arc<Writer>, DecodeError> {
         let Encoded { partition, offset, .. } = *record;
         let learned = self.learns.then(|| learned::find(fingerprint)).flatten();
         learned.ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })
     }
 
-    /// Puts the row of a record that cannot be read behind the first `rows`, in the place of whatever was read of it.
+    /// Cuts the columns back to `rows` rows and appends a row that says why `record` cannot be read.
     fn reject(&mut self, rows: usize, reason: &str, record: &Encoded) {
         let own = &self.own;
         for (place, column) in self.columns.iter_mut().enumerate() {
@@ -247,12 +248,12 @@ impl Own {
         }
     }
 
-    /// Those that tell a record's place in the log.
+    /// The columns with the record's partition, offset and time in the log.
     fn of_log(&self) -> [usize; 3] {
         [self.appended_at, self.log_partition, self.log_offset]
     }
 
-    /// Those that no record brings.
+    /// All columns that no record contains.
     pub(super) fn added(&self) -> [usize; 5] {
         [self.appended_at, self.log_partition, self.log_offset, self.rejected_reason, self.rejected_bytes]
     }

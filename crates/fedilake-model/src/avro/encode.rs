@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use crate::{PostEvent, rows, schema};
 
-/// Events encoded at a time; keeps the columns between the two steps in the processor's cache.
+/// Events encoded at a time: few enough for their columns to stay in the processor's cache between the two steps.
 const CHUNK: usize = 512;
 
-/// Writes records of the current schema.
+/// Encodes post events as records of the current schema.
 #[derive(Debug)]
 pub struct Encoder {
     rows: arrow_avro::writer::Encoder,
@@ -25,12 +25,12 @@ impl Default for Encoder {
 }
 
 impl Encoder {
-    /// An encoder; worth keeping, as it parses the schema.
+    /// Makes an encoder. Keep it: making one parses the schema.
     pub fn new() -> Encoder {
         Encoder { rows: writer(&schema::RECORD, schema::AVRO) }
     }
 
-    /// A record for each event, in order. Those of one call share memory.
+    /// Encodes each event as one record, in order. The records of one call share memory.
     pub fn encode(&mut self, events: &[PostEvent]) -> Vec<Bytes> {
         let mut records = Vec::with_capacity(events.len());
         for chunk in events.chunks(CHUNK) {
@@ -40,7 +40,7 @@ impl Encoder {
     }
 
     fn encode_chunk(&mut self, events: &[PostEvent], records: &mut Vec<Bytes>) {
-        // Columns hold 2 GiB: a chunk of giants is halved until it fits.
+        // A column holds at most 2 GiB: halve a chunk of giant posts until it fits.
         match rows::from_events(events) {
             Ok(batch) => {
                 self.rows.encode(&batch).expect("the batch has the encoder's schema");
@@ -56,7 +56,7 @@ impl Encoder {
     }
 }
 
-/// Writes rows of `schema` as records of `avro`, which was generated from it.
+/// Makes an Avro encoder for rows of `schema`; `avro` was generated from it.
 pub(super) fn writer(schema: &SchemaRef, avro: &str) -> arrow_avro::writer::Encoder {
     let metadata = HashMap::from([(SCHEMA_METADATA_KEY.to_owned(), avro.to_owned())]);
     WriterBuilder::new(Schema::new_with_metadata(schema.fields().clone(), metadata))

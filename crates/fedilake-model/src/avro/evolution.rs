@@ -1,4 +1,4 @@
-//! The schema grows: records of other versions, read by this one and by the next.
+//! Tests of a growing schema: this version reads records of others, and the next version reads records of this one.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{Encoder, KNOWN_SCHEMAS, encode, header, learned};
 use crate::schema::{self, COLUMNS, Column, Source, generated};
 use crate::{Frame, FrameKind, PostEvent, Server, rows};
 
-/// What a program of some version knows.
+/// The columns and schemas that a program of one version knows.
 struct Version {
     avro: String,
     record: SchemaRef,
@@ -34,7 +34,7 @@ impl Version {
         Version::of(&columns())
     }
 
-    /// The first one: times in milliseconds, and none of the columns that came later.
+    /// Version 1: times in milliseconds, and none of the columns that came later.
     fn first() -> Version {
         let mut columns = columns();
         columns.retain(|column| column.source == Source::Log || column.id < 39);
@@ -47,7 +47,7 @@ impl Version {
         Version { avro: KNOWN_SCHEMAS[0].to_owned(), ..Version::of(&columns) }
     }
 
-    /// A later one, with one more column.
+    /// A later version with one more column.
     fn next() -> Version {
         let mut columns = columns();
         let field = Field::new("reactions", DataType::Int32, true);
@@ -55,14 +55,14 @@ impl Version {
         Version::of(&columns)
     }
 
-    /// An earlier one, without the column of replies.
+    /// An earlier version without the columns about replies.
     fn previous() -> Version {
         let mut columns = columns();
         columns.retain(|column| column.field.name() != "replies");
         Version::of(&columns)
     }
 
-    /// The records that it writes of `rows`; a column that `rows` lacks is null.
+    /// Encodes `rows` as this version writes them; a column that `rows` lacks is null.
     fn write(&self, rows: &RecordBatch) -> Vec<Bytes> {
         let columns = self.record.fields().iter().map(|field| match rows.column_by_name(field.name()) {
             Some(column) => column.clone(),
@@ -194,7 +194,7 @@ fn times_of_the_first_version_become_microseconds_and_those_that_no_engine_shows
             assert_eq!(times.iter().next().unwrap(), micros, "{name} {millis}");
         }
         assert_columns_equal_but_times(&read, &expected);
-        // What has no time lies where it was appended.
+        // A record without a time is sorted by when it was appended.
         assert_eq!(decoder.place(&records[0]).unwrap().time_us, micros.unwrap_or(0));
     }
 }

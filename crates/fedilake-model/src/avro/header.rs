@@ -4,10 +4,10 @@ use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm};
 
 const MAGIC: [u8; 2] = [0xC3, 0x01];
 
-/// What a record in single-object encoding begins with: `C3 01` and its schema's fingerprint.
+/// The start of a record in single-object encoding: `C3 01` and the schema's fingerprint.
 pub type Header = [u8; 10];
 
-/// The fingerprint in a record's header, and its body; `None` where there is no header.
+/// Splits a record into the fingerprint of its schema and its body; `None` if it has no header.
 pub(super) fn split(record: &[u8]) -> Option<(u64, &[u8])> {
     let (fingerprint, body) = record.strip_prefix(&MAGIC)?.split_first_chunk()?;
     Some((u64::from_le_bytes(*fingerprint), body))
@@ -21,7 +21,7 @@ pub(super) fn of(fingerprint: u64) -> Header {
     header
 }
 
-/// The Rabin fingerprint of an Avro schema's canonical form. The error is that it is none.
+/// The Rabin fingerprint of an Avro schema's canonical form. The error says why the text is not an Avro schema.
 pub(super) fn fingerprint(schema: &str) -> Result<u64, String> {
     match AvroSchema::new(schema.to_owned()).fingerprint(FingerprintAlgorithm::Rabin) {
         Ok(Fingerprint::Rabin(fingerprint)) => Ok(fingerprint),

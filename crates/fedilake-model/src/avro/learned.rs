@@ -1,4 +1,5 @@
-//! Schemas that no released version wrote: other programs', and later versions' that still fit. A registry brings them.
+//! Schemas that a registry brings and no released version wrote: those of other programs, and of later versions if
+//! their fields still fit the table.
 
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
@@ -10,7 +11,8 @@ use super::shape::{self, Field, ShapeError};
 use super::writer::Writer;
 use crate::schema;
 
-/// Grows only. A fingerprint names one schema for ever, so it does not matter who learned it, or when.
+/// Schemas learned so far; never removed. A fingerprint always names the same schema, so the order of learning does
+/// not matter.
 static LEARNED: RwLock<Vec<Arc<Writer>>> = RwLock::new(Vec::new());
 
 /// Fingerprints and fields of [`KNOWN_SCHEMAS`].
@@ -20,42 +22,43 @@ static KNOWN: LazyLock<Vec<(u64, Vec<Field>)>> = LazyLock::new(|| {
     known.collect::<Option<_>>().expect("known schemas have fingerprints and shapes")
 });
 
-/// Why no row can be made of a schema's records.
+/// Why the records of a schema cannot become rows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    /// It is no Avro schema of a record, or not one with a fingerprint.
+    /// The text is not an Avro schema of a record.
     #[error("it is not the Avro schema of a record: {why}")]
     NotARecord {
         /// What is wrong with it.
         why: String,
     },
-    /// The table has no such column, or fills it otherwise. A post without it would be a lesser post.
+    /// The table has no column of the field's name, or fills that column itself. A row without the field would lose a
+    /// part of the post.
     #[error("it has the field `{field}`, which the table lacks")]
     UnknownField {
         /// The field's name.
         field: String,
     },
-    /// The column holds values of another type.
+    /// The table's column of the field's name has another type.
     #[error("its field `{field}` has the type {is}, where the table has {wanted}")]
     OtherType {
         /// The field's name.
         field: String,
         /// The field's type, as the schema has it.
         is: String,
-        /// The column's.
+        /// The column's type.
         wanted: String,
     },
-    /// It has two fields of a name.
+    /// The schema has two fields of the same name.
     #[error("it has the field `{field}` twice")]
     Twice {
         /// The field's name.
         field: String,
     },
-    /// Another schema that is known has the same fingerprint and other units of time, which are no part of it: the records of
-    /// the two could not be told apart.
+    /// Another known schema has the same fingerprint but other units of time, which a fingerprint leaves out: their
+    /// records could not be told apart.
     #[error("it differs in nothing but its units of time from another schema")]
     OtherUnits,
-    /// The table wants a value in each row.
+    /// The schema lacks a field that the table needs in each row.
     #[error("it lacks the field `{field}`")]
     Missing {
         /// The column's name.
@@ -63,11 +66,11 @@ pub enum SchemaError {
     },
 }
 
-/// Makes a schema known to every [`super::Decoder`] of the process, those that are there too; the header that its records
-/// begin with in single-object encoding.
+/// Makes a schema known to every [`super::Decoder`] of the process, existing ones included. Returns the header of its
+/// records in single-object encoding.
 ///
-/// Its fields are columns of the table, in any order and each of the column's type; docs, defaults and aliases are ignored,
-/// and a column that it lacks is null in its rows. To learn a schema again is cheap.
+/// The schema's fields must be columns of the table, each of the column's type, in any order. Docs, defaults and
+/// aliases are ignored. Columns that the schema lacks are null in its rows. Learning a schema again is cheap.
 pub fn learn(schema_json: &str) -> Result<Header, SchemaError> {
     let fields = shape::fields(schema_json).map_err(|error| match error {
         ShapeError::NotARecord(why) => SchemaError::NotARecord { why },
@@ -97,7 +100,7 @@ pub fn learn(schema_json: &str) -> Result<Header, SchemaError> {
     Ok(header::of(fingerprint))
 }
 
-/// The header of the records that [`super::Encoder`] writes.
+/// The header of the records that [`super::Encoder`] makes.
 pub fn own_header() -> Header {
     header::of(header::fingerprint(schema::AVRO).expect("the committed schema has a fingerprint"))
 }

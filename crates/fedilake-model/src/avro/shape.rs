@@ -1,4 +1,4 @@
-//! What the records of a schema look like: their fields in order.
+//! The fields of a record schema, with their types, in the order in which a body holds them.
 
 use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
@@ -7,45 +7,45 @@ use crate::json::Object;
 use super::body::{take_boolean, take_branch, take_bytes, take_count, take_int, take_long};
 use crate::schema;
 
-/// A record's field.
+/// One field of a record schema.
 #[derive(Debug, PartialEq)]
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) kind: Kind,
 }
 
-/// A field's type: those that our columns have.
+/// The type of a field. Only the types of our columns are known.
 #[derive(Debug, PartialEq)]
 pub(super) enum Kind {
     Boolean,
     Int,
     Long,
-    /// A long that is a moment, so many units after 1970.
+    /// A long that is a time: microseconds or milliseconds since 1970.
     Time(Unit),
     Bytes,
     Text,
     List(Box<Kind>),
-    /// A union of null, branch 0, and another.
+    /// A union of null (branch 0) and another type (branch 1).
     Nullable(Box<Kind>),
 }
 
-/// A time's unit. Version 1 wrote milliseconds.
+/// The unit of a time. Records of version 1 have milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Unit {
     Millis,
     Micros,
 }
 
-/// Why a schema has no shape.
+/// Why the fields of a schema cannot be read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ShapeError {
-    /// It is not a record's.
+    /// The schema is not that of a record.
     NotARecord(String),
-    /// The field has a type that our columns do not have.
+    /// The field has a type that none of our columns has.
     OtherType { field: String, is: String },
 }
 
-/// The fields of a record schema.
+/// Reads the fields of a record schema.
 pub(super) fn fields(schema: &str) -> Result<Vec<Field>, ShapeError> {
     let no_record = |why: &str| ShapeError::NotARecord(why.to_owned());
     let schema = Object::parse(schema.as_bytes()).map_err(|error| no_record(&error.to_string()))?;
@@ -69,7 +69,7 @@ pub(super) fn fields(schema: &str) -> Result<Vec<Field>, ShapeError> {
 }
 
 impl Unit {
-    /// The moment in microseconds; `None` outside of [`schema::TIMES`].
+    /// Converts a time to microseconds since 1970; `None` outside of [`schema::TIMES`].
     #[inline]
     pub(super) fn micros(self, units: i64) -> Option<i64> {
         let micros = match self {
@@ -81,7 +81,7 @@ impl Unit {
 }
 
 impl Kind {
-    /// The unit of a time that may be null; `None` for anything else.
+    /// The unit if this is a time, nullable or not; `None` for any other type.
     pub(super) fn unit(&self) -> Option<Unit> {
         match self {
             Kind::Time(unit) => Some(*unit),
@@ -117,7 +117,7 @@ impl Kind {
         }
     }
 
-    /// Takes one value off the front and looks at nothing but its length.
+    /// Skips one value at the front; checks only its length.
     pub(super) fn skip(&self, body: &mut &[u8]) -> Option<()> {
         match self {
             Kind::Boolean => take_boolean(body).map(drop),
@@ -134,7 +134,7 @@ impl Kind {
             Kind::List(items) => loop {
                 match take_count(body)? {
                     0 => break Some(()),
-                    // Each item takes a byte at least: a false count ends with the body.
+                    // Each item takes at least one byte, so a false count stops at the end of the body.
                     count => (0..count).try_for_each(|_| items.skip(body))?,
                 }
             },

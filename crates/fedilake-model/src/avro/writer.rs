@@ -1,4 +1,4 @@
-//! A schema that records were written with, and where its fields belong in the table.
+//! A schema that records were written with, and the table's column for each of its fields.
 
 use arrow::datatypes::Schema;
 
@@ -10,15 +10,15 @@ use super::shape::{Field, Kind, Unit};
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) fingerprint: u64,
-    /// The record's fields in order: each one's column and type.
+    /// The column and type of each field, in the record's order.
     pub(super) fields: Vec<(usize, Kind)>,
-    /// The columns of which it did not know.
+    /// The table's columns that the schema lacks.
     unknown: Vec<usize>,
-    /// What [`Writer::claims`] looks for, up to the last field that it needs.
+    /// The fields that [`Writer::claims`] reads, up to the last one that it needs.
     claims: Vec<Claim>,
 }
 
-/// What a field says about where its row belongs.
+/// The column by which rows are sorted that a field holds, if any.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Claim {
     Server,
@@ -28,7 +28,7 @@ enum Claim {
     Nothing,
 }
 
-/// By what a record says that it is sorted; null and missing are `None`.
+/// The values of a record by which rows are sorted; `None` if null or missing.
 #[derive(Default)]
 pub(super) struct Claims<'a> {
     pub(super) server: Option<&'a str>,
@@ -38,8 +38,8 @@ pub(super) struct Claims<'a> {
 }
 
 impl Writer {
-    /// A writer of a schema with this fingerprint and these fields, which are columns of `table`; the ones of `added` come
-    /// from elsewhere.
+    /// Makes the writer of a schema with this fingerprint and these fields, which are columns of `table`. The columns
+    /// `added` are filled by the decoder.
     pub(super) fn new(
         fingerprint: u64,
         shape: Vec<Field>,
@@ -74,7 +74,8 @@ impl Writer {
         }
     }
 
-    /// Grows the columns by a record. False where `body` is not exactly one: some of them may have grown then.
+    /// Appends a record to the columns. False if `body` is not exactly one record; the columns may then hold a part
+    /// of it.
     pub(super) fn append(&self, mut body: &[u8], columns: &mut [Column], texts: Texts) -> bool {
         for (column, kind) in &self.fields {
             if columns[*column].take(kind, &mut body, texts).is_none() {
@@ -87,7 +88,7 @@ impl Writer {
         body.is_empty()
     }
 
-    /// By what the record is sorted; `None` where its first fields are malformed.
+    /// Reads the values by which the record is sorted; `None` if its first fields are malformed.
     pub(super) fn claims<'a>(&self, mut body: &'a [u8]) -> Option<Claims<'a>> {
         let mut claims = Claims::default();
         for ((_, kind), claim) in self.fields.iter().zip(&self.claims) {

@@ -1,6 +1,6 @@
 //! The elements that break lines.
 
-/// A block element, by its name as far as the tree construction of HTML tells it from others.
+/// A block element. Elements that HTML's tree construction treats alike share a variant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Block {
     P,

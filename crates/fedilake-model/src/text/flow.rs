@@ -1,4 +1,4 @@
-//! Tags and characters → text: which blocks are open, where lines break, which white space counts.
+//! Tags and characters → text: tracks the open blocks, line breaks and white space.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use super::Text;
 use super::block::Block;
 use crate::domain;
 
-/// Blocks nested deeper are text without structure, so that no input costs more than its length.
+/// Deeper blocks are treated as text without structure, so that the cost of any input is proportional to its length.
 const DEPTH_MAX: usize = 512;
 
 /// The attributes that matter, empty when absent.
@@ -23,12 +23,12 @@ impl Attributes<'_> {
         has_word(self.class, class)
     }
 
-    /// True for a quote's stand-in, for software without quotes.
+    /// True for the stand-in of a quote, meant for software without quotes.
     fn is_fallback(&self) -> bool {
         self.has_class("quote-inline")
     }
 
-    /// True for an image that stands for a character: by its class, or by an alternative text like `:blobcat:`.
+    /// True for an image that stands for a character: by its class, or by an alternative text such as `:blobcat:`.
     fn is_emoji(&self) -> bool {
         let class = self.class.to_ascii_lowercase();
         let is_shortcode = |alt: &str| {
@@ -48,21 +48,21 @@ pub(super) struct Flow {
     links: Vec<String>,
     quote_is_set: bool,
     open: Vec<Open>,
-    /// How many of `open` keep white space.
+    /// How many blocks of `open` keep white space.
     preformatted: usize,
-    /// How many fallbacks that are not text are open: of `open`, and of `inline`.
+    /// How many open elements, in `open` and `inline`, are fallbacks whose text is dropped.
     dropped: usize,
-    /// Elements that are no blocks; only where a fallback may be one of them.
+    /// Open elements that are not blocks; filled only if a fallback may be among them.
     inline: Vec<Inline>,
-    /// The element whose content never is text; only its own end tag ends it.
+    /// True within an element whose content is never text; only the element's own end tag ends it.
     hidden: bool,
-    /// Line feeds owed before the next content.
+    /// Line feeds to write before the next content.
     gap: usize,
-    /// Nothing stands in the current block yet.
+    /// True if the current block has no content yet.
     at_block_start: bool,
-    /// Below this length of `text` nothing is layout.
+    /// White space below this length of `text` is content, not layout.
     kept: usize,
-    /// HTML ignores a line feed right after `<pre>`.
+    /// True right after `<pre>`, where HTML ignores a line feed.
     ignore_line_feed: bool,
 }
 
@@ -71,16 +71,16 @@ struct Open {
     dropped: bool,
 }
 
-/// An element that is no block, such as a `span`.
+/// An open element that is not a block, such as a `span`.
 struct Inline {
     tag: Vec<u8>,
-    /// How many blocks were open around it.
+    /// The number of blocks open around it.
     level: usize,
     dropped: bool,
 }
 
 impl Inline {
-    /// Elements that HTML opens again where a block cut them off.
+    /// True for elements that HTML opens again after a block cut them off.
     fn is_formatting(&self) -> bool {
         is_formatting(&self.tag)
     }
@@ -210,7 +210,7 @@ impl Flow {
 
     fn open_inline(&mut self, tag: &[u8], attributes: &Attributes<'_>) {
         if self.quote_is_set && tag == b"a" {
-            // A link ends the one before it.
+            // A link ends the link before it.
             self.close_formatting(tag);
         }
         if tag == b"a" {
@@ -227,21 +227,22 @@ impl Flow {
         if is_formatting(tag) {
             return self.close_formatting(tag);
         }
-        // The end tag does not see past the block around it.
+        // The end tag does not reach beyond the block around it.
         let level = self.open.len();
         if let Some(at) = self.inline.iter().rposition(|inline| inline.tag == tag && inline.level == level) {
             self.end_inline(|nth, inline| nth == at || nth > at && !inline.is_formatting());
         }
     }
 
-    /// The end tag of a formatting element sees past blocks, and ends the other elements within it.
+    /// Handles the end tag of a formatting element, which reaches beyond blocks and ends the other elements within
+    /// it.
     fn close_formatting(&mut self, tag: &[u8]) {
         if let Some(at) = self.inline.iter().rposition(|inline| inline.tag == tag) {
             self.end_inline(|nth, inline| nth == at || nth > at && !inline.is_formatting());
         }
     }
 
-    /// A block that closes ends what is open within it.
+    /// Ends the elements that are open within a block when the block closes.
     fn close_inline_within(&mut self) {
         let level = self.open.len();
         self.end_inline(|_, inline| inline.level > level && !inline.is_formatting());
@@ -284,7 +285,7 @@ impl Flow {
         self.open.push(Open { block, dropped });
     }
 
-    /// An end tag closes its block and all within it, if the block is open where the tag can see it.
+    /// Handles an end tag: closes the block and everything within it, if the block is open within the tag's reach.
     fn close_block(&mut self, block: Block) {
         let is_match = |open: Block| match (block, open) {
             (Block::Heading(_), Block::Heading(_)) => true,
@@ -300,7 +301,7 @@ impl Flow {
         }
     }
 
-    /// A new item ends the one before it, unless another block stands between.
+    /// Closes the item before a new one, unless another block stands between them.
     fn close_sibling(&mut self, is_sibling: impl Fn(Block) -> bool) {
         let passes = |open: Block| matches!(open, Block::Div | Block::Address | Block::P);
         let Some(at) = self.open.iter().rposition(|o| is_sibling(o.block) || !passes(o.block)) else { return };
@@ -312,7 +313,8 @@ impl Flow {
         }
     }
 
-    /// Every block ends an open paragraph, so a paragraph is the last of `open` or is not there.
+    /// Closes an open paragraph; true if there was one. Every block ends an open paragraph, so only the last of
+    /// `open` can be one.
     fn close_paragraph(&mut self) -> bool {
         let is_open = matches!(self.open.last(), Some(Open { block: Block::P, .. }));
         if is_open {
@@ -358,7 +360,7 @@ impl Flow {
     }
 }
 
-/// Elements whose content the tokenizer takes raw and nobody reads.
+/// True for elements whose raw content nobody sees.
 fn is_hidden(tag: &[u8]) -> bool {
     matches!(tag, b"script" | b"style" | b"title" | b"textarea" | b"iframe" | b"noembed" | b"noframes" | b"noscript")
 }
@@ -367,7 +369,7 @@ fn is_table_part(tag: &[u8]) -> bool {
     matches!(tag, b"table" | b"caption" | b"tr" | b"thead" | b"tbody" | b"tfoot")
 }
 
-/// Elements without content.
+/// True for elements without content.
 fn is_void(tag: &[u8]) -> bool {
     matches!(
         tag,

@@ -1,13 +1,13 @@
-//! The HTML that servers write → tags and characters, several times as fast as [`super::tokens`].
+//! The HTML that servers usually write → tags and characters, several times as fast as [`super::tokens`].
 //!
-//! It knows lower-case tags of the usual names, attributes in double quotes and the usual character references, and gives
-//! up at anything else; where it does not give up, it says exactly what the full tokenizer would say.
+//! The scanner knows lower-case tags of the usual names, attributes in double quotes and the usual character
+//! references. It gives up at anything else; otherwise its result is exactly that of the full tokenizer.
 
 use std::borrow::Cow;
 
 use super::flow::{Attributes, Flow};
 
-/// Feeds `flow`; `false` where it gave up, and `flow` then is worthless.
+/// Feeds `flow`. Returns `false` if it gave up; `flow` is then worthless.
 pub(super) fn scan(html: &str, flow: &mut Flow) -> bool {
     if memchr::memchr2(b'\r', 0, html.as_bytes()).is_some() {
         return false;
@@ -82,12 +82,12 @@ fn start_tag<'a>(rest: &'a str, flow: &mut Flow) -> Option<&'a str> {
     }
     let or_empty = Option::unwrap_or_default;
     let (class, rel, href) = (or_empty(class), or_empty(rel), href.as_deref().unwrap_or_default());
-    // No element that has an alternative text is among the usual ones.
+    // None of the tags known here has an alternative text.
     flow.start(name.as_bytes(), &Attributes { class, rel, href, alt: "" });
     Some(rest)
 }
 
-/// A name that does not change how the tokenizer reads on, and what follows it.
+/// Reads the name of a tag that does not change how the tokenizer goes on. Returns the name and the rest.
 fn tag_name(rest: &str) -> Option<(&str, &str)> {
     let length = rest.bytes().take_while(|b| b.is_ascii_lowercase() || b.is_ascii_digit()).count();
     let (name, after) = rest.split_at(length);
@@ -124,7 +124,7 @@ fn tag_name(rest: &str) -> Option<(&str, &str)> {
     is_usual.then_some((name, after))
 }
 
-/// `name="value"`, then a space or the tag's end.
+/// Reads `name="value"` and the space or tag end behind it.
 fn attribute(rest: &str) -> Option<(&str, &str, &str)> {
     let length = rest.bytes().take_while(|b| b.is_ascii_lowercase() || *b == b'-').count();
     let (name, after) = rest.split_at(length);
@@ -138,7 +138,7 @@ fn plain(value: &str) -> Option<&str> {
     (!value.contains('&')).then_some(value)
 }
 
-/// A URL has hardly any other reference than `&amp;`.
+/// Decodes the only reference that is common in URLs, `&amp;`.
 fn decoded(href: &str) -> Option<Cow<'_, str>> {
     if !href.contains('&') {
         return Some(Cow::Borrowed(href));

@@ -1,4 +1,4 @@
-//! Any HTML → tags and characters, by the tokenizer of the HTML standard.
+//! Any HTML → tags and characters, by the HTML standard's tokenizer.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -54,7 +54,7 @@ impl<'a> ToFlow<'a> {
         if self.characters.is_empty() {
             return;
         }
-        // HTML drops NUL from text, but it still is a token, so that a line feed after it is not the first.
+        // HTML drops NUL from text, but NUL still is a token, so a line feed after it is not the first one.
         let characters = String::from_utf8_lossy(&self.characters);
         match characters.contains('\0') {
             true => characters.split('\0').for_each(|part| self.flow.characters(part)),
@@ -63,7 +63,7 @@ impl<'a> ToFlow<'a> {
         self.characters.clear();
     }
 
-    /// Of attributes with one name the first counts.
+    /// If a tag has several attributes of one name, the first counts.
     fn end_attribute(&mut self) {
         if !std::mem::take(&mut self.attribute.is_open) {
             return;

@@ -1,14 +1,14 @@
-//! Numbers: the time since 1970, and dates of digits alone.
+//! Times as numbers: the time since 1970, and dates of digits alone.
 
 use chrono::{DateTime, Utc};
 
 use super::iso;
 
-/// Reads a number as it is written.
+/// Reads a number.
 ///
-/// The unit is told by the digits before the point: up to eleven are seconds (until the year 5138), then three more for each finer
-/// unit; fewer than nine (before March 1973) are something else. Eight, twelve, fourteen or seventeen digits are a date where
-/// they make one of our time, for as an epoch they would be none.
+/// The digits before the point tell the unit: up to eleven are seconds (until the year 5138), and each three more
+/// mean the next finer unit; fewer than nine (before March 1973) are not an epoch time. Eight, twelve, fourteen or
+/// seventeen digits are a date if they make one of our time, because as an epoch time they would not.
 pub(super) fn read(number: &str) -> Option<DateTime<Utc>> {
     if number.contains(['e', 'E']) {
         let float: f64 = number.parse().ok()?;

@@ -1,8 +1,8 @@
-//! ISO 8601, and what people make of it.
+//! ISO 8601, and the forms that people derive from it.
 
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
 
-/// Reads a date, then perhaps a time, then perhaps an offset.
+/// Reads a date, optionally a time, and optionally an offset.
 pub(super) fn read(text: &str) -> Option<DateTime<Utc>> {
     let mut rest = Rest(text);
     let date = date(&mut rest)?;
@@ -14,7 +14,8 @@ pub(super) fn read(text: &str) -> Option<DateTime<Utc>> {
     Some(offset.from_local_datetime(&local).single()?.to_utc())
 }
 
-/// `2023-05-01`, `20230501`, `2023-W18-1`, `2023-121`; other separators than the hyphen in the first form only.
+/// Reads `2023-05-01`, `20230501`, `2023-W18-1` or `2023-121`. Only the first form may have other separators than the
+/// hyphen.
 fn date(rest: &mut Rest<'_>) -> Option<NaiveDate> {
     let digits = rest.digits();
     if let (8, Some(date)) = (digits.len(), compact(digits)) {
@@ -41,18 +42,18 @@ fn date(rest: &mut Rest<'_>) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, month, rest.number(1..=2)?)
 }
 
-/// `20230501`.
+/// Reads `20230501`.
 pub(super) fn compact(digits: &str) -> Option<NaiveDate> {
     let part = |range: std::ops::Range<usize>| digits.get(range);
     NaiveDate::from_ymd_opt(part(0..4)?.parse().ok()?, part(4..6)?.parse().ok()?, part(6..8)?.parse().ok()?)
 }
 
-/// What of a text is not read yet.
+/// The rest of a text that is not read yet.
 pub(super) struct Rest<'a>(pub(super) &'a str);
 
 impl<'a> Rest<'a> {
-    /// `10:11:12.345`, `101112.345`, less precise ones, and with am or pm behind. 24:00 is the next day's midnight: days to be
-    /// added, and the time.
+    /// Reads `10:11:12.345`, `101112.345` or a less precise time, perhaps followed by am or pm. Returns the days to
+    /// add and the time: 24:00 is the next day's midnight.
     pub(super) fn time(&mut self) -> Option<(u64, NaiveTime)> {
         let digits = self.digits();
         let (mut hour, minute, second) = match digits.len() {
@@ -72,13 +73,14 @@ impl<'a> Rest<'a> {
         }
         match (hour, minute, second.unwrap_or(0)) {
             (24, 0, 0) if nanos == 0 => Some((1, NaiveTime::MIN)),
-            // A leap second, as chrono has it.
+            // A leap second, in chrono's notation.
             (_, _, 60) => Some((0, NaiveTime::from_hms_nano_opt(hour, minute, 59, 1_000_000_000 + nanos)?)),
             (_, _, second) => Some((0, NaiveTime::from_hms_nano_opt(hour, minute, second, nanos)?)),
         }
     }
 
-    /// `Z`, `+02:00`, `UTC+2`, with the zone's name behind; nothing means UTC. To the end of the text.
+    /// Reads `Z`, `+02:00` or `UTC+2`, perhaps followed by the zone's name, to the end of the text. No offset means
+    /// UTC.
     pub(super) fn offset(&mut self) -> Option<FixedOffset> {
         self.skip(|c| c == ' ');
         let zero = FixedOffset::east_opt(0)?;
@@ -115,7 +117,8 @@ impl<'a> Rest<'a> {
         (hours < 24 && minutes < 60).then_some(hours * 3_600 + minutes * 60)
     }
 
-    /// Whether what is left only names the zone whose offset was read: ` CEST`, `[Europe/Berlin]`, ` (…)`, Go's ` m=+0.1`.
+    /// True if the rest only names the zone whose offset was read: ` CEST`, `[Europe/Berlin]`, ` (…)`, Go's `
+    /// m=+0.1`.
     fn is_remark(&self) -> bool {
         let mut words = self.0.split(' ').filter(|word| !word.is_empty());
         let rest = self.0.trim();
@@ -126,7 +129,7 @@ impl<'a> Rest<'a> {
             || words.all(is_name)
     }
 
-    /// True for pm.
+    /// Reads am or pm; true for pm.
     fn half_of_day(&mut self) -> Option<bool> {
         let rest = self.0.trim_start_matches([' ', '\u{202f}']);
         let half = rest.get(..2)?;
@@ -137,7 +140,7 @@ impl<'a> Rest<'a> {
         })
     }
 
-    /// Digits after the point, as nanoseconds; what is finer is cut.
+    /// Reads the digits after the point as nanoseconds; further digits are cut.
     fn fraction(&mut self) -> Option<u32> {
         let digits = self.digits();
         let nanos: String = digits.chars().chain(std::iter::repeat('0')).take(9).collect();

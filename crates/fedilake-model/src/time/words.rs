@@ -1,10 +1,10 @@
-//! Moments with the month in English letters: RFC 2822, HTTP, asctime, Twitter's, JavaScript's.
+//! Times with the month in English letters: RFC 2822, HTTP, asctime, Twitter's, JavaScript's.
 
 use chrono::{DateTime, Days, NaiveDate, TimeZone, Utc};
 
 use super::iso::Rest;
 
-/// Reads a day, a month's name and a year in any order that tells them apart, with or without a time and an offset.
+/// Reads a day, a month's name and a year in any unambiguous order, with or without a time and an offset.
 pub(super) fn read(text: &str) -> Option<DateTime<Utc>> {
     let mut parts = Parts::default();
     let text = text.split_once('(').map_or(text, |(text, _)| text);
@@ -25,7 +25,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// None where the word has no place, or its place is taken.
+    /// Takes one word of the text. `None` if the word is not understood, or its field is already set.
     fn take(&mut self, word: &'a str) -> Option<()> {
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
         if word.contains(':') && !word.starts_with(['+', '-']) {
@@ -95,13 +95,13 @@ fn is_weekday(word: &str) -> bool {
     is_short_for(word, &DAYS).is_some()
 }
 
-/// Which of `names` it is, whole or by three letters or more.
+/// The index of the name in `names` that `word` is, in full or shortened to at least three letters.
 fn is_short_for(word: &str, names: &[&str]) -> Option<usize> {
     let word = word.trim_end_matches('.').to_ascii_lowercase();
     names.iter().position(|name| word.len() >= 3 && name.starts_with(&word))
 }
 
-/// RFC 850 has two digits.
+/// Completes the two-digit years of RFC 850.
 fn full_year(year: &str) -> Option<i32> {
     let number: i32 = year.parse().ok()?;
     match year.len() {
@@ -112,7 +112,7 @@ fn full_year(year: &str) -> Option<i32> {
     }
 }
 
-/// The zones that RFC 2822 names.
+/// The offset of a zone that RFC 2822 names.
 fn named(zone: &str) -> Option<&'static str> {
     Some(match zone {
         "EDT" => "-0400",

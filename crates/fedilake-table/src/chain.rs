@@ -7,11 +7,12 @@ use object_store::path::Path;
 
 /// The folder of the table that holds the data files.
 const FOLDER: &str = "posts";
-/// Spark, Trino and pyarrow pass over names that begin with an underscore.
+/// Spark, Trino and pyarrow skip names that begin with an underscore.
 const START: &str = "_start";
 const EXTENSION: &str = ".parquet";
 
-/// One partition of one log. A wiped or re-made log has another id, so its chains stand beside the old ones.
+/// One partition of one log. A log that was deleted and made again has another id, so its chains stand beside the old
+/// ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Chain {
     /// The log.
@@ -20,7 +21,7 @@ pub struct Chain {
     pub partition: Partition,
 }
 
-/// Shown as it stands in object names: `log=<id>/partition=<p>`.
+/// Displayed as in object names: `log=<id>/partition=<p>`.
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "log={}/partition={}", self.log, self.partition)
@@ -57,12 +58,13 @@ pub(crate) enum Name {
         first: Offset,
     },
     Start(Chain),
-    /// Not ours, but a plain reader of the table takes it for a data file.
+    /// A file that the table did not write, but that Parquet readers would read as a part of it.
     StrayParquet,
     Other,
 }
 
-/// Reads the name of an object in a table at `prefix`. Only the exact form that [`Chain`] writes is a data file.
+/// Reads the name of an object in a table at `prefix`. Only names in exactly the form that [`Chain`] writes are data
+/// files.
 pub(crate) fn name(prefix: &Path, location: &Path) -> Name {
     match ours(prefix, location) {
         Some(name) => name,
@@ -83,13 +85,13 @@ fn ours(prefix: &Path, location: &Path) -> Option<Name> {
         Name::Start(chain)
     } else {
         let first = Offset(last.as_ref().strip_suffix(EXTENSION)?.parse().ok()?);
-        // Readers count in signed integers: a name beyond them is nobody's.
+        // Other readers use signed 64-bit integers: no writer made a name beyond them.
         if first >= Offset::END {
             return None;
         }
         Name::File { chain, first }
     };
-    // Reading is looser than writing (`+7`, `007`): only what we would have written counts.
+    // Parsing also accepts other spellings (`+7`, `007`): accept only the one that we would write.
     let written = match &name {
         Name::File { chain, first } => chain.file(prefix, *first),
         Name::Start(chain) => chain.start(prefix),

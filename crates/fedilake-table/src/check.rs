@@ -1,4 +1,4 @@
-//! The check: does every chain cover every offset once, and is every file what was written?
+//! The check of a table: does every chain cover every offset once, and is every file as it was written?
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,32 +11,34 @@ use crate::objects::Listed;
 use crate::table::READS_AT_ONCE;
 use crate::{Chain, FileMeta, Footer, Table, TableError};
 
-/// What a check saw.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Check {
-    /// How many chains have a file or a start.
+    /// The number of chains that have a file or a start.
     pub chains: u64,
-    /// How many data files there are.
+    /// The number of data files.
     pub files: u64,
-    /// Rows of those that can be read.
+    /// The number of rows in the readable data files.
     pub rows: u64,
-    /// Sizes of the data files.
+    /// The size of all data files.
     pub bytes: u64,
-    /// Offsets that the log lost before the table had them, accepted by hand. Not a fault, but never forgotten.
+    /// Ranges of offsets that the log lost before the table had them and that somebody accepted as lost. Not a fault,
+    /// but listed for ever.
     pub accepted_gaps: Vec<FileMeta>,
-    /// The offset right after the last one that each chain covers; none where its newest file does not tell.
+    /// For each chain, the offset after the last one that it covers; `None` if its newest file cannot be read.
     pub ends: BTreeMap<Chain, Option<Offset>>,
-    /// What is wrong, chain by chain; empty if the table is whole.
+    /// The faults, chain by chain; empty if the table is whole.
     pub findings: Vec<Finding>,
 }
 
 impl Check {
-    /// Holds a chain's end against its log: what the log has let go of is in the table, or missing. `log` is what the log held
-    /// *before* the table was checked, for the log lets go of what a sink commits meanwhile.
+    /// Compares a chain's end with its log: offsets below the log's start must be in the table, else they are
+    /// missing. `log` must be read *before* the table is checked, because the log forgets what a sink commits
+    /// meanwhile.
     pub fn hold_against(&mut self, chain: &Chain, log: Bounds) {
         let end = match self.ends.get(chain) {
             Some(Some(end)) => *end,
-            // A finding names the file that does not tell.
+            // The newest file is damaged: it has a finding of its own.
             Some(None) => return,
             None => Offset(0),
         };
@@ -47,20 +49,20 @@ impl Check {
     }
 }
 
-/// Something wrong with a table. Ranges are offsets, `next` not included; locations are names in the store.
+/// A fault of a table. Ranges are offsets, `next` not included; locations are names in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are what the sentence of their variant names")]
 pub enum Finding {
     /// No file covers the range that ends where `before` begins.
     Missing { chain: Chain, first: Offset, next: Offset, before: String },
-    /// The range is covered by `location` and again by the file after it.
+    /// Both the file at `location` and the file after it cover the range.
     Doubled { chain: Chain, first: Offset, next: Offset, location: String },
-    /// The file cannot be read or is not what was written. It should cover the offsets from `first` to `next`, where another
-    /// file tells.
+    /// The file cannot be read, or is not as it was written. It should cover `first..next`; `next` is `None` if no
+    /// other file tells.
     Damaged { chain: Chain, first: Offset, next: Option<Offset>, location: String, why: String },
-    /// Where the chain begins is not written down, or cannot be read.
+    /// The object that holds the chain's first offset is missing or cannot be read.
     NoStart { chain: Chain, location: String, why: String },
-    /// A Parquet file that is none of the table's, but that a plain reader takes for one.
+    /// A Parquet file that the table did not write, but that Parquet readers would read as a part of it.
     Stray { location: String },
 }
 
@@ -79,13 +81,13 @@ impl fmt::Display for Finding {
             }
             Finding::NoStart { chain, location, why } => write!(f, "no start: {chain}, {location}: {why}"),
             Finding::Stray { location } => {
-                write!(f, "stray: {location} is none of the table's files, but is read as one")
+                write!(f, "stray: {location} is not a data file of the table, but Parquet readers would read it as one")
             }
         }
     }
 }
 
-/// What of a data file is read.
+/// How much of each data file is read.
 #[derive(Clone, Copy, Debug)]
 enum Depth {
     Footers,
@@ -93,15 +95,15 @@ enum Depth {
 }
 
 impl Table {
-    /// Reads every data file whole and holds its checksum, its footer and its name against each other and against its
-    /// neighbours: the files of a chain join from its start on, rows + holes = next − first. What is wrong with the table is a
-    /// finding; an error is only a store that cannot be asked.
+    /// Reads every data file completely. Checks its checksum, footer and name against each other and against its
+    /// neighbours: the files of a chain must join from its start on, and rows + holes = next − first. Faults of the
+    /// table are findings; an error means only that the store could not be read.
     pub async fn check(&self) -> Result<Check, TableError> {
         self.check_to(Depth::Bytes).await
     }
 
-    /// Reads every data file's footer, and says which offsets no file covers: [`Finding::Missing`]. Quick where [`Table::check`]
-    /// is thorough; whoever reads the files' rows finds the rest.
+    /// Reads every data file's footer, and returns the offsets that no file covers as [`Finding::Missing`]. Much
+    /// faster than [`Table::check`], which finds all other faults.
     pub async fn missing(&self) -> Result<Vec<Finding>, TableError> {
         let mut findings = self.check_to(Depth::Footers).await?.findings;
         findings.retain(|finding| matches!(finding, Finding::Missing { .. }));
@@ -141,7 +143,11 @@ impl Table {
             Ok(Some(start)) => Some(start),
             Ok(None) => {
                 let location = chain.start(&self.objects.prefix).to_string();
-                check.findings.push(Finding::NoStart { chain: chain.clone(), location, why: "it is gone".to_string() });
+                check.findings.push(Finding::NoStart {
+                    chain: chain.clone(),
+                    location,
+                    why: "it is missing".to_string(),
+                });
                 None
             }
             Err(TableError::Damaged { location, why }) => {
@@ -152,7 +158,7 @@ impl Table {
         };
 
         let mut before: Option<&Listed> = None;
-        // Collected first: a stream of lazily made futures that borrow is not Send for every lifetime.
+        // Collected first, because a stream of lazily made futures that borrow is not `Send` for every lifetime.
         let read = async |first: Offset| match depth {
             Depth::Bytes => self.objects.verified_footer(&chain, first).await,
             Depth::Footers => self.objects.footer(&chain, first).await,
@@ -176,7 +182,7 @@ impl Table {
                     Some(footer.next)
                 }
                 Err(TableError::Damaged { location, why }) => {
-                    // It ends, as far as one can tell, where the next one begins.
+                    // The damaged file's end is unknown: assume the start of the next file.
                     let next = files.range(first.next()..).next().map(|(next, _)| *next);
                     check.findings.push(Finding::Damaged { chain: chain.clone(), first, next, location, why });
                     next
@@ -190,7 +196,7 @@ impl Table {
     }
 }
 
-/// What is wrong where one file ends at `expected` and the following one begins at `first`.
+/// The finding for a file that ends at `expected`, followed by a file that begins at `first`.
 fn seam(chain: &Chain, expected: Offset, first: Offset, before: Option<&Listed>, after: &Listed) -> Option<Finding> {
     let chain = chain.clone();
     if first > expected {

@@ -1,7 +1,7 @@
-//! What a table promises on any object store, as one suite that every store passes: in memory and on local disk here, on S3
-//! where it is built.
+//! The promises of a table on any object store, as a suite of tests that every store must pass: memory and local disk
+//! in this crate, S3 in its own tests.
 //!
-//! Each case works below a prefix of its own, so the store may be shared and need not be empty. A broken promise panics.
+//! Each case works below its own prefix, so the store may be shared and need not be empty. A broken promise panics.
 
 #![allow(clippy::unwrap_used)]
 
@@ -30,7 +30,7 @@ pub async fn run(store: Arc<dyn ObjectStore>, prefix: &str) {
     a_file_of_a_newer_fedilake_is_refused_and_never_called_damaged(place("newer")).await;
 }
 
-/// Records that no schema reads, `record <offset>` each, appended that many milliseconds after 1970.
+/// Makes records that match no schema: `record <offset>`, appended that many milliseconds after 1970.
 pub fn records(partition: Partition, offsets: impl IntoIterator<Item = u64>) -> Vec<Encoded> {
     let record = |offset: u64| Encoded {
         partition: partition.0,
@@ -48,7 +48,7 @@ struct Place {
 }
 
 impl Place {
-    /// A table as another process would open it: it knows nothing yet.
+    /// A table as another process would open it, without any cached position.
     fn table(&self) -> Table {
         Table::new(self.store.clone(), self.prefix.clone())
     }
@@ -112,7 +112,7 @@ async fn a_committed_file_moves_the_tail_for_every_writer(place: Place) {
             assert_eq!(table.next_offset(&chain, bounds(0, 99)).await.unwrap(), Offset(next));
         }
     }
-    // Wherever the log begins, and with it the list that is looked at.
+    // The listing begins at the log's start, so try starts before, within and after each file.
     for start in [0, 1, 9, 10, 11, 39, 40] {
         assert_eq!(place.table().next_offset(&chain, bounds(start, 99)).await.unwrap(), Offset(40), "from {start}");
     }
@@ -269,7 +269,7 @@ async fn what_is_wrong_with_a_table_is_found_and_named(place: Place) {
     assert!(matches!(&findings[..], [Finding::Stray { .. }, Finding::NoStart { .. }]), "{findings:?}");
 }
 
-/// `file` with another number as its format, as a newer fedilake would write it.
+/// `file` with a higher format number, as a newer fedilake would write it.
 fn newer(file: &DataFile) -> Vec<u8> {
     let mut bytes = file.bytes().to_vec();
     let key = b"fedilake.format";
@@ -291,7 +291,7 @@ async fn a_file_of_a_newer_fedilake_is_refused_and_never_called_damaged(place: P
         assert!(matches!(&error, TableError::Newer { location, .. } if location.ends_with(&name)), "{error}");
         assert!(error.to_string().contains("made by a newer fedilake"), "{error}");
     }
-    // In the middle it is met by whoever reads it, at the end by everybody.
+    // Only readers of a file in the middle read its footer; everybody reads that of the newest file.
     place.replace(&chain, 10, newer(&file(&chain, 10, 20))).await;
     assert_newer(place.table().check().await, 10);
     assert_newer(place.table().missing().await, 10);

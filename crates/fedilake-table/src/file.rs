@@ -1,7 +1,8 @@
-//! A data file: the rows of a range of offsets as Parquet, with a footer that says which.
+//! A data file: the rows of a range of offsets as Parquet, with the range in the footer.
 //!
-//! Promises: the columns are those of `fedilake_model::schema::TABLE` in its order; the rows are every record of the range, each
-//! once; any Parquet reader can read the file without this program; the bytes follow from the rows alone.
+//! Promises: the columns are those of `fedilake_model::schema::TABLE`, each once, in the order of
+//! [`layout`](crate::layout); the rows are every record of the range, each once; any Parquet reader can read the file
+//! without this program; the same rows always give the same bytes.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -17,42 +18,42 @@ use parquet::file::properties::WriterProperties;
 use crate::footer::Checksum;
 use crate::{Chain, Footer, Holes, layout};
 
-/// Rows decoded and encoded at a time: enough to pay for a call, few enough to stay in the cache.
+/// Rows decoded and encoded at a time: enough to make up for a call, few enough to stay in the processor's cache.
 const ROWS_A_STEP: usize = 4_096;
 
-/// Large records go in smaller steps.
+/// The limit of a step in bytes: large records go in smaller steps.
 const BYTES_A_STEP: usize = 16 << 20;
 
-/// A data file before it is put: what its footer says, and all its bytes.
+/// A data file before it is put: its footer's content, and all its bytes.
 #[derive(Clone, Debug)]
 pub struct DataFile {
     footer: Footer,
     bytes: Bytes,
 }
 
-/// Why records cannot become a data file. But for [`FileError::Decode`] it is a defect of the caller, or of a log that repeats or
-/// invents offsets.
+/// Why records cannot become a data file. All but [`FileError::Decode`] mean a defect of the caller, or of a log that
+/// repeats or invents offsets.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the message of their variant names")]
 pub enum FileError {
     /// The batches do not have the table's columns.
     #[error("rows do not have the columns of the table")]
     Columns,
-    /// A record's partition or offset does not belong into the file.
+    /// A record's partition or offset does not belong in the file.
     #[error("records of {chain} from {first} to {next}: {why}")]
     Offsets { chain: Chain, first: Offset, next: Offset, why: String },
     /// The Parquet writer refused.
     #[error("encode rows as Parquet: {0}")]
     Encode(#[from] ParquetError),
-    /// A record cannot become a row: mostly its schema is not known to this program, and to go on would drop its columns.
+    /// A record cannot become a row. Usually this program does not know its schema, and to go on would drop columns.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
 
 impl DataFile {
-    /// Makes the file that covers `first..next` of `chain`. `records`, in the order of their offsets, are all between the two;
-    /// offsets that none has are holes. Decodes, sorts and compresses: takes CPU for as long as a million records need seconds,
-    /// so call it where that hinders nobody.
+    /// Makes the file that covers `first..next` of `chain`. `records` are all records of this range in the order of
+    /// their offsets; offsets without a record become holes. Decodes, sorts and compresses, which takes seconds of
+    /// CPU for a million records: call it on a thread that may block.
     pub fn seal(
         chain: Chain,
         first: Offset,
@@ -66,12 +67,12 @@ impl DataFile {
         Ok(DataFile { footer, bytes })
     }
 
-    /// Makes the file without rows that stands over `first..next`, lost and accepted as lost.
+    /// Makes the file without rows for offsets `first..next`, which are lost and accepted as lost.
     pub(crate) fn gap(chain: Chain, first: Offset, next: Offset) -> Result<DataFile, FileError> {
         DataFile::seal(chain, first, next, &[], &mut Decoder::new())
     }
 
-    /// What the file says of itself.
+    /// The content of the footer.
     pub fn footer(&self) -> &Footer {
         &self.footer
     }
@@ -82,8 +83,8 @@ impl DataFile {
     }
 }
 
-/// Rows as a Parquet file that is no data file: no footer of ours, rows in the given order, made for speed. The lake takes the
-/// log's tail in this form.
+/// Writes rows as a Parquet file that is not a data file: without our footer, rows in the given order, made for
+/// speed. The lake takes the log's tail in this form.
 pub fn encode(batches: &[RecordBatch]) -> Result<Bytes, FileError> {
     let mut writer = writer(layout::quick(), schema::TABLE.clone())?;
     for batch in batches {
@@ -93,7 +94,8 @@ pub fn encode(batches: &[RecordBatch]) -> Result<Bytes, FileError> {
     Ok(writer.into_inner()?.into())
 }
 
-/// Rows are put in order before they are rows: a record is gathered in one piece, where a row is in as many as there are columns.
+/// Writes the file. Records are sorted before they are decoded: a record is one piece of memory, a row is one per
+/// column.
 fn write(footer: &Footer, records: &[Encoded], decoder: &mut Decoder) -> Result<Bytes, FileError> {
     let mut writer = writer(layout::sealed(footer.key_values()), layout::SCHEMA.clone())?;
     let order = layout::order(records, decoder)?;
@@ -105,7 +107,7 @@ fn write(footer: &Footer, records: &[Encoded], decoder: &mut Decoder) -> Result<
         rest = after;
     }
     writer.flush()?;
-    // The writer holds its last bytes back.
+    // The writer keeps its last bytes back until it is synced.
     writer.sync().map_err(ParquetError::from)?;
     assert_eq!(writer.inner().len(), writer.bytes_written(), "the checksum is over all row groups");
     let mut checksum = Checksum::default();
@@ -114,7 +116,7 @@ fn write(footer: &Footer, records: &[Encoded], decoder: &mut Decoder) -> Result<
     Ok(writer.into_inner()?.into())
 }
 
-/// How many of the records come next.
+/// The number of records in the next step.
 fn rows_of_a_step(records: &[Encoded], order: &[usize]) -> usize {
     let mut bytes = 0;
     let step = order.iter().take(ROWS_A_STEP).take_while(|&&at| {
@@ -126,7 +128,7 @@ fn rows_of_a_step(records: &[Encoded], order: &[usize]) -> usize {
 }
 
 fn writer(properties: WriterProperties, schema: SchemaRef) -> Result<ArrowWriter<Vec<u8>>, FileError> {
-    // The Arrow schema as a footer entry says nothing that the Parquet schema does not.
+    // Without the Arrow schema as a footer entry: it repeats the Parquet schema.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     Ok(ArrowWriter::try_new_with_options(Vec::new(), schema, options)?)
 }
@@ -135,7 +137,7 @@ fn check_columns(batch: &RecordBatch) -> Result<(), FileError> {
     if batch.schema_ref().fields() == schema::TABLE.fields() { Ok(()) } else { Err(FileError::Columns) }
 }
 
-/// Holds the records' own partitions and offsets against the range, and finds the offsets that none has.
+/// Checks the records' partitions and offsets against the range, and finds the offsets without a record.
 fn holes(chain: &Chain, first: Offset, next: Offset, records: &[Encoded]) -> Result<Holes, FileError> {
     let refuse = |why: String| Err(FileError::Offsets { chain: chain.clone(), first, next, why });
     if next <= first {
@@ -145,13 +147,13 @@ fn holes(chain: &Chain, first: Offset, next: Offset, records: &[Encoded]) -> Res
     for record in records {
         let offset = Offset(record.offset);
         if record.partition != chain.partition.0 {
-            return refuse(format!("one is of partition {}", record.partition));
+            return refuse(format!("a record is of partition {}", record.partition));
         }
         if !(first..next).contains(&offset) {
-            return refuse(format!("one has offset {offset}"));
+            return refuse(format!("a record has offset {offset}"));
         }
         if offset < expected {
-            return refuse(format!("offset {offset} comes after one that is not below it"));
+            return refuse(format!("offset {offset} is not above the one before it"));
         }
         expected = offset.next();
     }
@@ -192,7 +194,7 @@ mod tests {
         reader.build().unwrap().next().unwrap().unwrap()
     }
 
-    /// The rows as a file's columns, which carry their ids in their types.
+    /// The rows with the columns of a file, whose types carry their ids.
     fn numbered(rows: &RecordBatch) -> RecordBatch {
         let typed = |(column, field): (&ArrayRef, &Arc<Field>)| {
             make_array(column.to_data().into_builder().data_type(field.data_type().clone()).build().unwrap())
@@ -240,7 +242,7 @@ mod tests {
         assert_eq!(offset.physical_type(), Type::INT64);
     }
 
-    /// A post with a long text, a delete and a record that nobody can read.
+    /// A post with a long text, a delete and a record that cannot be decoded.
     fn events() -> Vec<Encoded> {
         let json = format!(
             r#"{{"id":"1","uri":"https://a.example/1","account":{{"acct":"ann"}},"content":"{}","tags":[{{"name":"b"}},{{"name":"a"}}],
@@ -319,11 +321,11 @@ mod tests {
         let cases = [
             (0, 0, vec![], "the range is empty"),
             (5, 3, vec![], "the range is empty"),
-            (0, 9, records(Partition(2), 0..1), "one is of partition 2"),
-            (1, 9, records(ours, 0..3), "one has offset 0"),
-            (0, 3, records(ours, 0..4), "one has offset 3"),
-            (0, 9, records(ours, [0, 2, 2]), "offset 2 comes after one that is not below it"),
-            (0, 9, twice, "offset 2 comes after one that is not below it"),
+            (0, 9, records(Partition(2), 0..1), "a record is of partition 2"),
+            (1, 9, records(ours, 0..3), "a record has offset 0"),
+            (0, 3, records(ours, 0..4), "a record has offset 3"),
+            (0, 9, records(ours, [0, 2, 2]), "offset 2 is not above the one before it"),
+            (0, 9, twice, "offset 2 is not above the one before it"),
         ];
         for (first, next, records, wanted) in cases {
             let FileError::Offsets { why, .. } = seal(first, next, &records).unwrap_err() else { panic!("{wanted}") };

@@ -1,12 +1,12 @@
-//! The footer: what a data file says of itself, as key-values of the Parquet footer.
+//! The footer of a data file: the range that it covers, as key-values of the Parquet footer.
 //!
 //! | key | value |
 //! |---|---|
 //! | `fedilake.format` | 1 |
 //! | `fedilake.log`, `fedilake.partition` | the chain |
 //! | `fedilake.first`, `fedilake.next` | the offsets that the file covers: `first` and up to but not including `next` |
-//! | `fedilake.rows` | how many of them carry a record: the file's rows |
-//! | `fedilake.holes` | the others, as `0..=9,12..=12` |
+//! | `fedilake.rows` | how many of these offsets carry a record: the file's rows |
+//! | `fedilake.holes` | the offsets without a record, as `0..=9,12..=12` |
 //! | `fedilake.body` | length and CRC-32 of all bytes before the page indexes: `123456:89abcdef` |
 //!
 //! A file without rows is an accepted gap: a sink never writes one.
@@ -20,13 +20,14 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 
 use crate::{Chain, Holes, TableError};
 
-/// What this program writes and reads. A column more is no new format: readers join files by their columns' names.
+/// The format that this program writes and reads. An added column is not a new format, because readers match columns
+/// by name.
 const FORMAT: u32 = 1;
 
-/// Why a file's footer does not say what the file is.
+/// Why a file's footer cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// It is not what was written.
+    /// The footer is not as it was written.
     Damaged(String),
     /// A newer fedilake wrote it.
     Newer(String),
@@ -38,23 +39,24 @@ impl From<String> for Unread {
     }
 }
 
-/// What a data file says of itself. Once read it is consistent: `next > first` and rows + holes = next − first.
+/// The content of a data file's footer. A footer that was read is consistent: `next > first` and rows + holes = next
+/// − first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footer {
-    /// What it is a part of.
+    /// The chain that the file is a part of.
     pub chain: Chain,
-    /// The first offset that the file covers, its name too.
+    /// The first offset that the file covers; the file's name.
     pub first: Offset,
-    /// The offset right after the last one that it covers.
+    /// The offset after the last one that the file covers.
     pub next: Offset,
     /// How many of these offsets carry a record.
     pub rows: u64,
-    /// The others.
+    /// The offsets that carry no record.
     pub holes: Holes,
 }
 
 impl Footer {
-    /// Reads the footer of a data file on this machine, such as a copy of one: no request of the table's store.
+    /// Reads the footer of a data file on this machine, such as a copy. Sends no request to the table's store.
     pub fn of_file(path: &Path) -> Result<Footer, TableError> {
         let location = || path.display().to_string();
         let file =
@@ -86,7 +88,7 @@ impl Footer {
         ]
     }
 
-    /// Reads the key-values and holds them against each other and against the number of rows; the error says what does not fit.
+    /// Reads the key-values and checks them against each other and against the number of rows.
     pub(crate) fn read(metadata: &ParquetMetaData) -> Result<Footer, Unread> {
         let file = metadata.file_metadata();
         let entries = file.key_value_metadata().ok_or_else(|| "its footer has no fedilake entries".to_owned())?;
@@ -97,7 +99,7 @@ impl Footer {
         if format != FORMAT {
             return Err(format!("its format is {format}, this program reads {FORMAT}").into());
         }
-        let log = LogId::new(value(entries, "log")?).ok_or_else(|| "its footer's log id is none".to_owned())?;
+        let log = LogId::new(value(entries, "log")?).ok_or_else(|| "the log id in its footer is invalid".to_owned())?;
         let footer = Footer {
             chain: Chain { log, partition: Partition(parse(entries, "partition")?) },
             first: Offset(parse(entries, "first")?),
@@ -112,7 +114,7 @@ impl Footer {
         Ok(footer)
     }
 
-    /// True of every footer that is written or was read.
+    /// Checks that the values agree with each other, as in every footer that is written or was read.
     pub(crate) fn fits_itself(&self) -> Result<(), String> {
         let Footer { first, next, rows, holes, .. } = self;
         if next <= first {
@@ -149,7 +151,7 @@ impl Body {
     }
 }
 
-/// A body being summed up.
+/// Computes the length and checksum of a body, piece by piece.
 #[derive(Default)]
 pub(crate) struct Checksum {
     length: u64,

@@ -1,7 +1,7 @@
 //! Holes: offsets of a data file's range that carry no record.
 //!
-//! A log leaves them where it keeps its own notes (Kafka's transaction markers, aborted or compacted records), and an accepted
-//! gap is nothing but one. Written as inclusive ranges: `0..=9,12..=12`.
+//! A log leaves holes where it stores its own markers (Kafka's transaction markers) or removed records (aborted or
+//! compacted ones). An accepted gap is a file that is one hole. Written as inclusive ranges: `0..=9,12..=12`.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -69,7 +69,7 @@ impl FromStr for Holes {
                 .filter(|hole| !hole.is_empty() && *hole.end() < u64::MAX)
                 .ok_or_else(|| format!("{part:?} is not a range of offsets"))?;
             if holes.last().is_some_and(|before| *hole.start() <= before.end() + 1) {
-                return Err(format!("the range {part} does not stand clear after the one before it"));
+                return Err(format!("the range {part} overlaps or touches the one before it"));
             }
             holes.push(hole);
         }

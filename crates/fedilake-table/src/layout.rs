@@ -1,11 +1,13 @@
 //! The layout of a data file: the order of its rows, and each column's encoding.
 //!
-//! Rows are sorted by day, server, language and time. Files follow each other in the log's order, so time prunes by file;
-//! within a file row groups and pages cover slices of servers and languages. Late posts and odd claims of time are days of
-//! their own, at the two ends, and do not widen what lies between. Texts of one language side by side compress a fifth better.
+//! Rows are sorted by day, server, language and time. Files follow each other in the log's order, so readers prune by
+//! time between files; within a file, row groups and pages cover ranges of servers and languages. Late posts and
+//! implausible times are days of their own at the two ends, and do not widen the other pages. Texts of one language
+//! side by side compress a fifth better.
 //!
-//! Measured on 163,840 rows shaped as the talk's, bytes a row: by time alone 153, this order 145, texts at zstd-2 instead of 1
-//! 137; the author before the time as much less again, but time no longer prunes within a server's language.
+//! Measured on 163,840 rows shaped as the talk's, in bytes a row: sorted by time alone 153; this order 145; with
+//! texts at zstd level 2 instead of 1, 137. Sorting by author before time would save as much again, but then readers
+//! could not prune by time within a server's language.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -19,12 +21,12 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
-/// A buffer of 128 MB has some 230,000 records: two groups, so that DuckDB, which skips by row group, can skip, and its threads
-/// share a file. Each group costs a reader over S3 a request, and smaller ones cost bytes.
+/// Rows in a row group. A buffer of 128 MB has some 230,000 records: two groups, so that DuckDB can skip one and its
+/// threads share a file. Each group costs a reader over S3 a request, and smaller groups compress worse.
 const ROWS_A_GROUP: usize = 131_072;
 
-/// Columns that figures are made of lie side by side: a reader over S3 gets those that it needs of a row group in one request,
-/// where the gaps between them are small. The others follow in the table's order.
+/// The columns that reports use, side by side: a reader over S3 gets those that it needs of a row group in one
+/// request, because the gaps between them are small. The other columns follow in the table's order.
 const FIRST: &[&str] = &[
     "kind",
     "created_at",
@@ -69,8 +71,8 @@ pub(crate) fn sealed(key_values: Vec<KeyValue>) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(zstd(1))
-        // Half of a file are texts. Level 2 makes them an eighth smaller than level 1, for a tenth of the sink's time; level 3
-        // would take off another twentieth, for as much time again.
+        // Texts are half of a file. Level 2 makes them an eighth smaller than level 1, for a tenth more of the sink's
+        // time; level 3 would save another twentieth, for as much time again.
         .set_column_compression(ColumnPath::from("text"), zstd(2))
         .set_max_row_group_row_count(Some(ROWS_A_GROUP))
         .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -93,7 +95,7 @@ fn zstd(level: i32) -> Compression {
     Compression::ZSTD(ZstdLevel::try_new(level).expect("a level that zstd has"))
 }
 
-/// The properties of a file that lives for seconds.
+/// The properties of a file that is kept for seconds only.
 pub(crate) fn quick() -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
@@ -103,16 +105,18 @@ pub(crate) fn quick() -> WriterProperties {
         .build()
 }
 
-/// Bytes of a text's least and greatest value in a footer: enough to skip by, and a text of a megabyte costs no more.
+/// The length in bytes to which a text's least and greatest value are cut in a footer: enough for pruning, and small
+/// even if the text is a megabyte long.
 pub(crate) const STATISTICS_BYTES_MAX: usize = 64;
 
-/// Columns by whose least and greatest value a reader can skip pages: rows lie by them, or nearly so. In all others a page spans
-/// about the whole range: they say it of a row group, with its nulls, which is what Iceberg and Delta ask of a file.
+/// Columns by whose least and greatest value a reader can skip pages, because the rows are sorted by them or nearly
+/// so. In every other column a page spans about the whole range of values, so statistics are kept for the row group
+/// only, with the number of nulls, as Iceberg and Delta need them.
 const PRUNING: &[&str] =
     &["kind", "server", "id", "created_at", "edited_at", "observed_at", "appended_at", "language", "log_offset"];
 
-/// Columns whose values seldom repeat: a dictionary would be built in vain. All others have one. Differences of uris and urls
-/// save nothing that zstd does not, and cost their readers a fifth.
+/// Columns whose values seldom repeat, so that a dictionary would not help. All other columns have one. Delta
+/// encoding of uris and urls saves nothing on top of zstd, and makes reading a fifth slower.
 const ENCODINGS: &[(&str, Encoding)] = &[
     ("id", Encoding::DELTA_BYTE_ARRAY),
     ("uri", Encoding::PLAIN),
@@ -125,8 +129,8 @@ const ENCODINGS: &[(&str, Encoding)] = &[
     ("rejected_bytes", Encoding::DELTA_LENGTH_BYTE_ARRAY),
 ];
 
-/// The order of `records` in a data file, as places among them. A row's time is that of the post; where it has none (a delete, a
-/// rejected record) the time it was seen or appended. Records that are equal in all of it keep their order.
+/// The order of `records` in a data file, as indices into them. The time of a row is that of the post; without one (a
+/// delete, a rejected record) it is the time at which the event was seen or appended. Equal records keep their order.
 pub(crate) fn order(records: &[Encoded], decoder: &Decoder) -> Result<Vec<usize>, DecodeError> {
     let places = records.iter().map(|record| decoder.place(record)).collect::<Result<Vec<Place<'_>>, _>>()?;
     let servers = ranks(places.iter().map(|place| place.server));
@@ -142,9 +146,9 @@ pub(crate) fn order(records: &[Encoded], decoder: &Decoder) -> Result<Vec<usize>
 
 const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// The rank of each text among the distinct ones, in their order, from 1; 0 for none.
+/// The rank of each text among the distinct texts, in their order, from 1; 0 for `None`.
 fn ranks<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Vec<u32> {
-    // Twice for each row: the standard hasher takes a twentieth of the sink's time.
+    // Looked up twice for each row: the standard hasher would take a twentieth of the sink's time.
     let mut met: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
     let numbered: Vec<u32> = texts
         .map(|text| {
@@ -202,7 +206,7 @@ mod tests {
             (post("a", Some("en"), None, day(1) + 9), 7),
             (event(FrameKind::Delete, "a", "1".to_owned(), day(1) + 5), 3),
         ];
-        // A row without a time of its own has that at which it was appended: its place here, in 1970.
+        // A row without a time of its own is sorted by its time of append, in 1970 here.
         let record = |(n, value): (usize, &Bytes)| Encoded {
             partition: 0,
             offset: n as u64,

@@ -1,14 +1,14 @@
 //! Leftovers of a killed process in a table on local disk.
 //!
-//! The object store writes `X.parquet#1`, syncs it, links it to `X.parquet` if there is none, and removes the first name. A kill
-//! leaves the first name behind, half-written or as a second link to a committed file. No listing and no `*.parquet` takes
-//! it for a data file, so it costs only disk.
+//! The object store writes `X.parquet#1`, syncs it, links it to `X.parquet` if that does not exist, and removes the
+//! first name. A killed process leaves the first name behind, half-written or as a second link to a committed file.
+//! No listing and no `*.parquet` takes it for a data file, so it only takes up disk space.
 
 use std::io;
 use std::path::Path;
 
-/// Removes what killed writers left below `table`, and says how many files and bytes that were. Only for a caller that knows of
-/// no living writer there: the owner of the data folder at its start.
+/// Removes the files that killed writers left below `table`, and returns their number and size. Call it only if no
+/// writer is active there: the owner of the data folder does at its start.
 pub fn remove_leftovers(table: &Path) -> io::Result<Leftovers> {
     let mut removed = Leftovers::default();
     let mut folders = vec![table.to_path_buf()];
@@ -33,16 +33,16 @@ pub fn remove_leftovers(table: &Path) -> io::Result<Leftovers> {
     Ok(removed)
 }
 
-/// Leftovers that were removed.
+/// The removed leftovers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Number of files.
+    /// The number of files.
     pub files: u64,
-    /// Their sizes, though a second link to a committed file frees nothing.
+    /// The size of the files. A second link to a committed file counts too, although removing it frees nothing.
     pub bytes: u64,
 }
 
-/// `00000000000000000100.parquet#1` or `_start#2`.
+/// True for names such as `00000000000000000100.parquet#1` and `_start#2`.
 fn is_leftover(name: &str) -> bool {
     name.split_once('#').is_some_and(|(target, attempt)| {
         (target.ends_with(".parquet") || target == "_start")

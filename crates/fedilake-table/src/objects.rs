@@ -16,20 +16,20 @@ use crate::chain::{self, Name};
 use crate::footer::{Body, Checksum, Unread};
 use crate::{Chain, Footer, TableError};
 
-/// Bytes read from a file's end in the hope that they hold its footer: about ten row groups.
+/// Bytes read from a file's end, where its footer is: enough for about ten row groups.
 const FOOTER_GUESS_BYTES: u64 = 64 * 1024;
 
-/// Bytes read at a time where a whole file is read.
+/// Bytes read at a time when a whole file is read.
 const PIECE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// A store and the place of a table in it.
+/// A store and the table's prefix in it.
 #[derive(Debug)]
 pub(crate) struct Objects {
     pub(crate) store: Arc<dyn ObjectStore>,
     pub(crate) prefix: Path,
 }
 
-/// An object of the table, by its name.
+/// An object of the table with its parsed name.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) name: Name,
@@ -38,7 +38,7 @@ pub(crate) struct Listed {
 }
 
 impl Objects {
-    /// Every object below the table's folder, in no order.
+    /// Lists every object below the table's folder, in no order.
     pub(crate) async fn list(&self) -> Result<Vec<Listed>, TableError> {
         let folder = chain::files(&self.prefix);
         let objects = self.store.list(Some(&folder)).map_ok(|object| Listed {
@@ -49,7 +49,7 @@ impl Objects {
         objects.try_collect().await.map_err(failed("list", &folder))
     }
 
-    /// The first offset of the newest file of `chain` beyond the file that begins at `known`.
+    /// The first offset of the newest file of `chain` after the file that begins at `known`.
     pub(crate) async fn newest(&self, chain: &Chain, known: Option<Offset>) -> Result<Option<Offset>, TableError> {
         let folder = chain.folder(&self.prefix);
         let listing = match known {
@@ -69,7 +69,7 @@ impl Objects {
         self.store.put_opts(location, PutPayload::from_bytes(bytes), options).await.map(|_| ())
     }
 
-    /// Writes an object's bytes into the file `to`.
+    /// Writes an object's bytes to the file `to`.
     pub(crate) async fn copy(&self, location: &Path, to: &std::path::Path) -> Result<(), TableError> {
         let object = self.store.get(location).await.map_err(failed("read", location))?;
         let written = async {
@@ -85,7 +85,7 @@ impl Objects {
             .map_err(|error| failed("copy", location)(StoreError::Generic { store: "file", source: Box::new(error) }))
     }
 
-    /// The offset at which `chain` begins, if a writer wrote it down.
+    /// Reads the offset at which `chain` begins; `None` if no writer stored it yet.
     pub(crate) async fn start(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
         let location = chain.start(&self.prefix);
         let content = async { self.store.get(&location).await?.bytes().await };
@@ -101,14 +101,14 @@ impl Objects {
         Ok(Some(Offset(start)))
     }
 
-    /// The footer of the file of `chain` that begins at `first`, held against its name.
+    /// Reads the footer of the file of `chain` that begins at `first`, and checks it against the name.
     pub(crate) async fn footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
         let location = chain.file(&self.prefix, first);
         let metadata = self.metadata(&location).await?;
         footer_of(&metadata, chain, first).map_err(|unread| error_of(&location, unread))
     }
 
-    /// Reads a data file's footer after comparing the checksum of all rows with the footer's.
+    /// Reads a data file completely, checks its checksum, and returns its footer.
     pub(crate) async fn verified_footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
         let location = chain.file(&self.prefix, first);
         let metadata = self.metadata(&location).await?;
@@ -145,7 +145,7 @@ impl Objects {
         }
     }
 
-    /// The last `length` bytes of an object, or all of a shorter one, and its size.
+    /// The last `length` bytes of an object, or all of a shorter one; and the object's size.
     async fn end(&self, location: &Path, length: u64) -> Result<(Bytes, u64), TableError> {
         let end = async {
             let options = GetOptions { range: Some(GetRange::Suffix(length)), ..GetOptions::default() };
@@ -154,7 +154,7 @@ impl Objects {
             Ok((object.bytes().await?, size))
         };
         match end.await {
-            // S3 gives no range of an empty object, not even an empty one.
+            // S3 refuses every range of an empty object, even an empty range.
             Err(StoreError::Generic { .. }) if self.is_empty(location).await => Ok((Bytes::new(), 0)),
             end => end.map_err(failed("read", location)),
         }

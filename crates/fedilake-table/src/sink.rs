@@ -1,12 +1,12 @@
 //! The sink: the loop from the log to the table.
 //!
-//! Records gather in a buffer a partition. A buffer that is full, or old, is sealed into a data file and committed, and the log
-//! may then forget its records. Every partition begins, and after every lost race begins again, at the offset that the table
-//! names: nothing else is trusted, so two sinks on one partition, a kill at any moment and an answer that got lost leave each
-//! offset in exactly one file.
+//! Records gather in a buffer for each partition. A buffer that is full, or old, is sealed into a data file and
+//! committed; then the log may forget its records. Every partition begins, and after every lost race begins again, at
+//! the table's end. No other position is trusted, so two sinks on one partition, a kill at any moment and a lost
+//! answer all leave each offset in exactly one file.
 //!
-//! Limits: at most [`Limits::buffers_bytes_max`] plus one event of the reader is held in memory. While a file is sealed and put
-//! nothing is read, which holds up the log's readers nowhere: the lake reads the log itself.
+//! Memory: at most [`Limits::buffers_bytes_max`] plus one event of the reader. The sink does not read while a file is
+//! sealed and put; no other reader waits for it, because the lake reads the log itself.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,19 +26,19 @@ mod progress;
 use buffer::Buffer;
 pub use progress::{SinkPosition, SinkProgress, SinkSummary};
 
-/// When a buffer is sealed.
+/// The limits at which a buffer is sealed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// A buffer of this size is sealed. Bytes of records in memory: the file is about a third of it, and has to stay below
+    /// The size of one buffer, in bytes of records in memory. The file is about a third of it, and must stay below
     /// [`s3::PUT_BYTES_MAX`].
     pub buffer_bytes_max: usize,
-    /// A buffer whose first record came this long ago is sealed.
+    /// The age of a buffer's first record.
     pub buffer_age_max: Duration,
-    /// When all buffers together are larger, the largest is sealed.
+    /// The size of all buffers together. Beyond it the largest is sealed.
     pub buffers_bytes_max: usize,
 }
 
-/// 128 MB or 15 minutes, all buffers together 512 MB.
+/// 128 MB or 15 minutes for each buffer, 512 MB for all of them.
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
@@ -49,34 +49,34 @@ impl Default for Limits {
     }
 }
 
-/// Why a sink stopped. Whatever it had not committed is still in the log.
+/// Why a sink stopped. Records that it had not committed are still in the log.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The table failed, or its end and the log's do not meet.
+    /// The table failed, or the table's end and the log's do not meet.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// Records could not become a file: mostly the schema of one is not known to this program.
+    /// Records could not become a file. Usually this program does not know the schema of one.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The store twice said that the file exists, and twice showed that it does not.
-    #[error("the store refuses {chain} at offset {first} as existing, but does not show it")]
+    /// The store said twice that the file exists, but does not list it.
+    #[error("the store says that the file of {chain} at offset {first} exists, but does not list it")]
     Stuck {
         /// The chain that cannot go on.
         chain: Chain,
-        /// Where it ends.
+        /// The chain's end.
         first: Offset,
     },
 }
 
 impl SinkError {
-    /// What a person can do about it.
+    /// The hint for this error; `None` if there is none.
     pub fn hint(&self) -> Option<String> {
         match self {
             SinkError::Table(TableError::Gap { chain, first, next }) => Some(format!(
-                "if these records are lost for good, `fedilake sink --accept-gap {}:{first}..{next}` writes that down and goes on",
+                "if these records are lost for good, `fedilake sink --accept-gap {}:{first}..{next}` records that and goes on",
                 chain.partition
             )),
             SinkError::Table(TableError::BeyondEnd { .. }) => Some(
@@ -89,8 +89,8 @@ impl SinkError {
     }
 }
 
-/// Moves records from `reader` into `table` until `shutdown`; then commits what it holds and returns. An error leaves whatever
-/// was not committed in the log, and a restart continues there.
+/// Moves records from `reader` into `table` until `shutdown`, then commits the buffered records and returns. After an
+/// error, records that were not committed are still in the log, and a restart continues there.
 pub async fn run(
     reader: Box<dyn LogReader>,
     table: Arc<Table>,
@@ -123,7 +123,7 @@ pub async fn run(
     Ok(sink.progress.summary())
 }
 
-/// One decoder for all files, made when the first one needs it: that takes as long as decoding 200 records.
+/// One decoder for all files, made for the first file: making one takes as long as decoding 200 records.
 type SharedDecoder = Arc<Mutex<Option<Decoder>>>;
 
 struct Sink {
@@ -131,7 +131,7 @@ struct Sink {
     table: Arc<Table>,
     limits: Limits,
     progress: Arc<SinkProgress>,
-    /// The partitions that are ours and begun.
+    /// The partitions assigned to this sink that it has begun to read.
     buffers: BTreeMap<Partition, Buffer>,
     decoder: SharedDecoder,
 }
@@ -142,7 +142,7 @@ impl Sink {
         oldest.map(|oldest| oldest + self.limits.buffer_age_max)
     }
 
-    /// Goes to where the table ends, with an empty buffer.
+    /// Seeks to the table's end, with an empty buffer.
     async fn begin(&mut self, partition: Partition) -> Result<(), SinkError> {
         self.forget(partition)?;
         let chain = self.chain(partition);
@@ -150,7 +150,8 @@ impl Sink {
             let next = self.next_offset(&chain).await?;
             match self.reader.seek(partition, next).await {
                 Ok(()) => break next,
-                // The log forgot more since its bounds were read: the table has it, or the next round says that it lacks it.
+                // The log forgot more since its bounds were read: either the table has it, or the next round reports
+                // that it lacks it.
                 Err(LogError::BelowStart { .. }) => {}
                 Err(LogError::BeyondEnd { end, .. }) => {
                     return Err(TableError::BeyondEnd { chain, next, end }.into());
@@ -158,7 +159,7 @@ impl Sink {
                 Err(error) => return Err(error.into()),
             }
         };
-        // A sink that was killed between commit and release left this to be said.
+        // A sink that was killed between commit and release did not release this.
         self.reader.release(partition, next).await?;
         self.buffers.insert(partition, Buffer::new(next));
         self.progress.began(partition, next);
@@ -166,10 +167,10 @@ impl Sink {
     }
 
     async fn next_offset(&mut self, chain: &Chain) -> Result<Offset, SinkError> {
-        // Before the table is asked: a start that moves later was moved by what is in the table by then.
+        // Read before the table: if the log's start moves later, then only past what the table has by then.
         let bounds = self.reader.bounds(chain.partition).await?;
         match self.table.next_offset(chain, bounds).await {
-            // After the table was asked: the log may have grown, and another sink with it.
+            // Read again after the table: the log may have grown meanwhile, and another sink may have committed more.
             Err(TableError::BeyondEnd { next, .. }) if next <= self.reader.bounds(chain.partition).await?.end => {
                 Ok(next)
             }
@@ -177,14 +178,15 @@ impl Sink {
         }
     }
 
-    /// Another sink's commits let the log forget what was to come next, or retention did. Saves what is here, then sees which.
+    /// Handles a log start beyond the next offset: another sink committed and released those records, or retention
+    /// removed them. Commits the buffer, then reads the table's end to see which.
     async fn begin_above_start(&mut self, partition: Partition) -> Result<(), SinkError> {
         self.flush(partition).await?;
         self.begin(partition).await
     }
 
-    /// A record that nobody here can read ends the sink. Saves what came before it: it would be read again and again, and the
-    /// table would end elsewhere than the error says.
+    /// Stops the sink at an unreadable record. First commits the records before it, so that a restart does not read
+    /// them again and the table ends at the offset in the error.
     async fn end_before(&mut self, error: LogError) -> Result<(), SinkError> {
         self.flush_all().await?;
         Err(error.into())
@@ -196,7 +198,8 @@ impl Sink {
         Ok(())
     }
 
-    /// A partition may be revoked between two calls, and the event that says so come later. Its new owner reads it again.
+    /// Ignores an error of a partition that was revoked: the event may come after the failed call. The new owner
+    /// reads the records again.
     fn unless_revoked(&mut self, done: Result<(), SinkError>) -> Result<(), SinkError> {
         match done {
             Err(SinkError::Log(LogError::NotAssigned { partition })) => self.forget(partition),
@@ -204,7 +207,7 @@ impl Sink {
         }
     }
 
-    /// Holes at the log's end: they go into the file of the records before them, or of those that come.
+    /// Skips holes at the log's end: they become a part of the file with the records before or after them.
     fn pass_over(&mut self, partition: Partition, offset: Offset) -> Result<(), SinkError> {
         if let Some(buffer) = self.buffers.get_mut(&partition) {
             buffer.pass_over(offset);
@@ -217,7 +220,7 @@ impl Sink {
         let now = Instant::now();
         self.progress.read(records.len());
         for record in records {
-            // A partition that is no longer ours may still have records on the way; its new owner reads them too.
+            // Records of a revoked partition may still arrive; the new owner reads them too.
             if let Some(buffer) = self.buffers.get_mut(&record.partition) {
                 buffer.push(record, now);
             }
@@ -231,7 +234,7 @@ impl Sink {
         Ok(())
     }
 
-    /// The largest buffer, if it or all of them together are too large.
+    /// The largest buffer, if it or all buffers together are too large.
     fn overflowing(&self) -> Option<Partition> {
         let (partition, largest) = self.buffers.iter().max_by_key(|(_, buffer)| buffer.bytes())?;
         let total: usize = self.buffers.values().map(Buffer::bytes).sum();
@@ -259,7 +262,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Seals the buffer of `partition` and commits it; where another writer was faster, begins again behind its file.
+    /// Seals the buffer of `partition` and commits it. If another writer was faster, begins again after its file.
     async fn flush(&mut self, partition: Partition) -> Result<(), SinkError> {
         let Some(buffer) = self.buffers.get_mut(&partition).filter(|buffer| buffer.bytes() > 0) else { return Ok(()) };
         let (first, next) = (buffer.first(), buffer.next());
@@ -281,7 +284,7 @@ impl Sink {
             if self.next_offset(&chain).await? != first {
                 return self.begin(partition).await;
             }
-            // The store said conflict and wrote nothing, so the file still fits.
+            // The store reported a conflict and wrote nothing, so the file is still right.
             if offered == 2 {
                 return Err(SinkError::Stuck { chain, first });
             }
@@ -296,13 +299,13 @@ impl Sink {
     }
 }
 
-/// Runs what takes CPU for more than a moment where it hinders no other task.
+/// Runs CPU-bound work on a thread where it does not hold up other tasks.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime shuts down: this call is dropped with it.
+            // The runtime is shutting down, and this call with it.
             Err(_cancelled) => std::future::pending().await,
         },
     }

@@ -1,9 +1,9 @@
-//! The table in an object store: where a chain ends, how a file is committed to it, which files there are.
+//! The table in an object store: finds the end of a chain, commits files, lists files.
 //!
-//! Promises: a file that [`Table::commit`] reports as done is in the table for ever and is the only one of its name; it joins the
-//! file before it; what a reader lists is whole. The only write is one create-only put, and its answer decides nothing but
-//! whether to look again: "already exists" comes when another writer won, when our own put landed and its answer was lost, and
-//! when a store says conflict and wrote nothing. The tail tells which.
+//! Promises: a file that [`Table::commit`] reports as done is in the table for ever and is the only one of its name;
+//! it joins the file before it; every listed file is complete. The only write is one create-only put. The answer
+//! "already exists" has three causes: another writer won; our own put succeeded and its answer was lost; the store
+//! reported a conflict and wrote nothing. The chain's end tells which, so the caller reads it again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,71 +18,72 @@ use crate::chain::Name;
 use crate::objects::{Listed, Objects, failed};
 use crate::{Chain, DataFile, Footer, TableError};
 
-/// Files that are read at the same time.
+/// The number of files read at the same time.
 pub(crate) const READS_AT_ONCE: usize = 16;
 
-/// A table: data files in an object store, below a prefix. Any number of tables and processes may share the place.
+/// A table: data files in an object store, below a prefix. Any number of tables and processes may use the same place.
 #[derive(Debug)]
 pub struct Table {
     pub(crate) objects: Objects,
-    /// The newest known end of each chain. Chains only grow, so an old entry is never wrong, only short.
+    /// The newest known end of each chain. Chains only grow, so an old entry may be too low, but never wrong.
     tails: Mutex<HashMap<Chain, Tail>>,
 }
 
-/// A chain's end: its newest file, unless only its start is known, and the offset that comes next.
+/// A chain's end: its newest file (`None` if only its start is known), and the next offset.
 #[derive(Clone, Copy, Debug)]
 struct Tail {
     newest: Option<Offset>,
     next: Offset,
 }
 
-/// A chain as far as its files can be read.
+/// A chain up to its last readable file.
 struct Whole {
     newest: Option<Offset>,
     end: Offset,
-    /// Those behind it.
+    /// The files after it.
     damaged: Vec<DamagedFile>,
 }
 
-/// What became of a file.
+/// The outcome of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Commit {
-    /// It is in the table.
+    /// The file is in the table.
     Done(FileMeta),
-    /// It may or may not be: the caller asks [`Table::next_offset`] where the chain ends now, and goes on there.
+    /// The file may or may not be in the table: the caller asks [`Table::next_offset`] for the chain's end and goes
+    /// on there.
     Superseded,
 }
 
-/// A data file in the table, as far as its name and the listing tell.
+/// A data file in the table, as its name and the listing describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileMeta {
-    /// What it is a part of.
+    /// The chain that the file is a part of.
     pub chain: Chain,
     /// The first offset that it covers.
     pub first: Offset,
-    /// The offset at which the following file begins, or the chain ends. The file itself ends there only as long as none between
-    /// the two is lost: its [`Footer`] tells.
+    /// The offset at which the next file begins, or the chain ends. If a file between the two was lost, this file
+    /// ends earlier: see its [`Footer`].
     pub next: Offset,
-    /// Its name in the store, the table's prefix included.
+    /// The file's name in the store, including the table's prefix.
     pub location: Path,
-    /// Its size.
+    /// The file's size in bytes.
     pub bytes: u64,
 }
 
-/// The table at one moment.
+/// The data files of a table at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Every chain that has a data file, by log and partition.
     pub chains: Vec<ChainFiles>,
-    /// Files at the chains' ends that cannot be read.
+    /// Unreadable files at the ends of chains.
     pub damaged: Vec<DamagedFile>,
 }
 
-/// A file that is not what was written.
+/// A file that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedFile {
-    /// Its name in the store.
+    /// The file's name in the store.
     pub location: String,
     /// What is wrong with it.
     pub why: String,
@@ -91,31 +92,32 @@ pub struct DamagedFile {
 /// A chain's data files in the order of their offsets; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFiles {
-    /// Which chain.
+    /// The chain.
     pub chain: Chain,
-    /// Its files.
+    /// The chain's files.
     pub files: Vec<FileMeta>,
 }
 
 impl ChainFiles {
-    /// The offset right after the last one that the chain covers.
+    /// The offset after the last one that the chain covers.
     pub fn next(&self) -> Offset {
         self.files.last().expect("a chain in a snapshot has a file").next
     }
 }
 
 impl Table {
-    /// The table in `store` below `prefix` (empty for the store's root). For files that survive a power cut `store` is
-    /// `LocalFileSystem::with_fsync(true)`.
+    /// A table in `store` below `prefix` (empty for the store's root). On local disk, use
+    /// `LocalFileSystem::with_fsync(true)` so that files survive a power cut.
     pub fn new(store: Arc<dyn ObjectStore>, prefix: Path) -> Table {
         Table { objects: Objects { store, prefix }, tails: Mutex::default() }
     }
 
-    /// Where the next file of `chain` begins: at the end of its newest file, or at its start if it has none. The first caller
-    /// writes down the log's start as the chain's, all later ones begin from there.
+    /// The offset at which the next file of `chain` begins: the end of its newest file, or its start if it has none.
+    /// The first caller stores the log's start as the chain's start; all later callers begin there.
     ///
-    /// `log` is what the log's partition holds, asked for *before* this call. [`TableError::Gap`] if the log starts later than
-    /// the table ends; [`TableError::BeyondEnd`] if it ends earlier, which a log that grew since `log` was read explains.
+    /// `log` is the log partition's range of offsets, read *before* this call. [`TableError::Gap`] if the log starts
+    /// after the table's end; [`TableError::BeyondEnd`] if the log ends before the table's end, which can also mean
+    /// that the log grew after `log` was read.
     pub async fn next_offset(&self, chain: &Chain, log: Bounds) -> Result<Offset, TableError> {
         let next = match self.tail_from(chain, log.start).await? {
             Some(next) => next,
@@ -130,9 +132,9 @@ impl Table {
         Ok(next)
     }
 
-    /// Puts `file` under the name that its first offset gives, unless that name is taken. Never writes a file that does not
-    /// join its chain: [`TableError::Disjoint`]. A failed put is an error only if the chain still ends where the file begins;
-    /// the file may yet appear, so a caller that tries again begins with [`Table::next_offset`].
+    /// Puts `file` under the name that follows from its first offset, unless that name is taken. Refuses a file that
+    /// does not join its chain: [`TableError::Disjoint`]. A failed put is an error only if the chain still ends where
+    /// the file begins; the file may yet appear, so the caller calls [`Table::next_offset`] before it tries again.
     pub async fn commit(&self, file: &DataFile) -> Result<Commit, TableError> {
         let Footer { chain, first, next, .. } = file.footer();
         let known = self.known(chain).map(|tail| tail.next).filter(|next| next == first);
@@ -155,7 +157,7 @@ impl Table {
                 Ok(Commit::Done(FileMeta { chain: chain.clone(), first: *first, next: *next, location, bytes }))
             }
             Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(Commit::Superseded),
-            // The answer may be lost and the file there all the same.
+            // The put may have succeeded although its answer was lost.
             Err(source) => match self.tail(chain).await {
                 Ok(Some(tail)) if tail > *first => Ok(Commit::Superseded),
                 _ => Err(failed("put", &location)(source)),
@@ -163,8 +165,9 @@ impl Table {
         }
     }
 
-    /// Commits a file without rows over `first..next` of `chain`, so that the sink goes on behind it. `log` is what the log's
-    /// partition holds: nothing that it still has can be given up. [`Table::check`] lists the range for ever.
+    /// Commits a file without rows over `first..next` of `chain`, so that the sink can go on after it. `log` is the
+    /// log partition's range: offsets that the log still has cannot be given up. [`Table::check`] lists the range for
+    /// ever.
     pub async fn accept_gap(
         &self,
         chain: &Chain,
@@ -179,11 +182,11 @@ impl Table {
         self.commit(&gap).await
     }
 
-    /// Every data file there is. Reads the names, and the footer of each chain's newest file. Whether the files join is for
-    /// whoever reads them to see, by [`Footer::of_file`], or for [`Table::missing`] and [`Table::check`].
+    /// Lists every data file. Reads the names, and the footer of each chain's newest file. Does not check that the
+    /// files join: use [`Footer::of_file`] on a copy, [`Table::missing`] or [`Table::check`].
     ///
-    /// A newest file that is damaged hinders nobody who does not need its rows: it is listed as covering one offset, and whoever
-    /// reads it finds out. What lies behind it does not join the chain and is left out.
+    /// A damaged newest file is listed as covering one offset, so that only readers of its rows meet the error. Files
+    /// after it do not join the chain and are left out.
     pub async fn snapshot(&self) -> Result<Snapshot, TableError> {
         let mut chains: BTreeMap<Chain, BTreeMap<Offset, Listed>> = BTreeMap::new();
         for listed in self.objects.list().await? {
@@ -192,19 +195,20 @@ impl Table {
             }
         }
         let chains: Vec<_> = chains.into_iter().collect();
-        // Collected first: a stream of lazily made futures that borrow is not Send for every lifetime.
+        // Collected first, because a stream of lazily made futures that borrow is not `Send` for every lifetime.
         let joined: Vec<_> = chains.iter().map(|(chain, files)| self.join_up(chain, files)).collect();
         let joined: Vec<_> = futures::stream::iter(joined).buffered(READS_AT_ONCE).try_collect().await?;
         let (chains, damaged): (_, Vec<_>) = joined.into_iter().unzip();
         Ok(Snapshot { chains, damaged: damaged.concat() })
     }
 
-    /// Where `chain` begins, if a writer wrote it down.
+    /// The offset at which `chain` begins, if a writer stored it.
     pub async fn start(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
         self.objects.start(chain).await
     }
 
-    /// Copies a data file to `to` on this machine, which is made or overwritten. An error may leave a part of it there.
+    /// Copies a data file to `to` on this machine, creating or overwriting it. An error may leave a part of the file
+    /// there.
     pub async fn copy(&self, file: &FileMeta, to: &std::path::Path) -> Result<(), TableError> {
         self.objects.copy(&file.location, to).await
     }
@@ -230,7 +234,7 @@ impl Table {
         Ok((ChainFiles { chain: chain.clone(), files: files.collect() }, unreadable))
     }
 
-    /// The newest file of a chain that can be read, and where the chain ends with it.
+    /// The newest readable file of a chain, and the chain's end there.
     async fn whole(&self, chain: &Chain, files: &BTreeMap<Offset, Listed>) -> Result<Whole, TableError> {
         let mut damaged = Vec::new();
         for newest in files.keys().rev().copied() {
@@ -252,8 +256,8 @@ impl Table {
         Ok(Whole { newest: None, end: first, damaged })
     }
 
-    /// The same as [`Table::tail`], of a chain that most likely has a file which begins above `hint`: only those are listed then,
-    /// where a long chain's whole list takes a request for each thousand of its files.
+    /// The same as [`Table::tail`], for a chain that probably has a file which begins above `hint`: only those files
+    /// are listed. The list of a long chain takes a request for each thousand files.
     async fn tail_from(&self, chain: &Chain, hint: Offset) -> Result<Option<Offset>, TableError> {
         if self.known(chain).is_none()
             && hint > Offset(0)
@@ -264,8 +268,8 @@ impl Table {
         self.tail(chain).await
     }
 
-    /// Where `chain` ends according to the store, looking no further back than what is known; `None` if nothing was ever
-    /// written of it.
+    /// The end of `chain` in the store, listing only files after the known end; `None` if the table has nothing of
+    /// it.
     async fn tail(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
         let known = self.known(chain);
         let newest = self.objects.newest(chain, known.and_then(|tail| tail.newest)).await?;
@@ -285,11 +289,11 @@ impl Table {
         Ok(footer.next)
     }
 
-    /// Writes down that `chain` begins at `earliest`, unless another writer was first, and returns where it begins.
+    /// Stores `earliest` as the start of `chain`, unless another writer was first, and returns the stored start.
     async fn begin(&self, chain: &Chain, earliest: Offset) -> Result<Offset, TableError> {
         let location = chain.start(&self.objects.prefix);
         let put = self.objects.create(&location, Bytes::from(format!("{earliest}\n"))).await;
-        // Whatever the answer was, the object alone says where the chain begins.
+        // Whatever the put's answer, the object holds the chain's start.
         match (self.objects.start(chain).await?, put) {
             (Some(start), _) => {
                 self.remember(chain, Tail { newest: None, next: start });
@@ -297,7 +301,7 @@ impl Table {
             }
             (None, Err(source)) => Err(failed("put", &location)(source)),
             (None, Ok(())) => {
-                Err(TableError::Damaged { location: location.to_string(), why: "it is gone".to_string() })
+                Err(TableError::Damaged { location: location.to_string(), why: "it is missing".to_string() })
             }
         }
     }

@@ -1,5 +1,6 @@
-//! Who asks: the first that is there of the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, a web identity, the shared
-//! files' profile, the container's and the machine's own. All but the profile are object_store's.
+//! Credentials for S3. The first source that exists is used: the variables `AWS_ACCESS_KEY_ID` and
+//! `AWS_SECRET_ACCESS_KEY`, a web identity, the profile of the shared files, the container's and the machine's
+//! metadata service. All but the profile are implemented by object_store.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,15 +14,15 @@ use super::{Environment, S3Error};
 /// A source of credentials.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// A key in the variables.
+    /// The key in `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     Key,
-    /// The source that the variables name: a token, a container's service, or none.
+    /// The source that other variables name: a web identity, a container's service, or unsigned requests.
     Variables,
-    /// The shared files.
+    /// The profile of the shared files.
     Profile(Arc<FromFiles>),
-    /// The machine's metadata service, the last resort.
+    /// The machine's metadata service, tried last.
     Machine,
-    /// Nowhere, and the machine is not to be asked.
+    /// No source, and the variables forbid asking the machine's metadata service.
     Nowhere,
 }
 
@@ -53,7 +54,7 @@ impl Source {
         Ok(Source::Machine)
     }
 
-    /// The provider, where it is ours.
+    /// The provider of the profile's keys or of none; `None` if object_store provides them.
     pub(super) fn provider(&self) -> Option<AwsCredentialProvider> {
         match self {
             Source::Profile(files) => Some(Arc::clone(files) as AwsCredentialProvider),
@@ -62,21 +63,24 @@ impl Source {
         }
     }
 
-    /// Why there are none.
+    /// Why there are no credentials, for people.
     pub(super) fn why_not(&self, error: &object_store::Error) -> String {
         match self {
             Source::Key | Source::Variables => format!("the variables name a source that does not answer: {error}"),
             Source::Profile(_) => error.to_string(),
-            Source::Machine => "neither variables nor files give any, and this machine has none of its own".to_owned(),
-            Source::Nowhere => {
-                "neither variables nor files give any, and AWS_EC2_METADATA_DISABLED keeps the machine from being asked"
+            Source::Machine => {
+                "neither the variables nor the shared files have any, nor has this machine's metadata service"
                     .to_owned()
+            }
+            Source::Nowhere => {
+                "neither the variables nor the shared files have any, and AWS_EC2_METADATA_DISABLED is set".to_owned()
             }
         }
     }
 }
 
-/// A profile's keys. The files are read again when they changed: whoever renews short-lived keys writes them there.
+/// The keys of a profile. The files are read again when they changed, because tools that renew short-lived keys write
+/// them there.
 #[derive(Debug)]
 pub(super) struct FromFiles {
     files: ProfileFiles,
@@ -98,7 +102,7 @@ impl CredentialProvider for FromFiles {
         let stamp = self.files.stamp();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.0 != stamp
-            // A file that is just being written may lack the keys: the old ones serve until it has them.
+            // A file that is being written may lack the keys: use the old keys until it has them.
             && let Ok(Some(Profile { credential: Some(credential), .. })) = self.files.read()
         {
             *known = (stamp, Arc::new(credential));
@@ -107,7 +111,7 @@ impl CredentialProvider for FromFiles {
     }
 }
 
-/// Has none.
+/// A provider that has no credentials.
 #[derive(Debug)]
 struct Nobody;
 

@@ -1,10 +1,11 @@
-//! The variables that say where the store is and who asks.
+//! The environment variables that name the store and its credentials.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 
-/// Variables by name. Only those that are text, and empty ones count as not set, as Amazon's own tools have it.
+/// Environment variables by name. Empty variables and those that are not UTF-8 count as not set, as in Amazon's own
+/// tools.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -15,7 +16,7 @@ impl Environment {
         Environment(variables.into_iter().filter_map(text).filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// These.
+    /// An environment of these variables.
     pub fn of(variables: &[(&str, &str)]) -> Environment {
         Environment::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
     }
@@ -24,7 +25,7 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
-    /// True if a variable says yes.
+    /// True if the variable is set to a text that means yes.
     pub(super) fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
@@ -34,7 +35,7 @@ impl Environment {
     }
 }
 
-/// Without the values: some are secret.
+/// Shows the names only: some values are secret.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()

@@ -1,17 +1,17 @@
-//! Errors of a store, and what a person can do about them.
+//! Errors of a store, with hints what to do.
 
 use object_store::Error as StoreError;
 
-/// Why a table on S3 cannot be used. Each says what to do.
+/// Why a table on S3 cannot be used. Each message has a hint.
 #[derive(Clone, Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the message of their variant names")]
 pub enum S3Error {
-    /// The URL is none.
-    #[error("{url:?} is no place on S3: {why}\nhint: write it like s3://bucket/prefix")]
+    /// The URL is not of the form `s3://bucket/prefix`.
+    #[error("invalid S3 URL {url:?}: {why}\nhint: write it like s3://bucket/prefix")]
     Url { url: String, why: String },
-    /// The endpoint is no URL of a host.
+    /// The endpoint is not a URL of a host.
     #[error(
-        "{endpoint:?} is no endpoint\nhint: write it like http://127.0.0.1:9000 or https://s3.example, without bucket and path"
+        "invalid S3 endpoint {endpoint:?}\nhint: write it like http://127.0.0.1:9000 or https://s3.example, without bucket and path"
     )]
     Endpoint { endpoint: String },
     /// One of two variables is missing.
@@ -23,7 +23,7 @@ pub enum S3Error {
          profile into variables"
     )]
     Profile { name: String, files: String, why: String },
-    /// Nobody says who asks.
+    /// No source of credentials has any.
     #[error(
         "there are no credentials for {store}: {why}\nhint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
     )]
@@ -43,13 +43,13 @@ pub enum S3Error {
          hint: name its region with the setting table.s3_region or AWS_REGION"
     )]
     Region { store: String, bucket: String, why: String },
-    /// The store overwrites objects that are put create-only.
+    /// The store overwrites existing objects in spite of `If-None-Match`.
     #[error(
         "{store} does not honour If-None-Match: it lets two writers put the same file, so posts could be lost\n\
          hint: use a store with conditional writes, as Amazon S3, MinIO, Ceph and versitygw have them; some need a newer version"
     )]
     NoConditionalPut { store: String },
-    /// Anything else.
+    /// Any other error.
     #[error("{store}: {why}")]
     Other { store: String, why: String },
 }
@@ -68,7 +68,7 @@ impl S3Error {
             "NotImplemented" => S3Error::NoConditionalPut { store },
             _ if REFUSALS.iter().any(|(refusal, _)| *refusal == code) => S3Error::Refused { store, bucket, code, why },
             _ if is_refusal(error) => {
-                let why = if why.is_empty() { "it does not say why".to_owned() } else { why };
+                let why = if why.is_empty() { "the store gives no reason".to_owned() } else { why };
                 S3Error::Refused { store, bucket, code, why }
             }
             "" => match error {
@@ -83,31 +83,31 @@ impl S3Error {
     }
 }
 
-/// Returns what a person can do about an error of a running table's store; `None` where the error says all.
+/// The hint for an error of a running table's store; `None` if the error says enough.
 pub fn store_hint(error: &StoreError) -> Option<String> {
     let Answer { code, .. } = Answer::of(error);
     let known = REFUSALS.iter().find(|(refusal, _)| *refusal == code);
     known.map(|(_, hint)| (*hint).to_owned())
 }
 
-/// Codes that mean no, and what helps.
+/// S3's codes for a refusal, each with its hint.
 const REFUSALS: [(&str, &str); 10] = [
     ("InvalidAccessKeyId", KEY_HINT),
-    // versitygw's word for it.
+    // The code that versitygw uses.
     ("XAdminUserNotFound", KEY_HINT),
     ("SignatureDoesNotMatch", "the secret does not belong to the key: check AWS_SECRET_ACCESS_KEY, or the profile's"),
-    ("AccessDenied", "the key needs leave to list the bucket, and to get and put below the table's prefix"),
+    ("AccessDenied", "the key needs permission to list the bucket, and to get and put below the table's prefix"),
     ("AllAccessDisabled", "the bucket is closed: ask its owner"),
     ("ExpiredToken", EXPIRED_HINT),
     ("TokenRefreshRequired", EXPIRED_HINT),
     ("InvalidToken", EXPIRED_HINT),
-    ("RequestTimeTooSkewed", "this machine's clock and the store's differ by more than 15 minutes: set it right"),
-    ("RequestExpired", "this machine's clock and the store's differ by more than 15 minutes: set it right"),
+    ("RequestTimeTooSkewed", "this machine's clock and the store's differ by more than 15 minutes: correct it"),
+    ("RequestExpired", "this machine's clock and the store's differ by more than 15 minutes: correct it"),
 ];
 
 const KEY_HINT: &str =
     "the store does not know the key: check AWS_ACCESS_KEY_ID, or the profile that AWS_PROFILE names";
-const EXPIRED_HINT: &str = "the session is over: renew it where the credentials come from";
+const EXPIRED_HINT: &str = "the session has expired: renew it where the credentials come from";
 
 fn refused_hint(code: &str) -> &'static str {
     REFUSALS.iter().find(|(refusal, _)| *refusal == code).map_or(KEY_HINT, |(_, hint)| hint)
@@ -121,13 +121,13 @@ fn unreachable_hint(store: &str) -> &'static str {
     }
 }
 
-/// True if the store answered 401 or 403. For a failed listing only the error's text tells.
+/// True if the store answered 401 or 403. For a failed listing, only the error's text contains the status.
 fn is_refusal(error: &StoreError) -> bool {
     let text = error.to_string();
     ["status code: 401", "status code: 403"].iter().any(|status| text.contains(status))
 }
 
-/// The code and the message of the store's answer, empty where there was none.
+/// The code and message of the store's answer; empty if there was no answer.
 struct Answer {
     code: String,
     message: String,
@@ -145,7 +145,7 @@ impl Answer {
     }
 }
 
-/// The innermost reason, which says it in the fewest words.
+/// The innermost cause, whose message is the shortest.
 fn cause(error: &StoreError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {

@@ -1,15 +1,17 @@
-//! A table on S3, or on any store that speaks it: `s3://bucket/prefix`.
+//! A table on S3, or on any store with the same API: `s3://bucket/prefix`.
 //!
-//! The table needs one thing of a store that not every one has: a put that is refused when the name is taken (`If-None-Match`).
-//! [`S3::probe`] tries it, so that a store without it is refused by name before the first file, and not found out by two sinks
-//! that overwrite each other's.
+//! The table needs a put that the store refuses when the name is taken (`If-None-Match`), which not every store has.
+//! [`S3::probe`] tries it at the start, so that such a store is refused before two sinks overwrite each other's
+//! files.
 //!
-//! - Where the store is: [`S3Settings`], else the usual AWS variables, else the profile of AWS's shared files ([`profile`]).
-//! - Who asks: [`credentials`], the same way. Short-lived ones are renewed.
-//! - [`requests`] counts what goes over the wire, bounds each request in time, and sends again what got no answer.
+//! - The store's address comes from [`S3Settings`], else from the usual AWS variables, else from the profile of AWS's
+//!   shared files ([`profile`]).
+//! - [`credentials`] come from the same places. Short-lived ones are renewed.
+//! - [`requests`] counts all requests, limits the time of each, and sends a request again if it got no answer.
 //!
-//! A request is tried again for two minutes, enough for a store that restarts. A create-only put whose first try landed and whose
-//! answer was lost is then told that the name is taken; the commit protocol looks at the table and sees its own file.
+//! A request is tried again for two minutes, enough for a store that restarts. If a create-only put succeeds and its
+//! answer is lost, the next try is told that the name is taken; the commit protocol then reads the table and finds
+//! its own file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,10 +35,10 @@ pub use error::{S3Error, store_hint};
 use profile::Profile;
 pub use requests::{RequestCounts, Requests};
 
-/// A store holds an object up to this size when it is put in one go, which is the only way that is create-only.
+/// The largest object that a store takes in one put, in bytes. Only a single put can be create-only.
 pub const PUT_BYTES_MAX: u64 = 5 << 30;
 
-/// `s3://bucket/prefix`.
+/// A URL of the form `s3://bucket/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Url {
     /// The bucket's name.
@@ -49,10 +51,10 @@ impl S3Url {
     /// Reads a URL.
     pub fn parse(url: &str) -> Result<S3Url, S3Error> {
         let refuse = |why: &str| Err(S3Error::Url { url: url.to_owned(), why: why.to_owned() });
-        let Some(rest) = url.strip_prefix("s3://") else { return refuse("it does not begin with s3://") };
+        let Some(rest) = url.strip_prefix("s3://") else { return refuse("expected s3:// at its start") };
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() || !bucket.bytes().all(|c| c.is_ascii_alphanumeric() || b".-_".contains(&c)) {
-            return refuse("what stands before the prefix is no name of a bucket");
+            return refuse("its bucket name is invalid");
         }
         if prefix.starts_with('/') {
             return refuse("the prefix begins with a slash");
@@ -64,25 +66,26 @@ impl S3Url {
     }
 }
 
-/// Settings of a store beyond its URL. A `None` is taken from the environment and the shared files.
+/// A store's settings beyond its URL. Each `None` is taken from the environment, else from the shared files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct S3Settings {
-    /// `http://host:port` or `https://host`, without the bucket; none anywhere: Amazon's.
+    /// `http://host:port` or `https://host`, without the bucket. Amazon's if not set anywhere.
     pub endpoint: Option<String>,
-    /// The region; none anywhere: us-east-1.
+    /// The region; `us-east-1` if not set anywhere.
     pub region: Option<String>,
-    /// True for the bucket in the path, false for the bucket in the host's name. `None`: in the path if an endpoint is given.
+    /// True if the bucket's name goes into the path, false if into the host's name. `None` means: into the path if an
+    /// endpoint is given.
     pub path_style: Option<bool>,
 }
 
-/// A bucket and the table's place in it.
+/// A bucket, and the table's prefix in it.
 #[derive(Clone, Debug)]
 pub struct S3 {
-    /// The bucket.
+    /// The bucket as an object store.
     pub store: Arc<dyn ObjectStore>,
-    /// The table's place in it.
+    /// The table's prefix in the bucket.
     pub prefix: Path,
-    /// Counts of the requests so far.
+    /// The number of requests so far.
     pub requests: Arc<Requests>,
     /// The same bucket with a short retry limit, for the checks at startup.
     quick: AmazonS3,
@@ -98,12 +101,12 @@ pub struct Access {
     pub endpoint: Option<String>,
     /// The region.
     pub region: String,
-    /// True if the bucket stands in the path.
+    /// True if the bucket's name is in the path.
     pub path_style: bool,
 }
 
 impl S3 {
-    /// Finds out where the store is and who asks. Sends nothing.
+    /// Finds the store's address and the source of credentials. Sends no request.
     pub fn open(url: &S3Url, settings: &S3Settings, environment: &Environment) -> Result<S3, S3Error> {
         let profile = Profile::load(environment)?;
         let place = Access::find(settings, environment, profile.as_ref())?;
@@ -119,14 +122,14 @@ impl S3 {
             None => builder.clone(),
         };
         let quick = build(quick.with_retry(retry(QUICK_RETRY)))?;
-        // One provider for both: what it fetched serves the other too, and it gives up soon where there is none to ask.
+        // Both clients share one provider, so the credentials are fetched once; its retry limit is the short one.
         let builder = builder.with_credentials(Arc::clone(quick.credentials()));
         let store = Arc::new(build(builder.with_retry(retry(RETRY)))?);
         let (prefix, bucket) = (url.prefix.clone(), url.bucket.clone());
         Ok(S3 { store, prefix, requests, quick, source, bucket, place })
     }
 
-    /// Asks the store for one name of the table: an answer means that the store, the bucket and the credentials are right.
+    /// Lists at most one object of the table, to check the store, the bucket and the credentials.
     pub async fn reach(&self) -> Result<(), S3Error> {
         self.credential().await?;
         match self.quick.list(Some(&self.prefix)).next().await {
@@ -135,9 +138,9 @@ impl S3 {
         }
     }
 
-    /// Makes sure that the store refuses a create-only put of a name that is taken: puts an object of its own twice, outside of
-    /// what readers list, and deletes it. Any number of processes may probe at once. Where the credentials do not allow to
-    /// delete, the object stays: a few bytes.
+    /// Checks that the store refuses a create-only put of an existing name: puts an object of its own twice, under a
+    /// name that readers do not list, and deletes it. Any number of processes may probe at once. If the credentials
+    /// do not allow deleting, the object stays: a few bytes.
     pub async fn probe(&self) -> Result<(), S3Error> {
         self.credential().await?;
         let location = self.prefix.clone().join("_probe").join(uuid::Uuid::new_v4().to_string());
@@ -146,7 +149,7 @@ impl S3 {
             self.quick.put_opts(&location, "fedilake probes create-only puts\n".into(), options).await
         };
         match put().await {
-            // The name is our own: what is said to be there is this put, sent again after its answer was lost.
+            // The name is new, so an existing object is this put itself, sent again after its answer was lost.
             Ok(_) | Err(StoreError::AlreadyExists { .. }) => {}
             Err(error) => return Err(self.explain(&error)),
         }
@@ -160,18 +163,19 @@ impl S3 {
         }
     }
 
-    /// The store's endpoint.
+    /// The store's address.
     pub fn access(&self) -> Access {
         self.place.clone()
     }
 
-    /// Credentials: a key, its secret and perhaps a session's token, which may soon expire. `Debug` hides the secret and the token.
+    /// The credentials: a key, its secret and perhaps a session's token, which may expire soon. `Debug` hides the
+    /// secret and the token.
     pub async fn credential(&self) -> Result<Arc<AwsCredential>, S3Error> {
         let found = self.quick.credentials().get_credential().await;
         found.map_err(|error| S3Error::NoCredentials { store: self.place.name(), why: self.source.why_not(&error) })
     }
 
-    /// True if the key is that of the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    /// True if the key comes from the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     pub fn is_asked_by_variables(&self) -> bool {
         matches!(self.source, Source::Key)
     }
@@ -216,14 +220,14 @@ impl Access {
         }
     }
 
-    /// The endpoint with the bucket before its host.
+    /// The endpoint with the bucket's name before its host.
     fn with_bucket(&self, bucket: &str) -> Option<String> {
         let (scheme, host) = self.endpoint.as_ref()?.split_once("://")?;
         Some(format!("{scheme}://{bucket}.{host}"))
     }
 }
 
-/// The host and the port that requests for objects go to.
+/// The host and port to which requests for objects go.
 fn host(bucket: &str, place: &Access) -> String {
     let url = match (&place.endpoint, place.path_style) {
         (Some(endpoint), true) => endpoint.clone(),
@@ -248,7 +252,7 @@ fn builder(bucket: &str, place: &Access, environment: &Environment) -> AmazonS3B
     }
     let endpoint = if place.path_style { place.endpoint.clone() } else { place.with_bucket(bucket) };
     if let Some(endpoint) = endpoint {
-        // Above the variable for all services, which the builder prefers less.
+        // The builder prefers this key to `AWS_ENDPOINT_URL`, the variable for all services.
         builder = builder.with_config(object_store::aws::AmazonS3ConfigKey::S3Endpoint, endpoint);
     }
     builder
@@ -256,20 +260,20 @@ fn builder(bucket: &str, place: &Access, environment: &Environment) -> AmazonS3B
         .with_region(&place.region)
         .with_virtual_hosted_style_request(!place.path_style)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
-        // Not every store has the request that deletes many.
+        // Not every store supports the request that deletes many objects.
         .with_disable_bulk_delete(true)
 }
 
-/// Longest time over which a request is tried again.
+/// The longest time for which a request is tried again.
 const RETRY: Duration = Duration::from_secs(120);
 
-/// Longest time over which a request is tried again at startup, where somebody waits for the answer.
+/// The longest time for which a request is tried again at startup, where a person waits for the answer.
 const QUICK_RETRY: Duration = Duration::from_secs(4);
 
 fn retry(timeout: Duration) -> RetryConfig {
     let backoff =
         BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(5), base: 2.0 };
-    // The time is the bound.
+    // Only the time limits the retries.
     RetryConfig { backoff, max_retries: 1_000, retry_timeout: timeout }
 }
 

@@ -1,9 +1,9 @@
-//! Amazon's shared files, `~/.aws/credentials` and `~/.aws/config`, as far as a table needs them: a profile's keys, its region
-//! and its endpoint.
+//! Amazon's shared files, `~/.aws/credentials` and `~/.aws/config`, as far as a table needs them: a profile's keys,
+//! region and endpoint.
 //!
-//! The files are those that `AWS_SHARED_CREDENTIALS_FILE` and `AWS_CONFIG_FILE` name, the profile that of `AWS_PROFILE`, else
-//! `default`. Profiles that get their credentials by running something (single sign-on, a process, a role to assume) are refused
-//! by name: Amazon's own tool turns them into variables.
+//! `AWS_SHARED_CREDENTIALS_FILE` and `AWS_CONFIG_FILE` name other files, `AWS_PROFILE` another profile than
+//! `default`. Profiles that get their credentials by running something (single sign-on, a process, a role to assume)
+//! are refused with an error; Amazon's own tool can turn them into variables.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(super) struct ProfileFiles {
     config: PathBuf,
 }
 
-/// A profile as the files have it.
+/// A profile as it stands in the files.
 #[derive(Debug)]
 pub(super) struct Profile {
     pub(super) files: ProfileFiles,
@@ -30,14 +30,15 @@ pub(super) struct Profile {
     pub(super) endpoint: Option<String>,
 }
 
-/// When files were written and how long they are: what changes when they do.
+/// Each file's time of change and length, to see when it changed.
 pub(super) type Stamp = [Option<(SystemTime, u64)>; 2];
 
-/// Keys of a profile that has no key of its own to give.
+/// Settings of profiles that get their keys by running something.
 const BY_RUNNING: [&str; 4] = ["sso_session", "sso_start_url", "credential_process", "role_arn"];
 
 impl Profile {
-    /// The profile that the environment asks for. None when there is no such file or profile and nobody asked for one by name.
+    /// Loads the profile that the environment selects. `None` if the files or the profile do not exist and
+    /// `AWS_PROFILE` is not set.
     pub(super) fn load(environment: &Environment) -> Result<Option<Profile>, S3Error> {
         let file = |variable: &str, name: &str| match environment.get(variable) {
             Some(path) => Some(PathBuf::from(path)),
@@ -61,7 +62,7 @@ impl Profile {
 }
 
 impl ProfileFiles {
-    /// Reads both files anew.
+    /// Reads both files again.
     pub(super) fn read(&self) -> Result<Option<Profile>, S3Error> {
         let (credentials, config) = (self.sections(&self.credentials)?, self.sections(&self.config)?);
         let in_config = match self.name.as_str() {
@@ -81,7 +82,7 @@ impl ProfileFiles {
                 Some(AwsCredential { key_id, secret_key, token: value("aws_session_token") })
             }
             (None, None) => match BY_RUNNING.into_iter().find(|key| value(key).is_some()) {
-                Some(key) => return Err(self.refuse(&format!("its {key} has to be run, which fedilake does not do"))),
+                Some(key) => return Err(self.refuse(&format!("fedilake does not support {key}"))),
                 None => None,
             },
             _ => return Err(self.refuse("it has a key without a secret, or a secret without a key")),
@@ -92,7 +93,7 @@ impl ProfileFiles {
         Ok(Some(Profile { files: self.clone(), credential, region: value("region"), endpoint }))
     }
 
-    /// Changes when a file does.
+    /// The current stamp: differs when a file has changed.
     pub(super) fn stamp(&self) -> Stamp {
         [&self.credentials, &self.config].map(|path| {
             let metadata = path.metadata().ok()?;
@@ -116,8 +117,8 @@ impl ProfileFiles {
 
 type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
-/// `[section]`, `key = value`, and below a key without a value its own `  key = value`, here `outer.inner`. A line that begins
-/// with # or ; is a comment, and so is what stands behind a space and one of these.
+/// Parses `[section]` and `key = value`. An indented `key = value` below a key without a value is named
+/// `outer.inner`. A line that begins with # or ; is a comment, and so is the rest of a line after a space and # or ;.
 fn sections(text: &str) -> Sections {
     let mut sections = Sections::new();
     let (mut section, mut outer) = (String::new(), String::new());

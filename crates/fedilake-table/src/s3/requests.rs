@@ -1,7 +1,8 @@
-//! Requests to a store: each is counted and bounded in time, and marked as worth another try when no answer came.
+//! Requests to a store: each is counted, limited in time, and marked as worth another try if no answer came.
 //!
-//! Counted here and not at the store's methods: a listing is a request for each thousand names, and each try costs.
-//! Metrics: `fedilake_store_requests_total{kind=…}` and `fedilake_store_bytes_total{direction=in|out}`.
+//! Requests are counted here and not at the store's methods, because a listing is a request for each thousand names,
+//! and each try costs. Metrics: `fedilake_store_requests_total{kind=…}` and
+//! `fedilake_store_bytes_total{direction=in|out}`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,7 +15,7 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
 };
 
-/// Counts of requests to a store, every try included.
+/// The number of requests to a store, each try counted.
 #[derive(Debug, Default)]
 pub struct Requests {
     kinds: [AtomicU64; Kind::ALL.len()],
@@ -22,22 +23,22 @@ pub struct Requests {
     bytes_out: AtomicU64,
 }
 
-/// Figures of [`Requests`] at one moment.
+/// The figures of [`Requests`] at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestCounts {
     /// Pages of listings.
     pub list: u64,
     /// Objects read, whole or in part.
     pub get: u64,
-    /// Objects asked for without their content.
+    /// Objects whose size was asked for, without their content.
     pub head: u64,
     /// Objects written, or refused because the name was taken.
     pub put: u64,
     /// Objects deleted.
     pub delete: u64,
-    /// Requests for credentials, which go elsewhere.
+    /// Requests for credentials, which go to other hosts.
     pub credentials: u64,
-    /// Bytes of the answers' bodies, as they were announced.
+    /// Bytes of the answers' bodies, by their `Content-Length`.
     pub bytes_in: u64,
     /// Bytes of the requests' bodies.
     pub bytes_out: u64,
@@ -102,11 +103,11 @@ impl Kind {
     }
 }
 
-/// Makes clients that count.
+/// Makes HTTP clients that count.
 #[derive(Clone, Debug)]
 pub(super) struct Counting {
     requests: Arc<Requests>,
-    /// The store's host and port; what goes elsewhere asks for credentials.
+    /// The store's host and port; requests to any other host are for credentials.
     host: String,
 }
 
@@ -118,17 +119,17 @@ impl Counting {
 
 impl HttpConnector for Counting {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        // Answers are read as they are wanted, which may be slow; none may come to a halt.
+        // A reader may take its time with an answer, so only the answer's silences are limited.
         let reading = ReqwestConnector::default().connect(&options.clone().with_read_timeout(SILENCE_MAX))?;
         let writing = ReqwestConnector::default().connect(options)?;
         Ok(HttpClient::new(Counted { counting: self.clone(), reading, writing }))
     }
 }
 
-/// Longest silence of a store.
+/// The longest silence of a store.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// Further time for a body: a line of two megabits a second is slow.
+/// Additional time for a request's body: even a slow line sends two megabits a second.
 const BODY_BYTES_A_SECOND_MIN: u64 = 256 * 1024;
 
 #[derive(Debug)]
@@ -153,7 +154,7 @@ impl HttpService for Counted {
                 self.counting.requests.received(length.unwrap_or(0));
             }
             match kind {
-                // A listing is small and read at once anyway; here one that breaks off is asked for again.
+                // A listing is small and read at once; reading it here sends the request again if it breaks off.
                 Kind::List => whole(response).await,
                 _ => Ok(response),
             }
@@ -170,8 +171,9 @@ async fn whole(response: HttpResponse) -> Result<HttpResponse, HttpError> {
     Ok(HttpResponse::from_parts(parts, body.bytes().await?.into()))
 }
 
-/// The error as one after which the request is sent again. By itself the client does so only where it knows that the first try
-/// did nothing. Here every request may be sent twice: reads, deletes, and create-only puts, of which the second is refused.
+/// Marks the error as one after which the request is sent again. The client itself does so only if the first try
+/// certainly did nothing. Here every request may be sent twice: reads, deletes, and create-only puts, the second of
+/// which is refused.
 fn again(error: HttpError) -> HttpError {
     match error.kind() {
         HttpErrorKind::Connect | HttpErrorKind::Request => error,

@@ -4,7 +4,7 @@ use fedilake_log::{Offset, Record};
 use fedilake_model::avro::Encoded;
 use tokio::time::Instant;
 
-/// Memory that a record takes beside its value, in bytes.
+/// Memory that a record takes in addition to its value, in bytes.
 const RECORD_BYTES: usize = size_of::<Encoded>();
 
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer behind the table's end.
+    /// An empty buffer at the table's end.
     pub(super) fn new(first: Offset) -> Buffer {
         Buffer { first, next: first, records: Vec::new(), bytes: 0, oldest: None }
     }
@@ -27,17 +27,17 @@ impl Buffer {
         self.first
     }
 
-    /// The offset right after the last record.
+    /// The offset after the last record or hole.
     pub(super) fn next(&self) -> Offset {
         self.next
     }
 
-    /// The memory that it holds; zero if and only if it has no record.
+    /// The memory of the records in bytes; zero if and only if there are none.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// When its first record came.
+    /// When the first record came.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.oldest
     }
@@ -55,13 +55,13 @@ impl Buffer {
         });
     }
 
-    /// No record comes below `offset` any more.
+    /// Skips to `offset`: the log has no further record below it.
     pub(super) fn pass_over(&mut self, offset: Offset) {
         assert!(offset >= self.next, "the log reached offset {offset} after {}", self.next);
         self.next = offset;
     }
 
-    /// Hands over all records and begins anew behind them.
+    /// Takes all records out; the buffer begins again after them.
     pub(super) fn empty(&mut self) -> Vec<Encoded> {
         std::mem::replace(self, Buffer::new(self.next)).records
     }

@@ -9,7 +9,7 @@ use metrics::counter;
 
 use crate::DataFile;
 
-/// Figures of a running sink; anyone may look at any time.
+/// Figures of a running sink; may be read at any time.
 #[derive(Debug, Default)]
 pub struct SinkProgress {
     read: AtomicU64,
@@ -23,24 +23,24 @@ pub struct SinkProgress {
 /// A sink's progress in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SinkPosition {
-    /// Everything below is in the table.
+    /// All records below this offset are in the table.
     pub committed: Offset,
-    /// Everything below was read from the log.
+    /// All records below this offset were read from the log.
     pub read: Offset,
 }
 
-/// Counts of a sink's work.
+/// Totals of a sink's work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SinkSummary {
-    /// Records read from the log, those read twice counted twice.
+    /// Records read from the log; a record that was read twice counts twice.
     pub read: u64,
-    /// Rows in the table.
+    /// Rows committed to the table.
     pub rows: u64,
-    /// Data files that hold them.
+    /// Data files committed.
     pub files: u64,
-    /// Sizes of these files.
+    /// Size of these files in bytes.
     pub bytes: u64,
-    /// Files that did not get their name at the first attempt.
+    /// Files that another writer, or an unclear answer, kept from their name at the first attempt.
     pub superseded: u64,
 }
 
@@ -56,7 +56,7 @@ impl SinkProgress {
         }
     }
 
-    /// Returns the sink's progress in each partition that it has begun.
+    /// The sink's progress in each partition that it has begun.
     pub fn positions(&self) -> BTreeMap<Partition, SinkPosition> {
         self.lock().clone()
     }

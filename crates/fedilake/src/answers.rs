@@ -1,4 +1,5 @@
-//! Who answers a question: the lake opened here, or the process that owns the folder. Nobody who asks has to know.
+//! The answers to questions: from the lake in this process, or from the process that owns the folder. Callers need
+//! not know which.
 
 use std::io::Read;
 use std::path::Path;
@@ -16,20 +17,20 @@ use crate::serve::api::{NOTE_HEADER, ReportRequest, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
 use crate::wire;
 
-/// Whoever answers for a data folder.
+/// The source of answers for a data folder.
 pub enum Answers {
-    /// The folder was free: its lake, and ours until this is closed.
+    /// The folder was free: this process owns it, and its lake, until [`Answers::close`].
     Here { pipeline: Box<Pipeline>, sql_limits: SqlLimits },
-    /// The process that owns it.
+    /// Another process owns the folder and answers.
     There { contact: Contact, client: reqwest::Client },
 }
 
 impl Answers {
-    /// Finds who answers for `folder`; without an owner takes it and catches the lake up.
+    /// Finds who answers for `folder`. Without an owner, takes the folder and waits until the lake has caught up.
     pub async fn of(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
         let mut answers = Answers::of_any(folder, settings).await?;
         match &mut answers {
-            // Its follower tells what the figures lack.
+            // The follower of this process logs the missing offsets itself.
             Answers::Here { pipeline, .. } => pipeline.lake_catches_up().await?,
             Answers::There { contact, client } => {
                 let missing =
@@ -41,7 +42,7 @@ impl Answers {
         Ok(answers)
     }
 
-    /// The same, but for those who also want to hear from a lake that cannot catch up.
+    /// Like [`Answers::of`], but does not wait for the lake to catch up.
     pub async fn of_any(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
         wire::require_data_folder(folder, settings)?;
         match owner::access(folder).await? {
@@ -50,7 +51,7 @@ impl Answers {
                 Ok(Answers::Here { pipeline: Box::new(pipeline), sql_limits: wire::sql_limits(settings)? })
             }
             Access::Guest(contact) => {
-                // The owner is on this machine: no proxy is asked.
+                // The owner is on this machine, so no proxy may be used.
                 let client = reqwest::Client::builder().no_proxy().build().context("make an HTTP client")?;
                 Ok(Answers::There { contact, client })
             }
@@ -78,7 +79,7 @@ impl Answers {
         }
     }
 
-    /// Asks in SQL and hands the answer, an Arrow IPC stream, to `read` on a blocking thread as it comes.
+    /// Asks in SQL, and passes the answer, an Arrow IPC stream, to `read` on a blocking thread while it arrives.
     pub async fn sql<T: Send + 'static>(
         &self,
         query: String,
@@ -102,11 +103,11 @@ impl Answers {
         }
     }
 
-    /// Checks the table, and the lake against it.
+    /// Checks the table, and compares the lake with it.
     pub async fn check(&mut self) -> anyhow::Result<CheckReport> {
         match self {
             Answers::Here { pipeline, .. } => match pipeline.checker().check(&Cancel::default()).await {
-                // Why the lake could not follow explains more than that it did not.
+                // The follower's error explains why the lake could not catch up.
                 Err(_) if pipeline.follower_ended() => Err(pipeline.failure().await),
                 checked => checked,
             },
@@ -118,7 +119,7 @@ impl Answers {
         }
     }
 
-    /// Lets go of the folder.
+    /// Closes the lake and releases the folder.
     pub async fn close(self) -> anyhow::Result<()> {
         match self {
             Answers::Here { pipeline, .. } => pipeline.stop().await,
@@ -127,8 +128,9 @@ impl Answers {
     }
 }
 
-/// What came of a question whose answer was read while it came: of two errors the cause. A question that failed explains more
-/// than an answer that broke off, and a reader that failed more than an answer that nobody read any more.
+/// Combines the results of asking and of reading the answer. If both failed, returns the cause: an error of the
+/// question rather than of the broken-off answer, an error of the reader rather than of the answer that it stopped
+/// reading.
 pub fn outcome<T>(asked: Result<SqlSummary, SqlError>, read: anyhow::Result<T>) -> anyhow::Result<T> {
     match (asked, read) {
         (Err(unread), Err(read)) if unread.kind == SqlErrorKind::Output => Err(read),

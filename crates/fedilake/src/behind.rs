@@ -1,7 +1,7 @@
-//! How far the lake is behind the log: for `/readyz` and `/metrics`.
+//! The lake's distance to the log, for `/readyz` and `/metrics`.
 //!
-//! One reader of the log lives as long as the process and is asked for the log's ends only; however often somebody looks, no
-//! further client of Kafka comes to be.
+//! One reader of the log is kept for as long as the process runs, and is only asked for the log's ends, so that
+//! requests open no further Kafka clients.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Interval between questions for the log's ends.
+/// The interval between two readings of the log's ends.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Looks that the lake has not caught up with and that are kept: their times bound how old an answer is.
+/// Readings kept until the lake has caught up with them. Their times bound the age of an answer.
 const LOOKS_MAX: usize = 600;
 
 /// The lake's distance to the log at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Distance {
-    /// False until the log was asked for the first time.
+    /// False until the log's ends were read for the first time.
     pub is_known: bool,
-    /// Records that answers do not show yet, of all partitions.
+    /// Records of all partitions that answers do not include yet.
     pub records: u64,
-    /// Every record older than this many seconds shows in answers.
+    /// Answers include every record older than this, in seconds.
     pub seconds: f64,
-    /// By log partition, in order.
+    /// The distances of the log's partitions, in order.
     pub partitions: Vec<PartitionDistance>,
 }
 
@@ -40,7 +40,7 @@ pub struct PartitionDistance {
     pub records: u64,
 }
 
-/// Watches the distance until it is dropped.
+/// Watches the distance until dropped.
 pub struct Behind {
     distance: watch::Receiver<Distance>,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
@@ -48,7 +48,7 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// Asks `log` for its ends from now on; `reached` has the lake's positions.
+    /// Starts to read the ends of `log`; `reached` has the lake's positions.
     pub fn watch(mut log: Box<dyn LogReader>, reached: watch::Receiver<HashMap<Partition, Offset>>) -> Behind {
         let (sender, distance) = watch::channel(Distance::default());
         let stop = CancellationToken::new();
@@ -56,7 +56,7 @@ impl Behind {
         tokio::spawn(async move {
             let (mut looks, mut interval) = (Looks::default(), tokio::time::interval(LOOK_AGAIN));
             while stopped.run_until_cancelled(interval.tick()).await.is_some() {
-                // A log that is away is for the sink and the follower to report; the distance then grows older.
+                // The sink and the follower report a log that does not answer; the distance only grows older.
                 let ends = stopped.run_until_cancelled(ends(log.as_mut())).await.flatten();
                 let reached = positions.borrow().clone();
                 sender.send_replace(looks.look(Instant::now(), ends, &reached));
@@ -65,7 +65,7 @@ impl Behind {
         Behind { distance, reached, _stop: stop.drop_guard() }
     }
 
-    /// The distance of the lake as it is now to the log as it was at the last look.
+    /// The distance between the lake as it is now and the log as it was last read.
     pub fn distance(&self) -> Distance {
         let (mut distance, reached) = (self.distance.borrow().clone(), self.reached.borrow());
         for partition in &mut distance.partitions {
@@ -91,12 +91,12 @@ async fn ends(log: &mut dyn LogReader) -> Option<Ends> {
     Some(ends)
 }
 
-/// The ends that the log had at past moments and that the lake has not reached.
+/// Past readings of the log's ends that the lake has not reached yet.
 #[derive(Debug, Default)]
 struct Looks {
     unreached: VecDeque<(Instant, Ends)>,
     last: Option<Ends>,
-    /// The moment of the last look that the lake has reached, or of the first look.
+    /// The time of the newest reading that the lake has reached, or of the first reading.
     current_at: Option<Instant>,
 }
 

@@ -1,5 +1,5 @@
-//! Chunks: what the lake is handed, Parquet files with the offsets that they cover. Table files are chunks as they are; the
-//! log's tail becomes one here.
+//! Chunks: the Parquet files that the lake takes, with the offsets that they cover. Table files are chunks already;
+//! the log's tail is written as chunks here.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use fedilake_model::avro::{Decoder, Encoded};
 use fedilake_query::{Chunk, LakePosition};
 use fedilake_table::FileMeta;
 
-/// Writes records of the log as chunks into a folder of its own.
+/// Writes records of the log as chunks into one folder.
 pub struct ChunkWriter {
     folder: PathBuf,
     decoder: Decoder,
 }
 
 impl ChunkWriter {
-    /// A writer into `folder`, which is emptied of what an earlier process left.
+    /// A writer into `folder`; first deletes everything that an earlier process left there.
     pub fn in_empty_folder(folder: &Path) -> anyhow::Result<ChunkWriter> {
         if folder.exists() {
             std::fs::remove_dir_all(folder).with_context(|| format!("empty {}", folder.display()))?;
@@ -25,13 +25,13 @@ impl ChunkWriter {
         ChunkWriter::new(folder)
     }
 
-    /// A writer into `folder`, beside others.
+    /// A writer into `folder`, whose other files stay.
     pub fn new(folder: &Path) -> anyhow::Result<ChunkWriter> {
         make_in_place(folder)?;
         Ok(ChunkWriter { folder: folder.to_owned(), decoder: Decoder::new() })
     }
 
-    /// The records, in order, as a chunk that covers `offsets`, holes included.
+    /// Writes the records, in order, as a chunk that covers `offsets`, holes included.
     pub fn write(
         &mut self,
         name: &str,
@@ -61,7 +61,7 @@ impl ChunkWriter {
     }
 }
 
-/// Makes `folder`, but not what it lies in: a data folder that was moved away is not made a second time.
+/// Creates `folder` but not its parent, so that a data folder that was moved away is not created again.
 fn make_in_place(folder: &Path) -> anyhow::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
@@ -74,26 +74,27 @@ fn make_in_place(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// The folders in which a plain reader of several logs expects their files: it tells rows of one place apart by them.
+/// Hive-style folders. `log_partition` and `log_offset` repeat across logs, so a reader of several logs needs the
+/// folder to tell rows apart.
 pub fn folders(log: &LogId, partition: Partition) -> String {
     format!("log={log}/partition={partition}")
 }
 
-/// A table file, which ends at `next` and lies at `parquet`, as a chunk.
+/// The chunk of a table file, whose local copy is at `parquet` and which ends at `next`.
 pub fn chunk_of(file: &FileMeta, next: Offset, parquet: PathBuf) -> Chunk {
     chunk(&file.chain.log, file.chain.partition, file.first, next, parquet)
 }
 
-/// A folder for chunks that are needed for a while; it goes with this.
+/// A temporary folder for chunks, deleted when dropped.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A name of its own below `folder`; it is made when something is written.
+    /// Chooses a unique name below `folder`; the folder is created with its first file.
     pub fn new(folder: &Path) -> Scratch {
         Scratch(folder.join(format!("scratch-{:08x}", rand::random::<u32>())))
     }
 
-    /// Where it is, or will be.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -101,7 +102,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Mostly there is none; one that stays is removed at the next start.
+        // Usually the folder does not exist. One that cannot be deleted is deleted at the next start.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -111,18 +112,18 @@ fn chunk(log: &LogId, partition: Partition, first: Offset, next: Offset, parquet
     Chunk { log: log.to_string(), partition, first: as_lakes(first), next: as_lakes(next), parquet, lost_from: None }
 }
 
-/// An offset as the lake counts.
+/// An offset in the lake's type.
 pub fn as_lakes(offset: Offset) -> i64 {
     i64::try_from(offset.0).expect("no position is beyond Offset::END")
 }
 
-/// The next offset that the lake needs of a partition, if it knows it.
+/// The next offset that the lake needs of a partition, if the lake has the partition.
 pub fn position_of(positions: &[LakePosition], log: &LogId, partition: Partition) -> Option<Offset> {
     let wanted = |p: &&LakePosition| p.log == log.as_str() && u32::try_from(p.partition) == Ok(partition.0);
     positions.iter().find(wanted).and_then(|p| u64::try_from(p.next).ok()).map(Offset)
 }
 
-/// How many offsets table files cover.
+/// The number of offsets that the files cover.
 pub fn offsets(files: &[FileMeta]) -> u64 {
     files.iter().map(|file| file.next.0 - file.first.0).sum()
 }
@@ -137,7 +138,7 @@ mod tests {
 
     const POSTS: u64 = 500;
 
-    /// Posts with these offsets, of which each has `n` characters more in its text and fewer in its warning.
+    /// Makes posts with these offsets. Each has `n` more characters in its text and `n` fewer in its content warning.
     fn records(first: u64, n: usize) -> Vec<Record> {
         let event = |offset: u64| {
             let (text, warning) = ("x".repeat(n), "y".repeat(24 - n));

@@ -10,7 +10,7 @@ use fedilake_sim::talk;
 
 use crate::help::{self, Example};
 
-/// Collects public Mastodon posts without loss, keeps them exactly once, answers questions in milliseconds.
+/// Collects public Mastodon posts without loss, keeps them exactly once, and answers questions in milliseconds.
 #[derive(Debug, Parser)]
 #[command(name = "fedilake", version, arg_required_else_help = true, propagate_version = true, term_width = help::columns())]
 pub struct Cli {
@@ -20,10 +20,10 @@ pub struct Cli {
     pub verb: Verb,
 }
 
-/// Where the flags that every verb understands stand in its help: apart from its own.
+/// The heading in the help for the flags that every verb has.
 const COMMON: &str = "Common options";
 
-/// Flags that every verb understands.
+/// The flags that every verb has.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
     /// Folder that holds the log, the table and the lake [default: the platform's data folder]
@@ -32,25 +32,26 @@ pub struct Common {
     /// Settings file [default: ./fedilake.toml, then fedilake/fedilake.toml in the platform's configuration folder]
     #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Say less: warnings and errors only, no progress bar
+    /// Print only warnings and errors, and no progress bar
     #[arg(short, long, global = true, help_heading = COMMON)]
     pub quiet: bool,
-    /// How stderr is written: text for people, json for log collectors, an object a line [default: text, or FEDILAKE_LOG_FORMAT]
+    /// Format of stderr: text for people, or json with an object a line for log collectors [default:
+    /// FEDILAKE_LOG_FORMAT, else text]
     #[arg(long, global = true, help_heading = COMMON, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
-    /// Say more (-vv: everything)
+    /// Print more (-vv: everything)
     #[arg(short, long, global = true, help_heading = COMMON, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
-/// The form of what is said on stderr.
+/// The format of stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     Text,
     Json,
 }
 
-/// What to do.
+/// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Show everything: ten simulated days replayed, live simulated servers, the reports
@@ -68,7 +69,7 @@ pub enum Verb {
     /// Store only: the log to the table
     #[command(after_help = SINK)]
     Sink(Sink),
-    /// Explore only: follow the log and the table, answer on the local address
+    /// Explore only: follow the log and the table, and answer questions on a local address
     #[command(after_help = SERVE)]
     Serve(Serve),
     /// Print a report, or all seven
@@ -77,19 +78,19 @@ pub enum Verb {
     /// Ask a question in SQL, read-only
     #[command(after_help = SQL)]
     Sql(Sql),
-    /// Check that nothing is missing and nothing is doubled; exits 1 with the range if not
+    /// Check that no offset is missing and none is there twice; exits with 1 and names the range if not
     #[command(after_help = CHECK)]
     Check(Check),
-    /// Collect from files: JSON lines of statuses or recorded frames, plain, .zst or .gz
+    /// Collect from files: statuses or recorded frames as JSON, plain, .zst or .gz
     #[command(after_help = REPLAY)]
     Replay(Replay),
-    /// Move over from the talk's pipeline: Parquet files as its Kafka Connect S3 sink wrote them
+    /// Import the talk's pipeline: Parquet files as its Kafka Connect S3 sink wrote them
     #[command(after_help = IMPORT)]
     Import(Import),
     /// Serve simulated Mastodon servers, or write their frames to a file
     #[command(after_help = SIMULATE)]
     Simulate(Simulate),
-    /// Print every setting, its value and where it came from
+    /// Print every setting with its value and its source
     #[command(after_help = SETTINGS)]
     Settings,
     /// Print the SQL that defines the views over the plain Parquet files
@@ -103,7 +104,7 @@ pub enum Verb {
     },
 }
 
-/// Which servers to read and how.
+/// The servers to read, and how.
 #[derive(Debug, Clone, Args)]
 pub struct Servers {
     /// A server to collect from, as a host or a URL; repeatable
@@ -122,10 +123,10 @@ pub struct Servers {
 
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Replay all 1,622,149 posts of the ten days, not an eighth of them
+    /// Replay all 1,622,149 posts of the ten days instead of an eighth of them
     #[arg(long)]
     pub full: bool,
-    /// End after this long of live posts, e.g. 10s [default: until Ctrl-C]
+    /// Stop after this long of live posts, e.g. 10s [default: at Ctrl-C]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub exit_after: Option<Duration>,
     /// Address that answers `report`, `sql`, /healthz and /metrics; port 0 picks a free one
@@ -149,7 +150,7 @@ pub struct Run {
 pub struct Collect {
     #[command(flatten)]
     pub servers: Servers,
-    /// Answer /healthz and /metrics on this address; port 0 picks a free one [default: nowhere]
+    /// Address that answers /healthz, /readyz and /metrics; port 0 picks a free one [default: none]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
     /// Stop cleanly after this long, e.g. 30s
@@ -157,23 +158,23 @@ pub struct Collect {
     pub duration: Option<Duration>,
 }
 
-/// What to do with the list of servers.
+/// The verbs for the list of servers.
 #[derive(Debug, Subcommand)]
 pub enum ServersVerb {
-    /// Add servers; collectors that run begin to read them
+    /// Add servers; running collectors start to read them
     #[command(after_help = SERVERS)]
     Add(ServersAdd),
-    /// Remove servers; they are read no more, their posts stay
+    /// Remove servers; collectors stop reading them, and their posts stay
     #[command(after_help = SERVERS)]
     Remove {
         /// Hosts or URLs
         #[arg(required = true, value_name = "HOST_OR_URL")]
         servers: Vec<String>,
     },
-    /// Print the servers, and up to where each was collected
+    /// Print the servers and how far each has been collected
     #[command(after_help = SERVERS)]
     List {
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -181,7 +182,7 @@ pub enum ServersVerb {
 
 #[derive(Debug, Args)]
 pub struct ServersAdd {
-    /// Hosts or URLs; one that is listed already gets what is typed now
+    /// Hosts or URLs; a server that is already listed gets the options given now
     #[arg(required = true, value_name = "HOST_OR_URL")]
     pub servers: Vec<String>,
     /// Collect what the servers see of the whole fediverse (the default)
@@ -194,16 +195,17 @@ pub struct ServersAdd {
 
 #[derive(Debug, Args)]
 pub struct Sink {
-    /// Stop cleanly after this long, e.g. 30s [default: never; on a `file:` log, which has one owner, when its end is reached]
+    /// Stop cleanly after this long, e.g. 30s [default: never; on a `file:` log, which has one owner, when its end is
+    /// reached]
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
-    /// End when all that the log holds now is stored, also on a log that others write to and sink
+    /// Stop when everything that the log holds now is in the table, even if others write to the log and sink it
     #[arg(long, conflicts_with = "duration")]
     pub once: bool,
-    /// Commit an empty file over offsets that the log no longer has; `check` lists it for ever
+    /// Accept that the log lost these offsets: commits an empty file over them, which `check` lists for ever
     #[arg(long, value_name = "PARTITION:FIRST..NEXT")]
     pub accept_gap: Option<String>,
-    /// Answer /healthz and /metrics on this address; port 0 picks a free one [default: nowhere]
+    /// Address that answers /healthz, /readyz and /metrics; port 0 picks a free one [default: none]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
 }
@@ -221,20 +223,20 @@ pub struct Serve {
 /// How rows are written to stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
+    /// A table for people
     Table,
-    /// With a header line
+    /// CSV with a header line
     Csv,
-    /// One array of objects
+    /// One JSON array of objects
     Json,
-    /// An object a line
+    /// One JSON object a line
     #[value(alias = "jsonl")]
     Ndjson,
-    /// One file, to be redirected
+    /// A Parquet file; redirect it
     Parquet,
 }
 
-/// The talk's seven reports.
+/// The seven reports of the talk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportName {
     /// Posts, authors, origins, languages, characters
@@ -253,98 +255,99 @@ pub enum ReportName {
     Topics,
 }
 
-/// Which posts a report counts.
+/// The posts that a report counts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Filters {
-    /// From this day or instant on (UTC), e.g. 2023-02-04 or 2023-02-04T12:00:00Z
+    /// Count posts from this day or time on (UTC), e.g. 2023-02-04 or 2023-02-04T12:00:00Z
     #[arg(long, value_name = "WHEN")]
     pub from: Option<String>,
-    /// Up to and without this instant, or up to the end of this day (UTC)
+    /// Count posts before this time, or up to the end of this day (UTC)
     #[arg(long, value_name = "WHEN")]
     pub to: Option<String>,
-    /// Authors' home server, as a host or a URL; repeatable
+    /// Count posts whose author's home server is this one, as a host or a URL; repeatable
     #[arg(long = "origin", value_name = "HOST_OR_URL")]
     pub origins: Vec<String>,
-    /// Server that showed the post first of all that are collected, as a host or a URL; repeatable
+    /// Count posts that this server showed first of all collected servers, as a host or a URL; repeatable
     #[arg(long = "server", value_name = "HOST_OR_URL")]
     pub servers: Vec<String>,
-    /// Language by any of its codes or its English name (pt, por and Portuguese are pt_BR too), a tag with a region for that one
-    /// alone, or unknown; repeatable
+    /// Count posts in this language: any of its codes or its English name (pt, por and Portuguese include pt_BR), a
+    /// tag with a region for that one alone, or unknown; repeatable
     #[arg(long = "language", value_name = "TAG_OR_NAME")]
     pub languages: Vec<String>,
-    /// Only bots
+    /// Count only posts of bots
     #[arg(long, conflicts_with = "no_bot")]
     pub bot: bool,
-    /// Only people
+    /// Count only posts of people
     #[arg(long)]
     pub no_bot: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Report {
-    /// Which report [default: all seven]
+    /// The report to print [default: all seven]
     pub name: Option<ReportName>,
-    /// A word for the topics report; repeatable [default: the followed words]
+    /// A word for the topics report; repeatable [default: the words of the setting]
     #[arg(long = "topic", value_name = "WORD", value_parser = topic)]
     pub topics: Vec<String>,
     #[command(flatten)]
     pub filters: Filters,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
 #[derive(Debug, Args)]
 pub struct Sql {
-    /// One statement, a file that holds one, or - for standard input
+    /// One statement, a file with one statement, or - for standard input
     #[arg(value_name = "QUERY|FILE|-")]
     pub query: String,
-    /// Ask the Parquet files themselves, without the lake: the table's through the views, others through read_parquet
+    /// Query the Parquet files instead of the lake: the table's own through the views, others through read_parquet
     #[arg(long)]
     pub direct: bool,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
 #[derive(Debug, Args)]
 pub struct Views {
-    /// Begin with the statements that let any DuckDB read a table on S3: httpfs and a secret
+    /// Print first the statements that let any DuckDB read a table on S3: httpfs and a secret
     #[arg(long)]
     pub s3: bool,
-    /// Write the key and its secret into them, instead of where DuckDB finds them
+    /// Write the access key and its secret into the statements, instead of the names of DuckDB's sources for them
     #[arg(long, requires = "s3")]
     pub show_secrets: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
 #[derive(Debug, Args)]
 pub struct Replay {
-    /// Files of statuses or recorded frames in JSON (lines, arrays, objects; plain, .gz, .zst), or - for standard input
+    /// Files of statuses or recorded frames as JSON (lines, arrays or objects; plain, .gz or .zst), or - for standard
+    /// input
     #[arg(required = true, value_name = "FILE|-")]
     pub files: Vec<PathBuf>,
-    /// As fast as it goes (max), as it was recorded (real), or so many times faster (10x)
+    /// As fast as possible (max), as recorded (real), or so many times faster (10x)
     #[arg(long, default_value = "max", value_name = "max|real|Nx")]
     pub pace: String,
 }
 
 #[derive(Debug, Args)]
 pub struct Import {
-    /// A folder, or s3://BUCKET/PREFIX, somewhere above the files of one or more topics
+    /// A folder or s3://BUCKET/PREFIX that contains the files of one or more topics at any depth
     #[arg(value_name = "FOLDER|s3://BUCKET/PREFIX")]
     pub source: String,
 }
 
-/// Presets of simulated posts.
+/// The presets of simulated posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
-    /// The talk's ten days, 3 to 12 February 2023: 1,622,149 posts with its figures
+    /// The talk's ten days, 3 to 12 February 2023: 1,622,149 posts with the talk's figures
     Talk,
 }
 
@@ -353,22 +356,22 @@ pub struct Simulate {
     /// Serve on this address and the ports after it; port 0 picks free ones
     #[arg(long, value_name = "ADDRESS", required_unless_present = "out", conflicts_with = "out")]
     pub serve: Option<SocketAddr>,
-    /// How many servers
+    /// Number of servers
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub servers: u16,
-    /// Posts per second over all servers
+    /// Posts per second of all servers together
     #[arg(long, default_value_t = 50.0, value_name = "POSTS_PER_SECOND", value_parser = rate)]
     pub rate: f64,
-    /// The same seed gives the same people and posts
+    /// Seed: the same seed gives the same people and posts
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Stop after this long, e.g. 30s
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
-    /// What to write to the file
+    /// The posts to write to the file
     #[arg(long, value_enum, default_value_t = Preset::Talk)]
     pub preset: Preset,
-    /// How many posts of the preset [default: all]
+    /// Number of posts of the preset [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=talk::POSTS))]
     pub posts: Option<u64>,
     /// Write recorded frames to this file (.zst and .gz compress), or - for standard output
@@ -380,19 +383,19 @@ fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 30s, 5m or 1h"))
 }
 
-/// More than servers on one machine can show.
+/// More posts a second than simulated servers on one machine can show.
 const RATE_MAX: f64 = 1e6;
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate <= RATE_MAX => Ok(rate),
-        _ => Err(format!("it is no number above 0 and up to {RATE_MAX}")),
+        _ => Err(format!("expected a number above 0 and up to {RATE_MAX}")),
     }
 }
 
 fn topic(text: &str) -> Result<String, String> {
     match text.trim() {
-        "" => Err("every post would mention it; give a word".to_owned()),
+        "" => Err("expected a word: every post contains the empty one".to_owned()),
         word => Ok(word.to_owned()),
     }
 }

@@ -1,24 +1,26 @@
-//! The door to the terminal: text from outside goes through it before a person sees it.
+//! The door to the terminal: text from outside passes it before a person sees it.
 //!
-//! Posts, names, servers' error bodies and file names may hold characters that a terminal obeys instead of showing them: escape
-//! codes that move the cursor, rename the window or hide text, and bidirectional controls that reorder a line. Each of them is
-//! shown as `\u001b`, four hexadecimal digits, which is also what JSON calls it: JSON means the same on both sides of the door.
+//! Posts, names, servers' error bodies and file names may contain characters that a terminal obeys instead of
+//! showing: escape codes that move the cursor, rename the window or hide text, and bidirectional controls that
+//! reorder a line. Each is shown as `\u001b`, four hexadecimal digits. JSON uses the same notation, so JSON keeps its
+//! meaning behind the door.
 
 use std::borrow::Cow;
 
-/// Which escape codes pass.
+/// The escape codes that pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codes {
-    /// None: everything comes from outside.
+    /// No codes: all text is from outside.
     Refused,
-    /// Those for weight and colour that this program writes itself, around text that was [`shown`].
+    /// The codes for weight and colour that this program writes itself, around text that was [`shown`].
     Own,
 }
 
 /// The parameters of the codes that [`Style`](crate::render::Style) and the log's formatter write.
 const OWN: [&str; 9] = ["0", "1", "2", "3", "31", "32", "33", "34", "35"];
 
-/// `text` as a terminal may have it: line ends and tabs as they are, all else that it would obey as `\u001b`.
+/// Makes `text` safe for a terminal: keeps line ends and tabs, writes all other characters that a terminal obeys as
+/// `\u001b`.
 pub fn shown(text: &str) -> Cow<'_, str> {
     match text.contains(is_obeyed) {
         true => Cow::Owned(escape(text, Codes::Refused)),
@@ -26,7 +28,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The same in one line: line ends and tabs are spaces.
+/// Like [`shown`], on one line: line ends and tabs become spaces.
 pub fn shown_in_line(text: &str) -> Cow<'_, str> {
     let is_space = |c: char| matches!(c, '\n' | '\t');
     match shown(text) {
@@ -35,8 +37,8 @@ pub fn shown_in_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// True for the characters that a terminal, or a line in it, obeys: controls but line end and tab, bidirectional controls, and
-/// Unicode's own separators of lines and paragraphs.
+/// True for characters that change how a terminal shows a line: controls except line end and tab, bidirectional
+/// controls, and Unicode's separators of lines and paragraphs.
 fn is_obeyed(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
@@ -64,13 +66,13 @@ fn escape(text: &str, codes: Codes) -> String {
     shown
 }
 
-/// The length of the code that `text` begins with, if it is one of [`OWN`].
+/// The length of the code at the start of `text`, if it is one of [`OWN`].
 fn own_code(text: &str) -> Option<usize> {
     let (parameter, _) = text.strip_prefix("\u{1b}[")?.split_once('m')?;
     OWN.contains(&parameter).then(|| "\u{1b}[m".len() + parameter.len())
 }
 
-/// A door for bytes that come in pieces: a character may be split between two of them.
+/// A door for bytes that come in pieces, which may split a character.
 #[derive(Debug)]
 pub struct Door {
     codes: Codes,
@@ -83,7 +85,7 @@ impl Door {
         Door { codes, waiting: Vec::new() }
     }
 
-    /// What may be shown of the bytes so far. Bytes that are no UTF-8 become U+FFFD.
+    /// Returns the safe text of the bytes so far. Invalid UTF-8 becomes U+FFFD.
     pub fn pass(&mut self, bytes: &[u8]) -> String {
         self.waiting.extend_from_slice(bytes);
         let complete = self.waiting.len() - unfinished(&self.waiting);
@@ -95,7 +97,7 @@ impl Door {
     }
 }
 
-/// How many bytes at the end are the beginning of a character.
+/// The number of bytes at the end that are the start of a character.
 fn unfinished(bytes: &[u8]) -> usize {
     let begins = |length: &usize| {
         let end = &bytes[bytes.len() - length..];

@@ -1,4 +1,4 @@
-//! What the filter flags mean.
+//! The filter flags of reports, parsed.
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
@@ -7,7 +7,7 @@ use fedilake_query::Filter;
 
 use crate::cli::Filters;
 
-/// Times become a half-open range in UTC; URLs become hosts.
+/// Turns times into a half-open range in UTC, and URLs into hosts.
 pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
     let from = typed.from.as_deref().map(|text| instant(text, Edge::From)).transpose().context("--from")?;
     let to = typed.to.as_deref().map(|text| instant(text, Edge::To)).transpose().context("--to")?;
@@ -37,7 +37,7 @@ pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
 #[derive(Clone, Copy)]
 enum Edge {
     From,
-    /// A day is meant as a whole: up to its end.
+    /// The end of the range: a day counts up to its end.
     To,
 }
 
@@ -47,7 +47,9 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
             Edge::From => Some(day),
             Edge::To => day.checked_add_days(Days::new(1)),
         };
-        return day.map(|day| day.and_time(NaiveTime::MIN).and_utc()).with_context(|| format!("{text} is too late"));
+        return day
+            .map(|day| day.and_time(NaiveTime::MIN).and_utc())
+            .with_context(|| format!("date `{text}` is too late"));
     }
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.to_utc());
@@ -57,10 +59,12 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
             return Ok(at.and_utc());
         }
     }
-    bail!("{text:?} is no day and no instant\nhint: write 2023-02-04 or 2023-02-04T12:00:00Z (UTC)")
+    bail!(
+        "invalid date `{text}`: expected YYYY-MM-DD or an RFC 3339 time\nhint: write 2023-02-04 or 2023-02-04T12:00:00Z (UTC)"
+    )
 }
 
-/// The host in its one spelling, as the table has it. It may be typed as a URL, in Unicode or as punycode.
+/// The host in its one spelling, as in the table. Accepts a URL, Unicode and punycode.
 fn host(typed: &str) -> anyhow::Result<String> {
     let server = Server::parse(typed);
     Ok(server.with_context(|| format!("invalid host `{typed}`: expected a name such as mastodon.social"))?.to_string())

@@ -1,10 +1,11 @@
-//! The follower: the table's files and the log's tail into the lake, at most a second behind.
+//! The follower: moves the table's files and the log's tail into the lake, at most a second behind.
 //!
-//! It reads the log without a group and takes what gathered for [`FOLLOW_INTERVAL`], or [`CHUNK_ROWS_MAX`] records when it
-//! is behind, as one small Parquet file into the lake, which moves its watermark in the same transaction. While one take
-//! runs the next one's records gather, so a record waits for the rest of one take and for its own, and no longer. Where the
-//! lake's position lies below the log's start it takes the table's files instead. The lake is a cache: deleted, it is
-//! rebuilt here. When the lake's process ends, the follower goes back to where the lake is.
+//! The follower reads the log without a group. It takes the records of each [`FOLLOW_INTERVAL`], or up to
+//! [`CHUNK_ROWS_MAX`] when it is behind, into the lake as one small Parquet file; the same transaction moves the
+//! lake's position. Records for the next take gather while one take runs, so a record waits at most for the rest of
+//! one take and for its own. If the lake's position lies below the log's start, the follower takes the table's files
+//! instead. The lake is a cache: when deleted, it is rebuilt here. When the lake's process ends, the follower goes
+//! back to the lake's position.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -29,12 +30,12 @@ use crate::wire::{Stores, TableFiles};
 
 /// How long records gather before the lake takes them.
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
-/// Without records for so long, the lake seals its open days.
+/// After this long without records, the lake seals its open days.
 const REST: Duration = Duration::from_secs(2);
-/// Records taken in one transaction at most: a follower that is behind takes few large bites, which the lake likes best. As
-/// many again gather meanwhile.
+/// The most records in one transaction: a follower that is behind takes few large pieces, which is fastest. As many
+/// again gather meanwhile.
 const CHUNK_ROWS_MAX: usize = 200_000;
-/// How long a take that finds no memory waits before each further try.
+/// The pauses before each further try of a take that found no memory.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(250),
     Duration::from_secs(1),
@@ -42,43 +43,44 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(10),
     Duration::from_secs(20),
 ];
-/// Table files taken in one transaction at most.
+/// The most table files in one transaction.
 const FILES_MAX: usize = 8;
 
-/// The follower's parts.
+/// The follower's state.
 pub struct Follower {
     reader: Box<dyn LogReader>,
     table: Arc<Table>,
     files: TableFiles,
-    /// The folder of the chunks.
+    /// The folder for chunks.
     folder: PathBuf,
     lake: Arc<LakeProcess>,
     chunks: Arc<Mutex<ChunkWriter>>,
-    /// Next offset that the lake needs, by partition of the reader's log, once the running take is done.
+    /// The next offset that the lake needs of each partition of the reader's log, counting the running take as done.
     positions: HashMap<Partition, Offset>,
-    /// The take that runs, if one does.
+    /// The running take, if any.
     taking: Option<BoxFuture<'static, anyhow::Result<Taken>>>,
-    /// Whether a take was lost with the lake's process, so that `positions` is ahead of the lake.
+    /// True if a take was lost with the lake's process, so that `positions` may be ahead of the lake.
     is_ahead: bool,
     reached: watch::Sender<HashMap<Partition, Offset>>,
-    /// What was told of offsets that the figures lack.
+    /// The messages about missing offsets that were already logged.
     told: HashSet<String>,
 }
 
-/// What became of a take.
+/// The outcome of a take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
-    /// The lake has it.
+    /// The lake has the records.
     All,
-    /// The lake's process ended, and the lake has it or not.
+    /// The lake's process ended; the lake may or may not have the records.
     Unknown,
 }
 
-/// What came from the log and the lake does not have yet.
+/// Records that came from the log and that the lake does not have yet.
 #[derive(Default)]
 struct Gathered {
     records: Vec<Record>,
-    /// Offsets below which no more records come, where the log said so: its last ones may be holes.
+    /// Offsets that the log reported as reached: below them no more records come, because its last offsets may be
+    /// holes.
     reached: HashMap<Partition, Offset>,
 }
 
@@ -94,7 +96,7 @@ impl Gathered {
 }
 
 impl Follower {
-    /// A follower that keeps its chunks in `folder`, which it empties.
+    /// A follower that writes its chunks to `folder`, after deleting everything there.
     pub fn new(stores: &Stores, lake: Arc<LakeProcess>, folder: PathBuf) -> anyhow::Result<Follower> {
         let chunks = ChunkWriter::in_empty_folder(&folder)?;
         Ok(Follower {
@@ -112,17 +114,17 @@ impl Follower {
         })
     }
 
-    /// The next offset that the lake needs of each partition, as it moves.
+    /// The next offset that the lake needs of each partition, updated as the lake takes records.
     pub fn reached(&self) -> watch::Receiver<HashMap<Partition, Offset>> {
         self.reached.subscribe()
     }
 
-    /// Follows until `shutdown`. Takes what the table has and the lake lacks first.
+    /// Follows until `shutdown`. First takes the table's files that the lake lacks.
     pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
         self.take_from_table(&shutdown).await?;
         let mut gathered = Gathered::default();
         let mut deadline = Instant::now();
-        // When to seal what is open, unless records come before.
+        // The time to seal open days, unless records come before.
         let mut rest = Some(Instant::now());
         loop {
             if self.is_ahead {
@@ -150,7 +152,7 @@ impl Follower {
                         }
                     }
                     Err(LogError::BelowStart { partition, .. }) => {
-                        // The log let go of records between our reads; the table has them.
+                        // The log released records between two reads; the table has them.
                         self.finish().await?;
                         if self.is_ahead {
                             continue;
@@ -179,9 +181,9 @@ impl Follower {
         }
     }
 
-    /// Reads on from where the lake is, whatever was on its way to it.
+    /// Starts again at the lake's own position, whatever take was lost.
     async fn go_back(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        // A lake whose file was lost begins anew.
+        // A lake whose file was lost begins again from the table.
         self.take_from_table(shutdown).await?;
         for partition in self.positions.keys().copied().collect::<Vec<_>>() {
             self.begin(partition, shutdown).await?;
@@ -191,17 +193,17 @@ impl Follower {
         Ok(())
     }
 
-    /// Lets the lake keep the figures of the days that changed, so that reports need not count them.
+    /// Lets the lake store the figures of the days that changed, so that reports read them instead of counting.
     async fn seal(&mut self) -> anyhow::Result<()> {
         let lake = Arc::clone(&self.lake);
         match tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")? {
-            // Days that are not sealed are counted.
+            // Reports count the days that are not sealed.
             Err(AskError::Ended(_)) => Ok(()),
             sealed => sealed.context("seal days"),
         }
     }
 
-    /// Places the reader where the lake is, by way of the table when the log starts later.
+    /// Seeks to the lake's position. If the log starts later, takes table files first.
     async fn begin(&mut self, partition: Partition, shutdown: &CancellationToken) -> anyhow::Result<()> {
         self.finish().await?;
         let mut tried: Option<Offset> = None;
@@ -218,7 +220,8 @@ impl Follower {
                     self.publish();
                     return Ok(());
                 }
-                // While the lake took files the sink went on, and the log let go of more: again, as long as it helps.
+                // The sink went on while the lake took files, and the log released more: try again as long as the
+                // position moves.
                 Err(LogError::BelowStart { start, .. }) if tried != Some(position) => {
                     tracing::debug!(%partition, %position, %start, "the log starts later than the lake ends; the table has what lies between");
                     tried = Some(position);
@@ -240,8 +243,8 @@ impl Follower {
         }
     }
 
-    /// Where the table's files of a partition begin. Asked for after the log's bounds: the log lets go of nothing before the table
-    /// has it, so one of the two knows the first record that there is.
+    /// The offset at which the table's files of a partition begin. Read after the log's bounds: the log releases
+    /// nothing before the table has it, so one of the two knows the first existing record.
     async fn chain_start(&mut self, partition: Partition) -> anyhow::Result<Option<Offset>> {
         let snapshot = self.table.snapshot().await.context("read the table")?;
         let chain = Chain { log: self.reader.id().clone(), partition };
@@ -249,9 +252,10 @@ impl Follower {
         Ok(files.and_then(|files| files.first()).map(|file| file.first))
     }
 
-    /// Takes every table file that holds what the lake lacks: other logs' chains and what the log has let go of.
+    /// Takes every table file with records that the lake lacks: other logs' chains, and those that the log has
+    /// released.
     async fn take_from_table(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        // The lake says what it lacks after each end of its process.
+        // After each end of the lake's process, asks the lake again what it lacks.
         while self.take_files_lacked(shutdown).await? == Taken::Unknown {}
         Ok(())
     }
@@ -304,7 +308,7 @@ impl Follower {
         Ok(Taken::All)
     }
 
-    /// Tells once what the figures lack.
+    /// Logs each range of missing offsets once.
     fn tell_missing(&mut self, positions: &[LakePosition]) {
         metrics::gauge!("fedilake_lake_missing_offsets").set(missing::count(positions) as f64);
         for sentence in missing::sentences(positions) {
@@ -314,7 +318,7 @@ impl Follower {
         }
     }
 
-    /// Starts to take what was gathered; [`Follower::taking`] ends when the lake has it.
+    /// Starts to take the gathered records; [`Follower::taking`] ends when the lake has them.
     fn take(&mut self, Gathered { records, reached }: Gathered) {
         assert!(self.taking.is_none(), "one take runs at a time");
         let newest_appended_at_ms = records.iter().map(|record| record.appended_at_ms).max();
@@ -348,7 +352,7 @@ impl Follower {
         }));
     }
 
-    /// Waits for the running take, if one does.
+    /// Waits for the running take, if any.
     async fn finish(&mut self) -> anyhow::Result<()> {
         let Some(taking) = self.taking.take() else { return Ok(()) };
         let taken = taking.await?;
@@ -374,8 +378,8 @@ async fn positions(lake: Arc<LakeProcess>) -> anyhow::Result<Vec<LakePosition>> 
     tokio::task::spawn_blocking(move || lake.positions()).await?.context("read the lake's position")
 }
 
-/// Says in each chunk which offsets before it are in no file. `ends` is where the last file of each chain ends, by its own word:
-/// the names of the files around a lost one do not show that it is gone.
+/// Notes in each chunk which offsets before it are in no file. `ends` holds the offset at which the last file of each
+/// chain ends, from its footer: the names of the files around a lost one do not show the loss.
 async fn mark_lost(
     table: &Table,
     snapshot: &Snapshot,
@@ -389,7 +393,7 @@ async fn mark_lost(
             Some(end) => Some(*end),
             None if is_first => match table.start(&file.chain).await {
                 Ok(start) => start.map(as_lakes),
-                // Where the chain began is unknown then, which `check` says.
+                // The chain's start is unknown; `check` reports that.
                 Err(TableError::Damaged { .. }) => None,
                 Err(error) => return Err(error).context("read the table"),
             },
@@ -401,7 +405,7 @@ async fn mark_lost(
     Ok(())
 }
 
-/// The end of a take. Cancel-safe: a take that is not waited for stays where it is.
+/// Waits for the running take to end. Cancel-safe: a cancelled wait leaves the take running.
 async fn ended(taking: &mut Option<BoxFuture<'static, anyhow::Result<Taken>>>) -> anyhow::Result<Taken> {
     match taking {
         Some(taking) => taking.await,
@@ -422,13 +426,14 @@ fn take(lake: &LakeProcess, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: Ve
     let taken = patiently(PAUSES, || lake.take(&chunks, &mut |_| {}));
     metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
     for chunk in &chunks {
-        // A chunk that stays is removed at the next start.
+        // A chunk that cannot be deleted is deleted at the next start.
         let _ = std::fs::remove_file(&chunk.parquet);
     }
     Ok(taken?)
 }
 
-/// Tries again, after a pause each time, while the lake has no memory left: questions use the same, and end.
+/// Tries again, after a pause each time, while the lake has no memory left: questions use the same memory, and they
+/// end.
 fn patiently(
     pauses: impl IntoIterator<Item = Duration>,
     mut take: impl FnMut() -> Result<(), AskError>,
@@ -440,7 +445,7 @@ fn patiently(
             Err(AskError::Ended(_)) => return Ok(Taken::Unknown),
             Err(AskError::Lake(LakeError::OutOfMemory(reason))) => {
                 let Some(pause) = pauses.next() else { return Err(LakeError::OutOfMemory(reason).into()) };
-                tracing::warn!(reason, "the lake has no memory left for what came; trying again");
+                tracing::warn!(reason, "the lake has too little memory to take new records; trying again");
                 std::thread::sleep(pause);
             }
             Err(error) => return Err(error),
@@ -468,7 +473,8 @@ mod tests {
         let stores = Stores::open(Some(&ownership), &settings, wire::Use::Write).await?;
         let lake = Arc::new(wire::open_lake(ownership, &settings)?);
         let mut follower = Follower::new(&stores, Arc::clone(&lake), folder.path().join("tmp"))?;
-        // The table had nothing when the follower looked; then records came, were committed, and the log let go of them.
+        // The table was empty when the follower looked; then records came and were committed, and the log released
+        // them.
         let record = || (Key(b"k".as_slice().into()), b"unreadable".as_slice().into());
         stores.log.writer.append(vec![record(), record(), record()]).await?;
         let (stop, progress) = (CancellationToken::new(), Arc::<SinkProgress>::default());

@@ -1,12 +1,13 @@
-//! The metrics: every name that /metrics can have, with its kind, labels and help.
+//! The metrics: every name in /metrics, with its kind, labels and help.
 //!
-//! docs/metrics.md is generated from [`METRICS`]; `FEDILAKE_BLESS=1 cargo test --release -p fedilake metric` writes it anew. A test
-//! holds every metric in the sources to this list.
+//! docs/metrics.md is generated from [`METRICS`]; `FEDILAKE_BLESS=1 cargo test --release -p fedilake metric` writes
+//! it again. A test compares the list with every metric in the sources.
 
 use metrics::Unit;
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
-/// Upper bounds of a histogram's buckets, in seconds: the follower takes within a quarter of a second, a rebuild within minutes.
+/// Upper bounds of a histogram's buckets, in seconds: a take of new records needs up to a quarter of a second, a
+/// rebuild minutes.
 const SECONDS_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
 
 /// The kind of a metric.
@@ -22,7 +23,7 @@ pub enum Kind {
 pub struct Metric {
     pub name: &'static str,
     pub kind: Kind,
-    /// Label names; the values are few, or one a configured server.
+    /// Names of the labels. Each has few values, or one for each configured server.
     #[cfg_attr(not(test), expect(dead_code, reason = "for docs/metrics.md, which a test writes"))]
     pub labels: &'static [&'static str],
     pub help: &'static str,
@@ -40,7 +41,8 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
     Metric { name, kind: Kind::Histogram, labels, help }
 }
 
-/// Every metric of our own, in the order of the posts' way. The process's come from the crate `metrics-process`.
+/// Every metric of this program, in the order in which posts pass. The crate `metrics-process` adds those of the
+/// process.
 pub const METRICS: &[Metric] = &[
     counter("fedilake_collect_flaws_total", &["reason"], "Fields of kept posts that could not be read, by reason"),
     gauge("fedilake_lake_missing_offsets", &[], "Offsets that the table lost, so that answers lack their records"),
@@ -105,7 +107,7 @@ pub const METRICS: &[Metric] = &[
     gauge("fedilake_disk_bytes", &[], "Size of the data folder's disk in bytes"),
 ];
 
-/// Sets up the recorder of the process, with the help of every metric. Once a process.
+/// Installs the recorder with the help of every metric. Call it once a process.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new().set_buckets(&SECONDS_BUCKETS)?.install_recorder()?;
     for metric in METRICS {
@@ -121,7 +123,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// All metrics as Prometheus reads them, those of the process as they are now.
+/// All metrics in Prometheus' text format, with current figures of the process.
 pub fn render(handle: &PrometheusHandle) -> String {
     metrics_process::Collector::default().collect();
     handle.render()
@@ -185,7 +187,7 @@ mod tests {
         }
     }
 
-    /// Names in calls of `counter!`, `gauge!` and `histogram!`.
+    /// The names in calls of `counter!`, `gauge!` and `histogram!`.
     fn used() -> BTreeSet<String> {
         let mut files = Vec::new();
         for name in ["fedilake", "fedilake-collect", "fedilake-table", "fedilake-kafka", "fedilake-log"] {

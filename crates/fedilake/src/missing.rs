@@ -1,11 +1,11 @@
-//! Offsets that the figures lack because the table lost the files that held them.
+//! Offsets whose records are missing from figures, because the table lost the files that held them.
 //!
-//! A lake that is rebuilt from such a table remembers them ([`fedilake_query::LakePosition`]), and every answer says so: the figures
-//! are smaller than what was collected.
+//! A lake that is rebuilt from such a table remembers the offsets ([`fedilake_query::LakePosition`]), and every
+//! answer mentions them, because the figures are smaller than what was collected.
 
 use fedilake_query::LakePosition;
 
-/// What is missing from the figures of a lake at `positions`, a sentence for each range.
+/// One sentence for each missing range of a lake at `positions`.
 pub fn sentences(positions: &[LakePosition]) -> Vec<String> {
     let of_position = |position: &LakePosition| {
         let LakePosition { log, partition, lacks, .. } = position;
@@ -16,7 +16,7 @@ pub fn sentences(positions: &[LakePosition]) -> Vec<String> {
     positions.iter().flat_map(of_position).collect()
 }
 
-/// How many offsets are missing.
+/// The number of missing offsets.
 pub fn count(positions: &[LakePosition]) -> u64 {
     positions.iter().flat_map(|position| &position.lacks).map(|(first, next)| next.abs_diff(*first)).sum()
 }

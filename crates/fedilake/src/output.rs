@@ -1,7 +1,7 @@
-//! stdout, which is data, and whether anybody still reads it.
+//! stdout: data for the caller, and whether the reader is still there.
 //!
-//! A pipe or a file gets data to the byte. A terminal gets it through the [`door`](crate::door), and so does whatever reads what
-//! is meant for people ([`page`]).
+//! Data goes unchanged to a pipe or a file, and through the [`door`](crate::door) to a terminal. Output for people
+//! ([`page`]) always goes through the door.
 
 use std::io::{Error, ErrorKind, IsTerminal, Result, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,18 +10,18 @@ use crate::door::{Codes, Door};
 
 static READER_IS_GONE: AtomicBool = AtomicBool::new(false);
 
-/// stdout; notes when its reader went away, however the error is wrapped on its way up.
+/// stdout; remembers when its reader is gone, however callers wrap the error.
 pub struct Output {
     stdout: StdoutLock<'static>,
     door: Option<Door>,
 }
 
-/// Locks stdout for data: as it is in a pipe, through the door in a terminal.
+/// Locks stdout for data: unchanged in a pipe or file, through the door in a terminal.
 pub fn stdout() -> Output {
     Output { stdout: std::io::stdout().lock(), door: is_terminal().then(|| Door::new(Codes::Refused)) }
 }
 
-/// Locks stdout for tables and reports: through the door wherever they go, with the weights of [`Style`](crate::render::Style).
+/// Locks stdout for tables and reports: always through the door, with the codes of [`Style`](crate::render::Style).
 pub fn page() -> Output {
     Output { stdout: std::io::stdout().lock(), door: Some(Door::new(Codes::Own)) }
 }
@@ -31,7 +31,7 @@ pub fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Whether a write failed because nobody reads: `fedilake sql … | head` is a normal thing to do.
+/// True if a write failed because the reader is gone, as with `fedilake sql … | head`. Not a failure.
 pub fn reader_is_gone() -> bool {
     READER_IS_GONE.load(Relaxed)
 }
@@ -52,12 +52,12 @@ impl Write for Output {
     }
 }
 
-/// The error with what failed; whoever passes it on knows only that something was written.
+/// Adds "write to standard output" to an error: callers that pass it on do not know the target.
 fn named(error: Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
         READER_IS_GONE.store(true, Relaxed);
     }
-    // `write_all` goes on after this one.
+    // `write_all` tries again after this kind of error.
     if error.kind() == ErrorKind::Interrupted {
         return error;
     }

@@ -1,13 +1,13 @@
-//! A data folder belongs to one process.
+//! A data folder belongs to one process, its owner.
 //!
-//! The file `lock` carries an operating system's lock, which ends with its process however that ends. Its content says who has
-//! it and where that process answers, with a secret (mode 0600), so that `report`, `sql` and `check` can ask the owner instead
-//! of opening what it holds. An owner that does not answer yet is waited for, and named when that takes longer than a moment;
-//! one that never will (`collect`, `sink`) is an error.
+//! The file `lock` holds a lock of the operating system, which is released when its process ends in any way. The
+//! file's content names the owner, the address at which it answers and a secret (mode 0600), so that `report`, `sql`
+//! and `check` can ask the owner instead of opening the folder. They wait for an owner that does not answer yet, and
+//! name it if that takes longer than a moment. An owner that never answers (`collect`, `sink`) is an error.
 //!
-//! Whatever is opened in the folder is closed before the folder is let go: the lake's process holds the lock as well until its
-//! database is closed ([`crate::lake_process`]), so a process that gets the folder finds nothing in it in use. After a kill of the owner
-//! that takes a moment, for which a new owner waits.
+//! Everything in the folder is closed before the lock is released: the lake's process holds the lock as well until
+//! its database is closed ([`crate::lake_process`]), so nothing in the folder is in use when a process takes it.
+//! After a kill of the owner that takes a moment, for which a new owner waits.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -21,14 +21,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::telemetry;
 
-/// How often a waiting reader looks whether the folder is free or its owner answers.
+/// How often a waiting process tries the lock and reads the owner's sign again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// How long it waits before it says for whom, or gives up on an owner that answers nobody.
+/// How long a reader waits before it names the process it waits for, or gives up on an owner that never answers.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the lake's process of an owner that was killed may hold the folder.
+/// How long the lake's process of a killed owner may still hold the folder.
 const AFTERLIFE_MAX: Duration = Duration::from_secs(10);
 
-/// Where the owner answers.
+/// The address at which the owner answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     pub pid: u32,
@@ -36,10 +36,10 @@ pub struct Contact {
     pub secret: String,
 }
 
-/// What stands in the lock file.
+/// The content of the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Sign {
-    /// Of the sign and of what its owner is asked; missing where it is 1.
+    /// The version of the sign and of the owner's interface; 1 if missing.
     #[serde(default = "first_version")]
     version: u32,
     pid: u32,
@@ -47,9 +47,9 @@ struct Sign {
 }
 
 impl Sign {
-    /// Whether the process that signed still runs.
+    /// True if the process that signed still runs.
     fn is_of_the_living(&self) -> bool {
-        // One that nobody waited for has ended all the same.
+        // A zombie process has ended, although its parent did not collect it yet.
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
         let is_zombie = stat.rsplit(')').next().is_some_and(|fields| fields.trim_start().starts_with('Z'));
         let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
@@ -72,11 +72,11 @@ struct AnySign {
     pid: Option<u32>,
 }
 
-/// Whether an owner answers guests.
+/// Whether the owner answers questions, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answering {
-    /// It is opening what is in the folder, or will soon be done with it.
+    /// The owner is still opening the folder, or is about to close it.
     NotYet,
     Never,
     At {
@@ -85,16 +85,16 @@ enum Answering {
     },
 }
 
-/// The folder is ours until this is dropped.
+/// Ownership of the folder, until it is dropped.
 #[derive(Debug)]
 pub struct Ownership {
     lock: File,
     folder: PathBuf,
-    /// Device and inode of the folder.
+    /// The folder's device and inode.
     identity: (u64, u64),
 }
 
-/// Ours, or somebody's who answers.
+/// The folder itself, or the contact of an owner that answers.
 #[derive(Debug)]
 pub enum Access {
     Owner(Ownership),
@@ -102,7 +102,7 @@ pub enum Access {
 }
 
 impl Ownership {
-    /// Takes the folder, making it if it is not there. None when another process has it.
+    /// Takes the folder, creating it if needed. `None` if another process has it.
     pub fn take(folder: &Path) -> anyhow::Result<Option<Ownership>> {
         make_private(folder).with_context(|| format!("make data folder {}", folder.display()))?;
         let lock = open_lock(folder)?;
@@ -115,12 +115,12 @@ impl Ownership {
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error).with_context(|| {
-                format!("lock {}\nhint: some network file systems have no locks", lock_path(folder).display())
+                format!("lock {}\nhint: some network file systems do not support locks", lock_path(folder).display())
             }),
         }
     }
 
-    /// Takes the folder or says who has it.
+    /// Takes the folder. The error names the process that has it.
     pub fn take_or_refuse(folder: &Path) -> anyhow::Result<Ownership> {
         let began = Instant::now();
         let sign = loop {
@@ -147,22 +147,22 @@ impl Ownership {
         )
     }
 
-    /// The folder.
+    /// The folder's path.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The locked file: whoever holds a copy of the descriptor keeps the folder owned.
+    /// The locked file: the folder stays owned while any process holds a copy of this descriptor.
     pub fn lock(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
     }
 
-    /// True while the folder that was taken is the one at its path.
+    /// True while the folder at this path is the one that was taken.
     pub fn is_in_place(&self) -> bool {
         identity(&self.folder).is_ok_and(|identity| identity == self.identity)
     }
 
-    /// Resolves when the folder is no longer at its path, with the error that says so. Cancel-safe.
+    /// Resolves with an error when the folder is no longer at its path. Cancel-safe.
     pub async fn lost(&self) -> anyhow::Error {
         while self.is_in_place() {
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -180,12 +180,12 @@ impl Ownership {
         )
     }
 
-    /// Lets others know where this process answers.
+    /// Writes into the lock file where this process answers.
     pub fn publish(&self, address: SocketAddr, secret: &str) -> anyhow::Result<()> {
         self.sign(Answering::At { address, secret: secret.to_owned() })
     }
 
-    /// Lets others know that this process answers nobody.
+    /// Writes into the lock file that this process never answers.
     pub fn answers_nobody(&self) -> anyhow::Result<()> {
         self.sign(Answering::Never)
     }
@@ -194,10 +194,10 @@ impl Ownership {
         let text = serde_json::to_vec(&Sign { version: VERSION, pid: std::process::id(), answers })
             .context("write contact")?;
         let write = || {
-            // The file may be older than this process, and have been copied or touched since it was made.
+            // The file may be older than this process, and may have been copied or touched since.
             #[cfg(unix)]
             self.lock.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-            // One write of few bytes; a reader that sees a part of it sees no JSON and looks again.
+            // One write of few bytes. A reader that sees only a part of it cannot parse it and reads again.
             self.lock.set_len(0)?;
             let mut lock = &self.lock;
             lock.rewind()?;
@@ -209,17 +209,17 @@ impl Ownership {
 
 impl Drop for Ownership {
     fn drop(&mut self) {
-        // The lock ends with the file; without content nobody asks an address that is gone.
+        // Clears the sign, so that nobody asks an address that no longer answers.
         let _ = self.lock.set_len(0);
     }
 }
 
-/// True if the lock of `folder` names an owner. A process that has just begun is named before it makes anything else.
+/// True if the folder's lock file names an owner. A new owner signs it before it creates anything else.
 pub fn is_signed(folder: &Path) -> bool {
     !matches!(read_sign(folder), Ok(None))
 }
 
-/// The data folder itself if it is free, else its owner, waiting for either.
+/// Waits until the folder is free and takes it, or until its owner answers.
 pub async fn access(folder: &Path) -> anyhow::Result<Access> {
     let began = Instant::now();
     let mut told = false;
@@ -244,7 +244,7 @@ pub async fn access(folder: &Path) -> anyhow::Result<Access> {
                 );
             }
             if !told {
-                telemetry::say(&format!("waiting for process{pid}, which has data folder {}", folder.display()));
+                telemetry::say(&format!("waiting for process{pid}, which uses data folder {}", folder.display()));
                 told = true;
             }
         }
@@ -252,8 +252,8 @@ pub async fn access(folder: &Path) -> anyhow::Result<Access> {
     }
 }
 
-/// Makes a folder that its user alone can enter, and the folders above it, as far as they are not there. What is in it follows the
-/// umask: whoever opens the folder to others opens all of it.
+/// Creates a folder, and any missing parents, that only its user can enter. Files in it follow the umask, so whoever
+/// opens the folder to others opens all of it.
 pub fn make_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -262,7 +262,8 @@ pub fn make_private(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-/// Resolves when the folder of `ownership`, if there is one, is no longer at its path. Cancel-safe.
+/// Resolves with an error when the folder of `ownership` is no longer at its path; never if there is none.
+/// Cancel-safe.
 pub async fn lost(ownership: Option<&Ownership>) -> anyhow::Error {
     match ownership {
         Some(ownership) => ownership.lost().await,
@@ -295,8 +296,8 @@ fn open_lock(folder: &Path) -> anyhow::Result<File> {
     })
 }
 
-/// The sign of the folder's owner; None while there is none, or a part of one. The error is an owner of a newer version, which
-/// this program cannot ask.
+/// Reads the sign of the folder's owner. `None` if there is no owner, or the sign is only partly written. The error
+/// names an owner of a newer version, which this program cannot ask.
 fn read_sign(folder: &Path) -> anyhow::Result<Option<Sign>> {
     let mut text = Vec::new();
     let read = File::open(lock_path(folder)).and_then(|mut lock| lock.read_to_end(&mut text));
@@ -393,7 +394,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir()?;
         let lock = folder.path().join("lock");
-        // As a copy or a careless archive leaves it.
+        // A copy or an archive may leave the lock file with an open mode.
         std::fs::write(&lock, "")?;
         std::fs::set_permissions(&lock, std::fs::Permissions::from_mode(0o644))?;
         let owner = Ownership::take(folder.path())?.context("free")?;

@@ -1,8 +1,9 @@
-//! The loops of one process: the sink (log → table), the follower (table and log → lake), the server that answers.
+//! The loops of one process: the sink (log → table), the follower (table and log → lake), and the server that answers
+//! questions.
 //!
-//! They stop in the order of the data's way: whoever appends is done before [`Pipeline::stop`] is called; the sink flushes;
-//! the follower reaches the log's end; the server goes last, after its questions, which end first. Then the lake is closed, the
-//! log, and at last the folder is let go.
+//! They stop in the order of the posts' way. Collectors and other writers have ended before [`Pipeline::stop`] is
+//! called; then questions end, the sink flushes, the follower reaches the log's end, and the server ends. At last the
+//! lake and the log are closed and the folder is released.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -29,50 +30,50 @@ use crate::settings::Settings;
 use crate::sizes::Sizes;
 use crate::wire::{self, Stores, Use};
 
-/// How long the loops may take to finish what was accepted.
+/// How long each loop may take to finish accepted work.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Loops that run, and what they work on.
+/// The running loops and their stores.
 pub struct Pipeline {
     pub lake: Arc<LakeProcess>,
     pub stores: Stores,
-    /// Of the data folder, which the lake is in.
+    /// Ownership of the data folder that contains the lake.
     ownership: Arc<Ownership>,
-    /// Where the server answers, if there is one.
+    /// The server's address, if there is a server.
     pub address: Option<SocketAddr>,
     sink: Option<Loop>,
-    /// How far the sink is, if it stores all of the log.
+    /// The sink's progress, if it stores all of the log.
     sink_of_all: Option<Arc<SinkProgress>>,
     follower: Loop,
     server: Option<Loop>,
-    /// Ends the server's questions.
+    /// Cancels the server's questions.
     questions: CancellationToken,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
     _sizes: Sizes,
 }
 
-/// Which loops run beside the follower.
+/// The loops to run beside the follower.
 #[derive(Debug, Clone, Copy)]
 pub struct Loops {
     pub sink: Sinks,
-    /// Where the server listens, if it runs.
+    /// The server's address; `None` for no server.
     pub listen: Option<SocketAddr>,
 }
 
-/// Whether a sink runs.
+/// The sink to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sinks {
     No,
-    /// One that shares the log's partitions with others.
+    /// A sink that shares the log's partitions with others.
     Shared,
-    /// One that has all of the log in the table when the pipeline has stopped, whoever else sinks.
+    /// A sink that has stored all of the log when the pipeline has stopped, even if others sink it too.
     All,
 }
 
 struct Loop {
     name: &'static str,
     stop: CancellationToken,
-    /// None once its end was seen.
+    /// `None` once the loop's end was seen.
     task: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -85,20 +86,20 @@ impl Loop {
         Loop { name, task: Some(tokio::spawn(run(stop.clone()))), stop }
     }
 
-    /// Whether its end was not seen yet.
+    /// True until the loop's end was seen.
     fn runs(&self) -> bool {
         self.task.is_some()
     }
 
-    /// Its end, seen once: later calls wait for ever. Cancel-safe.
+    /// Resolves once, when the loop ends; later calls wait for ever. Cancel-safe.
     async fn end(&mut self) -> anyhow::Result<()> {
         let Some(task) = &mut self.task else { return std::future::pending().await };
         let end = task.await;
         self.task = None;
-        end.with_context(|| format!("{} broke off", self.name))?
+        end.with_context(|| format!("{} failed", self.name))?
     }
 
-    /// Its end before it was told to stop: a failure.
+    /// Resolves when the loop ends without being told to: a failure.
     async fn early_end(&mut self) -> anyhow::Error {
         match self.end().await {
             Ok(()) => anyhow::anyhow!("{} ended early", self.name),
@@ -106,7 +107,7 @@ impl Loop {
         }
     }
 
-    /// Tells it to stop and waits for its end; one whose end was seen already has nothing to add.
+    /// Tells the loop to stop and waits for its end. Returns at once if the end was seen already.
     async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
         if self.task.is_none() {
@@ -115,7 +116,7 @@ impl Loop {
         match tokio::time::timeout(DRAIN_DEADLINE, self.end()).await {
             Ok(end) => end,
             Err(_) => bail!(
-                "{} did not finish within {} s; nothing is lost, the next start goes on",
+                "{} did not finish within {} s; nothing is lost, and the next start continues",
                 self.name,
                 DRAIN_DEADLINE.as_secs()
             ),
@@ -123,7 +124,7 @@ impl Loop {
     }
 }
 
-/// The early end of a loop that may not be there.
+/// Resolves when a loop that may not exist ends without being told to.
 async fn early_end(maybe: &mut Option<Loop>) -> anyhow::Error {
     match maybe {
         Some(running) => running.early_end().await,
@@ -132,7 +133,7 @@ async fn early_end(maybe: &mut Option<Loop>) -> anyhow::Error {
 }
 
 impl Pipeline {
-    /// Opens log, table and lake and starts the loops. Nothing was begun when the port is not free.
+    /// Opens log, table and lake, and starts the loops. Binds the port first, so nothing is started if it is taken.
     pub async fn start(
         ownership: impl Into<Arc<Ownership>>,
         settings: &Settings,
@@ -143,7 +144,7 @@ impl Pipeline {
             None => None,
             Some(listen) => Some(serve::listen(listen).await?),
         };
-        // Its process starts while the log is opened.
+        // The lake's process starts while the log is opened.
         let lake = Arc::new(wire::open_lake(Arc::clone(&ownership), settings)?);
         let used = if loops.sink == Sinks::No { Use::Read } else { Use::Write };
         let stores = Stores::open(Some(&ownership), settings, used).await?;
@@ -194,7 +195,7 @@ impl Pipeline {
         })
     }
 
-    /// What a check works on.
+    /// The inputs of a check.
     pub fn checker(&self) -> Checker {
         checker(&self.stores, &self.lake, self.reached.clone(), &self.ownership)
     }
@@ -204,12 +205,12 @@ impl Pipeline {
         self.ownership.folder()
     }
 
-    /// Whether the follower has ended, which is a failure that [`Pipeline::failure`] tells.
+    /// True if the follower has ended. That is a failure; [`Pipeline::failure`] has the reason.
     pub fn follower_ended(&self) -> bool {
         self.reached.has_changed().is_err()
     }
 
-    /// Resolves when a loop fails, once; pending for ever while all run. Cancel-safe.
+    /// Resolves once, when a loop fails; pending for ever while all run. Cancel-safe.
     pub async fn failure(&mut self) -> anyhow::Error {
         let error = tokio::select! {
             error = early_end(&mut self.sink) => error,
@@ -217,11 +218,11 @@ impl Pipeline {
             error = early_end(&mut self.server) => error,
             error = self.ownership.lost() => return error,
         };
-        // A loop that stumbles over the missing folder ends first, with a file's name.
+        // If the folder is gone, the first loop to notice ends with the name of a file, which explains less.
         if self.ownership.is_in_place() { error } else { self.ownership.moved() }
     }
 
-    /// Returns when the lake has everything that the log held at the call, or a loop fails.
+    /// Waits until the lake has everything that the log held at the call, or a loop fails.
     pub async fn lake_catches_up(&mut self) -> anyhow::Result<()> {
         let mut reader = self.stores.log.reader()?;
         let mut reached = self.reached.clone();
@@ -247,17 +248,17 @@ impl Pipeline {
         }
     }
 
-    /// Ends the questions, flushes the sink, lets the lake catch up, ends the server, closes the lake. All that was appended is in
-    /// the table afterwards, also when the lake could not follow.
+    /// Ends the questions, flushes the sink, lets the lake catch up, ends the server and closes the lake. All
+    /// appended records are then in the table, even if the lake could not follow.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.questions.cancel();
         if let Some(progress) = self.sink_of_all.take().filter(|_| self.sink.as_ref().is_some_and(Loop::runs)) {
-            // It stores what it holds when it is told to stop, not what it has not read yet.
+            // When told to stop, a sink commits what it has read, but reads no more.
             let log = self.stores.log.clone();
             let all_read = progress::all_read(&log, &progress);
             tokio::select! {
                 read = tokio::time::timeout(DRAIN_DEADLINE, all_read) => {
-                    read.context("the sink did not read the log in time; the next start goes on")??;
+                    read.context("the sink did not read the log in time; the next start continues")??;
                 }
                 error = self.failure() => return Err(error),
             }
@@ -268,7 +269,7 @@ impl Pipeline {
         if self.follower.runs() {
             tokio::time::timeout(DRAIN_DEADLINE, self.lake_catches_up())
                 .await
-                .context("the lake did not catch up in time; the next start goes on")??;
+                .context("the lake did not catch up in time; the next start continues")??;
         }
         self.follower.stop().await?;
         if let Some(server) = self.server {
@@ -279,7 +280,7 @@ impl Pipeline {
     }
 }
 
-/// Where what the lake takes lies for a while.
+/// The folder for chunks on their way into the lake.
 fn chunks_folder(ownership: &Ownership) -> PathBuf {
     ownership.folder().join("tmp")
 }
@@ -300,7 +301,7 @@ fn checker(
     }
 }
 
-/// Whether the lake caught up, or its follower ended, which its own error explains.
+/// Resolves if the lake has caught up, or its follower has ended, whose own error explains why.
 enum CaughtUp {
     Yes,
     FollowerGone,
@@ -311,7 +312,7 @@ async fn opened(lake: &Arc<LakeProcess>) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || lake.opened()).await?.context("open the lake")
 }
 
-/// The sink's error with what a person can do about it.
+/// The sink's error with its hint.
 pub fn with_hint(error: sink::SinkError) -> anyhow::Error {
     match error.hint() {
         Some(hint) => anyhow::anyhow!("store posts: {error}\nhint: {hint}"),

@@ -1,4 +1,4 @@
-//! Waiting for a sink.
+//! Waits for a sink.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use fedilake_table::sink::SinkProgress;
 
 use crate::wire::Log;
 
-/// Returns when a sink of every partition has read to the end that the log has now.
+/// Waits until a sink of every partition has read up to the log's current end.
 pub async fn all_read(log: &Log, sink: &SinkProgress) -> anyhow::Result<()> {
     let mut reader = log.reader()?;
     for partition in reader.partitions().await.context("read the log")? {

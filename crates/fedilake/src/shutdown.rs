@@ -1,5 +1,5 @@
-//! Signals: the first SIGINT or SIGTERM asks the process to stop, the second ends it at once. SIGHUP asks it to read its
-//! settings again, unless it says that the terminal was closed: then it asks to stop.
+//! Signals: the first SIGINT or SIGTERM stops the process cleanly, the second ends it at once. SIGHUP makes it read
+//! its settings again. If SIGHUP comes because the terminal was closed, it stops the process instead.
 
 use std::fs::File;
 use std::io::IsTerminal;
@@ -9,19 +9,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The exit code after a second signal: safe because the log is durable.
+/// The exit code after a second signal. Ending at once is safe because the log is durable.
 pub const INTERRUPTED_TWICE: i32 = 130;
 
-/// How often SIGHUP came.
+/// The number of SIGHUPs so far.
 static HANGUPS: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::Sender::new(0));
 
-/// Changes with each SIGHUP from now on. [`on_signal`] must have been called.
+/// Changes with each SIGHUP from now on. Call [`on_signal`] first.
 pub fn hangups() -> watch::Receiver<u64> {
     HANGUPS.subscribe()
 }
 
-/// A token that SIGINT or SIGTERM cancels; a second signal exits the process with [`INTERRUPTED_TWICE`].
-/// Must be called inside a runtime.
+/// A token that SIGINT or SIGTERM cancels. A second signal exits the process with [`INTERRUPTED_TWICE`]. Call it
+/// inside a runtime.
 pub fn on_signal() -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -40,7 +40,7 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
                         if !is_closed {
                             HANGUPS.send_modify(|hangups| *hangups += 1);
                             if HANGUPS.receiver_count() == 0 {
-                                tracing::info!("SIGHUP: this verb reads its settings at its start only");
+                                tracing::info!("SIGHUP ignored: this verb reads its settings only when it starts");
                             }
                             continue;
                         }
@@ -49,7 +49,7 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
                 if token.is_cancelled() {
                     std::process::exit(INTERRUPTED_TWICE);
                 }
-                tracing::info!("stopping; once more ends at once");
+                tracing::info!("stopping; a second signal ends the process at once");
                 token.cancel();
             }
         }

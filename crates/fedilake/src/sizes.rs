@@ -1,14 +1,14 @@
-//! Bytes in the data folder and room on its disk, as metrics.
+//! Sizes of the data folder's parts, and free space on its disk, as metrics.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-/// Interval between looks: a large table has thousands of files.
+/// The interval between two measurements: a large table has thousands of files.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 
-/// The parts of a data folder that are measured; `None` where a part is elsewhere.
+/// The measured parts of a data folder; `None` if a part is elsewhere.
 #[derive(Debug, Clone)]
 pub struct Parts {
     pub folder: PathBuf,
@@ -16,18 +16,18 @@ pub struct Parts {
     pub table: Option<PathBuf>,
 }
 
-/// Exports the sizes until it is dropped.
+/// Exports the sizes until dropped.
 pub struct Sizes(JoinHandle<()>);
 
 impl Sizes {
-    /// Begins to export them.
+    /// Starts to export the sizes.
     pub fn watch(parts: Parts) -> Sizes {
         Sizes(tokio::spawn(async move {
             let mut looks = tokio::time::interval(LOOK_AGAIN);
             loop {
                 looks.tick().await;
                 let parts = parts.clone();
-                // Only a panic ends it early, and the hook has reported that.
+                // The task fails only by a panic, which the hook has reported.
                 let _ = tokio::task::spawn_blocking(move || export(&parts)).await;
             }
         }))
@@ -55,11 +55,12 @@ fn export(parts: &Parts) {
     }
 }
 
-/// Bytes on disk of a file, or of all files below a folder; files that come and go meanwhile do not matter.
+/// The disk space of a file, or of all files below a folder, in bytes. Files that appear or disappear meanwhile are
+/// ignored.
 fn bytes_below(path: &Path) -> u64 {
     let Ok(found) = std::fs::symlink_metadata(path) else { return 0 };
     if !found.is_dir() {
-        // Allocated, not apparent: the log's journal is a sparse file.
+        // Counts allocated blocks, because the log's journal is a sparse file.
         #[cfg(unix)]
         return std::os::unix::fs::MetadataExt::blocks(&found) * 512;
         #[cfg(not(unix))]

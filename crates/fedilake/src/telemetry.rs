@@ -1,4 +1,4 @@
-//! What the process says on stderr, and what it counts for /metrics.
+//! The process's messages on stderr, and its metrics.
 
 use anyhow::Context;
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
@@ -17,15 +17,15 @@ use crate::cli::{Common, LogFormat};
 use crate::door::{Codes, Door, shown, shown_in_line};
 use crate::metric;
 
-/// All progress bars of the process; talk is printed above them.
+/// All progress bars of the process; messages are printed above them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 static QUIET: OnceLock<bool> = OnceLock::new();
-/// The flags of every verb that were typed, as a person types them after another verb.
+/// The common flags that the user typed, to be repeated in hints.
 static TYPED: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Sets up stderr and the metrics of the process, once, at its start.
+/// Sets up stderr and the metrics of the process. Call it once, at the start.
 pub fn init(common: &Common) -> anyhow::Result<()> {
     let format = log_format(common.log_format)?;
     QUIET.get_or_init(|| common.quiet);
@@ -42,7 +42,7 @@ pub fn init(common: &Common) -> anyhow::Result<()> {
         (false, 1) => "debug",
         (false, _) => "trace",
     };
-    // Other crates' talk is for those who ask for it; fjall reports each of its compactions.
+    // Messages of other crates are shown with -vv only; fjall, for example, reports each compaction.
     let others = if common.verbose > 1 { "debug" } else { "warn" };
     let ours = ["fedilake", "fedilake_collect", "fedilake_log", "fedilake_table", "fedilake_query", "fedilake_sim"];
     let filter = ours.iter().fold(others.to_owned(), |filter, name| format!("{filter},{name}={level}"));
@@ -68,7 +68,7 @@ pub fn init(common: &Common) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The typed format, else that of FEDILAKE_LOG_FORMAT, else text.
+/// The format from the flag, else from FEDILAKE_LOG_FORMAT, else text.
 fn log_format(typed: Option<LogFormat>) -> anyhow::Result<LogFormat> {
     match (typed, std::env::var_os("FEDILAKE_LOG_FORMAT").filter(|value| !value.is_empty())) {
         (Some(typed), _) => Ok(typed),
@@ -77,29 +77,29 @@ fn log_format(typed: Option<LogFormat>) -> anyhow::Result<LogFormat> {
             let value = value.to_string_lossy();
             let format = <LogFormat as clap::ValueEnum>::from_str(&value, true).ok();
             format.with_context(|| {
-                format!("environment variable FEDILAKE_LOG_FORMAT = {value:?} is no format\nhint: text or json")
+                format!("invalid environment variable FEDILAKE_LOG_FORMAT = {value:?}: expected text or json")
             })
         }
     }
 }
 
-/// The filter of FEDILAKE_LOG, else of RUST_LOG.
+/// The filter from FEDILAKE_LOG, else from RUST_LOG.
 fn filter_of_environment() -> anyhow::Result<Option<EnvFilter>> {
     let set = |name| Some((name, std::env::var_os(name).filter(|value| !value.is_empty())?));
     let Some((name, value)) = set("FEDILAKE_LOG").or_else(|| set("RUST_LOG")) else { return Ok(None) };
     let value = value.to_string_lossy();
     let filter = EnvFilter::try_new(&value).with_context(|| {
-        format!("environment variable {name} = {value:?} is no filter\nhint: write it like warn,fedilake_collect=debug")
+        format!("invalid environment variable {name} = {value:?}: expected a log filter\nhint: write it like warn,fedilake_collect=debug")
     })?;
     Ok(Some(filter))
 }
 
-/// All metrics as Prometheus reads them. [`init`] must have been called.
+/// All metrics in Prometheus' text format. Call [`init`] first.
 pub fn metrics() -> String {
     metric::render(METRICS.get().expect("telemetry is set up first"))
 }
 
-/// Says what could not be done: what failed, on what, why, then hints.
+/// Prints an error: what failed, on what and why, then the hints.
 pub fn say_error(error: &anyhow::Error) {
     let told = with_typed_flags(&told(error), typed());
     match FORMAT.get() {
@@ -108,16 +108,16 @@ pub fn say_error(error: &anyhow::Error) {
     }
 }
 
-/// A line of `--log-format json` beside those of the log.
+/// A line of `--log-format json` in the form of the log's lines.
 fn json_line(level: &str, message: &str) -> String {
     let timestamp = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     serde_json::json!({ "timestamp": timestamp, "level": level, "message": message }).to_string()
 }
 
-/// Says what is wrong with the command line, or prints the help or the version that was asked for; the process's exit code.
+/// Prints a usage error, or the requested help or version. Returns the process's exit code.
 pub fn say_usage(usage: &clap::Error) -> ExitCode {
     if !usage.use_stderr() {
-        // Help and version hold no text from outside.
+        // Help and version contain no text from outside.
         let _ = usage.print();
         return ExitCode::SUCCESS;
     }
@@ -125,18 +125,18 @@ pub fn say_usage(usage: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
 }
 
-/// Says where and why a thread panicked.
+/// Prints where and why a thread panicked.
 pub fn say_panic(panic: &PanicHookInfo<'_>) {
     let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
     let trace = Backtrace::capture();
     let trace = if trace.status() == BacktraceStatus::Captured { format!("\n{trace}") } else { String::new() };
-    // Not above the bars: their lock may be what the thread holds.
+    // Not printed above the bars, because the panicking thread may hold their lock.
     let _ = writeln!(std::io::stderr(), "{}", shown(&format!("thread '{name}' {panic}{trace}")));
 }
 
 /// Writes a line to stderr through the door.
 fn write_shown(text: &str) {
-    // Nobody is left to tell when stderr itself is gone.
+    // If stderr itself fails, there is nowhere to report it.
     let _ = AboveBars.write_all(format!("{}\n", shown(text)).as_bytes());
 }
 
@@ -144,8 +144,8 @@ fn typed() -> &'static [(&'static str, String)] {
     TYPED.get().map_or(&[], Vec::as_slice)
 }
 
-/// `text` with `flags` in each command of a hint that lacks them, so that the command can be copied: commands stand between
-/// backticks and begin with `fedilake`.
+/// Adds `flags` to each command in a hint that lacks them, so that the command can be copied. A command stands
+/// between backticks and begins with `fedilake`.
 fn with_typed_flags(text: &str, flags: &[(&str, String)]) -> String {
     let with_flags = |command: &str| {
         let missing = flags.iter().filter(|(flag, _)| !command.split_whitespace().any(|word| word == *flag));
@@ -154,7 +154,7 @@ fn with_typed_flags(text: &str, flags: &[(&str, String)]) -> String {
     let hint = |line: &str| {
         let parts =
             line.split('`').enumerate().map(|(n, part)| match part.split_whitespace().collect::<Vec<_>>()[..] {
-                // Every second part stands between backticks.
+                // Every second part is between backticks.
                 ["fedilake", verb, ..] if n % 2 == 1 && !verb.starts_with('-') => with_flags(part),
                 _ => part.to_owned(),
             });
@@ -164,7 +164,7 @@ fn with_typed_flags(text: &str, flags: &[(&str, String)]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// `text` as one word of a shell.
+/// Quotes `text` as one word of a shell.
 fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
@@ -174,7 +174,8 @@ fn shell_word(text: &str) -> String {
     }
 }
 
-/// The causes from the outermost in, but those that a parent already told; then the hints of all of them, a line each.
+/// The message of an error: its causes from the outermost in, without those that an outer one repeats; then the hints
+/// of all of them, one a line.
 pub fn told(error: &anyhow::Error) -> String {
     let (mut words, mut hints) = (String::new(), Vec::new());
     for cause in error.chain() {
@@ -198,7 +199,7 @@ pub fn told(error: &anyhow::Error) -> String {
     lines.join("\n")
 }
 
-/// DuckDB ends its complaint about memory with statements to set this and that, which are refused here.
+/// Removes DuckDB's advice from an out-of-memory error: it recommends statements that are refused here.
 fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
     if !text.contains("Out of Memory Error") {
         return (text, None);
@@ -207,7 +208,7 @@ fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
     (complaint, Some("hint: ask for less at once, or give it more memory with the setting lake.memory_bytes_max"))
 }
 
-/// Says a line to the person at the terminal, unless `--quiet`.
+/// Prints a line for the user, unless `--quiet`.
 pub fn say(text: &str) {
     if !quiet() {
         let text = with_typed_flags(text, typed());
@@ -218,12 +219,12 @@ pub fn say(text: &str) {
     }
 }
 
-/// Whether `--quiet` was given.
+/// True with `--quiet`.
 pub fn quiet() -> bool {
     *QUIET.get().unwrap_or(&false)
 }
 
-/// A progress bar over `total` units (0: not known, a spinner), drawn only when stderr is a terminal.
+/// A progress bar over `total` units (0 if unknown: a spinner), drawn only if stderr is a terminal.
 pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> Bar {
     if quiet() || !std::io::stderr().is_terminal() {
         return Bar(ProgressBar::hidden());
@@ -234,18 +235,18 @@ pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> Bar {
     Bar(bar)
 }
 
-/// What a progress bar counts.
+/// The unit of a progress bar.
 #[derive(Debug, Clone, Copy)]
 pub enum Unit {
     Bytes,
     Posts,
     Frames,
-    /// What cannot be counted: the message says it all.
+    /// Nothing that can be counted: only the message is shown.
     Nothing,
 }
 
-/// One line of less than 80 columns whatever it shows: a line that wraps is not wiped away again. The message takes what is
-/// left. Without a total there is no rate either: what comes is given by others, and not a measure of anything here.
+/// A line of less than 80 columns, because a line that wraps cannot be erased. The message gets the rest of the line.
+/// Without a total no rate is shown either: others decide how fast live posts come.
 fn style(total: u64, unit: Unit) -> ProgressStyle {
     let template = match (unit, total) {
         (Unit::Nothing, _) => "{prefix:<10} {spinner} {wide_msg}",
@@ -264,7 +265,7 @@ fn style(total: u64, unit: Unit) -> ProgressStyle {
     style.with_key("rate", rate).progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
-/// Writes to stderr without tearing the progress bars.
+/// Writes to stderr above the progress bars.
 #[derive(Clone, Copy)]
 struct AboveBars;
 
@@ -278,7 +279,7 @@ impl Write for AboveBars {
     }
 }
 
-/// Writes log lines to stderr through the door. The formatter hands over an event at a time, its own colours in it.
+/// Writes log lines to stderr through the door. The formatter passes one event at a time, with its own colours.
 #[derive(Clone, Copy)]
 struct LogLines;
 
@@ -301,14 +302,14 @@ impl MakeWriter<'_> for LogLines {
     }
 }
 
-/// An event as it may be shown. Its further lines are indented: text from outside cannot pass for an event of its own.
+/// A log event, made safe. Its further lines are indented, so that text from outside cannot imitate an event.
 fn log_line(event: &[u8]) -> String {
     let shown = Door::new(Codes::Own).pass(event);
     let event = shown.strip_suffix('\n').unwrap_or(&shown);
     event.replace('\n', "\n    ") + "\n"
 }
 
-/// A progress bar whose messages go through the door.
+/// A progress bar whose messages pass the door.
 #[derive(Clone, Debug)]
 pub struct Bar(ProgressBar);
 
@@ -388,7 +389,7 @@ mod tests {
         assert_eq!(bar.message(), "a\\u001b]0;title\\u0007 b");
     }
 
-    /// A terminal that keeps what is written to it.
+    /// A terminal that records what is written to it.
     #[derive(Debug, Clone, Default)]
     struct Terminal(Arc<Mutex<Vec<String>>>);
 

@@ -39,7 +39,7 @@ use crate::cli::Cli;
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(telemetry::say_panic));
     let ended = match std::env::args_os().nth(1) {
-        // No verb for people: it has no flags, no settings and no help.
+        // A verb for this program's own use: it has no flags, no settings and no help.
         Some(verb) if verb == lake_process::VERB => lake_process::child::run(),
         _ => match Cli::try_parse() {
             Ok(cli) => run(cli),
@@ -60,7 +60,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::init(&cli.common)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(command::run(cli));
-    // A question that still runs on a thread of its own would hold the process up for as long as it takes.
+    // Does not wait for a question that still runs on a thread of its own.
     runtime.shutdown_background();
     code
 }

@@ -1,7 +1,8 @@
-//! Settings: flag over `FEDILAKE_*` over the settings file over the default, each with its source.
+//! Settings: a flag wins over `FEDILAKE_*`, over the settings file, over the default. Each value remembers its
+//! source.
 //!
-//! The list of settings is [`SETTINGS`]; a key that is not in it is refused, and so is a value that its setting cannot have: a
-//! slip does not pass in silence, nor wait for the moment that needs the value.
+//! [`SETTINGS`] lists them. Unknown keys and impossible values are refused when settings are loaded, so that a typing
+//! error is found before the value is needed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,7 +22,7 @@ use kind::{AUTO, check, items};
 use known::NO_SETTINGS;
 pub use known::SETTINGS;
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     Flag,
@@ -41,7 +42,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A value and where it came from.
+/// A value and its source.
 #[derive(Debug, Clone)]
 pub struct Value {
     pub text: String,
@@ -55,8 +56,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Lays `environment`, the variables of the process, and `flags`, pairs of key and value, over the settings of `file`. No other
-    /// file is read: [`default_file`] finds the one of whoever types. Every value is one that its setting can have.
+    /// Combines the settings of `file`, the process's variables in `environment` and the pairs of key and value in
+    /// `flags`, each overriding the one before. Reads no other file: [`default_file`] finds the user's. Fails if a
+    /// value is not one that its setting can have.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -84,7 +86,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The same with one value set, as a flag would.
+    /// The same settings with one value changed, as by a flag.
     pub fn with(&self, key: &'static str, text: String) -> Settings {
         let mut settings = self.clone();
         settings.values.insert(key, Value { text, origin: Origin::Flag });
@@ -129,7 +131,7 @@ impl Settings {
         &self.values[key].text
     }
 
-    /// A time given in whole seconds; None for `auto`.
+    /// A time given in whole seconds; `None` for `auto`.
     pub fn seconds_unless_auto(&self, key: &'static str) -> anyhow::Result<Option<Duration>> {
         if self.text(key) == AUTO { Ok(None) } else { self.seconds(key).map(Some) }
     }
@@ -139,17 +141,17 @@ impl Settings {
         items(self.text(key)).map(str::to_owned).collect()
     }
 
-    /// Values were checked when they were loaded; what can still fail is a number too large for this machine.
+    /// Values were checked when they were loaded; only a number too large for this machine's types still fails.
     fn parse<T: FromStr>(&self, key: &'static str) -> anyhow::Result<T> {
         let Value { text, origin } = &self.values[key];
         text.parse()
             .ok()
-            .with_context(|| format!("setting {key} = {:?} (from {origin}) cannot be used here", masked(text)))
+            .with_context(|| format!("setting {key} = {:?} (from {origin}) does not fit on this machine", masked(text)))
     }
 }
 
-/// `text` with `***` for each password in a URL, and for each value of a query parameter that names a secret. Settings, errors and
-/// logs are shown to people who must not see them.
+/// `text` with `***` for each password in a URL and each value of a secret query parameter, because settings, errors
+/// and logs are shown to people who must not see them.
 pub fn masked(text: &str) -> String {
     let mut parts = text.split("://");
     let mut masked = parts.next().unwrap_or_default().to_owned();
@@ -206,7 +208,7 @@ fn masked_query(rest: &str) -> String {
 }
 
 fn is_no_setting(variable: &str) -> bool {
-    // Where the real services of the tests are, and their scripts' own settings.
+    // Addresses of the tests' real services, and settings of their scripts.
     ["FEDILAKE_TEST_", "FEDILAKE_SERVICES_"].iter().any(|prefix| variable.starts_with(prefix))
         || NO_SETTINGS.contains(&variable)
 }
@@ -221,15 +223,15 @@ fn read_environment(
             continue;
         }
         let Some(setting) = SETTINGS.iter().find(|setting| environment_name(setting.key) == name) else {
-            bail!("environment variable {name} is no setting{}", nearest_variable_hint(&name));
+            bail!("unknown environment variable {name}: there is no such setting{}", nearest_variable_hint(&name));
         };
-        let Ok(text) = value.into_string() else { bail!("environment variable {name} is no text (UTF-8)") };
+        let Ok(text) = value.into_string() else { bail!("invalid environment variable {name}: expected UTF-8") };
         found.push((setting.key, name, text));
     }
     Ok(found)
 }
 
-/// Points at the setting that shares most of its beginning with the variable.
+/// A hint that names the setting with the longest common start.
 fn nearest_variable_hint(name: &str) -> String {
     let shared = |setting: &&Setting| {
         environment_name(setting.key).bytes().zip(name.bytes()).take_while(|(known, typed)| known == typed).count()
@@ -247,12 +249,12 @@ pub fn environment_name(key: &str) -> String {
     format!("FEDILAKE_{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
-/// The settings file of a person who names none: the first of [`default_files`] that exists.
+/// The settings file of a user who names none: the first of [`default_files`] that exists.
 pub fn default_file() -> Option<PathBuf> {
     default_files().into_iter().find(|path| path.exists())
 }
 
-/// Paths of settings files, the preferred one first.
+/// The usual paths of settings files, the preferred one first.
 pub fn default_files() -> Vec<PathBuf> {
     let mut files = vec![PathBuf::from("fedilake.toml")];
     files.extend(
@@ -266,7 +268,7 @@ fn platform_data() -> Option<PathBuf> {
     platform_folder("XDG_DATA_HOME", ".local/share", "Library/Application Support")
 }
 
-/// The XDG folder (macOS: the one below Library), with `fedilake` appended.
+/// The XDG folder (on macOS the one in Library), with `fedilake` appended.
 fn platform_folder(variable: &str, unix: &str, macos: &str) -> Option<PathBuf> {
     let below_home = if cfg!(target_os = "macos") { macos } else { unix };
     let folder = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -279,7 +281,7 @@ fn read_file(path: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
     let mut found = Vec::new();
     flatten("", &table, &mut |key, value| {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
-            bail!("settings file {}: there is no setting {key:?}{}", path.display(), nearest_hint(key));
+            bail!("settings file {}: unknown setting {key:?}{}", path.display(), nearest_hint(key));
         };
         found.push((
             setting.key,
@@ -311,7 +313,7 @@ fn scalar(value: &toml::Value) -> anyhow::Result<String> {
         toml::Value::Integer(number) => number.to_string(),
         toml::Value::Boolean(flag) => flag.to_string(),
         toml::Value::Array(items) => items.iter().map(scalar).collect::<anyhow::Result<Vec<_>>>()?.join(","),
-        other => bail!("a {} is not expected here", other.type_str()),
+        other => bail!("unexpected {}: expected a text, a number, a boolean or a list of texts", other.type_str()),
     })
 }
 

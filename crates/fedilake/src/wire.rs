@@ -1,4 +1,4 @@
-//! URLs → log, table, lake. The only place that names implementations.
+//! Opens the log, table and lake that the settings' URLs name. No other module names their implementations.
 
 mod kafka;
 mod lake;
@@ -19,16 +19,16 @@ use crate::owner::{self, Ownership};
 use crate::settings::{Settings, masked};
 use crate::sizes::Parts;
 
-/// The log and the table that the settings name.
+/// The log and the table of the settings.
 pub struct Stores {
     pub log: Log,
     pub table: Arc<Table>,
-    /// How who reads plain files gets at the table's.
+    /// Access to the table's files for DuckDB.
     pub files: TableFiles,
 }
 
 impl Stores {
-    /// Opens both, making what is not there. What is in the data folder needs its ownership, and keeps it.
+    /// Opens both stores and creates missing ones. Stores in the data folder need its ownership, and keep it.
     pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<Stores> {
         let (table, files) = open_table(ownership, settings, used).await?;
         let log = match Log::open(ownership, settings).await {
@@ -43,8 +43,8 @@ impl Stores {
     }
 }
 
-/// Refuses a folder in which fedilake never worked, before anything is written there, even a lock. While the log or the
-/// table is elsewhere a folder that is empty or absent will do: all that a reader keeps in it is its lake.
+/// Refuses a folder that no fedilake has used, before anything is written there, even a lock. If the log or the table
+/// is elsewhere, an empty or absent folder is accepted: a reader stores only its lake in it.
 pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<()> {
     let log_is_here = log_is_local(settings)?;
     let table_is_here = Scheme::of("table.url", settings)? == Scheme::File;
@@ -62,9 +62,9 @@ pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> any
         return Ok(());
     }
     let what = match std::fs::metadata(folder) {
-        Ok(found) if found.is_dir() => "is no data folder: nothing in it is of fedilake",
-        Ok(_) => "is a file, and a data folder is a folder",
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "is not there",
+        Ok(found) if found.is_dir() => "is not a data folder of fedilake",
+        Ok(_) => "is a file, not a data folder",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist",
         Err(error) => bail!("read data folder {}: {error}", folder.display()),
     };
     bail!(
@@ -80,7 +80,7 @@ fn is_empty_or_absent(folder: &std::path::Path) -> bool {
     }
 }
 
-/// The parts of a data folder that lie on this machine.
+/// The parts of a data folder that are on this machine.
 pub fn parts(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<Parts> {
     let log = if log_is_local(settings)? { Some(log::folder(folder, settings)?) } else { None };
     let is_local = Scheme::of("table.url", settings)? == Scheme::File;
@@ -88,17 +88,18 @@ pub fn parts(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<Pa
     Ok(Parts { folder: folder.to_owned(), log, table })
 }
 
-/// Whether the log is a `file:` log, which has one owner.
+/// True for a `file:` log, which has one owner.
 pub fn log_is_local(settings: &Settings) -> anyhow::Result<bool> {
     Ok(Scheme::of("log.url", settings)? == Scheme::File)
 }
 
-/// The ownership of the data folder for who works on the log alone and answers nobody; None when the log is not in it.
+/// Takes the data folder for a verb that uses only the log and answers no questions; `None` if the log is elsewhere.
 pub fn own_the_log(settings: &Settings) -> anyhow::Result<Option<Arc<Ownership>>> {
     if log_is_local(settings)? { own_silently(settings).map(Some) } else { Ok(None) }
 }
 
-/// The same for who works on the log and the table.
+/// Takes the data folder for a verb that uses the log and the table and answers no questions; `None` if both are
+/// elsewhere.
 pub fn own_what_is_local(settings: &Settings) -> anyhow::Result<Option<Arc<Ownership>>> {
     let is_local = log_is_local(settings)? || Scheme::of("table.url", settings)? == Scheme::File;
     if is_local { own_silently(settings).map(Some) } else { Ok(None) }
@@ -110,7 +111,7 @@ fn own_silently(settings: &Settings) -> anyhow::Result<Arc<Ownership>> {
     Ok(Arc::new(ownership))
 }
 
-/// Where a URL leads.
+/// The parsed URL of a log or table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scheme {
     File,
@@ -119,7 +120,7 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// Of the setting `key`, a URL.
+    /// Reads the setting `key` as a URL.
     pub(crate) fn of(key: &'static str, settings: &Settings) -> anyhow::Result<Scheme> {
         let url = settings.text(key);
         match (url.split_once(':').map(|(scheme, _)| scheme), key) {
@@ -128,13 +129,13 @@ impl Scheme {
             (Some("s3"), "table.url") => Ok(Scheme::S3),
             _ => {
                 let other = if key == "log.url" { "kafka://BROKER:9092/TOPIC" } else { "s3://BUCKET/PREFIX" };
-                bail!("setting {key} = {:?} leads nowhere\nhint: use file:PATH or {other}", masked(url))
+                bail!("setting {key} = {:?}: expected file:PATH or {other}", masked(url))
             }
         }
     }
 }
 
-/// What a person can do about a damaged log.
+/// The hint for a damaged log.
 async fn damaged_log_hint(settings: &Settings, table: &Table) -> anyhow::Result<String> {
     let snapshot = table.snapshot().await.context("read the table")?;
     let has: Vec<String> =
@@ -147,10 +148,10 @@ async fn damaged_log_hint(settings: &Settings, table: &Table) -> anyhow::Result<
     ))
 }
 
-/// What a `file:` URL names, relative ones below the data folder.
+/// The path of a `file:` URL; relative paths are below the data folder.
 fn path_below(data: &std::path::Path, key: &'static str, settings: &Settings) -> anyhow::Result<std::path::PathBuf> {
     match settings.text(key).split_once(':') {
         Some(("file", path)) if !path.is_empty() => Ok(data.join(path.strip_prefix("//").unwrap_or(path))),
-        _ => bail!("setting {key} = {:?} is not file:PATH", settings.text(key)),
+        _ => bail!("setting {key} = {:?}: expected file:PATH", settings.text(key)),
     }
 }

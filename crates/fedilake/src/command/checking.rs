@@ -7,10 +7,10 @@ use tokio::time::timeout;
 
 use crate::telemetry::{self, Unit};
 
-/// A check that takes no longer needs no progress shown.
+/// A check that ends sooner shows no progress.
 const SHOWN_AFTER: Duration = Duration::from_secs(2);
 
-/// Waits for `check`, whoever makes it, and shows on a terminal how long it has been at work.
+/// Waits for `check`, and shows on a terminal how long it has been running.
 pub(super) async fn shown<T>(check: impl Future<Output = T>) -> T {
     let (mut check, begun) = (pin!(check), Instant::now());
     if let Ok(checked) = timeout(SHOWN_AFTER, &mut check).await {
@@ -25,7 +25,7 @@ pub(super) async fn shown<T>(check: impl Future<Output = T>) -> T {
                 return checked;
             }
             _ = looks.tick() => {
-                bar.set_message(format!("compares the table with the lake, {} s", begun.elapsed().as_secs()));
+                bar.set_message(format!("comparing the table with the lake, {} s", begun.elapsed().as_secs()));
             }
         }
     }

@@ -1,7 +1,7 @@
-//! `fedilake collect`: servers to the log, nothing else.
+//! `fedilake collect`: servers to the log only.
 //!
-//! With servers of its own it reads those. On a log in Kafka it may have none: then it is one of a group that shares the listed
-//! ones.
+//! Collects the servers that the settings name. On a Kafka log without such servers, it joins the group of collectors
+//! that share the listed servers.
 
 use std::process::ExitCode;
 
@@ -29,7 +29,7 @@ pub(super) async fn run(typed: &cli::Collect, settings: &Settings, again: Again)
     }
 }
 
-/// Collects from the servers that the settings name.
+/// Collects the servers that the settings name.
 async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
@@ -53,10 +53,13 @@ async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow:
     Ok(ExitCode::SUCCESS)
 }
 
-/// Collects from what the group leaves to us of the listed servers.
+/// Collects this member's share of the listed servers.
 async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     if typed.servers.local || typed.servers.public {
-        bail!("each listed server has its own timeline\nhint: `fedilake servers add --local HOST`");
+        bail!(
+            "--local and --public do not apply to listed servers, each of which has its own timeline\n\
+             hint: `fedilake servers add --local HOST`"
+        );
     }
     let tokens = collecting::tokens(settings)?;
     let shutdown = shutdown::on_signal()?;
@@ -81,13 +84,13 @@ async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyho
     }
     drop((watching, reloading));
     let tally = collecting.stop().await;
-    // After the bookmarks are saved: who takes over begins at them.
+    // Only after the bookmarks are saved, because the next collector begins at them.
     sharing.leave().await;
     collecting::say_tally(&tally?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// For `/readyz`: the servers by state. Not ready while there are servers and none can be read.
+/// The answer of `/readyz`: the servers by state. Not ready if there are servers but none of them can be read.
 fn ready(collecting: &Collecting) -> impl Fn() -> (bool, serde_json::Value) + Clone + Send + Sync + 'static {
     let counts = std::sync::Arc::clone(&collecting.counts);
     move || {

@@ -1,4 +1,4 @@
-//! What `run`, `collect` and `demo` share: the collectors of the servers that the settings name.
+//! Running the collectors of the configured servers, for `run`, `collect` and `demo`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::settings::Settings;
 use crate::telemetry;
 use crate::wire::Log;
 
-/// Told to servers when the operator names no contact.
+/// The contact sent to servers if the operator sets none.
 const PROJECT: &str = "https://github.com/fedilake/fedilake";
 
 /// Tokens by host.
 pub(super) type Tokens = Vec<(String, Token)>;
 
-/// Changes on their way to the collectors.
+/// The most changes that wait for the collectors.
 const CHANGES_MAX: usize = 1_024;
 
 /// Running collectors.
@@ -44,7 +44,7 @@ impl Collecting {
         Ok(collecting)
     }
 
-    /// Starts without servers; [`Collecting::changes`] takes them.
+    /// Starts without servers; add them through [`Collecting::changes`].
     pub fn start_without(log: &Log, settings: &Settings) -> anyhow::Result<Collecting> {
         let mut collector = CollectorSettings::new(contact(settings));
         collector.gather_events_max = settings.number("collect.batch_posts_max")?;
@@ -64,12 +64,12 @@ impl Collecting {
         Ok(Collecting { counts, changes, stop, task: tokio::spawn(run) })
     }
 
-    /// The way to begin and end collectors while others run.
+    /// The channel that starts and stops collectors while others run.
     pub fn changes(&self) -> mpsc::Sender<Change> {
         self.changes.clone()
     }
 
-    /// Resolves when the collectors end by themselves, which they do only when the log fails. Cancel-safe.
+    /// Resolves when the collectors end by themselves, which happens only if the log fails. Cancel-safe.
     pub async fn failure(&mut self) -> anyhow::Error {
         match (&mut self.task).await {
             Ok(Ok(())) => anyhow::anyhow!("the collectors ended early"),
@@ -78,7 +78,7 @@ impl Collecting {
         }
     }
 
-    /// Stops reading; returns when all that was accepted is durable.
+    /// Stops reading; returns when all accepted events are durable.
     pub async fn stop(self) -> anyhow::Result<Tally> {
         self.stop.cancel();
         self.task.await.context("collect posts")?.context("collect posts")?;
@@ -86,7 +86,7 @@ impl Collecting {
     }
 }
 
-/// The contact that servers are told.
+/// The contact that is sent to servers.
 pub(super) fn contact(settings: &Settings) -> &str {
     match settings.text("collect.contact") {
         "" => PROJECT,
@@ -94,7 +94,7 @@ pub(super) fn contact(settings: &Settings) -> &str {
     }
 }
 
-/// The servers that the settings name, with their tokens.
+/// The configured servers with their tokens.
 pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> {
     let typed = settings.list("collect.servers");
     if typed.is_empty() {
@@ -108,43 +108,43 @@ pub(super) fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> 
     for (host, _) in &tokens {
         if !addresses.iter().any(|address| address.server.as_str() == host) {
             bail!(
-                "a token is given for {host}, which is not collected\nhint: --token-file HOST=FILE with the HOST of a --server"
+                "there is a token for {host}, but {host} is not collected\nhint: --token-file HOST=FILE with the HOST of a --server"
             );
         }
     }
     Ok(addresses.into_iter().map(|address| config(address, timeline, &tokens)).collect())
 }
 
-/// How a server is read, with its token if one of these is.
+/// How to read a server, with its token from `tokens` if there is one.
 pub(super) fn config(address: ServerAddress, timeline: Timeline, tokens: &[(String, Token)]) -> ServerConfig {
     let token = tokens.iter().find(|(host, _)| host == address.server.as_str()).map(|(_, token)| token.clone());
     ServerConfig { address, timeline, token }
 }
 
-/// Which timeline the settings name.
+/// The timeline of the settings.
 pub(super) fn timeline(settings: &Settings) -> anyhow::Result<Timeline> {
     let text = settings.text("collect.timeline");
     Timeline::parse(text).with_context(|| format!("setting collect.timeline = {text:?} is neither public nor local"))
 }
 
-/// The tokens that the settings name, by host.
+/// The configured tokens, by host.
 pub(super) fn tokens(settings: &Settings) -> anyhow::Result<Tokens> {
     let read = |typed: &String| {
         let (host, file) = typed.split_once('=').with_context(|| format!("{typed:?} is not HOST=FILE"))?;
         let text = secret::read(Path::new(file)).with_context(|| format!("read the token for {host} from {file}"))?;
         let token = Token::new(&text).with_context(|| {
             format!(
-                "{file} holds no token\nhint: a file with one line, the access token of an app with scope read:statuses"
+                "{file} does not contain a token\nhint: a file with one line, the access token of an app with scope read:statuses"
             )
         })?;
-        // As the server is named: in any spelling.
+        // In the host's one spelling, as for servers.
         let host = address::parse(host).map_or_else(|_| host.to_lowercase(), |address| address.server.to_string());
         Ok((host, token))
     };
     settings.list("collect.token_files").iter().map(read).collect()
 }
 
-/// One line on how the servers are: `5 servers: 3 live, 1 polling, 1 backing off (b.example: connect: refused)`.
+/// One line with the servers' states: `5 servers: 3 live, 1 polling, 1 backing off (b.example: connect: refused)`.
 pub(super) fn servers_line(servers: &[ServerSnapshot]) -> String {
     let count = |wanted: &str| servers.iter().filter(|server| server.state.as_str() == wanted).count();
     let named =
@@ -168,15 +168,15 @@ pub(super) fn servers_line(servers: &[ServerSnapshot]) -> String {
     }
 }
 
-/// Says what came in and what became of it.
+/// Prints how many events came in, and how many were appended, skipped or rejected.
 pub(super) fn say_tally(tally: &Tally) {
     for post in &tally.unread {
-        telemetry::say(&format!("time not readable, taken as not given: {post}"));
+        telemetry::say(&format!("unreadable time, treated as missing: {post}"));
     }
     telemetry::say(&format!("{} appended{}", counted(tally.accepted, "event"), reasons(tally)));
 }
 
-/// `, 12 skipped (boost 10, nobot 2), 3 not usable (no_uri 3)`; empty when there is nothing to say.
+/// `, 12 skipped (boost 10, nobot 2), 3 not usable (no_uri 3)`; empty if there is nothing to report.
 fn reasons(tally: &Tally) -> String {
     let listed = |counts: &std::collections::BTreeMap<&'static str, u64>| {
         counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect::<Vec<_>>().join(", ")

@@ -8,9 +8,9 @@ use clap::CommandFactory;
 use crate::cli::Cli;
 use crate::output;
 
-/// Prints them.
+/// Prints the completions.
 pub(super) fn run(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
-    // Into memory first: clap panics where a write fails.
+    // Written to memory first, because clap panics if a write fails.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "fedilake", &mut script);
     output::stdout().write_all(&script)?;

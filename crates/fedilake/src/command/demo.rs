@@ -1,5 +1,5 @@
-//! `fedilake demo`: everything, on invented posts. The talk's ten days are replayed, then simulated servers are collected
-//! over real HTTP, and the reports are printed.
+//! `fedilake demo`: the whole pipeline with invented posts. Replays the talk's ten days, then collects simulated
+//! servers over real HTTP, and prints the reports.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,10 +22,10 @@ use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
 
-/// An eighth of the ten days is enough to look at, and there in seconds.
+/// One part of the ten days is replayed: an eighth takes seconds and is enough to look at.
 const SHARE: u64 = 8;
 const SEED: u64 = 1;
-/// Simulated servers and their posts a second.
+/// The number of simulated servers, and their posts a second.
 const SERVERS: usize = 5;
 const RATE: f64 = 50.0;
 
@@ -79,17 +79,17 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     pipeline.stop().await?;
     collecting::say_tally(&tally);
     telemetry::say(&format!(
-        "hint: the posts stay in {0}; `fedilake report --data {0}` asks again, rm -r {0} removes them",
+        "hint: the posts stay in {0}; `fedilake report --data {0}` prints the reports again, `rm -r {0}` removes them",
         folder.display()
     ));
     Ok(ExitCode::SUCCESS)
 }
 
-/// The preset as lines that a thread writes and the replay reads.
+/// The preset as lines, written by a thread and read by the replay.
 fn recorded(posts: u64) -> anyhow::Result<Input> {
     let (reader, mut writer) = std::io::pipe().context("make a pipe")?;
     std::thread::spawn(move || {
-        // A replay that was stopped closes the pipe: nothing is left to be written then.
+        // A stopped replay closes the pipe, and nothing more need be written.
         let _ = Talk::new(SEED, posts).write_jsonl(&mut writer, &mut |_| {});
     });
     Ok(Input::Stream { name: "the talk's ten days".to_owned(), reader: Box::new(reader) })

@@ -1,4 +1,4 @@
-//! How far a sink is behind its log, for `/metrics` and `/readyz`.
+//! A sink's distance to the log's end, for `/metrics` and `/readyz`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Interval between questions for the log's ends.
+/// The interval between two readings of the log's ends.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A sink's distance to the end of a log partition, in records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct PartitionLag {
     pub partition: u32,
-    /// Not read yet.
+    /// Records that the sink has not read.
     pub lag_records: u64,
-    /// Not in the table yet.
+    /// Records that are not in the table.
     pub uncommitted_records: u64,
 }
 
-/// Exports the figures until it is dropped.
+/// Exports the lag until dropped.
 pub(super) struct Lag {
     task: JoinHandle<()>,
     looked: watch::Receiver<Option<Vec<PartitionLag>>>,
@@ -39,13 +39,13 @@ impl Lag {
             loop {
                 looks.tick().await;
                 let positions = progress.positions();
-                // Another sink exports a partition that went over to it.
+                // A partition that moved to another sink is exported there.
                 for gone in shown.iter().filter(|partition: &&Partition| !positions.contains_key(*partition)) {
                     export(&PartitionLag { partition: gone.0, lag_records: 0, uncommitted_records: 0 });
                 }
                 let mut lags = Vec::new();
                 for (partition, position) in &positions {
-                    // A log that is away is the sink's to report.
+                    // The sink itself reports a log that does not answer.
                     let Ok(bounds) = log.bounds(*partition).await else { continue };
                     let behind = |offset: Offset| bounds.end.0.saturating_sub(offset.0);
                     let (lag_records, uncommitted_records) = (behind(position.read), behind(position.committed));
@@ -60,7 +60,7 @@ impl Lag {
         Lag { task, looked }
     }
 
-    /// The partitions at the last look; `None` while the log does not answer.
+    /// The lag of the partitions at the last reading; `None` while the log does not answer.
     pub fn looked(&self) -> Option<Vec<PartitionLag>> {
         self.looked.borrow().clone()
     }

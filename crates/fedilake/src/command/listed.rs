@@ -1,4 +1,5 @@
-//! A server as the list has it: `{"url":"https://mastodon.social","timeline":"public"}`, below its host.
+//! An entry of the list of servers: `{"url":"https://mastodon.social","timeline":"public"}`, with the host as its
+//! key.
 
 use anyhow::Context;
 use fedilake_collect::address::{self, ServerAddress};
@@ -7,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::collecting;
 
-/// What the list says of a server. What later versions add is passed over.
+/// The value of an entry. Fields that later versions add are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Listed {
-    /// Where its API answers, without a slash at the end.
+    /// The URL of the server's API, without a slash at the end.
     pub url: String,
     /// `public` or `local`.
     pub timeline: String,
@@ -22,7 +23,7 @@ impl Listed {
     }
 
     pub(super) fn parse(value: &str) -> anyhow::Result<Listed> {
-        serde_json::from_str(value).with_context(|| format!("{value:?} is no listed server"))
+        serde_json::from_str(value).with_context(|| format!("invalid entry of the list of servers: {value:?}"))
     }
 
     pub(super) fn to_text(&self) -> String {
@@ -31,10 +32,10 @@ impl Listed {
 
     pub(super) fn timeline(&self) -> anyhow::Result<Timeline> {
         let text = &self.timeline;
-        Timeline::parse(text).with_context(|| format!("{text:?} is neither the public nor the local timeline"))
+        Timeline::parse(text).with_context(|| format!("invalid timeline {text:?}: expected `public` or `local`"))
     }
 
-    /// How the server is read, with its token if one of these is.
+    /// How to read the server, with its token from `tokens` if there is one.
     pub(super) fn config(&self, tokens: &[(String, Token)]) -> anyhow::Result<ServerConfig> {
         Ok(collecting::config(address::parse(&self.url)?, self.timeline()?, tokens))
     }

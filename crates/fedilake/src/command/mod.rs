@@ -1,4 +1,4 @@
-//! The verbs, a file each.
+//! The verbs, one file each.
 
 mod check;
 mod checking;
@@ -32,12 +32,12 @@ use crate::command::reloading::Again;
 use crate::output;
 use crate::settings::Settings;
 
-/// Runs a verb to its end. An error means that it could not be done (exit code 2).
+/// Runs a verb to its end. An error becomes exit code 2.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let again = Again { file: cli.common.config.clone(), flags: flags(&cli) };
     let settings = again.load()?;
     let code = run_verb(cli, &settings, again).await?;
-    // What does not end in a newline still waits to be written; at the process's end an error would pass in silence.
+    // Text after the last newline is still buffered; an error of writing it at the process's end would be lost.
     output::stdout().flush()?;
     Ok(code)
 }
@@ -62,7 +62,7 @@ async fn run_verb(cli: Cli, settings: &Settings, again: Again) -> anyhow::Result
     }
 }
 
-/// The typed flags that are settings.
+/// The typed flags that set settings.
 fn flags(cli: &Cli) -> Vec<(&'static str, String)> {
     let mut flags: Vec<(&'static str, String)> = Vec::new();
     if let Some(data) = &cli.common.data {

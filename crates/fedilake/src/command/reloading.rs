@@ -1,7 +1,7 @@
-//! SIGHUP: the settings and the token files are read again, while everything goes on.
+//! SIGHUP: reads the settings and the token files again, while everything goes on.
 //!
-//! The servers, their timeline and tokens, and the contact take effect at once; other settings at the next start. Settings that
-//! cannot be used leave everything as it is, with a warning.
+//! Changed servers, timeline, tokens and contact take effect at once, other settings at the next start. If the new
+//! settings are invalid, nothing changes and a warning is logged.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,28 +18,28 @@ use crate::shutdown;
 /// Settings that take effect without a restart.
 const AT_ONCE: &[&str] = &["collect.servers", "collect.timeline", "collect.token_files", "collect.contact"];
 
-/// The sources of the settings, to read them again.
+/// The sources of the settings, for reading them again.
 #[derive(Clone, Debug)]
 pub(super) struct Again {
-    /// The file that was named; else the first of the usual ones that exists.
+    /// The settings file that was named; else the first usual one that exists.
     pub file: Option<PathBuf>,
-    /// Typed flags, by setting.
+    /// The typed flags, by setting.
     pub flags: Vec<(&'static str, String)>,
 }
 
 impl Again {
-    /// The settings as their sources are now.
+    /// Loads the settings from their sources.
     pub fn load(&self) -> anyhow::Result<Settings> {
         let file = self.file.clone().or_else(crate::settings::default_file);
         Settings::load(file.as_deref(), std::env::vars_os(), &self.flags)
     }
 }
 
-/// Where the servers come from.
+/// The source of the servers.
 pub(super) enum Servers {
-    /// The settings name them.
+    /// The servers in the settings.
     Own,
-    /// A list that collectors share: it is told of the tokens.
+    /// A list that collectors share; this channel passes it new tokens.
     Shared(mpsc::Sender<Tokens>),
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Servers {
 pub(super) struct Reloading(JoinHandle<()>);
 
 impl Reloading {
-    /// Turns changed settings into changes for the collectors.
+    /// Sends changed settings to the collectors as changes.
     pub fn start(settings: &Settings, again: Again, servers: Servers, changes: mpsc::Sender<Change>) -> Reloading {
         let (mut hangups, mut before) = (shutdown::hangups(), settings.clone());
         Reloading(tokio::spawn(async move {
@@ -74,7 +74,7 @@ async fn reload(
     changes: &mpsc::Sender<Change>,
 ) -> anyhow::Result<Settings> {
     let settings = again.load()?;
-    // Everything is read before anything changes.
+    // Reads everything before it changes anything.
     let (read, told) = match servers {
         Servers::Own => {
             let servers = collecting::servers(&settings)?;
@@ -85,7 +85,7 @@ async fn reload(
             (counted(tokens.len() as u64, "token"), Err(tokens))
         }
     };
-    // At the end nobody takes changes any more.
+    // When the process ends, nobody receives changes any more.
     let _ = changes.send(Change::Contact(collecting::contact(&settings).to_owned())).await;
     match (told, servers) {
         (Ok(configs), _) => drop(changes.send(Change::Only(configs)).await),
@@ -96,7 +96,7 @@ async fn reload(
     Ok(settings)
 }
 
-/// `; at the next start: listen, sql.seconds_max`; empty when every change takes effect at once.
+/// `; at the next start: listen, sql.seconds_max`; empty if every change takes effect at once.
 fn at_the_next_start(before: &Settings, now: &Settings) -> String {
     let later: BTreeSet<&str> = before
         .all()

@@ -1,4 +1,4 @@
-//! `fedilake report`: one report, or all seven as a person likes to read them.
+//! `fedilake report`: one report in any format, or all seven for people.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::serve::api::ReportRequest;
 use crate::settings::Settings;
 use crate::telemetry;
 
-/// In the order in which a person reads them.
+/// The order of the reports for people.
 const ALL: [ReportName; 7] = [
     ReportName::Statistics,
     ReportName::Daily,
@@ -26,7 +26,7 @@ const ALL: [ReportName; 7] = [
     ReportName::Topics,
 ];
 
-/// Asks whoever answers for the data folder and prints.
+/// Finds who answers for the data folder, asks and prints.
 pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Result<ExitCode> {
     render::check(typed.format)?;
     let filter = filters::filter(&typed.filters)?;
@@ -34,11 +34,11 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
         (Some(name), _) => vec![name],
         (None, Format::Table) => ALL.to_vec(),
         (None, _) => bail!(
-            "the seven reports have seven shapes\nhint: name one, for example `fedilake report daily --format csv`"
+            "only --format table can print all seven reports\nhint: name one, for example `fedilake report daily --format csv`"
         ),
     };
     if !typed.topics.is_empty() && !names.contains(&ReportName::Topics) {
-        bail!("--topic is for the topics report\nhint: `fedilake report topics --topic WORD`");
+        bail!("--topic applies only to the topics report\nhint: `fedilake report topics --topic WORD`");
     }
     let words = if typed.topics.is_empty() { settings.list("report.topics") } else { typed.topics.clone() };
     let answers = Answers::of(&settings.data()?, settings).await?;
@@ -51,7 +51,7 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
     told.map(|()| ExitCode::SUCCESS)
 }
 
-/// Says which of the filter's names no post has: a misspelt one is an empty answer otherwise, or a part that nobody misses.
+/// Prints the names in the filter that no post has: with a misspelt name the answer is silently empty or incomplete.
 async fn say_unknown(answers: &Answers, filter: &Filter) -> anyhow::Result<()> {
     let of_origin = |name: &String| Filter { origins: vec![name.clone()], ..Filter::default() };
     let of_server = |name: &String| Filter { servers: vec![name.clone()], ..Filter::default() };
@@ -67,7 +67,7 @@ async fn say_unknown(answers: &Answers, filter: &Filter) -> anyhow::Result<()> {
             };
             telemetry::say(&format!(
                 "no such {what}: no post has {name}\n\
-                 hint: `fedilake sql \"select {column}, count(*) from posts group by 1 order by 2 desc\"` lists those that there are"
+                 hint: `fedilake sql \"select {column}, count(*) from posts group by 1 order by 2 desc\"` lists all of them"
             ));
         }
     }
@@ -79,12 +79,12 @@ async fn has_posts(answers: &Answers, filter: Filter) -> anyhow::Result<bool> {
     Ok(render::read_rows(&rows.ipc)?.num_rows() > 0)
 }
 
-/// All seven, for the demo.
+/// Prints all seven reports, for the demo.
 pub(super) async fn print_all(answers: &Answers, words: &[String], style: &Style) -> anyhow::Result<()> {
     print(answers, &ALL, words, &Filter::default(), Format::Table, style).await
 }
 
-/// What came in within the last minutes, for the demo.
+/// Prints what came in within the last minutes, for the demo.
 pub(super) async fn print_live(answers: &Answers, style: &Style) -> anyhow::Result<()> {
     let from = chrono::Utc::now() - chrono::TimeDelta::hours(1);
     let filter = Filter { from: Some(from.timestamp_millis()), ..Filter::default() };

@@ -12,7 +12,7 @@ use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::settings::Settings;
 use crate::shutdown;
 
-/// Runs until a signal or the given time; a loop that fails ends it with its error.
+/// Runs until a signal or for the given time. A loop that fails ends it with an error.
 pub(super) async fn run(typed: &cli::Run, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;

@@ -1,4 +1,4 @@
-//! `fedilake serve`: follow and answer, collect nothing.
+//! `fedilake serve`: follows and answers; collects nothing.
 
 use std::process::ExitCode;
 

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::telemetry;
 use crate::wire;
 
-/// Adds, removes or prints.
+/// Runs the verb: adds, removes or lists servers.
 pub(super) async fn run(typed: &ServersVerb, settings: &Settings) -> anyhow::Result<ExitCode> {
     match typed {
         ServersVerb::Add(typed) => add(typed, settings).await,
@@ -38,7 +38,7 @@ async fn add(typed: &ServersAdd, settings: &Settings) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// One that is not listed is no failure: it is what was asked for.
+/// Removing a server that is not listed is not an error.
 async fn remove(typed: &[String], settings: &Settings) -> anyhow::Result<ExitCode> {
     let names: Vec<String> = addresses(typed)?.iter().map(|address| address.server.to_string()).collect();
     let servers = wire::listed_servers(settings).await?;

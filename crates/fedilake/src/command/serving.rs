@@ -1,4 +1,4 @@
-//! What the verbs that keep running share: saying where they answer, and waiting for their end.
+//! For verbs that keep running: announces the address, and waits for the end.
 
 use std::future::pending;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use tokio_util::sync::CancellationToken;
 use crate::pipeline::Pipeline;
 use crate::telemetry;
 
-/// Why a verb that keeps running ends.
+/// Why a running verb ends.
 pub(super) enum End {
-    /// A signal, or its time is over.
+    /// A signal, or the given time is over.
     Asked,
     /// A loop failed.
     Failed(anyhow::Error),
 }
 
-/// Says where the process answers.
+/// Prints the address at which the process answers.
 pub(super) fn announce(pipeline: &Pipeline) {
     if let Some(address) = pipeline.address {
         telemetry::say(&format!(
@@ -27,7 +27,7 @@ pub(super) fn announce(pipeline: &Pipeline) {
     }
 }
 
-/// Returns when `shutdown` is asked for, `duration` is over or a loop fails.
+/// Returns when `shutdown` is cancelled, `duration` is over or a loop fails.
 pub(super) async fn until_end(
     pipeline: &mut Pipeline,
     shutdown: &CancellationToken,

@@ -1,4 +1,4 @@
-//! `fedilake settings`: every setting, its value and where it came from.
+//! `fedilake settings`: every setting with its value and its source.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::output;
 use crate::settings::{Settings, environment_name, masked};
 
-/// Prints them as lines of a settings file, passwords in URLs masked.
+/// Prints the settings as lines of a settings file, with passwords in URLs masked.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let mut out = output::stdout();
     writeln!(

@@ -1,7 +1,7 @@
-//! A collector's share of the listed servers, as changes for those who read them.
+//! A collector's share of the listed servers, as changes for the collectors.
 //!
-//! A task of its own holds the membership: the group hears from it while posts are appended and bookmarks saved at the end, and
-//! only then is left.
+//! The membership has a task of its own: it keeps sending heartbeats to the group while, at shutdown, posts are
+//! appended and bookmarks saved, and leaves the group only then.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) struct Sharing {
 }
 
 impl Sharing {
-    /// Turns what becomes of the share into `changes`.
+    /// Sends each change of the share to `changes`.
     pub fn start(share: Share, tokens: Tokens, changes: mpsc::Sender<Change>) -> Sharing {
         let leave = CancellationToken::new();
         let (sender, renewed) = mpsc::channel(1);
@@ -38,12 +38,12 @@ impl Sharing {
         Sharing { leave, tokens: sender, task }
     }
 
-    /// Takes the tokens that servers are read with from now on.
+    /// The channel for new tokens, with which servers are read from then on.
     pub fn tokens(&self) -> mpsc::Sender<Tokens> {
         self.tokens.clone()
     }
 
-    /// Resolves when the share is lost for good. Cancel-safe.
+    /// Resolves when the membership fails for good. Cancel-safe.
     pub async fn failure(&mut self) -> anyhow::Error {
         match (&mut self.task).await {
             Ok(Ok(())) => anyhow::anyhow!("the share of the servers ended early"),
@@ -52,11 +52,11 @@ impl Sharing {
         }
     }
 
-    /// Leaves the group: the others get what was ours.
+    /// Leaves the group, so that the others take over this share.
     pub async fn leave(self) {
         self.leave.cancel();
         if let Err(error) = self.task.await.map_err(anyhow::Error::new).flatten() {
-            // The group misses us soon.
+            // Without a goodbye the group takes over when the session times out.
             tracing::warn!("leave the collectors' group: {error:#}");
         }
     }
@@ -85,7 +85,7 @@ async fn run(
         for change in changed {
             tokio::select! {
                 () = leave.cancelled() => {}
-                // Nobody reads at the end any more.
+                // At shutdown the collectors no longer receive changes.
                 _ = changes.send(change) => {}
             }
         }
@@ -94,11 +94,11 @@ async fn run(
     Ok(())
 }
 
-/// What our partitions list, and how it is read.
+/// The lists of this member's partitions, and the servers that are read.
 struct Lists {
     tokens: Tokens,
     partitions: BTreeMap<u32, BTreeMap<String, String>>,
-    /// What is being read, by name, with the value that it is read by.
+    /// The servers that are read, by name, each with the list's value.
     read: BTreeMap<String, (String, ServerConfig)>,
 }
 
@@ -107,7 +107,7 @@ impl Lists {
         Lists { tokens, partitions: BTreeMap::new(), read: BTreeMap::new() }
     }
 
-    /// Reads the servers with these tokens: a server is begun anew if its token changed.
+    /// Uses new tokens: a server whose token changed is started again.
     fn renew(&mut self, tokens: Tokens) -> Vec<Change> {
         self.tokens = tokens;
         let mut changes = Vec::new();
@@ -122,7 +122,7 @@ impl Lists {
         changes
     }
 
-    /// What changes for those who read.
+    /// Applies an event, and returns the changes for the collectors.
     fn take(&mut self, event: ShareEvent) -> Vec<Change> {
         let names: Vec<String> = match event {
             ShareEvent::Assigned { partition, entries } => {
@@ -146,7 +146,8 @@ impl Lists {
         names.into_iter().flat_map(|name| self.changes_of(name)).collect()
     }
 
-    /// A name that moves from one partition to another is for a moment in both, and read all the while.
+    /// Compares what is listed with what is read. A name that moves between two partitions is in both for a moment
+    /// and stays read.
     fn changes_of(&mut self, name: String) -> Vec<Change> {
         let listed = self.partitions.values().rev().find_map(|entries| entries.get(&name));
         if listed == self.read.get(&name).map(|(value, _)| value) {
@@ -162,7 +163,7 @@ impl Lists {
                     self.read.insert(name, (value.clone(), config.clone()));
                     changes.push(Change::Begin(config));
                 }
-                Err(error) => tracing::warn!("the list says of {name} what is not understood here: {error:#}"),
+                Err(error) => tracing::warn!("ignoring {name}: its entry in the list cannot be read: {error:#}"),
             }
         }
         changes
@@ -205,10 +206,10 @@ mod tests {
             take(assigned(1, &["a.example", "b.example"])),
             ["+https://a.example public", "+https://b.example public"]
         );
-        // A move: the same name in two partitions for a moment.
+        // A move: the name is in two partitions for a moment.
         assert!(take(assigned(7, &["a.example"])).is_empty());
         assert!(take(ShareEvent::Removed { partition: 1, name: "a.example".into() }).is_empty());
-        // Another value: read anew.
+        // Another value starts the server again.
         let put =
             ShareEvent::Put { partition: 7, name: "a.example".into(), value: value("https://a.example", "local") };
         assert_eq!(take(put), ["-a.example public", "+https://a.example local"]);

@@ -1,4 +1,4 @@
-//! `fedilake simulate`: simulated servers, or a file of what they would have sent.
+//! `fedilake simulate`: serves simulated servers, or writes their frames to a file.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ fn write(out: &Path, (preset, seed, posts): (Preset, u64, Option<u64>), stop: Ca
     Ok(())
 }
 
-/// A file that is there whole or not at all: written under another name beside its own.
+/// A new file that exists only when it is complete: written under another name in the same folder, then renamed.
 struct NewFile<'a> {
     name: &'a Path,
     beside: PathBuf,
@@ -103,7 +103,7 @@ struct NewFile<'a> {
 
 impl<'a> NewFile<'a> {
     fn beside(name: &'a Path) -> anyhow::Result<NewFile<'a>> {
-        // A pipe or a device is no file that could be replaced.
+        // A pipe or a device cannot be replaced.
         if name.exists() && !name.is_file() {
             if name.is_dir() {
                 bail!("write {}: it is a folder", name.display());
@@ -111,7 +111,7 @@ impl<'a> NewFile<'a> {
             return Ok(NewFile { name, beside: name.to_owned() });
         }
         let file = name.file_name().with_context(|| format!("write {}: it names no file", name.display()))?;
-        // The end stays: it says how the file is compressed.
+        // The name keeps its end, which tells the compression.
         let partial = format!(".partial-{}-{}", std::process::id(), file.to_string_lossy());
         Ok(NewFile { name, beside: name.with_file_name(partial) })
     }
@@ -124,13 +124,13 @@ impl<'a> NewFile<'a> {
 impl Drop for NewFile<'_> {
     fn drop(&mut self) {
         if self.name != self.beside {
-            // Gone already when it was put in its place.
+            // Does nothing after the file was renamed.
             let _ = std::fs::remove_file(&self.beside);
         }
     }
 }
 
-/// Writes until it is told to stop.
+/// A writer that fails once it is told to stop.
 struct Until<W> {
     out: W,
     stop: CancellationToken,
@@ -139,7 +139,7 @@ struct Until<W> {
 impl<W: Write> Write for Until<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if self.stop.is_cancelled() {
-            return Err(std::io::Error::other("interrupted, nothing is left of it"));
+            return Err(std::io::Error::other("interrupted; the partial file was removed"));
         }
         self.out.write(bytes)
     }

@@ -1,4 +1,4 @@
-//! `fedilake sink`: the log to the table, nothing else; and the word that a gap is accepted.
+//! `fedilake sink`: the log to the table only; also accepts a gap.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use crate::shutdown;
 use crate::telemetry;
 use crate::wire::{self, Stores, Use};
 
-/// Stores what the log holds, then what comes. Whoever owns a `file:` log writes to it alone, so there the sink ends with the log.
+/// Stores the log's records and waits for more. The owner of a `file:` log is its only writer, so there the sink ends
+/// at the log's end.
 pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Result<ExitCode> {
     let gap = typed.accept_gap.as_deref().map(parse_gap).transpose()?;
     let shutdown = shutdown::on_signal()?;
@@ -36,7 +37,7 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     let _figures = Figures::start(typed.listen, ready(lag)).await?;
     let stop = CancellationToken::new();
     let sink = sink::run(
-        // To the end of every partition: others may sink beside, the first file of an offset wins.
+        // Reads every partition to its end: others may sink too, and the first file of an offset wins.
         if typed.once { stores.log.reader()? } else { stores.log.sink_reader()? },
         Arc::clone(&stores.table),
         wire::sink_limits(settings)?,
@@ -71,7 +72,7 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// For `/readyz`: the partitions of the sink and how far it is behind in each. Ready once the log has answered.
+/// The answer of `/readyz`: the sink's partitions and its lag in each. Ready once the log has answered.
 fn ready(lag: Arc<Lag>) -> impl Fn() -> (bool, serde_json::Value) + Clone + Send + Sync + 'static {
     move || {
         let looked = lag.looked();
@@ -115,7 +116,7 @@ fn parse_gap(typed: &str) -> anyhow::Result<Gap> {
     };
     gap().with_context(|| {
         format!(
-            "--accept-gap {typed:?} is not PARTITION:FIRST..NEXT\nhint: the sink names the range when it stops at a gap"
+            "invalid --accept-gap {typed:?}: expected PARTITION:FIRST..NEXT\nhint: the sink names the range when it stops at a gap"
         )
     })
 }

@@ -1,4 +1,4 @@
-//! `fedilake sql`: a question in SQL, read-only; to the lake, or with `--direct` to the Parquet files.
+//! `fedilake sql`: a read-only question in SQL, to the lake or, with `--direct`, to the Parquet files.
 
 use std::io::Read;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::render;
 use crate::settings::Settings;
 use crate::wire::{self, s3};
 
-/// Asks whoever answers for the data folder and prints the rows.
+/// Finds who answers for the data folder, asks and prints the rows.
 pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result<ExitCode> {
     render::check(typed.format)?;
     let query = query(&typed.query)?;
@@ -31,7 +31,7 @@ pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result
 /// Parts of the names of the views over the table's files.
 const TABLE_VIEWS: [&str; 5] = ["posts", "sightings", "replies", "mastodon_toot", "_rows"];
 
-/// Asks the Parquet files themselves, in a DuckDB of its own: no lake, and nobody's folder.
+/// Asks the Parquet files, in a DuckDB of its own: uses no lake, and takes no folder.
 async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyhow::Result<ExitCode> {
     let table = s3::url(settings)?;
     let pattern = match &table {
@@ -60,7 +60,7 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
     let missing = async { if asks_the_table { wire::missing_from_table(settings).await } else { Ok(Vec::new()) } };
     let (asked, read, missing) = tokio::join!(asked, read, missing);
     let outcome = outcome(asked??, read?);
-    // Of a store that refuses DuckDB says no more than a number.
+    // DuckDB reports only the status code of a store that refuses access.
     if let (Err(error), Some(store)) = (&outcome, store)
         && error.to_string().contains("HTTP")
     {
@@ -71,14 +71,14 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
     Ok(ExitCode::SUCCESS)
 }
 
-/// The bucket that a question names by itself.
+/// The bucket of an S3 URL in the question.
 fn named_bucket(query: &str) -> Option<S3Url> {
     let (_, rest) = query.split_once("s3://")?;
     let bucket = rest.split(['/', '\'']).next()?;
     S3Url::parse(&format!("s3://{bucket}")).ok()
 }
 
-/// The statement itself, a file's content where the argument names a file, standard input for `-`.
+/// The statement: the argument itself, the content of the file that it names, or standard input for `-`.
 fn query(typed: &str) -> anyhow::Result<String> {
     if typed == "-" {
         let mut text = String::new();
@@ -86,7 +86,7 @@ fn query(typed: &str) -> anyhow::Result<String> {
         return Ok(text);
     }
     let file = Path::new(typed);
-    // A statement has spaces; a name with spaces that is a file is still a file.
+    // A statement has spaces; but a file may have spaces in its name too.
     if file.is_file() || (typed.ends_with(".sql") && !typed.contains(char::is_whitespace)) {
         return std::fs::read_to_string(file).with_context(|| format!("read the question from {typed}"));
     }

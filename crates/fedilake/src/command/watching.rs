@@ -1,4 +1,4 @@
-//! The line that shows, while servers are collected, what comes in; and the same figures as metrics.
+//! The line that shows what is collected, and the same figures as metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use tokio::task::JoinHandle;
 use crate::command::collecting::servers_line;
 use crate::telemetry::{self, Unit};
 
-/// How often the line is renewed.
+/// The interval at which the line is updated.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// How often each server's own metrics are, in looks.
+/// Each server's own metrics are updated at every so many updates of the line.
 const LOOKS_A_SERVER: u32 = 4;
-/// Servers with metrics of their own; all others count as the server `others`.
+/// The most servers with metrics of their own; all others count together as the server `others`.
 const SERVERS_MAX: usize = 2_000;
 const STATES: [&str; 5] = ["live", "polling", "connecting", "backing_off", "stopped"];
 
-/// Shows the line until it is dropped.
+/// Shows the line until dropped.
 pub(super) struct Watching(JoinHandle<()>);
 
 impl Watching {
-    /// Begins to show what `counts` counts.
+    /// Starts to show the figures of `counts`.
     pub fn start(counts: Arc<Counts>) -> Watching {
         Watching(tokio::spawn(async move {
             let bar = telemetry::progress_bar("collecting", 0, Unit::Posts);
@@ -47,7 +47,7 @@ impl Drop for Watching {
     }
 }
 
-/// Exports the counts of all servers together.
+/// Exports the figures of all servers together.
 fn export(tally: &Tally, servers: &[ServerSnapshot]) {
     metrics::counter!("fedilake_collect_accepted_total").absolute(tally.accepted);
     metrics::counter!("fedilake_collect_duplicates_total").absolute(tally.duplicates);
@@ -74,7 +74,8 @@ fn export(tally: &Tally, servers: &[ServerSnapshot]) {
     }
 }
 
-/// Each server's metrics, `fedilake_collect_server_*` with the label `server`: a host, or `HOST local` for its local timeline.
+/// Exports each server's figures, `fedilake_collect_server_*`, with the label `server`: a host, or `HOST local` for
+/// its local timeline.
 fn export_each(servers: &[ServerSnapshot]) {
     for server in servers.iter().take(SERVERS_MAX) {
         export_server(label(server), server);

@@ -3,7 +3,7 @@
 const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A bar for `value` where `most` fills `width` columns, to an eighth of a column; a value above zero is never invisible.
+/// A bar of eighths of a column for `value`; `most` fills `width` columns. A value above zero is always visible.
 pub(super) fn bar(value: f64, most: f64, width: usize) -> String {
     if !(value > 0.0 && most > 0.0) {
         return String::new();
@@ -16,7 +16,7 @@ pub(super) fn bar(value: f64, most: f64, width: usize) -> String {
     bar
 }
 
-/// A character a value, its height against `most`; a gap where there is no value.
+/// One character for each value, as high as the value relative to `most`; a gap for a missing value.
 pub(super) fn sparkline(values: &[f64], most: f64) -> String {
     let height = |value: f64| match value {
         v if v.is_nan() => ' ',
@@ -26,7 +26,7 @@ pub(super) fn sparkline(values: &[f64], most: f64) -> String {
     values.iter().map(|value| height(*value)).collect()
 }
 
-/// Five numbers of a box plot, ascending.
+/// The five numbers of a box plot, ascending.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FiveNumbers {
     pub min: f64,
@@ -36,7 +36,7 @@ pub(super) struct FiveNumbers {
     pub max: f64,
 }
 
-/// A box plot on a logarithmic axis from 0 to `most` over `width` columns: `├──▒▒┃▒▒▒────┤`.
+/// A box plot with `width` columns, on a logarithmic axis from 0 to `most`: `├──▒▒┃▒▒▒────┤`.
 pub(super) fn box_plot(five: FiveNumbers, most: f64, width: usize) -> String {
     let at = |value: f64| log_position(value, most, width);
     let (min, lower, median, upper, max) =
@@ -53,8 +53,8 @@ pub(super) fn box_plot(five: FiveNumbers, most: f64, width: usize) -> String {
         .collect()
 }
 
-/// The axis of [`box_plot`]: labels at the given values, as far as they fit side by side within the width. A label begins at its
-/// value, but the last one, which may end there.
+/// The axis of [`box_plot`], labelled at those of the given values that fit side by side. A label begins at its
+/// value; the last one may end there instead.
 pub(super) fn log_axis(ticks: &[f64], most: f64, width: usize) -> String {
     let mut axis = String::new();
     for tick in ticks.iter().filter(|tick| **tick <= most) {

@@ -7,24 +7,24 @@ use super::special::{self, Special};
 use super::value::{Form, Values};
 use crate::door::{shown, shown_in_line};
 
-/// What stands where there is no value.
+/// The text of a missing value.
 pub(super) const NULL: &str = "-";
 
-/// Every value as a person reads it, in one line that a terminal can be given; None where there is no value.
+/// Every value of a column as people read it, in one line that is safe for a terminal; `None` for a missing value.
 pub(super) fn as_line(field: &Field, column: &ArrayRef) -> anyhow::Result<Vec<Option<String>>> {
     let values = Values::new(field, column)?;
     let line = |row| values.text(row, Form::People).map(|text| shown_in_line(&text).into_owned());
     Ok((0..column.len()).map(line).collect())
 }
 
-/// The same with its line ends.
+/// Like [`as_line`], but line ends stay.
 pub(super) fn as_lines(field: &Field, column: &ArrayRef) -> anyhow::Result<Vec<Option<String>>> {
     let values = Values::new(field, column)?;
     let lines = |row| values.text(row, Form::People).map(|text| shown(&text).into_owned());
     Ok((0..column.len()).map(lines).collect())
 }
 
-/// Whether a column is right-aligned.
+/// True if the column is right-aligned.
 pub(super) fn is_number(field: &Field) -> bool {
     match special::of(field) {
         Some(special) => matches!(special, Special::Huge | Special::HugeUnsigned | Special::Big),
@@ -38,7 +38,7 @@ pub fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{plural}", with_separators(&number.to_string()))
 }
 
-/// `1,622,149`; what is not a plain number stays as it is.
+/// `1,622,149` for `1622149`; a text that is not a plain number is returned unchanged.
 pub fn with_separators(number: &str) -> String {
     let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(w, f)| (w, Some(f)));
@@ -59,7 +59,7 @@ pub fn with_separators(number: &str) -> String {
     }
 }
 
-/// A numeric column as floats; nulls and other types are NaN.
+/// A numeric column as floats; NaN for nulls and for other types.
 pub(super) fn as_floats(column: &ArrayRef) -> anyhow::Result<Vec<f64>> {
     let floats = arrow::compute::cast(column, &DataType::Float64)?;
     let floats = floats.as_primitive::<arrow::datatypes::Float64Type>();

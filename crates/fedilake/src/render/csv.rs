@@ -1,6 +1,7 @@
-//! Rows as CSV: a header, a line a row, in UTF-8 with line ends `\n` (RFC 4180 else).
+//! Rows as CSV: a header, a line a row, in UTF-8 with line ends `\n`; otherwise as in RFC 4180.
 //!
-//! No value is an empty field, an empty text is `""`. In a line of one column no value is `""` too: readers pass over empty lines.
+//! A missing value is an empty field, an empty text is `""`. In a table of one column a missing value is `""` too,
+//! because readers skip empty lines.
 
 use std::io::{Read, Write};
 

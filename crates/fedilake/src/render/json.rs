@@ -1,25 +1,25 @@
-//! Rows as JSON objects, a line each: in one array, or as JSON lines.
+//! Rows as JSON objects, one a line: in one array, or as JSON lines.
 
 use std::io::{Read, Write};
 
 use super::Answer;
 use super::value::{self, Form, Values};
 
-/// How the objects stand together.
+/// The arrangement of the objects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layout {
     Array,
     Lines,
 }
 
-/// Writes one array of all rows. It is closed after the last one only: an answer that broke off is no JSON.
+/// Writes one array of all rows, closed after the last row only: an answer that broke off is not valid JSON.
 pub(super) fn write_array<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
     out.write_all(b"[")?;
     write(answer, Layout::Array, out)?;
     Ok(out.write_all(b"]\n")?)
 }
 
-/// Writes an object a line.
+/// Writes one object a line.
 pub(super) fn write_lines<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
     write(answer, Layout::Lines, out)
 }

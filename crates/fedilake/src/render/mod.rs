@@ -1,10 +1,11 @@
-//! Rows as a person or a program wants them: table, CSV, JSON, Parquet.
+//! Answers as a person or a program wants them: table, CSV, JSON, JSON lines, Parquet.
 //!
-//! Rows arrive as an Arrow IPC stream, from the lake in this process or from the process that owns the folder, and leave batch
-//! by batch: a large answer is never held whole (but by the table, which shows the first [`TABLE_ROWS_MAX`]). A stream that ends
-//! before its own end mark is an error in each format: JSON stays open, Parquet has no footer.
+//! Rows arrive as an Arrow IPC stream, from the lake in this process or from the owner of the folder, and are written
+//! batch by batch: a large answer is never held in memory whole (except by the table, which shows the first
+//! [`TABLE_ROWS_MAX`] rows). A stream without its end mark is an error in each format: a JSON array stays open, a
+//! Parquet file has no footer.
 //!
-//! [`value`] alone knows how a value reads.
+//! Only [`value`] knows how a value is written.
 
 mod bars;
 mod cells;
@@ -31,10 +32,10 @@ use crate::output;
 pub use cells::{counted, with_separators};
 pub use style::Style;
 
-/// How many rows a table shows; the rest is counted.
+/// The number of rows that a table shows; the others are only counted.
 pub const TABLE_ROWS_MAX: usize = 1_000;
 
-/// Refuses a format that stdout cannot take, before anything is asked.
+/// Refuses a format that stdout cannot take, before the question is asked.
 pub fn check(format: Format) -> anyhow::Result<()> {
     if format == Format::Parquet && output::is_terminal() {
         bail!("a terminal cannot show a Parquet file\nhint: write it to a file: --format parquet > answer.parquet");
@@ -62,7 +63,7 @@ fn write_rows(ipc: impl Read, format: Format, style: &Style, out: &mut dyn Write
     }
 }
 
-/// Reads a small answer whole.
+/// Reads a small answer into one batch.
 pub fn read_rows(ipc: &[u8]) -> anyhow::Result<RecordBatch> {
     let answer = Answer::new(ipc)?;
     let schema = answer.schema();
@@ -70,10 +71,10 @@ pub fn read_rows(ipc: &[u8]) -> anyhow::Result<RecordBatch> {
     arrow::compute::concat_batches(&schema, &batches).context("read the answer")
 }
 
-/// An answer's batches.
+/// The batches of an answer.
 struct Answer<R: Read> {
     reader: StreamReader<Ending<R>>,
-    /// The columns' names, a number behind those that came before: an object has no two members of one name.
+    /// The columns' names, made unique with a number because a JSON object cannot have two members of one name.
     names: Vec<String>,
 }
 
@@ -101,8 +102,8 @@ impl<R: Read> Iterator for Answer<R> {
     }
 }
 
-/// A stream that notes whether it was read beyond its end. Arrow's reader stops at the end mark of a whole one, and takes the
-/// end of a short one for the same.
+/// A stream that remembers whether it was read beyond its end. Arrow's reader stops at the end mark, but also takes
+/// the end of a cut stream for one.
 struct Ending<R> {
     stream: R,
     is_short: bool,
@@ -116,7 +117,7 @@ impl<R: Read> Read for Ending<R> {
     }
 }
 
-/// `a`, `a_1`, `a_2` for three columns `a`, as DuckDB names them in a file of its own.
+/// `a`, `a_1`, `a_2` for three columns `a`, as DuckDB names them in its own files.
 fn unique_names(schema: &Schema) -> Vec<String> {
     let mut taken: HashSet<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let mut seen = HashSet::new();

@@ -1,7 +1,7 @@
-//! Rows as one Parquet file, in types that every reader of Parquet knows.
+//! Rows as one Parquet file, in types that every Parquet reader knows.
 //!
-//! What Parquet has no type for becomes text, as CSV has it: intervals, times with a zone, UUIDs, bit strings, unions, whole
-//! numbers of any length. `hugeint`, which each `sum` of whole numbers is, becomes a decimal of 38 digits.
+//! Types that Parquet lacks become text, as in CSV: intervals, times with a zone, UUIDs, bit strings, unions, whole
+//! numbers of any length. `hugeint`, the type of each `sum` of whole numbers, becomes a decimal of 38 digits.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use super::special::{self, Special};
 use super::time;
 use super::value::{Form, Values};
 
-/// Digits that a `hugeint` has at most as a decimal.
+/// The most digits that a `hugeint` may have as a decimal.
 const DIGITS_MAX: u8 = 38;
 
-/// Writes the file. Its footer comes after the last row only: an answer that broke off is no Parquet file.
+/// Writes the file. The footer follows the last row only: an answer that broke off is not a Parquet file.
 pub(super) fn write<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let columns: Vec<FieldRef> = answer.schema().fields().iter().cloned().collect();
     let fields = columns.iter().zip(&answer.names).map(|(field, name)| stored(field).with_name(name));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    // A parquet writer wants to own something that is Send; the answer is streamed through a buffer a row group long.
+    // The writer must own a `Send` target, so the answer passes through a buffer of one row group.
     let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties))?;
     for batch in answer {
         let batch = batch?;
@@ -46,13 +46,13 @@ pub(super) fn write<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::
     Ok(())
 }
 
-/// How a column is stored.
+/// The stored type of a column.
 enum Stored {
     AsIs,
     Truth,
     Decimal,
     Text,
-    /// Of Parquet's units the coarsest is a millisecond.
+    /// Parquet's coarsest unit is the millisecond, so seconds become microseconds.
     Microseconds,
     Nested,
 }
@@ -73,7 +73,7 @@ fn way(field: &Field) -> Stored {
     }
 }
 
-/// The field as Parquet gets it.
+/// The field in Parquet.
 fn stored(field: &Field) -> Field {
     let changed = |kind| Field::new(field.name(), kind, true);
     match (way(field), field.data_type()) {
@@ -88,7 +88,7 @@ fn stored(field: &Field) -> Field {
         (_, DataType::FixedSizeList(item, length)) => changed(DataType::FixedSizeList(stored_item(item), *length)),
         (_, DataType::Map(entries, sorted)) => {
             let fields = stored_fields(fields_of(entries));
-            // A key that were null would be none.
+            // A map's key cannot be null.
             let fields = fields.iter().enumerate().map(|(at, field)| field.as_ref().clone().with_nullable(at > 0));
             let entries = Field::new("key_value", DataType::Struct(fields.collect()), false);
             changed(DataType::Map(Arc::new(entries), *sorted))
@@ -100,7 +100,7 @@ fn stored(field: &Field) -> Field {
     }
 }
 
-/// Parquet's name for what a list holds; DuckDB's lists have several.
+/// The element of a list, under Parquet's name for it; DuckDB uses several names.
 fn stored_item(item: &Field) -> FieldRef {
     Arc::new(stored(item).with_name("element"))
 }
@@ -116,7 +116,7 @@ fn fields_of(entries: &Field) -> Fields {
     }
 }
 
-/// The values as Parquet gets them.
+/// The values in the stored type.
 fn as_stored(field: &Field, array: &ArrayRef) -> anyhow::Result<ArrayRef> {
     let target = stored(field);
     Ok(match (way(field), field.data_type(), target.data_type()) {
@@ -164,7 +164,7 @@ fn struct_as_stored(array: &StructArray, fields: &Fields) -> anyhow::Result<Stru
     Ok(StructArray::try_new(fields.clone(), columns, array.nulls().cloned())?)
 }
 
-/// Numbers as decimals, if they have the digits.
+/// Numbers as decimals; an error if one has too many digits.
 fn decimals(field: &Field, array: &ArrayRef) -> anyhow::Result<Decimal128Array> {
     let is_unsigned = special::of(field) == Some(Special::HugeUnsigned);
     let number = |bytes: &[u8]| match is_unsigned {
@@ -186,7 +186,7 @@ fn decimals(field: &Field, array: &ArrayRef) -> anyhow::Result<Decimal128Array> 
     Ok(numbers.with_precision_and_scale(DIGITS_MAX, 0)?)
 }
 
-/// The microsecond at which a second begins; DuckDB's infinities are the same in all units.
+/// The microsecond at which a second begins; DuckDB's infinities are the same numbers in all units.
 fn micros(second: i64) -> Result<i64, arrow::error::ArrowError> {
     match second {
         i64::MAX | time::INSTANT_BEFORE_ALL => Ok(second),

@@ -1,8 +1,8 @@
-//! The talk's reports as a person likes to read them. They fit a terminal of 80 columns; names are cut only where a terminal has
-//! no room for them.
+//! The talk's reports for people. They fit a terminal of 80 columns; names are cut only if a terminal has no room for
+//! them.
 //!
-//! A title as the question it answers, in grey what is counted, then figures with bars. Everything shown is also in the
-//! other formats, under the same column names.
+//! A report has the question that it answers as its title, in grey what is counted, then figures with bars. The other
+//! formats have everything shown here, under the same column names.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -15,15 +15,16 @@ use super::table::{Column, GAP, cut, wrap, write_columns};
 use super::{Style, cells};
 use crate::cli::ReportName;
 
-/// What plots and sentences fill where the reader is no terminal.
+/// The width of plots and sentences if stdout is not a terminal.
 const WIDTH: usize = 80;
-/// A terminal that is narrower is written beyond its edge.
+/// The least width for which a report is laid out; a narrower terminal wraps its lines.
 const WIDTH_MIN: usize = 50;
-/// Plots and sentences end here, also in a terminal that is wider.
+/// The greatest width of plots and sentences, even in a wider terminal.
 const WIDTH_MAX: usize = 120;
-/// Less shows nothing.
+/// The least width of a plot; a narrower one shows nothing.
 const PLOT_WIDTH_MIN: usize = 8;
-/// Lengths that people know: the limits of short text, of an old and a new microblog, of Mastodon, and round ones beyond.
+/// Lengths that people know: the limits of an SMS-like text, of an old and a new microblog, of Mastodon, and round
+/// numbers.
 const LENGTH_TICKS: [f64; 8] = [0.0, 10.0, 50.0, 140.0, 280.0, 500.0, 5_000.0, 50_000.0];
 
 /// Writes one report.
@@ -66,7 +67,7 @@ pub fn write(
     }
 }
 
-/// A report's columns by name.
+/// The columns of a report, by name.
 struct Report<'a> {
     rows: &'a RecordBatch,
     texts: BTreeMap<&'a str, Vec<String>>,
@@ -91,7 +92,7 @@ impl<'a> Report<'a> {
         Ok(&self.texts(name)?[row])
     }
 
-    /// The report's days as people know them: `2023/02/03 Fri`.
+    /// The report's days as `2023/02/03 Fri`.
     fn days(&self) -> anyhow::Result<Vec<String>> {
         let known = |day: &String| match day.parse::<chrono::NaiveDate>() {
             Ok(day) => day.format("%Y/%m/%d %a").to_string(),
@@ -147,7 +148,7 @@ fn daily(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Res
 fn hours(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     let posts = report.floats("posts")?;
     let most = posts.iter().copied().fold(0.0, f64::max);
-    // In the report's order.
+    // Grouped in the order of the report's rows.
     let mut days: Vec<(String, [f64; 24])> = Vec::new();
     for (row, (day, posts)) in report.days()?.into_iter().zip(&posts).enumerate() {
         let hour: usize = report.text("hour", row)?.parse().context("an hour is a number")?;
@@ -193,7 +194,7 @@ fn lengths(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::R
     write_columns(&mut columns, &within_room(style), out)
 }
 
-/// A column a word, in as many tables below each other as the words need.
+/// One column for each word, in as many tables below each other as needed.
 fn topics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let (days, words, posts) = (report.days()?, report.texts("topic")?, report.counts("posts")?);
     let mut by_word: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
@@ -216,13 +217,13 @@ fn topics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Re
     write_columns(&mut columns, &within_room(style), out)
 }
 
-/// Names with their posts and a bar.
+/// Names with their number of posts and a bar.
 fn counted(report: &Report<'_>, name: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let posts = report.floats("posts")?;
     let most = posts.iter().copied().fold(0.0, f64::max);
     let mut columns = vec![text(name, report.texts(name)?.to_vec()), count("posts", report.counts("posts")?)];
     leave_a_plot(&mut columns, style);
-    // A third of the line tells as much as all of it.
+    // Half of the line is enough for bars.
     let width = left_beside(&columns, style).min(self::width(style) / 2);
     columns.push(text("", posts.iter().map(|posts| bars::bar(*posts, most, width)).collect()));
     write_columns(&mut columns, &within_room(style), out)
@@ -236,17 +237,17 @@ fn count(title: &str, cells: Vec<String>) -> Column {
     Column { title: title.to_owned(), cells, right: true }
 }
 
-/// What the columns take, with the gap before one more.
+/// The width of the columns, with a gap after the last one.
 fn taken(columns: &[Column]) -> usize {
     columns.iter().map(|column| column.width() + GAP).sum()
 }
 
-/// What a plot may take beside these columns.
+/// The width left for a plot beside these columns.
 fn left_beside(columns: &[Column], style: &Style) -> usize {
     width(style).saturating_sub(taken(columns)).max(PLOT_WIDTH_MIN)
 }
 
-/// Cuts the first column's names where a terminal has else no room for the narrowest plot.
+/// Cuts the names in the first column if a terminal otherwise has no room for the narrowest plot.
 fn leave_a_plot(columns: &mut [Column], style: &Style) {
     let Some(room) = room(style) else { return };
     let names = room.saturating_sub(taken(&columns[1..]) + GAP + PLOT_WIDTH_MIN);
@@ -255,22 +256,22 @@ fn leave_a_plot(columns: &mut [Column], style: &Style) {
     }
 }
 
-/// Numbers in a sentence, with their thousands separated.
+/// Adds thousands separators to the numbers in a sentence.
 fn separated(sentence: &str) -> String {
     sentence.split(' ').map(cells::with_separators).collect::<Vec<_>>().join(" ")
 }
 
-/// The style, but of a terminal of at least [`WIDTH_MIN`].
+/// The same style with a width of at least [`WIDTH_MIN`].
 fn within_room(style: &Style) -> Style {
     Style { width: room(style), ..*style }
 }
 
-/// The columns of the terminal; None where there is no end of them.
+/// The terminal's width; `None` if the output is not a terminal.
 fn room(style: &Style) -> Option<usize> {
     style.width.map(|width| width.max(WIDTH_MIN))
 }
 
-/// What plots and sentences fill.
+/// The width of plots and sentences.
 fn width(style: &Style) -> usize {
     room(style).unwrap_or(WIDTH).min(WIDTH_MAX)
 }
@@ -302,14 +303,14 @@ mod tests {
         Arc::new(Int64Array::from(cells.to_vec()))
     }
 
-    /// Days from 3 February 2023 on.
+    /// Days counted from 3 February 2023.
     fn days(ahead: &[i32]) -> ArrayRef {
         Arc::new(Date32Array::from(ahead.iter().map(|ahead| 19_391 + ahead).collect::<Vec<_>>()))
     }
 
     const LONG: &str = "an.account.whose.name.does.not.end@a.server.whose.name.does.not.end.example";
 
-    /// Rows as the lake gives them, with names and numbers as long as they come.
+    /// Rows of a report as the lake gives them, with very long names and numbers.
     fn rows(name: ReportName) -> RecordBatch {
         const MANY: i64 = 1_622_149;
         let long = LONG;

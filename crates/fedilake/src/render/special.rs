@@ -1,5 +1,5 @@
-//! DuckDB's types that Arrow lacks. Each comes as bytes under a name in its field's metadata: Arrow's own extension types, or
-//! `arrow.opaque` with DuckDB's name of the type.
+//! DuckDB's types that Arrow lacks. Their values come as bytes, with the type's name in the field's metadata: one of
+//! Arrow's extension types, or `arrow.opaque` with DuckDB's name of the type.
 
 use std::io::Write;
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::time;
 
-/// The type that a field's metadata names.
+/// The type named by a field's metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
-    /// `boolean` in a byte each.
+    /// `boolean`, one byte each.
     Truth,
     /// `hugeint`: 16 bytes, little-endian.
     Huge,
-    /// `uhugeint`: the same without a sign.
+    /// `uhugeint`: 16 bytes, little-endian, unsigned.
     HugeUnsigned,
     /// `bignum`: a whole number of any length.
     Big,
@@ -31,7 +31,7 @@ pub(super) enum Special {
 const NAME: &str = "ARROW:extension:name";
 const METADATA: &str = "ARROW:extension:metadata";
 
-/// The special type of a field; None where Arrow's own type says it all.
+/// The special type of a field; `None` if Arrow's own type is enough.
 pub(super) fn of(field: &Field) -> Option<Special> {
     match field.metadata().get(NAME)?.as_str() {
         "arrow.bool8" => Some(Special::Truth),
@@ -52,7 +52,7 @@ pub(super) fn of(field: &Field) -> Option<Special> {
 }
 
 impl Special {
-    /// Bytes of a value, where all have the same.
+    /// The bytes of a value, if all values of the type have the same length.
     pub(super) fn width(self) -> Option<i32> {
         match self {
             Special::Truth => Some(1),
@@ -63,18 +63,18 @@ impl Special {
     }
 }
 
-/// A `hugeint`'s number.
+/// Reads a `hugeint`.
 pub(super) fn huge(bytes: &[u8]) -> i128 {
     i128::from_le_bytes(bytes.try_into().expect("the width was checked"))
 }
 
-/// A `uhugeint`'s number.
+/// Reads a `uhugeint`.
 pub(super) fn huge_unsigned(bytes: &[u8]) -> u128 {
     u128::from_le_bytes(bytes.try_into().expect("the width was checked"))
 }
 
-/// A `bignum`'s number: three bytes of its sign and length, then its digits, largest first; all of it inverted if it is
-/// negative (DuckDB's `src/include/duckdb/common/types/bignum.hpp`).
+/// Reads a `bignum`: three bytes with the sign and the length, then the digits, most significant first; all bytes are
+/// inverted if the number is negative (DuckDB's `src/include/duckdb/common/types/bignum.hpp`).
 pub(super) fn big(bytes: &[u8]) -> BigInt {
     let Some((header, digits)) = bytes.split_at_checked(3) else { return BigInt::ZERO };
     match header[0] & 0x80 {
@@ -96,14 +96,14 @@ pub(super) fn uuid(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Writes a `bit`'s zeros and ones. Its first byte says how many of the second's are padding.
+/// Writes the zeros and ones of a `bit`. Its first byte is the number of padding bits in the second.
 pub(super) fn bits(bytes: &[u8], out: &mut Vec<u8>) {
     let Some((padding, bytes)) = bytes.split_first() else { return };
     let digits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| b'0' + (byte >> bit & 1)));
     out.extend(digits.skip(usize::from(*padding)));
 }
 
-/// Writes a `timetz`: microseconds above 24 bits, which are the greatest offset less this one's, in seconds.
+/// Writes a `timetz`: microseconds, above 24 bits that hold the greatest offset minus this offset, in seconds.
 pub(super) fn time_with_zone(bytes: &[u8], out: &mut Vec<u8>) {
     const OFFSET_MAX: i64 = 16 * 60 * 60 - 1;
     let packed = u64::from_le_bytes(bytes.try_into().expect("the width was checked"));

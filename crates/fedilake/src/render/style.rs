@@ -1,13 +1,13 @@
-//! What the terminal can show.
+//! The abilities of the output: colour and width.
 
 use std::io::IsTerminal;
 
-/// Colour and width of what is written to.
+/// Colour and width of the output.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
-    /// Whether escape codes may be used.
+    /// True if escape codes may be used.
     pub colour: bool,
-    /// Columns to fit into; none when the reader is no terminal.
+    /// The terminal's width in columns; `None` if the output is not a terminal.
     pub width: Option<usize>,
 }
 
@@ -15,7 +15,7 @@ impl Style {
     /// Plain text of any width, as for a pipe.
     pub const PLAIN: Style = Style { colour: false, width: None };
 
-    /// What stdout is: plain when piped, without colour under `NO_COLOR`.
+    /// The style of stdout: plain in a pipe, without colour under `NO_COLOR`.
     pub fn of_stdout() -> Style {
         if !std::io::stdout().is_terminal() {
             return Style::PLAIN;
@@ -25,12 +25,12 @@ impl Style {
         Style { colour: !no_colour, width: Some(width) }
     }
 
-    /// The one thing that matters.
+    /// Bold, for the most important text.
     pub fn bold(&self, text: &str) -> String {
         self.escape("1", text)
     }
 
-    /// What explains.
+    /// Grey, for explanations.
     pub fn grey(&self, text: &str) -> String {
         self.escape("2", text)
     }

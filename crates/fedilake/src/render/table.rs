@@ -1,4 +1,4 @@
-//! A table for people: no lines, two spaces between columns, numbers to the right.
+//! A table for people: no lines, two spaces between columns, numbers right-aligned.
 
 use std::io::{Read, Write};
 
@@ -9,15 +9,15 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::{Answer, Style, TABLE_ROWS_MAX, cells};
 use crate::door::shown_in_line;
 
-/// Columns give way down to this, then a wide table goes beyond the terminal's right edge.
+/// The least width to which a text column shrinks; below it the table is wider than the terminal.
 const TEXT_WIDTH_MIN: usize = 8;
-/// Numbers, and what a row is about, give way later.
+/// The least width to which numbers and the first column shrink.
 const NUMBER_WIDTH_MIN: usize = 24;
 
-/// Columns between two columns.
+/// The width of the gap between two columns.
 pub(super) const GAP: usize = 2;
 
-/// A column laid out: its title, its cells, and on which side they stand.
+/// A column: its title, its cells and their alignment.
 pub(super) struct Column {
     pub title: String,
     pub cells: Vec<String>,
@@ -25,13 +25,13 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// What it takes in the terminal when nothing is cut.
+    /// The column's width in the terminal if nothing is cut.
     pub(super) fn width(&self) -> usize {
         self.cells.iter().map(|cell| cell.width()).chain([self.title.width()]).max().unwrap_or(0)
     }
 }
 
-/// Writes the first [`TABLE_ROWS_MAX`] rows and says on stderr how many there are.
+/// Writes the first [`TABLE_ROWS_MAX`] rows, and on stderr how many rows there are.
 pub(super) fn write<R: Read>(answer: Answer<R>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     if is_explanation(&answer.schema()) {
         return write_explanation(answer, out);
@@ -62,12 +62,12 @@ pub(super) fn write<R: Read>(answer: Answer<R>, style: &Style, out: &mut dyn Wri
     Ok(())
 }
 
-/// Whether the rows are a plan that EXPLAIN drew.
+/// True if the rows are a plan drawn by EXPLAIN.
 fn is_explanation(schema: &Schema) -> bool {
     schema.fields().iter().map(|field| field.name().as_str()).eq(["explain_key", "explain_value"])
 }
 
-/// A drawing as it is: its lines belong together.
+/// Writes a drawing unchanged: its lines belong together.
 fn write_explanation<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow::Result<()> {
     for batch in answer {
         let batch = batch?;
@@ -78,13 +78,13 @@ fn write_explanation<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow:
     Ok(())
 }
 
-/// Whether the columns have room side by side when they give way as far as they can.
+/// True if the columns fit side by side at their minimum widths.
 fn may_fit(columns: &[Column], width: usize) -> bool {
     let least = columns.iter().zip(least(columns)).map(|(column, least)| column.width().min(least));
     least.sum::<usize>() + GAP * columns.len().saturating_sub(1) <= width
 }
 
-/// Writes a field a line, row below row.
+/// Writes each row as lines of `field  value`, row below row.
 fn write_records(
     columns: &[Column],
     rows: usize,
@@ -110,7 +110,7 @@ fn write_records(
     Ok(())
 }
 
-/// The text in lines of at most `width` columns, broken between words where there are any.
+/// Breaks the text into lines of at most `width` columns, between words if possible.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -137,7 +137,7 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Writes the columns side by side within the style's width: the widest ones give way.
+/// Writes the columns side by side within the style's width: the widest columns shrink.
 pub(super) fn write_columns(columns: &mut [Column], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let widths = fit(columns, style.width);
     let titles: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
@@ -151,7 +151,7 @@ pub(super) fn write_columns(columns: &mut [Column], style: &Style, out: &mut dyn
 
 fn columns_of(schema: &Schema) -> Vec<Column> {
     let column = |field: &arrow::datatypes::FieldRef| Column {
-        // A PIVOT makes names of what strangers wrote.
+        // PIVOT makes column names of texts from outside.
         title: shown_in_line(field.name()).into_owned(),
         cells: Vec::new(),
         right: cells::is_number(field),
@@ -181,7 +181,7 @@ fn fit(columns: &[Column], width: Option<usize>) -> Vec<usize> {
     widths
 }
 
-/// How far each column gives way.
+/// The minimum width of each column.
 fn least(columns: &[Column]) -> impl Iterator<Item = usize> {
     columns.iter().enumerate().map(
         |(index, column)| {
@@ -204,7 +204,7 @@ fn line(columns: &[Column], cells: &[&str], widths: &[usize]) -> String {
     line
 }
 
-/// The text, or its beginning and a sign that it goes on.
+/// The text, or its beginning and an ellipsis.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();

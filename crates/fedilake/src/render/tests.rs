@@ -1,4 +1,4 @@
-//! Every type of DuckDB's in every format.
+//! Tests of each DuckDB type in each format.
 
 use duckdb::Connection;
 use fedilake_query::{Lake, LakeOptions, SqlLimits};
@@ -37,7 +37,7 @@ impl Bench {
         String::from_utf8(bytes).unwrap()
     }
 
-    /// A question about the answer as a Parquet file, asked of another DuckDB.
+    /// Answers `question` about the answer to `sql` as a Parquet file, in another DuckDB.
     fn of_parquet(&self, sql: &str, question: &str) -> anyhow::Result<String> {
         let file = self.folder.path().join("answer.parquet");
         std::fs::write(&file, self.bytes(sql, Format::Parquet)?)?;
@@ -46,10 +46,10 @@ impl Bench {
     }
 }
 
-/// What a program reads of a value is what JSON has, but for quotes.
+/// The CSV field is the JSON value without quotes.
 const SAME: &str = "=";
 
-/// A value, as a table has it, as CSV has it, as JSON has it, and what DuckDB finds in Parquet: its type and its text.
+/// A value; its text in a table, in CSV and in JSON; its type and text as DuckDB reads it from Parquet.
 const VALUES: &[(&str, &str, &str, &str, &str)] = &[
     ("true", "true", "true", "true", "BOOLEAN true"),
     ("null::boolean", "-", "\"\"", "null", "BOOLEAN "),
@@ -321,7 +321,7 @@ fn every_type_reads_the_same_wherever_it_stands_and_in_each_format() {
             (Err(error), Some(part)) if format!("{error:#}").contains(part) => {}
             (found, _) => check("parquet", format!("{found:?}"), (*parquet).to_owned()),
         }
-        // In a list, in a struct, as a map's value and in every other row.
+        // The value in a list, in a struct, as a map's value and in every other row.
         let nested = format!("select [v, null] as l, {{'f': v}} as s, map {{'k': v}} as m from (select {value} as v)");
         let expected = format!("[{{\"l\":[{json},null],\"s\":{{\"f\":{json}}},\"m\":{{\"k\":{json}}}}}]\n");
         check("nested", bench.text(&nested, Format::Json), expected);
@@ -397,7 +397,7 @@ fn statements_about_statements_answer_in_each_format() {
     }
 }
 
-/// An answer that ends within its rows, between two of its messages.
+/// An answer that ends among its rows, between two of its messages.
 fn broken_off(bench: &Bench) -> Vec<u8> {
     let mut ipc = Vec::new();
     let sql = "select i, case when i > 5000000 then error('the cause') else 'x' end as v from range(10000000) r(i)";

@@ -1,16 +1,16 @@
-//! Dates, times and intervals as text, over all of DuckDB's range: dates of it lie millions of years beyond what calendars of
-//! other libraries reach.
+//! Dates, times and intervals as text, over DuckDB's whole range: its dates reach millions of years further than
+//! other libraries' calendars.
 
 use std::io::Write;
 
-/// DuckDB's `'infinity'::date`, in days since 1970; the negative of it is `'-infinity'`.
+/// DuckDB's `'infinity'::date`, in days since 1970; `'-infinity'` is its negative.
 pub(super) const DATE_INFINITY: i32 = i32::MAX;
 /// DuckDB's `'-infinity'::timestamp`, in any unit; `i64::MAX` is `'infinity'`.
 pub(super) const INSTANT_BEFORE_ALL: i64 = -i64::MAX;
 
 const DAY_SECONDS: i64 = 86_400;
 
-/// Writes a day, counted from 1970, as `2024-05-01`. Years beyond 9999 have more digits; those before the year 1 are as in ISO
+/// Writes a day, counted from 1970, as `2024-05-01`. Years beyond 9999 have more digits; years before 1 are as in ISO
 /// 8601: `-0043` is 44 BC. DuckDB reads both.
 pub(super) fn date(days: i64, out: &mut Vec<u8>) {
     let (year, month, day) = civil(days);
@@ -18,7 +18,8 @@ pub(super) fn date(days: i64, out: &mut Vec<u8>) {
     put(out, format_args!("{sign}{:04}-{month:02}-{day:02}", year.unsigned_abs()));
 }
 
-/// Writes an instant that is counted in so many to a second, with `between` between its day and its time.
+/// Writes a time counted in units of which `a_second` make a second, with `between` between the day and the time of
+/// day.
 pub(super) fn instant(instant: i64, a_second: i64, between: u8, out: &mut Vec<u8>) {
     let (seconds, part) = (instant.div_euclid(a_second), instant.rem_euclid(a_second));
     date(seconds.div_euclid(DAY_SECONDS), out);
@@ -26,7 +27,8 @@ pub(super) fn instant(instant: i64, a_second: i64, between: u8, out: &mut Vec<u8
     clock(seconds.rem_euclid(DAY_SECONDS) * a_second + part, a_second, out);
 }
 
-/// Writes a time of the day as `12:00:00`, and what is below a second in three, six or nine digits. DuckDB has a `24:00:00`.
+/// Writes a time of day as `12:00:00`, with three, six or nine digits below a second if needed. DuckDB has a
+/// `24:00:00`.
 pub(super) fn clock(time: i64, a_second: i64, out: &mut Vec<u8>) {
     let (seconds, part) = (time / a_second, time % a_second);
     put(out, format_args!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60));
@@ -38,7 +40,7 @@ pub(super) fn clock(time: i64, a_second: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes an interval in DuckDB's words, which it reads again: `1 year 2 months 3 days 04:05:06.789`.
+/// Writes an interval in DuckDB's own words, which DuckDB can read: `1 year 2 months 3 days 04:05:06.789`.
 pub(super) fn interval(months: i32, days: i32, micros: i64, out: &mut Vec<u8>) {
     let start = out.len();
     for (number, unit) in [(months / 12, "year"), (months % 12, "month"), (days, "day")] {
@@ -63,18 +65,18 @@ pub(super) fn interval(months: i32, days: i32, micros: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// The microseconds of an interval that DuckDB gave to Arrow. Arrow counts nanoseconds, and DuckDB's product of the two wraps
-/// around beyond 292 years without a word. Its lowest three bits are zeros, and 125 has an inverse for what is left: that gives
-/// back everything up to 36,500 years.
+/// The microseconds of an interval that DuckDB passed to Arrow. Arrow counts nanoseconds, and DuckDB's multiplication
+/// by 1,000 silently wraps around beyond 292 years. The lowest three bits of the product are zeros, and 125 has an
+/// inverse modulo 2^61: multiplying by it recovers every interval up to 36,500 years.
 pub(super) fn micros_of_interval(nanos: i64) -> i64 {
     const INVERSE_OF_125: u64 = 0x1CAC_0831_26E9_78D5;
-    // The product of 61 bits, its sign moved to where it belongs.
+    // The product has 61 bits; the shift moves its sign to bit 63.
     let micros = ((nanos as u64) >> 3).wrapping_mul(INVERSE_OF_125);
     ((micros << 3) as i64) >> 3
 }
 
-/// Year, month and day of a day counted from 1970, in the Gregorian calendar without an end: Howard Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>).
+/// The year, month and day of a day counted from 1970, in the Gregorian calendar without limits: Howard Hinnant's
+/// `civil_from_days` (<https://howardhinnant.github.io/date_algorithms.html>).
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);

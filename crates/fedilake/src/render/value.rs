@@ -1,7 +1,8 @@
-//! Values as text: the one place that knows how each type of an answer is written, for people, for CSV and for JSON.
+//! Values as text: only this module knows how each type of an answer is written for people, for CSV and for JSON.
 //!
-//! DuckDB's own types that Arrow lacks come as bytes under a name: the lake asks for them with `arrow_lossless_conversion`, for
-//! without it a `hugeint` of 39 digits is silently another number and a time loses its zone. docs/sql.md has the whole list.
+//! Values of DuckDB types that Arrow lacks come as bytes with the type's name: the lake sets
+//! `arrow_lossless_conversion`, because without it a `hugeint` of 39 digits silently becomes another number and a
+//! time loses its zone. docs/sql.md has the whole list.
 
 use std::io::Write;
 use std::ops::Range;
@@ -21,14 +22,14 @@ use arrow::datatypes::{
 use super::special::{self, Special};
 use super::time;
 
-/// Who reads the text.
+/// The reader of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// A person: `2024-05-01 12:00:00Z`, lists and structs without quotes.
     People,
-    /// A program, a value a field: `2024-05-01T12:00:00Z`, lists and structs as JSON.
+    /// A program that reads a field: `2024-05-01T12:00:00Z`, lists and structs as JSON.
     Field,
-    /// A JSON value.
+    /// A program that reads JSON.
     Json,
 }
 
@@ -42,23 +43,23 @@ type Leaf<'a> = Box<dyn Fn(usize, Form, &mut Vec<u8>) + 'a>;
 type Rows<'a> = Box<dyn Fn(usize) -> Range<usize> + 'a>;
 
 enum Kind<'a> {
-    /// Numbers and truth values: without quotes in JSON, but for `NaN` and `Infinity`, which JSON lacks.
+    /// Numbers and booleans: without quotes in JSON, except `NaN` and `Infinity`, which JSON lacks.
     Bare(Leaf<'a>),
-    /// ASCII without quotes or controls in it.
+    /// ASCII texts without quotes and control characters.
     Plain(Leaf<'a>),
     Text(Box<dyn Fn(usize) -> &'a str + 'a>),
     List(Rows<'a>, Box<Values<'a>>),
     Map(Rows<'a>, Box<Values<'a>>, Box<Values<'a>>),
     Struct(Vec<(String, Values<'a>)>),
-    /// A union is written as an object of its one member.
+    /// A union, written as an object of its one member.
     Union(&'a UnionArray, Vec<(i8, String, Values<'a>)>),
-    /// An enum: a key a row, and the texts.
+    /// An enum: a key for each row, and the texts.
     Keyed(Box<dyn Fn(usize) -> usize + 'a>, Box<Values<'a>>),
     Null,
 }
 
 impl<'a> Values<'a> {
-    /// Reads `array` as `field` describes it.
+    /// Reads `array`, whose type `field` describes.
     pub(super) fn new(field: &Field, array: &'a dyn Array) -> anyhow::Result<Values<'a>> {
         let kind = match special::of(field) {
             Some(special) => of_special(special, array)?,
@@ -73,7 +74,7 @@ impl<'a> Values<'a> {
         columns.map(|(field, column)| Values::new(field, column)).collect()
     }
 
-    /// True if there is no value.
+    /// True if the row has no value.
     pub(super) fn is_null(&self, row: usize) -> bool {
         self.array.is_null(row)
             || match &self.kind {
@@ -86,7 +87,7 @@ impl<'a> Values<'a> {
             }
     }
 
-    /// Writes the value of a row; `null` where there is none.
+    /// Writes a row's value; `null` if it has none.
     pub(super) fn write(&self, row: usize, form: Form, out: &mut Vec<u8>) {
         if self.is_null(row) {
             return out.extend_from_slice(b"null");
@@ -141,7 +142,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// The text of a row's value; None where there is none.
+    /// The text of a row's value; `None` if it has none.
     pub(super) fn text(&self, row: usize, form: Form) -> Option<String> {
         (!self.is_null(row)).then(|| {
             let mut text = Vec::new();
@@ -150,7 +151,7 @@ impl<'a> Values<'a> {
         })
     }
 
-    /// Writes the value as the key of an object: JSON has none but texts.
+    /// Writes the value as a key of an object: in JSON only texts can be keys.
     fn write_key(&self, row: usize, form: Form, out: &mut Vec<u8>) {
         let is_text = matches!(self.kind, Kind::Text(_) | Kind::Plain(_) | Kind::Keyed(..));
         if form != Form::Json || is_text {
@@ -162,7 +163,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// What a list or a struct holds within a field is JSON.
+/// The form of the values within a list or struct: JSON within a field.
 fn inner(form: Form) -> Form {
     match form {
         Form::People => Form::People,
@@ -208,7 +209,7 @@ fn is_truth(text: &[u8]) -> bool {
     matches!(text, b"true" | b"false")
 }
 
-/// The member of a union that a row has.
+/// The member of the union that the row holds.
 fn member<'u, 'a>(
     union: &UnionArray,
     members: &'u [(i8, String, Values<'a>)],
@@ -218,7 +219,7 @@ fn member<'u, 'a>(
     members.iter().find(|(member, ..)| *member == id).map(|(_, name, values)| (name.as_str(), values))
 }
 
-/// A type that has no name beside Arrow's own.
+/// The kind of an Arrow type without a special name.
 fn of_type(array: &dyn Array) -> anyhow::Result<Kind<'_>> {
     Ok(match array.data_type() {
         DataType::Null => Kind::Null,
@@ -347,7 +348,7 @@ fn of_type(array: &dyn Array) -> anyhow::Result<Kind<'_>> {
     })
 }
 
-/// A type of DuckDB's that Arrow lacks.
+/// The kind of a DuckDB type that Arrow lacks.
 fn of_special(special: Special, array: &dyn Array) -> anyhow::Result<Kind<'_>> {
     let is_as_expected = match (special, array.data_type()) {
         (Special::Truth, DataType::Int8) => true,
@@ -392,7 +393,7 @@ fn whole<T: ArrowPrimitiveType<Native: std::fmt::Display>>(array: &dyn Array) ->
     Kind::Bare(Box::new(move |row, _, out| put(out, array.value(row))))
 }
 
-/// A float as JSON has it, and in the same words in all forms where JSON has none for it.
+/// A float as JSON writes it; `NaN` and `Infinity`, which JSON lacks, are the same words in all forms.
 fn floating<T: ArrowPrimitiveType>(
     array: &dyn Array,
     wide: impl Fn(T::Native) -> f64 + 'static,

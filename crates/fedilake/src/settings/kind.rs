@@ -1,4 +1,4 @@
-//! What a setting's value may be.
+//! The kinds of settings, and the values that each can have.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -7,35 +7,35 @@ use std::path::Path;
 use anyhow::bail;
 use fedilake_collect::address;
 
-/// A setting that exists.
+/// A setting: key, default, kind and meaning.
 pub struct Setting {
-    /// As in the file: `table.key`.
+    /// The key as in the file: `table.key`.
     pub key: &'static str,
     pub default: &'static str,
     pub kind: Kind,
     pub meaning: &'static str,
 }
 
-/// What a setting's value may be.
+/// The values that a setting can have.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// Anything in one line.
+    /// Any text in one line.
     Text,
-    /// Anything, separated by commas.
+    /// Texts separated by commas.
     List,
-    /// A folder, there or not; empty: the platform's.
+    /// A folder, which need not exist; empty for the platform's.
     Folder,
     /// `scheme:rest`.
     Url,
-    /// `http://…` or `https://…`; empty: none.
+    /// `http://…` or `https://…`; empty for none.
     Web,
-    /// A file that is there; empty: none.
+    /// A file that exists; empty for none.
     File,
     /// An address and a port.
     Address,
     /// Hosts or URLs, separated by commas.
     Servers,
-    /// `http://host:port` or `https://host`; or empty.
+    /// `http://host:port` or `https://host`; empty for none.
     Endpoint,
     /// `HOST=FILE`, separated by commas.
     TokenFiles,
@@ -43,7 +43,7 @@ pub enum Kind {
     OneOf(&'static [&'static str]),
     /// A whole number within these bounds.
     Number(RangeInclusive<u64>),
-    /// The same, or `auto`.
+    /// A whole number within these bounds, or `auto`.
     AutoOrNumber(RangeInclusive<u64>),
 }
 
@@ -55,48 +55,48 @@ pub(super) fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// Whether a setting of this kind can have this value; an error says why not.
+/// Checks a value; the error says what was expected.
 pub(super) fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
     match kind {
         Kind::List => {}
-        Kind::Text if text.contains(char::is_control) => bail!("it is more than a line"),
+        Kind::Text if text.contains(char::is_control) => bail!("expected one line"),
         Kind::Text => {}
         Kind::Folder => {
             if !text.is_empty() && Path::new(text).exists() && !Path::new(text).is_dir() {
-                bail!("it is a file, not a folder\nhint: --data takes the folder of the log, the table and the lake");
+                bail!("it is a file, not a folder\nhint: --data expects the folder of the log, the table and the lake");
             }
             if text.contains(['?', '\\']) {
                 bail!(
-                    "DuckDB finds no files below a name with a question mark or a backslash\nhint: --data takes any other folder"
+                    "DuckDB cannot read files in a folder with a question mark or a backslash in its name\nhint: choose another folder with --data DIR"
                 );
             }
         }
         Kind::Url => {
             let is_url = text.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty());
             if !is_url {
-                bail!("it is no URL\nhint: write file:PATH, for example file:log");
+                bail!("expected a URL\nhint: write file:PATH, for example file:log");
             }
         }
         Kind::Web => {
             let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
             if !text.is_empty() && rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
-                bail!("it is no web address\nhint: write it like http://127.0.0.1:8081");
+                bail!("expected an http or https URL\nhint: write it like http://127.0.0.1:8081");
             }
         }
         Kind::File => {
             if !text.is_empty() && !Path::new(text).is_file() {
-                bail!("there is no such file");
+                bail!("this file does not exist");
             }
         }
         Kind::Endpoint => {
             let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
             if !text.is_empty() && host.is_none_or(|host| host.is_empty() || host.trim_end_matches('/').contains('/')) {
-                bail!("it is no URL of a host\nhint: write it like http://127.0.0.1:9000, without bucket and path");
+                bail!("expected the URL of a host\nhint: write it like http://127.0.0.1:9000, without bucket and path");
             }
         }
         Kind::Address => {
             if text.parse::<SocketAddr>().is_err() {
-                bail!("it is no address with a port\nhint: write it like 127.0.0.1:7878; port 0 picks a free one");
+                bail!("expected an address with a port\nhint: write it like 127.0.0.1:7878; port 0 picks a free one");
             }
         }
         Kind::Servers => {
@@ -107,13 +107,13 @@ pub(super) fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
         Kind::TokenFiles => {
             for item in items(text) {
                 if item.split_once('=').is_none_or(|(host, file)| host.is_empty() || file.is_empty()) {
-                    bail!("{item:?} is not HOST=FILE\nhint: write it like mastodon.social=token.txt");
+                    bail!("expected HOST=FILE instead of {item:?}\nhint: write it like mastodon.social=token.txt");
                 }
             }
         }
         Kind::OneOf(words) => {
             if !words.contains(&text) {
-                bail!("it is neither {}", words.join(" nor "));
+                bail!("expected {}", words.join(" or "));
             }
         }
         Kind::AutoOrNumber(_) if text == AUTO => {}
@@ -121,7 +121,7 @@ pub(super) fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
             if text.parse().is_ok_and(|number: u64| bounds.contains(&number)) {
                 return Ok(());
             }
-            bail!("it is no whole number from {} to {}", bounds.start(), bounds.end());
+            bail!("expected a whole number from {} to {}", bounds.start(), bounds.end());
         }
     }
     Ok(())

@@ -1,14 +1,15 @@
-//! The settings that exist.
+//! The list of all settings.
 
 use super::kind::{Kind, Setting};
 
-/// A year: a time beyond it is a slip, and would overflow the clock.
+/// A year: a longer time is a typing error, and would overflow the clock.
 const YEAR_SECONDS: u64 = 365 * 24 * 3_600;
-/// A TiB: memory beyond it is a slip.
+/// A TiB: more memory is a typing error.
 const MEMORY_BYTES_MAX: u64 = 1 << 40;
-/// A table file is put into its store in one go, which takes up to 5 GiB; a file is hardly ever larger than its rows in memory.
+/// A table file is put into its store at once, which takes up to 5 GiB; a file is hardly ever larger than its rows in
+/// memory.
 const BUFFER_BYTES_MAX: u64 = 4 << 30;
-/// DuckDB does not even open a lake with less.
+/// With less memory DuckDB cannot even open a lake.
 const LAKE_BYTES_MIN: u64 = 16 << 20;
 
 /// Every setting, in the order in which `fedilake settings` prints them.
@@ -29,19 +30,19 @@ pub const SETTINGS: &[Setting] = &[
         key: "log.url",
         default: "file:log",
         kind: Kind::Url,
-        meaning: "where the log is: file:PATH below the data folder, or kafka://BROKER:9092,BROKER:9092/TOPIC",
+        meaning: "the log: file:PATH below the data folder, or kafka://BROKER:9092,BROKER:9092/TOPIC",
     },
     Setting {
         key: "log.registry_url",
         default: "",
         kind: Kind::Web,
-        meaning: "Kafka: the Schema Registry, which keeps what records look like",
+        meaning: "Kafka: the Schema Registry, which stores the records' schemas",
     },
     Setting {
         key: "log.registry_user",
         default: "",
         kind: Kind::Text,
-        meaning: "who the registry takes us for; the password is in log.registry_password_file or FEDILAKE_LOG_REGISTRY_PASSWORD",
+        meaning: "the user name for the registry; the password is in log.registry_password_file or FEDILAKE_LOG_REGISTRY_PASSWORD",
     },
     Setting {
         key: "log.registry_password_file",
@@ -53,68 +54,68 @@ pub const SETTINGS: &[Setting] = &[
         key: "log.partitions",
         default: "4",
         kind: Kind::Number(1..=10_000),
-        meaning: "Kafka: partitions of a topic that is made: as many sinks can share it, and as many collectors, but at least 16",
+        meaning: "Kafka: partitions of a newly made topic: the most sinks that can share it, and the most collectors if more than 16",
     },
     Setting {
         key: "log.replication",
         default: "0",
         kind: Kind::Number(0..=100),
-        meaning: "Kafka: brokers that keep each record of a topic that is made; 0: as many as the brokers' default",
+        meaning: "Kafka: replicas of each record of a newly made topic; 0: the brokers' default",
     },
     Setting {
         key: "log.retention_seconds",
         default: "604800",
         kind: Kind::Number(60..=10 * YEAR_SECONDS),
-        meaning: "Kafka: how long a topic that is made keeps records: no sink may be away for longer",
+        meaning: "Kafka: how long a newly made topic keeps records; no sink may be stopped for longer",
     },
     Setting {
         key: "log.security",
         default: "plaintext",
         kind: Kind::OneOf(&["plaintext", "tls"]),
-        meaning: "Kafka: how the brokers are spoken to",
+        meaning: "Kafka: the brokers' security protocol",
     },
     Setting {
         key: "log.ca_file",
         default: "",
         kind: Kind::File,
-        meaning: "Kafka: certificates that vouch for the brokers; empty: the system's",
+        meaning: "Kafka: file of CA certificates for the brokers; empty: the system's",
     },
     Setting {
         key: "log.sasl",
         default: "none",
         kind: Kind::OneOf(&["none", "plain", "scram-sha-256", "scram-sha-512"]),
-        meaning: "Kafka: how we say who we are",
+        meaning: "Kafka: the SASL mechanism",
     },
     Setting {
         key: "log.user",
         default: "",
         kind: Kind::Text,
-        meaning: "Kafka: who we are; the password is in log.password_file or FEDILAKE_LOG_PASSWORD",
+        meaning: "Kafka: the user name; the password is in log.password_file or FEDILAKE_LOG_PASSWORD",
     },
-    Setting { key: "log.password_file", default: "", kind: Kind::File, meaning: "Kafka: a file with our password" },
+    Setting { key: "log.password_file", default: "", kind: Kind::File, meaning: "Kafka: a file with the password" },
     Setting {
         key: "log.append_seconds_max",
         default: "120",
         kind: Kind::Number(1..=86_400),
-        meaning: "Kafka: how long an append waits for brokers that are away before the collector gives up",
+        meaning: "Kafka: how long an append waits for unreachable brokers before the collector gives up",
     },
     Setting {
         key: "log.session_timeout_milliseconds",
         default: "10000",
         kind: Kind::Number(1_000..=1_800_000),
-        meaning: "Kafka: after this long without a sign of life a sink or collector is replaced by the others",
+        meaning: "Kafka: after this long without a heartbeat the other sinks or collectors take over",
     },
     Setting {
         key: "table.url",
         default: "file:table",
         kind: Kind::Url,
-        meaning: "where the table is: file:PATH below the data folder, or s3://BUCKET/PREFIX",
+        meaning: "the table: file:PATH below the data folder, or s3://BUCKET/PREFIX",
     },
     Setting {
         key: "table.s3_endpoint",
         default: "",
         kind: Kind::Endpoint,
-        meaning: "the S3 store's URL without the bucket; empty: AWS_ENDPOINT_URL_S3 and its like, else Amazon's",
+        meaning: "the S3 store's URL without the bucket; empty: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or the profile, else Amazon's",
     },
     Setting {
         key: "table.s3_region",
@@ -126,7 +127,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "table.s3_path_style",
         default: "auto",
         kind: Kind::OneOf(&["auto", "true", "false"]),
-        meaning: "whether the bucket stands in the URL's path, not in its host; auto: where there is an endpoint",
+        meaning: "true: the bucket in the URL's path; false: in its host; auto: in the path if there is an endpoint",
     },
     Setting {
         key: "collect.servers",
@@ -138,20 +139,20 @@ pub const SETTINGS: &[Setting] = &[
         key: "collect.timeline",
         default: "public",
         kind: Kind::OneOf(&["public", "local"]),
-        meaning: "public: what the servers see; local: their members' posts",
+        meaning: "public: all posts that the servers see; local: only their members' posts",
     },
     Setting { key: "collect.token_files", default: "", kind: Kind::TokenFiles, meaning: "access tokens, as HOST=FILE" },
     Setting {
         key: "collect.contact",
         default: "",
         kind: Kind::Text,
-        meaning: "your contact, a URL or an address, told to the servers in the User-Agent",
+        meaning: "your contact, a URL or an e-mail address, sent to the servers in the User-Agent",
     },
     Setting {
         key: "collect.batch_posts_max",
         default: "1000",
         kind: Kind::Number(1..=1_000_000),
-        meaning: "posts appended in one go at most",
+        meaning: "the most posts appended at once",
     },
     Setting {
         key: "collect.batch_age_milliseconds_max",
@@ -169,7 +170,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "collect.servers_topic",
         default: "fedilake.servers",
         kind: Kind::Text,
-        meaning: "Kafka: the topic of the servers to collect from and of how far each was collected",
+        meaning: "Kafka: the topic of the listed servers and their bookmarks",
     },
     Setting {
         key: "sink.group",
@@ -181,19 +182,19 @@ pub const SETTINGS: &[Setting] = &[
         key: "sink.buffer_bytes_max",
         default: "134217728",
         kind: Kind::Number(1..=BUFFER_BYTES_MAX),
-        meaning: "rows in memory of which a table file is made, about a fifth as large; stores take files up to 5 GiB",
+        meaning: "size of the rows in memory that make a table file, which is about a fifth as large; stores take files up to 5 GiB",
     },
     Setting {
         key: "sink.buffer_age_seconds_max",
         default: "auto",
         kind: Kind::AutoOrNumber(1..=YEAR_SECONDS),
-        meaning: "how long rows wait for others before a table file is made; auto: 900 on local disk, 3600 on S3",
+        meaning: "how long rows wait in memory before a table file is made of them; auto: 900 on local disk, 3600 on S3",
     },
     Setting {
         key: "sink.buffers_bytes_max",
         default: "536870912",
         kind: Kind::Number(1..=MEMORY_BYTES_MAX),
-        meaning: "rows in memory of all log partitions together",
+        meaning: "size of the rows in memory of all log partitions together",
     },
     Setting {
         key: "consent.deletes",
@@ -206,7 +207,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "lake.memory_bytes_max",
         default: "1073741824",
         kind: Kind::Number(LAKE_BYTES_MIN..=MEMORY_BYTES_MAX),
-        meaning: "what DuckDB may use",
+        meaning: "DuckDB's memory limit",
     },
     Setting {
         key: "lake.ready_seconds_max",
@@ -218,13 +219,13 @@ pub const SETTINGS: &[Setting] = &[
         key: "lake.threads",
         default: "0",
         kind: Kind::Number(0..=1_024),
-        meaning: "DuckDB's threads; 0: as many as cores",
+        meaning: "DuckDB's threads; 0: one for each core",
     },
     Setting {
         key: "report.topics",
         default: "balloon,earthquake,superbowl,chatgpt",
         kind: Kind::List,
-        meaning: "words of the topics report when none are typed",
+        meaning: "words of the topics report without --topic",
     },
     Setting {
         key: "sql.seconds_max",
@@ -236,11 +237,11 @@ pub const SETTINGS: &[Setting] = &[
         key: "sql.httpfs",
         default: "",
         kind: Kind::Text,
-        meaning: "file of DuckDB's httpfs extension, for `sql --direct` on S3; empty: where DuckDB keeps it",
+        meaning: "file of DuckDB's httpfs extension, for `sql --direct` on S3; empty: DuckDB's own folder of extensions",
     },
 ];
 
-/// Variables that begin like a setting's and are none: the filter of what is logged, and what the project's own tests read.
+/// Variables that begin like settings and are none: log filters, and variables of the project's tests.
 pub(super) const NO_SETTINGS: &[&str] = &[
     "FEDILAKE_LOG",
     "FEDILAKE_LOG_FORMAT",

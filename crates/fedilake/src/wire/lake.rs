@@ -1,4 +1,4 @@
-//! The lake in the data folder, and what a question may take of it.
+//! The lake in the data folder, and the limits of questions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::lake_process::{LakeProcess, Opening};
 use crate::owner::Ownership;
 use crate::settings::Settings;
 
-/// Starts to open the lake in an owned folder, which its process keeps until the lake is closed.
+/// Starts to open the lake in an owned folder. The lake's process keeps the folder's lock until the lake is closed.
 pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<LakeProcess> {
     let options = LakeOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
@@ -23,12 +23,12 @@ pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Resu
     Ok(LakeProcess::start(Opening::Lake { path, options }, Some(ownership)))
 }
 
-/// Starts a DuckDB beside the lake, for one question to plain files.
+/// Starts a separate DuckDB for one question about plain files.
 pub fn open_files(pattern: String, secret: Option<S3Secret>, settings: &Settings) -> anyhow::Result<LakeProcess> {
     Ok(LakeProcess::start(Opening::Files { options: direct_options(settings)?, pattern, secret }, None))
 }
 
-/// Which deletes hide a post.
+/// The setting that says which deletes hide a post.
 pub fn deletes(settings: &Settings) -> anyhow::Result<Deletes> {
     settings.text("consent.deletes").parse().map_err(|why: String| anyhow::anyhow!("setting consent.deletes: {why}"))
 }
@@ -40,7 +40,7 @@ fn threads(settings: &Settings) -> anyhow::Result<usize> {
     })
 }
 
-/// As large as a lake may be, for it is alone.
+/// The same memory limit as a lake's, because no lake is open beside it.
 fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
     Ok(DirectOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
@@ -51,12 +51,12 @@ fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
     })
 }
 
-/// What a question to plain files may take: DuckDB's own limit holds for memory.
+/// The limits of a question about plain files; DuckDB itself limits the memory.
 pub fn direct_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
     Ok(SqlLimits { memory_bytes_max: None, ..sql_limits(settings)? })
 }
 
-/// What a question in SQL may take: half of the lake's memory, so that the follower goes on beside it.
+/// The limits of a question in SQL: half of the lake's memory, so that the follower can go on.
 pub fn sql_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
     let lake_bytes_max: u64 = settings.number("lake.memory_bytes_max")?;
     Ok(SqlLimits {
@@ -66,7 +66,7 @@ pub fn sql_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
     })
 }
 
-/// Why a question failed, and the setting that allows it more where it met one of [`sql_limits`].
+/// Adds a hint to an error that reached one of [`sql_limits`], with the setting to raise.
 pub fn with_sql_hint(error: SqlError) -> anyhow::Error {
     let (more, setting) = match error.kind {
         SqlErrorKind::Memory => ("memory", "lake.memory_bytes_max"),

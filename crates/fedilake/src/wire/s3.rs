@@ -1,4 +1,4 @@
-//! The settings of a table on S3, as the store and as DuckDB take them.
+//! The settings of a table on S3, for the store and for DuckDB.
 
 use anyhow::Context;
 use fedilake_query::{S3Key, S3Secret, views};
@@ -6,7 +6,7 @@ use fedilake_table::s3::{Access, Environment, S3, S3Settings, S3Url};
 
 use crate::settings::Settings;
 
-/// Where the table is, if it is on S3.
+/// The table's URL, if it is on S3.
 pub fn url(settings: &Settings) -> anyhow::Result<Option<S3Url>> {
     match settings.text("table.url") {
         url if url.starts_with("s3:") => S3Url::parse(url).map(Some).context("setting table.url"),
@@ -14,8 +14,8 @@ pub fn url(settings: &Settings) -> anyhow::Result<Option<S3Url>> {
     }
 }
 
-/// Finds the store at which the settings point, with the process's variables. Sends nothing: whoever writes asks
-/// [`S3::probe`] next, whoever reads [`S3::reach`].
+/// Opens the store that the settings and the process's variables name. Sends no request: writers then call
+/// [`S3::probe`], readers [`S3::reach`].
 pub fn open(url: &S3Url, settings: &Settings) -> anyhow::Result<S3> {
     let text = |key| Some(settings.text(key).to_owned()).filter(|text| !text.is_empty());
     let s3 = S3Settings {
@@ -26,13 +26,13 @@ pub fn open(url: &S3Url, settings: &Settings) -> anyhow::Result<S3> {
     S3::open(url, &s3, &Environment::new(std::env::vars_os())).context("open the table")
 }
 
-/// The table's files as DuckDB names them.
+/// The table's files as a pattern for DuckDB.
 pub fn pattern(url: &S3Url) -> String {
     let prefix = if url.prefix.as_ref().is_empty() { String::new() } else { format!("{}/", url.prefix) };
     format!("s3://{}/{}posts/**/*.parquet", url.bucket, views::plain(&prefix))
 }
 
-/// How DuckDB gets there, for this process: with the key itself, for all of S3.
+/// The credentials for this process's DuckDB, with the key itself, for all of S3.
 pub async fn secret(s3: &S3) -> anyhow::Result<S3Secret> {
     let Access { endpoint, region, path_style } = s3.access();
     let credential = s3.credential().await?;
@@ -40,7 +40,7 @@ pub async fn secret(s3: &S3) -> anyhow::Result<S3Secret> {
     Ok(S3Secret { endpoint, region, path_style, scope: None, key: S3Key::Given { id, secret, token } })
 }
 
-/// How another process's DuckDB gets to this bucket: nothing secret in it unless `show_secrets`.
+/// The credentials for another process's DuckDB, for this bucket only; contains no secrets unless `show_secrets`.
 pub async fn printed_secret(s3: &S3, url: &S3Url, show_secrets: bool) -> anyhow::Result<S3Secret> {
     let Access { endpoint, region, path_style } = s3.access();
     let key = match show_secrets {

@@ -1,4 +1,4 @@
-//! The table that `table.url` names, and its files.
+//! The table of the setting `table.url`, and its files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::chunks::{chunk_of, folders};
 use crate::owner::{Ownership, make_private};
 use crate::settings::Settings;
 
-/// A table's data files for DuckDB, which reads files of this machine.
+/// A table's data files for DuckDB, which reads only files of this machine.
 #[derive(Clone)]
 pub struct TableFiles {
     table: Arc<Table>,
-    /// Where they lie, if on this machine.
+    /// The table's folder, if it is on this machine.
     folder: Option<PathBuf>,
 }
 
 impl TableFiles {
-    /// The files as chunks. Those that lie elsewhere are copied into `scratch`, which is made for them, unless they are there
-    /// already; the caller removes it.
+    /// The files as chunks. Files of a table elsewhere are copied into `scratch`, unless they are there already; the
+    /// caller removes `scratch`.
     pub async fn chunks(&self, files: &[FileMeta], scratch: &Path) -> anyhow::Result<Vec<Chunk>> {
         let mut chunks = Vec::with_capacity(files.len());
         for file in files {
@@ -42,7 +42,7 @@ impl TableFiles {
     async fn copy(&self, file: &FileMeta, scratch: &Path) -> anyhow::Result<PathBuf> {
         let folder = scratch.join(folders(&file.chain.log, file.chain.partition));
         let path = folder.join(format!("{}.parquet", file.first));
-        // A data file never changes.
+        // A data file never changes, so a copy of the same size is whole.
         if std::fs::metadata(&path).is_ok_and(|there| there.len() == file.bytes) {
             return Ok(path);
         }
@@ -52,27 +52,27 @@ impl TableFiles {
     }
 }
 
-/// Where the file, which lies at `path`, ends by its own word. Its successor's name tells it only as long as no file between the two
-/// is lost.
+/// The end of a file at `path` by its footer. The next file's name is its end only if no file between the two was
+/// lost.
 fn own_end(file: &FileMeta, path: &Path) -> anyhow::Result<Offset> {
     match Footer::of_file(path) {
         Ok(footer) if footer.chain == file.chain && footer.first == file.first => Ok(footer.next),
-        // Another file's rows, or none: whoever reads it finds out.
+        // A damaged footer, or another file's: reading the rows will find out.
         Ok(_) | Err(TableError::Damaged { .. }) => Ok(file.next),
         Err(error) => Err(error).context("read a table file"),
     }
 }
 
-/// What a table is opened for.
+/// The purpose for which a table is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Whoever only reads needs no right to write.
+    /// Reading, which needs no permission to write.
     Read,
-    /// A store that cannot put what must not be there yet is refused.
+    /// Writing: a store that ignores create-only puts is refused.
     Write,
 }
 
-/// Opens the table, making it if it is not there. One in the data folder needs its ownership.
+/// Opens the table, creating it if needed. A table in the data folder needs its ownership.
 pub async fn open_table(
     ownership: Option<&Arc<Ownership>>,
     settings: &Settings,
@@ -92,8 +92,8 @@ pub async fn open_table(
     }
 }
 
-/// What the table lost, a sentence for each range of offsets, for who reads the files themselves. Reads every file's footer; makes
-/// nothing.
+/// One sentence for each range of offsets that the table lost, for questions about plain files. Reads every file's
+/// footer; writes nothing.
 pub async fn missing_from_table(settings: &Settings) -> anyhow::Result<Vec<String>> {
     let table = match Scheme::of("table.url", settings)? {
         Scheme::S3 => {
@@ -126,12 +126,12 @@ async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
     Ok(Table::new(s3.store, s3.prefix))
 }
 
-/// The folder of a `file:` table, whether or not it is there.
+/// The folder of a `file:` table, which need not exist.
 pub fn table_folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf> {
     path_below(data, "table.url", settings)
 }
 
-/// Opens the table of the folder that this process owns, and removes what killed writers left.
+/// Opens the table of the owned folder, and removes what killed writers left.
 fn open_local(folder: &Path) -> anyhow::Result<Table> {
     make_private(folder).with_context(|| format!("make {}", folder.display()))?;
     let leftovers =
@@ -149,12 +149,12 @@ fn open_local(folder: &Path) -> anyhow::Result<Table> {
     Ok(Table::new(Arc::new(store), object_store::path::Path::default()))
 }
 
-/// Local disk takes small files at no cost.
+/// Many small files cost nothing on a local disk.
 const LOCAL_BUFFER_AGE: Duration = Duration::from_secs(15 * 60);
 /// Each file on S3 costs its readers requests.
 const S3_BUFFER_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// When the sink seals a file.
+/// The sink's limits for a file.
 pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
     Ok(sink::Limits {
         buffer_bytes_max: settings.number("sink.buffer_bytes_max")?,

@@ -1,11 +1,11 @@
-//! A server's address, as a person types it and as it is meant.
+//! A server's address, parsed from whatever a person types.
 
 use std::fmt;
 
 use fedilake_model::Server;
 use url::Url;
 
-/// A server's name and the address that its API answers at.
+/// A server's name and the address of its API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerAddress {
     /// `host`, or `host:port` where the port is not the scheme's own.
@@ -20,7 +20,7 @@ impl fmt::Display for ServerAddress {
     }
 }
 
-/// The error for a text that names no server.
+/// The error for a text that does not name a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid server `{typed}`: {why}\nhint: {hint}")]
 pub struct AddressError {
@@ -33,8 +33,8 @@ const HINT: &str = "give a host (mastodon.social) or a URL (https://mastodon.soc
 
 /// Reads `mastodon.social`, `localhost:4000`, `http://127.0.0.1:4000` or the URL of any page of a server.
 ///
-/// A bare host means https; http has to be said. All spellings of a server give one address: upper case, Unicode, a default
-/// port, a dot at the end, a path.
+/// A bare host means https; `http://` must be typed. All spellings of a server give one address: upper case, Unicode,
+/// a default port, a dot at the end, a path.
 pub fn parse(typed: &str) -> Result<ServerAddress, AddressError> {
     let wrong = |why: String, hint| AddressError { typed: typed.to_owned(), why, hint };
     let trimmed = typed.trim();

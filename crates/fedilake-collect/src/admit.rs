@@ -1,8 +1,9 @@
-//! Admission: decides on every way in, before anything is stored, whether an event may be kept.
+//! Admission: decides, before anything is stored and for every source, whether an event may be kept.
 //!
-//! A post is kept when its visibility is exactly `public` and its author has not said otherwise: #nobot or #noindex in the profile
-//! (note, fields, display name), or `noindex`. A server that suspended an account hides the profile, so that nobody can ask it: its
-//! posts are not kept. A boost is not a post. A delete is always let through: it takes away, and its post may be known.
+//! A post is kept if its visibility is exactly `public` and its author has not refused: by #nobot or #noindex in the
+//! profile (note, fields, display name), or by `noindex`. A server that suspended an account hides the account's
+//! profile, so its author's wish is unknown and its posts are not kept. A boost is not a post. A delete is always
+//! admitted: its post may be stored.
 
 use fedilake_model::PostEvent;
 
@@ -11,13 +12,13 @@ use fedilake_model::PostEvent;
 pub enum Skipped {
     /// A boost of another post.
     Boost,
-    /// Any visibility but `public`, also those that Mastodon does not have.
+    /// Any visibility except `public`, including those that Mastodon does not have.
     NotPublic,
-    /// #nobot stands in the author's profile.
+    /// The author's profile says #nobot.
     Nobot,
-    /// #noindex stands in the author's profile, or the account says `noindex`.
+    /// The author's profile says #noindex, or the account has `noindex` set.
     Noindex,
-    /// The server has suspended the author, and shows no profile that could be asked.
+    /// The server has suspended the author and hides the profile.
     Suspended,
 }
 

@@ -16,7 +16,7 @@ use crate::counts::ServerCounts;
 use crate::cursor::Cursor;
 use crate::records::records;
 
-/// The origin of a delivery.
+/// The timeline that a delivery comes from.
 #[derive(Debug)]
 pub(crate) struct Whence {
     /// The bookmark of its timeline.
@@ -24,12 +24,12 @@ pub(crate) struct Whence {
     pub(crate) counts: Arc<ServerCounts>,
 }
 
-/// A hand-over of a server's collector, in the order in which things came.
+/// A message of a server's collector to the appender, in the order of arrival.
 #[derive(Debug)]
 pub(crate) enum Delivery {
     /// An admitted event.
     Event { from: Arc<Whence>, event: PostEvent },
-    /// Once everything before this is durable, the timeline's bookmark may stand here.
+    /// Once everything before it is durable, the timeline's bookmark may move to this place.
     Mark { from: Arc<Whence>, place: Cursor },
 }
 
@@ -41,18 +41,18 @@ pub(crate) struct Appender {
     pub(crate) time_max: Duration,
 }
 
-/// Events that wait for others: at most `events_max` of them, and a place for each timeline.
+/// Events that wait to be appended together: at most `events_max`, and a place for each timeline.
 #[derive(Default)]
 struct Gathered {
     events: Vec<PostEvent>,
     /// The origin of each event.
     from: Vec<Arc<Whence>>,
-    /// By bookmark.
+    /// The place of each timeline, by the name of its bookmark.
     places: HashMap<Arc<str>, Cursor>,
 }
 
 impl Appender {
-    /// Appends until every collector is gone and all deliveries are durable.
+    /// Appends until every collector has ended and all deliveries are durable.
     pub(crate) async fn run(mut self) -> Result<(), LogError> {
         let mut encoder = Encoder::new();
         let mut gathered = Gathered::default();

@@ -1,4 +1,4 @@
-//! The events of a way in.
+//! The messages of a source of events.
 
 use fedilake_model::{PostEvent, Rejected};
 use futures::stream::BoxStream;
@@ -6,30 +6,30 @@ use futures::stream::BoxStream;
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 
-/// One thing that came from a server.
+/// A message of a source.
 #[derive(Debug)]
 pub enum Arrival {
-    /// Something happened to a post. Not yet admitted.
+    /// Something happened to a post. Not admitted yet.
     Event(PostEvent),
-    /// This version of a post was given before.
+    /// This version of a post came before.
     Duplicate,
     /// A frame of an unknown event.
     Unknown,
     /// A status that cannot be translated.
     Rejected(Rejected),
-    /// Everything of the timeline up to this id was given before this: once that is durable, the bookmark may stand here.
+    /// Everything of the timeline up to this id came before. Once that is durable, the bookmark may move here.
     Mark(Cursor),
-    /// The newest page does not reach back to the place: pages in between are walked.
+    /// The newest page does not reach back to the place: the pages between are read.
     GapFound,
-    /// The walked pages reached the newest one.
+    /// The pages that were read have reached the newest one.
     GapFilled,
-    /// A look at the timeline came to its end: the server is read.
+    /// A fill of the timeline has ended: the server can be read.
     Read,
-    /// This way in works: no post of the timeline is missing, and new ones come.
+    /// The source works: no post of the timeline is missing, and new ones come.
     CaughtUp,
     /// A request beside the stream failed; the stream goes on.
     Trouble(SourceError),
 }
 
-/// The arrivals of a server until the way in ends, always with an error. Dropping the stream closes the connection.
+/// The arrivals from a server until the source ends, always with an error. Dropping the stream closes the connection.
 pub type EventStream = BoxStream<'static, Result<Arrival, SourceError>>;

@@ -1,4 +1,4 @@
-//! How long to leave a server alone after a failure.
+//! The wait after a failure of a server.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The wait after one more failure of a request: doubled from failure to failure up to a bound, which is higher where
-    /// asking again hardly changes the answer, and at least the wait that the server asked for.
+    /// The wait after one more failed request: doubled with each failure up to a limit, which is higher for errors
+    /// that a new try hardly changes; and at least the wait that the server asked for.
     pub(crate) fn next(&mut self, error: &SourceError, settings: &CollectorSettings) -> Duration {
         let is_lasting = matches!(error, SourceError::Refused { .. } | SourceError::Malformed { .. });
         self.within(error, settings, if is_lasting { settings.backoff_refused } else { settings.backoff_max })
     }
 
-    /// The wait before a stream is asked for again, while the timeline is polled; bounds are higher.
+    /// The wait before the stream is tried again while the timeline is polled; its limits are higher.
     pub(crate) fn next_of_stream(&mut self, error: &SourceError, settings: &CollectorSettings) -> Duration {
         let max = match error {
             SourceError::Refused { .. }
@@ -48,7 +48,7 @@ impl Backoff {
     }
 }
 
-/// Between half and the whole of `wait`, so that collectors and servers do not meet in step.
+/// A random wait between half of `wait` and `wait`, so that collectors do not ask in step.
 pub(crate) fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(rand::rng().random_range(0.5..=1.0))
 }

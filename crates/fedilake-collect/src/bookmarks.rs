@@ -1,7 +1,7 @@
-//! Bookmarks: up to where each timeline was durably appended, kept beside the log.
+//! Bookmarks: the place up to which each timeline was durably appended, stored with the log.
 //!
-//! Places are noted after each append and saved now and then: a place saved late costs a few posts read twice, one saved
-//! early would cost posts. Bounded: one place a timeline waits to be saved.
+//! Places are noted after each append and saved at intervals: a place that is saved late makes a few posts be read
+//! twice, one that is saved early would lose posts. Bounded: one noted place for each timeline.
 
 use std::collections::HashMap;
 use std::future;
@@ -17,7 +17,7 @@ use crate::cursor::Cursor;
 use crate::server_config::ServerConfig;
 use crate::timeline::Timeline;
 
-/// Saves under way at once: the log syncs them together.
+/// The most saves at once: the log syncs them together.
 const SAVES_MAX: usize = 64;
 
 /// The name of the bookmark of a server's timeline.
@@ -30,10 +30,10 @@ pub fn name_of(server: &Server, timeline: Timeline) -> String {
     format!("timeline/{server}/{}", timeline.as_str())
 }
 
-/// Places noted and not yet saved.
+/// Places that are noted and not saved yet.
 pub(crate) struct Keeper {
     bookmarks: Arc<dyn Bookmarks>,
-    /// By the bookmarks' names.
+    /// The noted places by the names of their bookmarks.
     noted: Mutex<HashMap<Arc<str>, Cursor>>,
 }
 
@@ -42,7 +42,7 @@ impl Keeper {
         Keeper { bookmarks, noted: Mutex::default() }
     }
 
-    /// The place of a bookmark: the one noted last, else the one saved last, by this process or another.
+    /// The place of a bookmark: the last one noted, else the last one saved, by this or another process.
     pub(crate) async fn load(&self, name: &str) -> Result<Option<Cursor>, LogError> {
         if let Some(noted) = self.noted().get(name) {
             return Ok(Some(noted.clone()));
@@ -51,12 +51,12 @@ impl Keeper {
         Ok(saved.and_then(|saved| Cursor::new(&saved)))
     }
 
-    /// Everything of the bookmark's timeline up to `place` is durable.
+    /// Notes that everything of the bookmark's timeline up to `place` is durable.
     pub(crate) fn note(&self, name: Arc<str>, place: Cursor) {
         self.noted().insert(name, place);
     }
 
-    /// Saves the noted places. A dropped call forgets none.
+    /// Saves the noted places. A cancelled call keeps them noted.
     pub(crate) async fn save(&self) -> Result<(), LogError> {
         let noted: Vec<(Arc<str>, Cursor)> =
             self.noted().iter().map(|(name, place)| (name.clone(), place.clone())).collect();
@@ -71,7 +71,7 @@ impl Keeper {
         stream::iter(saves).buffer_unordered(SAVES_MAX).try_for_each(|()| future::ready(Ok(()))).await
     }
 
-    /// Saves at every `period`; returns only with an error.
+    /// Saves after each `period`; returns only with an error.
     pub(crate) async fn save_at_times(&self, period: Duration) -> LogError {
         let mut ticks = interval(period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

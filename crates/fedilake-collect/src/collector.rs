@@ -46,34 +46,38 @@ use crate::{live, poll};
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// The log failed. Every record that it acknowledged is in it, and no bookmark is beyond that.
+    /// The log failed. It has every record that it acknowledged, and no bookmark is beyond those.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// There is no client.
+    /// The HTTP client could not be made.
     #[error(transparent)]
     Http(#[from] HttpError),
 }
 
-/// Deliveries on their way to the appender. Each holds one event, so that a flood from any server takes some megabytes here.
+/// The most deliveries on their way to the appender. Each holds one event, so a flood from any server takes some
+/// megabytes here.
 const DELIVERIES_MAX: usize = 1024;
 
-/// A change of the servers to be read.
+/// A change of the collected servers.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Reads this server from its bookmark on. A server that is being read already goes on as it is, unless its address or its
-    /// token changed: then it is read anew.
+    /// Collects this server from its bookmark on. A server that is already collected goes on unchanged, unless its
+    /// address or its token changed: then it is started again.
     Begin(ServerConfig),
-    /// Ends the reading of this timeline. Its accepted posts are appended.
+    /// Stops collecting this timeline. Its accepted posts are appended.
     End(Server, Timeline),
-    /// Reads these and no others: begins and ends as the list demands. Of several entries for one timeline the first counts.
+    /// Collects exactly these servers: starts and stops what is needed. If a timeline is listed twice, the first
+    /// entry counts.
     Only(Vec<ServerConfig>),
-    /// Names this contact to the servers from now on. One that cannot stand in a header is refused with a warning.
+    /// Sends this contact to the servers from now on. A contact that is not valid in a header is refused with a
+    /// warning.
     Contact(String),
 }
 
-/// Reads `servers` until `shutdown`, then returns when every accepted event is durable. Only a failing log ends it early.
+/// Collects `servers` until `shutdown`, then returns when every accepted event is durable. Only a failing log ends it
+/// early.
 ///
-/// Of several entries for one timeline, such as one server in two spellings, the first counts.
+/// If a timeline is listed twice, such as one server in two spellings, the first entry counts.
 pub async fn run(
     servers: Vec<ServerConfig>,
     settings: CollectorSettings,
@@ -86,7 +90,8 @@ pub async fn run(
     run_changing(changes, settings, writer, bookmarks, counts, shutdown).await
 }
 
-/// Runs with servers that come and go as `changes` say. When `changes` ends, the servers that are read then go on being read.
+/// Like [`run`], for servers that change with `changes`. When `changes` ends, the present servers go on being
+/// collected.
 pub async fn run_changing(
     changes: BoxStream<'static, Change>,
     settings: CollectorSettings,
@@ -135,11 +140,11 @@ struct Fleet {
     /// Cloned into each new collector. Dropped at shutdown, which closes the appender's channel.
     sender: Option<mpsc::Sender<Delivery>>,
     stop: CancellationToken,
-    /// Each returns its bookmark's name at its end.
+    /// The collectors' tasks. Each returns the name of its bookmark.
     collectors: JoinSet<Arc<str>>,
-    /// By bookmark.
+    /// The running collectors by the names of their bookmarks.
     running: HashMap<Arc<str>, Running>,
-    /// Servers whose collector is ending, to be begun again after its end. By bookmark.
+    /// Servers whose collector is stopping and which are to be started again afterwards, by bookmark.
     returning: HashMap<Arc<str>, ServerConfig>,
 }
 
@@ -149,7 +154,7 @@ struct Running {
 }
 
 impl Fleet {
-    /// Begins and ends collectors until they are to stop. Returns only with an error of the log.
+    /// Starts and stops collectors until it is cancelled. Returns only with an error of the log.
     async fn run(&mut self, mut changes: BoxStream<'static, Change>) -> LogError {
         let mut is_open = true;
         loop {
@@ -265,7 +270,7 @@ impl Fleet {
         self.stop.cancel();
         self.sender = None;
         while let Some(ended) = self.collectors.join_next().await {
-            // None begins again without a sender, so the log is not asked.
+            // Without a sender no collector is started again, so the log is not read.
             let _ = self.ended(ended).await;
         }
     }
@@ -275,18 +280,18 @@ impl Fleet {
 struct Collector {
     from: Arc<Whence>,
     source: Arc<Source>,
-    /// Up to where the timeline was handed over.
+    /// The place up to which the timeline was delivered.
     place: Option<Cursor>,
     sender: mpsc::Sender<Delivery>,
     stop: CancellationToken,
     stream_backoff: Backoff,
-    /// When the stream is asked for next.
+    /// When the stream is tried next.
     stream_at: Instant,
     poll_backoff: Backoff,
     health: Health,
 }
 
-/// The appender is gone: the run is over.
+/// The appender is gone: the run has ended.
 struct Over;
 
 impl Collector {
@@ -372,7 +377,7 @@ impl Collector {
         }
     }
 
-    /// Counts an arrival. Returns the part of it that goes to the appender.
+    /// Counts an arrival. Returns the delivery to the appender, if it makes one.
     fn delivery(&mut self, arrival: Arrival, is_live: bool) -> Option<Delivery> {
         let (from, counts) = (self.from.clone(), &self.from.counts);
         match arrival {
@@ -457,7 +462,7 @@ impl Collector {
         self.tell(note, error);
     }
 
-    /// True if servers commonly refuse this: most let nobody stream without a token, some offer no streaming.
+    /// True for refusals that are common: most servers do not stream without a token, some do not stream at all.
     fn is_usual(&self, error: &SourceError) -> bool {
         let is_anonymous = self.source.config().token.is_none();
         match error {
@@ -467,7 +472,7 @@ impl Collector {
         }
     }
 
-    /// Logs a failure: the beginning of an outage, or at debug level what goes on with it.
+    /// Logs a failure: at its level when an outage begins, at debug level while it lasts.
     fn tell(&self, note: Option<Note>, error: &SourceError) {
         if note.is_none() {
             tracing::debug!(server = %self.source.config().address.server, %error, "request failed");
@@ -504,7 +509,7 @@ fn span(time: Duration) -> String {
     }
 }
 
-/// The outcome of an opening that is under way; never without one.
+/// The result of the stream's opening, if one is under way; otherwise pending for ever.
 async fn wait_for<T>(opening: &mut Option<BoxFuture<'static, T>>) -> T {
     match opening {
         Some(opening) => opening.await,
@@ -512,7 +517,7 @@ async fn wait_for<T>(opening: &mut Option<BoxFuture<'static, T>>) -> T {
     }
 }
 
-/// The next arrival; never without a way in.
+/// The next arrival of the stream; pending for ever without a stream.
 async fn next_of(arrivals: &mut Option<EventStream>) -> Result<Arrival, SourceError> {
     match arrivals {
         Some(arrivals) => arrivals.next().await.unwrap_or(Err(SourceError::Ended)),

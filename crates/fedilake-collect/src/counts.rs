@@ -13,12 +13,12 @@ use crate::admit::Skipped;
 use crate::error::SourceError;
 use crate::timeline::Timeline;
 
-/// Counts of one way in: a server, or a replay.
+/// The counts of one source: a server, or a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Admitted and durably appended.
     pub accepted: u64,
-    /// Dropped, because they were seen just before with the same edit time.
+    /// Dropped, because the same version was seen just before.
     pub duplicates: u64,
     /// Frames of unknown events.
     pub unknown: u64,
@@ -28,25 +28,25 @@ pub struct Tally {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Admitted without a field or a part of one, by [`Flaw::as_str`](fedilake_model::Flaw::as_str).
     pub flaws: BTreeMap<&'static str, u64>,
-    /// The first twenty posts with a time that cannot be read: `uri (flaw)`.
+    /// The first twenty posts with an unreadable time: `uri (flaw)`.
     pub unread: Vec<String>,
 }
 
-/// How many posts with a time that cannot be read are kept to be shown.
+/// The number of posts with an unreadable time that are kept.
 const UNREAD_KEPT: usize = 20;
 
 impl Tally {
-    /// Counts one that was not admitted.
+    /// Counts an event that was not admitted.
     pub fn skip(&mut self, skipped: Skipped) {
         *self.skipped.entry(skipped.as_str()).or_default() += 1;
     }
 
-    /// Counts one that could not be translated.
+    /// Counts an event that could not be translated.
     pub fn reject(&mut self, reason: &'static str) {
         *self.rejected.entry(reason).or_default() += 1;
     }
 
-    /// Counts what was wrong with one that was admitted.
+    /// Counts the flaws of an admitted event.
     pub fn flaw(&mut self, event: &PostEvent) {
         let Some(post) = event.post() else { return };
         for flaw in post.flaws.iter() {
@@ -97,7 +97,7 @@ pub enum ServerState {
     Live,
     /// The server's timeline is read page by page.
     Polling,
-    /// The server failed and is left alone until then.
+    /// The server failed; the next try is at `until`.
     BackingOff {
         /// The time of the next request.
         until: DateTime<Utc>,
@@ -119,12 +119,12 @@ impl ServerState {
     }
 }
 
-/// A post that claims to be older tells nothing of how fast posts come.
+/// The greatest age of a post that counts in the lag: older posts say nothing of how fast posts come.
 const LAG_MAX: Duration = Duration::from_secs(86_400);
-/// How much the latest post weighs in the lag.
+/// The weight of the latest post in the lag.
 const LAG_WEIGHT: f64 = 1.0 / 16.0;
 
-/// A server at one moment.
+/// A server's figures at one moment.
 #[derive(Clone, Debug)]
 pub struct ServerSnapshot {
     /// The server's host.
@@ -135,29 +135,29 @@ pub struct ServerSnapshot {
     pub state: ServerState,
     /// Counts of its events.
     pub tally: Tally,
-    /// Counts of failures by [`SourceError::as_str`], also of those beside a stream that went on.
+    /// Failures by [`SourceError::as_str`], including those beside a stream that went on.
     pub failures: BTreeMap<&'static str, u64>,
     /// The last failure.
     pub last_error: Option<String>,
     /// When a post or a delete last came.
     pub last_event_at: Option<DateTime<Utc>>,
-    /// How long after they were written posts come: the mean of the last dozen or two. A date is its author's claim, so that
-    /// those in the future and those more than a day old do not count.
+    /// The mean time from writing to arrival of the last dozen or two posts. Authors claim the time of writing, so
+    /// posts from the future and from more than a day ago do not count.
     pub lag: Option<Duration>,
-    /// Ranges of the timeline that the newest page did not reach back to, so that they were walked page by page.
+    /// Ranges of the timeline that the newest page did not cover, so that they had to be read page by page.
     pub gaps_found: u64,
-    /// Ranges that were walked to their end.
+    /// Ranges that were read to their end.
     pub gaps_filled: u64,
 }
 
-/// All servers of a run, for anyone to look at.
+/// The figures of all servers of a run.
 #[derive(Debug, Default)]
 pub struct Counts {
     servers: Mutex<Vec<Arc<ServerCounts>>>,
 }
 
 impl Counts {
-    /// Every server as it is now, in the order in which reading began.
+    /// Every server's figures, in the order in which collecting began.
     pub fn snapshot(&self) -> Vec<ServerSnapshot> {
         lock(&self.servers).iter().map(|server| lock(&server.0).clone()).collect()
     }
@@ -171,7 +171,7 @@ impl Counts {
         tally
     }
 
-    /// The counts of a timeline: the existing ones if it was read before.
+    /// The counts of a timeline, which continue if the timeline was collected before.
     pub(crate) fn register(&self, server: Server, timeline: Timeline) -> Arc<ServerCounts> {
         let mut servers = lock(&self.servers);
         let is_it = |counts: &&Arc<ServerCounts>| {
@@ -198,7 +198,7 @@ impl Counts {
     }
 }
 
-/// The counts of one server, moved by its collector.
+/// The counts of one server, updated by its collector.
 #[derive(Debug)]
 pub(crate) struct ServerCounts(Mutex<ServerSnapshot>);
 
@@ -207,7 +207,7 @@ impl ServerCounts {
         count(&mut lock(&self.0).tally);
     }
 
-    /// An event came at `now`.
+    /// Counts an event that came at `now`.
     pub(crate) fn arrived(&self, event: &PostEvent, now: DateTime<Utc>) {
         let mut counts = lock(&self.0);
         counts.last_event_at = Some(now);

@@ -8,27 +8,27 @@ use chrono::{DateTime, Utc};
 
 /// A status id as a place in a timeline.
 ///
-/// Ids of one server are ordered by length, then by their bytes: that is the order of Mastodon's numbers, and of the flake
-/// ids, ULIDs and time-ordered UUIDs of others, which are of one length each. Random UUIDs have no order; only a timeline's pages
-/// say which comes first.
+/// Ids of one server are ordered by length, then by their bytes. That is the order of Mastodon's numbers, and of the
+/// flake ids, ULIDs and time-ordered UUIDs of other software, which have one length each. Random UUIDs have no order;
+/// only the pages of a timeline tell which comes first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
-/// A longer id is no place: it would be kept for each server and sent with each request.
+/// The longest id that is used as a place: places are kept for each server and sent with each request.
 const BYTES_MAX: usize = 128;
 /// Mastodon's ids are milliseconds since 1970 in all but the lowest 16 bits.
 const SNOWFLAKE_BITS: u32 = 16;
-/// A number whose time lies before 2016 or after 2100 is no such id.
+/// Times of Mastodon's ids, 2016 to 2100: a number with another time is not such an id.
 const SNOWFLAKE_MS: std::ops::Range<u64> = 1_451_606_400_000..4_102_444_800_000;
 
 impl Cursor {
-    /// The place of the status `id`; none for an id longer than 128 bytes or with characters that belong in no id.
+    /// The place of the status `id`; `None` for an id longer than 128 bytes or with invalid characters.
     pub fn new(id: &str) -> Option<Cursor> {
         let is_place = !id.is_empty() && id.len() <= BYTES_MAX && id.bytes().all(|byte| byte.is_ascii_graphic());
         is_place.then(|| Cursor(id.into()))
     }
 
-    /// Below every status: the place in a timeline that was seen empty.
+    /// The place below every status, for a timeline that was empty.
     pub fn start() -> Cursor {
         Cursor("0".into())
     }
@@ -38,8 +38,8 @@ impl Cursor {
         &self.0
     }
 
-    /// The place `overlap` earlier where the id holds its time, else the same place. Ids are not in the order in which posts
-    /// become visible, so reading on from a place begins somewhat before it.
+    /// The place `overlap` earlier if the id holds its time, else the same place. Posts do not become visible in the
+    /// order of their ids, so reading continues from somewhat before a place.
     pub fn back(&self, overlap: Duration) -> Cursor {
         let Some(ms) = self.ms() else {
             return self.clone();
@@ -48,7 +48,7 @@ impl Cursor {
         Cursor((ms.saturating_sub(overlap_ms) << SNOWFLAKE_BITS).to_string().into())
     }
 
-    /// From `earlier` to here, where both ids hold their time.
+    /// The time from `earlier` to this place, if both ids hold their times.
     pub fn since(&self, earlier: &Cursor) -> Option<Duration> {
         Some(Duration::from_millis(self.ms()?.saturating_sub(earlier.ms()?)))
     }
@@ -58,7 +58,8 @@ impl Cursor {
         DateTime::from_timestamp_millis(i64::try_from(self.ms()?).ok()?)
     }
 
-    /// True if this place is known to be at or above `other`: both ids hold their time. Order by id says nothing else for sure.
+    /// True if this place is known to be at or above `other`: both ids hold their times. The order of other ids is
+    /// never certain.
     pub fn is_surely_at_least(&self, other: &Cursor) -> bool {
         self.ms().is_some() && other.ms().is_some() && self >= other
     }

@@ -1,15 +1,15 @@
-//! Why a server could not be read, by what is done about it.
+//! Why a server could not be read. Each variant has its own reaction.
 
 use reqwest::StatusCode;
 
 use crate::limits::Wait;
 
-/// The end of a server's stream, or a request that failed. None of these ends a run: the server is tried again.
+/// The end of a server's stream, or a failed request. None of these ends a run: the server is tried again.
 ///
-/// Texts of servers in it are one line of at most 200 characters without control characters.
+/// Servers' texts in it are one line of at most 200 characters without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
-    /// The server does not let us: another way in is tried, or the same one much later.
+    /// The server refuses: another way to read it is tried, or the same one much later.
     #[error("{status} for {path}{}", .message.as_deref().map(|said| format!(": {said}")).unwrap_or_default())]
     Refused {
         /// 401, 403, 404, 410, 422 or another answer that asking again does not change.
@@ -62,7 +62,7 @@ pub enum SourceError {
         /// The cap.
         bytes_max: usize,
     },
-    /// The server led to an address of this machine or of a private network, by a redirect or by the place of its streams.
+    /// A redirect, or the address of the server's streams, leads to this machine or into a private network.
     #[error(
         "the server leads to {host}, an address of this machine or of a private network, which is not read unless it is listed itself"
     )]
@@ -78,10 +78,11 @@ pub enum SourceError {
     Ended,
 }
 
-/// Characters of a server's text that are shown or kept.
+/// The most characters of a server's text that are shown or kept.
 pub(crate) const SAID_MAX: usize = 200;
 
-/// A server's text as one line: control characters and what reorders text are dropped, and what goes beyond [`SAID_MAX`] characters.
+/// A server's text in one line, without control characters and characters that reorder text, cut at [`SAID_MAX`]
+/// characters.
 pub(crate) fn said(text: &str) -> String {
     let is_harmless = |c: &char| {
         !c.is_control()

@@ -23,15 +23,15 @@ use crate::mark::Start;
 use crate::page::Page;
 use crate::source::{At, Source};
 
-/// Pages, lowest first. After an error nothing follows. Waiting for the next is cancel-safe.
+/// Pages, lowest first. Ends after an error. Waiting for the next page is cancel-safe.
 pub(crate) type Pages = BoxStream<'static, Result<Page, SourceError>>;
 
-/// An overlap costs no more than about this many pages, however busy the server is.
+/// The most pages that an overlap may cost, however busy the server is.
 const OVERLAP_PAGES_MAX: u32 = 75;
-/// Pages that are read downwards at most, and the bytes of them that are held meanwhile.
+/// The most pages that are read downwards; and the most bytes of them that are held meanwhile.
 const DESCENT_PAGES_MAX: usize = 25;
 const DESCENT_BYTES_MAX: usize = 8 << 20;
-/// Posts from before the overlap that a first contact begins with: a page of them.
+/// The number of posts from before the overlap with which a first contact begins: a page.
 const FIRST_POSTS: usize = 40;
 
 /// The pages from a place, less `overlap`, up to now, each joining the one before.
@@ -58,7 +58,8 @@ pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration)
                 };
                 Ok(stream::iter([Ok(page)]).chain(rest).chain(stream::iter([Ok(newest)])).boxed())
             }
-            // The server takes this place for none: it was deleted, or belongs to other software that was there before.
+            // The server does not know this id: its post was deleted, or the id is from other software that ran there
+            // before.
             Err(SourceError::Refused { .. }) => {
                 descend(&source, newest, |pages| pages.last().is_some_and(|page| reaches(page, &from))).await
             }
@@ -92,7 +93,7 @@ fn walk_on(source: Arc<Source>, from: Cursor, until: Cursor, before: Option<&Pag
     .boxed()
 }
 
-/// Where to read on after `page`, which was asked for above `from`; none at the end.
+/// The id from which to read on after `page`, which was asked for above `from`; `None` at the end.
 fn after(page: &Page, before: Option<&HashSet<Cursor>>, from: &Cursor, until: &Cursor) -> Option<Cursor> {
     let has_reached =
         page.contains(until) || page.ids().next_back().is_some_and(|highest| highest.is_surely_at_least(until));
@@ -115,7 +116,8 @@ async fn first_contact(source: &Source, newest: Page, overlap: Duration) -> Resu
     descend(source, newest, is_enough).await
 }
 
-/// The pages below `newest` until `is_enough` of them, and `newest`. They are held until the lowest is known.
+/// The pages below `newest` until `is_enough` of them were read, and `newest`. They are held until the lowest is
+/// known.
 async fn descend(source: &Source, newest: Page, is_enough: impl Fn(&[Page]) -> bool) -> Result<Pages, SourceError> {
     let mut pages = vec![newest];
     let mut bytes = pages[0].bytes();
@@ -133,7 +135,7 @@ async fn descend(source: &Source, newest: Page, is_enough: impl Fn(&[Page]) -> b
     Ok(stream::iter(pages.into_iter().map(Ok)).boxed())
 }
 
-/// `overlap`, or less where posts come as fast as `page` shows.
+/// `overlap`, or less if posts come as fast as `page` shows.
 pub(crate) fn overlap_within(overlap: Duration, page: &Page) -> Duration {
     page.span().map_or(overlap, |span| overlap.min(span * OVERLAP_PAGES_MAX))
 }

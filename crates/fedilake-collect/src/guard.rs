@@ -1,11 +1,11 @@
-//! Where a server of strangers may lead: never to this machine or into a private network.
+//! Keeps servers from leading this process to this machine or into a private network.
 //!
-//! A server names other addresses: in redirects, in its document for its streams, and through names that resolve to any address.
-//! Followed blindly, they would make this process read from services that only it can reach. So a request goes to an address of
-//! this machine or of a private network only if the operator listed that server, or if the server that leads there is itself such
-//! an address. The addresses of listed names are taken as they resolve.
+//! A server names other addresses: in redirects, in its document for its streams, and through names that resolve to
+//! any address. Followed blindly, they would make this process read services that only it can reach. So a request
+//! goes to an address of this machine or of a private network only if the operator listed that server, or if the
+//! server that leads there is itself such an address. The addresses of listed names are used as they resolve.
 //!
-//! Behind an HTTP proxy the proxy resolves names, so that only addresses written as such are refused here.
+//! Behind an HTTP proxy the proxy resolves names, so that only literal addresses are refused here.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,15 +15,15 @@ use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Host;
 
-/// The error below reqwest's for a host that is refused.
+/// The cause of reqwest's error for a refused host.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is an address of this machine or of a private network")]
 pub(crate) struct ForbiddenHost(pub(crate) String);
 
-/// The listed servers, and what they allow.
+/// The listed servers, and the addresses that they allow.
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
-    /// How many sources read each host and port.
+    /// The number of sources for each host and port.
     listed: Mutex<HashMap<(String, u16), usize>>,
     /// Hosts of the environment's proxies.
     proxies: Vec<String>,
@@ -40,12 +40,12 @@ impl Guard {
         Guard { listed: Mutex::default(), proxies: proxies.collect() }
     }
 
-    /// The operator reads the server at `base`.
+    /// Allows the server at `base`, which the operator listed.
     pub(crate) fn list(&self, base: &Url) {
         *self.listed().entry(place(base)).or_default() += 1;
     }
 
-    /// The end of one [`Guard::list`].
+    /// Undoes one [`Guard::list`].
     pub(crate) fn unlist(&self, base: &Url) {
         let mut listed = self.listed();
         if let Some(count) = listed.get_mut(&place(base)) {
@@ -63,7 +63,7 @@ impl Guard {
         if may { Ok(()) } else { Err(ForbiddenHost(to.host_str().unwrap_or_default().to_owned())) }
     }
 
-    /// True if a name may resolve to any address. `localhost` gets here only where [`Guard::check`] let it pass.
+    /// True if a name may resolve to any address. [`Guard::check`] decides about `localhost` before.
     fn may_be_inside(&self, name: &str) -> bool {
         is_localhost(name)
             || self.proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(name))
@@ -75,7 +75,7 @@ impl Guard {
     }
 }
 
-/// The system's resolver without the addresses that a name may not have.
+/// The system's resolver, without the addresses that a name may not have.
 #[derive(Clone, Debug)]
 pub(crate) struct GuardedResolver(pub(crate) Arc<Guard>);
 
@@ -98,7 +98,7 @@ fn place(url: &Url) -> (String, u16) {
     (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or_default())
 }
 
-/// True if the URL itself names this machine or a private network.
+/// True if the URL itself names this machine or an address of a private network.
 fn is_inside(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_private(address.into()),
@@ -113,7 +113,7 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// True for addresses that are not of the public internet.
+/// True for addresses that are not part of the public internet.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
@@ -219,7 +219,7 @@ mod tests {
     async fn a_name_resolves_inside_only_where_the_operator_listed_it() {
         let guard = Arc::new(Guard { proxies: Vec::new(), ..Guard::default() });
         let resolve = |name: &str| GuardedResolver(guard.clone()).resolve(name.parse().unwrap());
-        // A literal stands for a name whose address it is: no other resolves without a network.
+        // The name is a literal address, because no other name resolves without a network.
         assert!(resolve("127.0.0.1").await.is_err());
         assert!(resolve("169.254.169.254").await.is_err());
         assert!(resolve("8.8.8.8").await.is_ok());

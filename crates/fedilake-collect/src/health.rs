@@ -1,8 +1,8 @@
-//! When a server's outages begin and end, each told once. Pure: time is an argument.
+//! Detects when a server's outages begin and end, so that each is logged once. Pure: time is an argument.
 //!
-//! A server is *down* when nothing of it can be read. Its *stream* is lost when only its timeline can be read: a stream that is
-//! open again before its timeline was polled is not worth a word. A *fill* fails when the stream brings posts and the timeline
-//! does not answer.
+//! A server is *down* if nothing of it can be read. Its *stream* is lost if only its timeline can be read; a stream
+//! that is open again before its timeline was polled is not reported. A *fill* fails if the stream brings posts and
+//! the timeline does not answer.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use crate::error::SourceError;
 pub(crate) enum Note {
     /// The server is down: neither its stream nor its timeline can be read.
     Down(SourceError),
-    /// The server is read again, after so long.
+    /// The server is read again after an outage of this length.
     Up(Duration),
     /// The timeline is polled, because there is no stream.
     NoStream(SourceError),
-    /// The stream brings posts again, after so long.
+    /// The stream brings posts again after this time.
     Stream(Duration),
     /// The timeline does not answer, while the stream goes on.
     NoFill(SourceError),
-    /// The timeline answers again, after so long.
+    /// The timeline answers again after this time.
     Fill(Duration),
 }
 
@@ -74,10 +74,11 @@ impl Health {
         Some(Note::Down(error.clone()))
     }
 
-    /// A poll read all that is new.
+    /// A poll read all new posts.
     pub(crate) fn polled(&mut self, now: Instant) -> Option<Note> {
         self.is_polled = true;
-        // The stream of a server that is up again is asked for at once: it may well be there.
+        // A server that is up again is asked for its stream at once, so a lost stream is reported only if it does not
+        // come back.
         self.up(now).or_else(|| self.tell_lost_stream())
     }
 

@@ -1,12 +1,12 @@
-//! The one HTTP client: every request to a server goes through here.
+//! The HTTP client: every request to a server goes through here.
 //!
-//! The client names itself with a contact. Its time-outs end slow connections, answers that drip and streams that fall silent;
-//! its caps bound answers, decompressed ones too, frames and headers. It follows three redirects, none of them from https to
-//! http, and none by which a server of strangers leads to this machine or into a private network.
+//! The client sends a contact in its User-Agent. Its time-outs end slow connections, dripping answers and silent
+//! streams; its caps bound answers (also decompressed), frames and headers. It follows at most three redirects, none
+//! of them from https to http, and none from a public server to this machine or into a private network.
 //!
-//! A request's token goes to the request's host and to no other: redirects to another host lose it. That host is the server
-//! that the token was given for, or the one that this server names for its streams, in a document that came over https and
-//! again over https ([`Source::stream`](crate::Source::stream)). Tokens and their URLs are never logged.
+//! A token is sent to the host that it was given for, and to no other: redirects to another host lose it. The only
+//! exception is the host that this server names for its streams, in a document that came over https, and again over
+//! https ([`Source::stream`](crate::Source::stream)). Tokens and their URLs are never logged.
 
 use std::error::Error;
 use std::fmt;
@@ -28,7 +28,7 @@ use crate::limits;
 pub struct Token(String);
 
 impl Token {
-    /// Takes the token without the white space around it. None if it is empty or cannot stand in a header.
+    /// Takes the token without the white space around it. `None` if it is empty or not valid in a header.
     pub fn new(token: &str) -> Option<Token> {
         let token = token.trim();
         let fits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
@@ -45,24 +45,25 @@ impl fmt::Debug for Token {
 /// The client's behaviour towards every server.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Where a server's admin learns who this is and asks it to stop: a URL or an address. Part of the User-Agent.
+    /// Where a server's admin learns who this is and can ask to stop: a URL or an e-mail address. Part of the
+    /// User-Agent.
     pub contact: String,
-    /// Time for a connection to stand, TLS included.
+    /// The time limit for a connection, including TLS.
     pub connect_timeout: Duration,
-    /// Time for a whole answer to a request that ends.
+    /// The time limit for a whole answer.
     pub answer_timeout: Duration,
-    /// Time for a stream's headers to come.
+    /// The time limit for a stream's headers.
     pub open_timeout: Duration,
     /// The longest silence on a stream, in which heartbeats come every 15 s.
     pub silence_timeout: Duration,
-    /// A longer answer is cut off.
+    /// The longest answer.
     pub answer_bytes_max: usize,
-    /// A longer frame of a stream is cut off.
+    /// The longest frame of a stream.
     pub frame_bytes_max: usize,
 }
 
 impl HttpSettings {
-    /// Times and caps that suit real servers, with `contact` in the User-Agent.
+    /// Limits that suit real servers, with `contact` in the User-Agent.
     pub fn new(contact: impl Into<String>) -> HttpSettings {
         HttpSettings {
             contact: contact.into(),
@@ -81,18 +82,18 @@ fn user_agent(contact: &str) -> Result<HeaderValue, HttpError> {
     HeaderValue::from_str(&text).map_err(|_| HttpError::Contact(contact.to_owned()))
 }
 
-/// Why there is no client.
+/// Why the client could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// TLS could not be set up.
     #[error("set up the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
-    /// The contact cannot stand in a header.
+    /// The contact is not valid in a header.
     #[error("invalid contact {0:?}: expected one line of text")]
     Contact(String),
 }
 
-/// The client; cheap to clone, connections are shared.
+/// The client. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client,
@@ -101,7 +102,7 @@ pub struct Http {
     guard: Arc<Guard>,
 }
 
-/// A whole answer with a good status.
+/// A complete answer with a status of success.
 #[derive(Debug)]
 pub struct Answer {
     /// The answer's headers.
@@ -111,13 +112,13 @@ pub struct Answer {
 }
 
 const REDIRECTS_MAX: usize = 3;
-/// Headers of an HTTP/2 answer; over HTTP/1 hyper reads about 400 kB of them.
+/// The most bytes of headers in an HTTP/2 answer; over HTTP/1 hyper reads about 400 kB.
 const HEADER_BYTES_MAX: u32 = 64 * 1024;
-/// A longer text of a refusal is not read.
+/// The longest text of a refusal.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
 impl Http {
-    /// A client that behaves as `settings` say. Fails if the contact cannot stand in a header or TLS cannot be set up.
+    /// A client with these settings. Fails if the contact is not valid in a header or TLS cannot be set up.
     pub fn new(settings: HttpSettings) -> Result<Http, HttpError> {
         Http::with(settings, Client::builder())
     }
@@ -140,7 +141,7 @@ impl Http {
         Ok(Http { client, settings: Arc::new(settings), user_agent, guard })
     }
 
-    /// Names `contact` in every request from now on, for all clones.
+    /// Sends `contact` in every request from now on, for all clones.
     pub fn set_contact(&self, contact: &str) -> Result<(), HttpError> {
         *self.user_agent.write().unwrap_or_else(PoisonError::into_inner) = user_agent(contact)?;
         Ok(())
@@ -150,7 +151,7 @@ impl Http {
         &self.guard
     }
 
-    /// Gets a document. The headers of a refusal are given to `each_headers` as well as those of an answer.
+    /// Gets a document. Calls `each_headers` with the headers of every answer, refusals included.
     pub async fn get(
         &self,
         url: Url,
@@ -234,7 +235,7 @@ const EVENT_STREAM: &str = "text/event-stream";
 pub struct Stream {
     response: Response,
     silence_timeout: Duration,
-    /// When the silence that goes on is too long, however often its end was waited for.
+    /// When the present silence becomes too long, however often the caller waits anew.
     silent_at: Instant,
 }
 
@@ -276,7 +277,7 @@ async fn read(mut response: Response, bytes_max: usize, path: &str) -> Result<By
     Ok(body.freeze())
 }
 
-/// The text of a refusal: Mastodon's `{"error": "…"}`, cut to what fits a line.
+/// The text of a refusal: Mastodon's `{"error": "…"}`, cut to one line.
 fn message(body: &Bytes) -> Option<String> {
     let body = Object::parse(body).ok()?;
     let text = said(body.text_at(&["error"])?);
@@ -297,7 +298,7 @@ fn follow(guard: &Guard, attempt: redirect::Attempt<'_>) -> redirect::Action {
     }
 }
 
-/// The innermost cause: reqwest's own words repeat the URL.
+/// The innermost cause, because reqwest's own words repeat the URL.
 fn unreachable(doing: &'static str, error: reqwest::Error) -> SourceError {
     if error.is_timeout() {
         return SourceError::Unreachable { doing, why: "timed out".to_owned() };
@@ -327,7 +328,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A server on loopback that answers every request with these bytes, and how many it answered.
+    /// A server on loopback that answers every request with these bytes, and the number of its answers.
     pub(crate) async fn answering(answer: String) -> (SocketAddr, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, answered) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));

@@ -6,18 +6,19 @@ use reqwest::Url;
 
 use crate::timeline::Timeline;
 
-/// Where a server's streams are.
+/// The address of a server's streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Streaming {
-    /// At the API's own address, as the document does not say otherwise.
+    /// The API's own address, as the document names no other.
     Here,
-    /// At this address, which may be another host's.
+    /// This address, which may be on another host.
     At(Url),
-    /// The server has no streams, or has switched off the one for the timeline: such a stream connects and stays silent.
+    /// The server has no streams, or has switched off the stream of the timeline, which then connects and stays
+    /// silent.
     Nowhere,
 }
 
-/// Reads the document of the server at `base`. One that cannot be read says nothing.
+/// Reads the document of the server at `base`. An unreadable document counts as one that names no address.
 pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: Timeline) -> Streaming {
     let Ok(document) = Object::parse(document) else {
         return Streaming::Here;
@@ -35,7 +36,7 @@ pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: Timeline) -> Str
     document.text_at(url).and_then(|url| address(url, base)).map_or(Streaming::Here, Streaming::At)
 }
 
-/// A longer URL is not kept, nor named in errors.
+/// The longest URL that is kept and named in errors.
 const URL_BYTES_MAX: usize = 2_000;
 
 /// The domain in the handles of the server's members, as its document claims it: GoToSocial's `account_domain`, Mastodon's `domain`,
@@ -46,8 +47,8 @@ pub(crate) fn domain(document: &Bytes) -> Option<String> {
     claims.find(|claim| !claim.is_empty()).map(str::to_owned)
 }
 
-/// `wss://host` as the https address where the same streams are read over SSE. A server that is read over https is not left for
-/// http: a token would travel in the open.
+/// The https address of `wss://host`, where the same streams can be read over SSE. A server read over https is never
+/// left for http, because the token would be sent unencrypted.
 fn address(url: &str, base: &Url) -> Option<Url> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = match scheme {

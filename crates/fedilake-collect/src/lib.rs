@@ -1,9 +1,9 @@
 //! Servers → log.
 //!
-//! Ways in: a server's live stream ([`live`]), its timeline page by page ([`poll`]), and recorded files ([`replay`]).
-//! Each event is admitted or skipped ([`admit`]); an admitted one becomes an Avro record and is appended to the log before it is
-//! counted and before a bookmark moves beyond it. [`collector`] runs the servers side by side; a server that fails is tried again and disturbs no
-//! other; a log that fails ends the run.
+//! Sources of events: a server's live stream ([`live`]), its timeline page by page ([`poll`]), and recorded files
+//! ([`replay`]). Each event is admitted or skipped ([`admit`]). An admitted event becomes an Avro record and is
+//! appended to the log before it is counted and before a bookmark moves past it. [`collector`] collects servers side
+//! by side; a server that fails is tried again and affects no other; a log that fails ends the run.
 
 pub mod address;
 pub mod admit;

@@ -1,8 +1,8 @@
-//! A server's rate limits: what it says, and what is known of Mastodon's.
+//! A server's rate limits: those that it announces, and those known of Mastodon.
 //!
-//! Mastodon allows 300 requests in 5 minutes and says what is left (`X-RateLimit-*`). It allows 300 requests in 15 minutes
-//! that page a timeline by id. Its headers do not mention that budget before it answers 429, so the budget is kept here, in
-//! windows that begin when the server's windows begin. Pure: time is an argument.
+//! Mastodon allows 300 requests in 5 minutes and announces what is left (`X-RateLimit-*`). It also allows 300
+//! requests in 15 minutes that page a timeline by id. Its headers do not mention that budget before it answers 429,
+//! so the budget is counted here, in windows that begin when the server's windows begin. Pure: time is an argument.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ pub const PAGED_WINDOW: Duration = Duration::from_secs(PAGED_WINDOW_SECONDS as u
 const PAGED_WINDOW_SECONDS: i64 = 900;
 /// Requests left to others who use the same token or address.
 const REMAINING_MIN: f64 = 5.0;
-/// The longest wait that a server can impose with one answer. Afterwards it is asked again and can repeat itself.
+/// The longest wait that one answer of a server can impose. Afterwards the server is asked again and can repeat it.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
-/// The wait after a 429 that gives none.
+/// The wait after a 429 that names none.
 const WAIT_UNTOLD: Duration = Duration::from_secs(60);
 
 /// A wait that a server asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// How long nothing is asked: `said`, but at most an hour.
+    /// The time without requests: `said`, but at most an hour.
     pub kept: Duration,
-    /// The server's own number; none where it gave no wait.
+    /// The server's own number; `None` if it named no wait.
     pub said: Option<Duration>,
 }
 
@@ -38,9 +38,9 @@ impl Wait {
 /// The requests that one server still allows.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// No request before this.
+    /// No request is sent before this time.
     closed_until: Option<DateTime<Utc>>,
-    /// No paged request before this.
+    /// No paged request is sent before this time.
     paged_closed_until: Option<DateTime<Utc>>,
     /// The number of the window since 1970, and the paged requests made in it.
     paged: (i64, u32),
@@ -73,8 +73,9 @@ impl Limits {
         self.paged = (window, used + 1);
     }
 
-    /// Takes from an answer, good or not, when the next request may follow. A refused paged request closes paged requests only:
-    /// the newest page and the stream have limits of their own. Returns the wait after a good answer that used up the budget.
+    /// Reads from any answer when the next request may follow. A refused paged request stops paged requests only: the
+    /// newest page and the stream have limits of their own. Returns the wait after a good answer that used up the
+    /// budget.
     pub fn take(
         &mut self,
         status: StatusCode,
@@ -111,15 +112,15 @@ pub fn wait_told(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) ->
     }
 }
 
-/// The time by the server's clock, else by ours.
+/// The time by the server's clock, or by ours if the server does not send it.
 pub fn time_of(headers: &HeaderMap, now: DateTime<Utc>) -> DateTime<Utc> {
     text(headers, DATE.as_str()).and_then(date).unwrap_or(now)
 }
 
-/// From now to the time in a header; nothing for a time in the past.
+/// The time from now to the time in a header; zero for a time in the past.
 ///
-/// Servers and proxies write it as a date in the forms of HTTP, RFC 2822 or RFC 3339, in seconds to go, or as the time since
-/// 1970 in seconds down to nanoseconds. The forms of numbers do not overlap for times between 1973 and 5138.
+/// Servers and proxies write a date in the forms of HTTP, RFC 2822 or RFC 3339, a number of seconds to wait, or the
+/// time since 1970 in seconds down to nanoseconds. The numbers do not overlap for times between 1973 and 5138.
 fn until(headers: &HeaderMap, name: &str, now: DateTime<Utc>) -> Option<Duration> {
     let told = text(headers, name)?;
     let server_now = time_of(headers, now);
@@ -137,7 +138,7 @@ fn until(headers: &HeaderMap, name: &str, now: DateTime<Utc>) -> Option<Duration
     Some(bounded(since_1970 - server_now.timestamp_micros() as f64 / 1e6))
 }
 
-/// `seconds`, which may be anything but NaN, within nothing and a century.
+/// `seconds` (not NaN) as a duration between zero and a century.
 fn bounded(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, 3.2e9))
 }

@@ -1,16 +1,17 @@
-//! A server's live stream, with the gap before it filled and its silences compared with the timeline.
+//! A server's live stream. The gap before it is filled, and its silences are compared with the timeline.
 //!
-//! The stream is opened first, then the timeline is paged from the bookmark, less an overlap, up to now, and again a little
-//! later, until the stream has proved to bring posts; those are passed on meanwhile, but only pages move the mark until the
-//! gap is closed.
+//! The stream is opened first. Then the timeline is paged from the bookmark, minus an overlap, up to now, and again a
+//! little later, until the stream has proved to bring posts. Those are passed on meanwhile, but until the gap is
+//! closed only pages move the mark.
 //!
-//! Bounded: one chunk of the stream, one frame and one page with their arrivals. The next bytes are read when all arrivals were
-//! taken.
+//! Bounded: one chunk of the stream, one frame and one page with their arrivals. The next bytes are read when all
+//! arrivals were taken.
 //!
-//! Heartbeats are no sign of life: when a server's Redis restarts, the connection stands and thumps on, and posts are lost.
-//! A stream that is, or was, silent for much longer than usual is compared with the timeline; posts that it did not bring are
-//! taken from there, and if it stays silent it is given up. Deletes do not count as life: they pass where posts are
-//! filtered out. A loss too short to be told from chance is not seen.
+//! Heartbeats do not prove that a stream works: when a server's Redis restarts, the connection and its heartbeats go
+//! on, and posts are lost. So a stream that is, or was, silent for much longer than usual is compared with the
+//! timeline. Posts that it did not bring are taken from there; if it stays silent it is given up. Deletes do not
+//! count as posts, because they also pass where posts are filtered out. A loss too short to be distinguished from
+//! chance goes unnoticed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,13 +35,13 @@ use crate::source::Source;
 use crate::sse::{Framer, SseFrame};
 use crate::watch::{Gap, Watch};
 
-/// Opens the stream and everything of the timeline from `from` on; without a place from the newest page on.
+/// Opens the stream, and everything of the timeline from `from` on; without a place from the newest page on.
 pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStream, SourceError> {
     let stream = source.stream().await?;
     Ok(follow(source, stream, from))
 }
 
-/// Follows a stream that is open; otherwise like [`open`].
+/// Like [`open`], for a stream that is already open.
 pub(crate) fn follow(source: Arc<Source>, stream: Stream, from: Option<Cursor>) -> EventStream {
     let live = Live {
         stream,
@@ -67,17 +68,18 @@ struct Live {
     source: Arc<Source>,
     stream: Stream,
     framer: Framer,
-    /// The stream's end, given out after the arrivals before it.
+    /// The stream's error, returned after the arrivals before it.
     broken: Option<SourceError>,
     mark: Mark,
-    /// The highest place that was handed over; for ids without an order the latest. Not of a post dated in the future.
+    /// The highest place that was returned; for ids without an order the latest one. Never that of a post dated in
+    /// the future.
     highest: Option<Cursor>,
     watch: Watch,
     /// The fill under way.
     pages: Option<Pages>,
-    /// True if the fill under way goes by id.
+    /// True if the fill under way reads pages by id.
     is_walking: bool,
-    /// How far before the mark a second look begins.
+    /// How far before the mark a second fill begins.
     overlap: Duration,
     backoff: Backoff,
     ready: VecDeque<Arrival>,
@@ -133,7 +135,7 @@ impl Live {
             && ![id.time(), post.created_at].into_iter().flatten().any(|date| date > page::latest_date(Utc::now()))
         {
             self.raise(id.clone());
-            // Else posts before it may be missing.
+            // Otherwise posts before it may be missing.
             if self.watch.gap() == Gap::Closed {
                 self.mark.take_post(id, Instant::now());
             }
@@ -148,7 +150,7 @@ impl Live {
         let start = |overlap| self.mark.start(overlap, Instant::now());
         self.pages = Some(match (self.watch.gap(), start(self.overlap), &self.highest) {
             (Gap::Open, ..) => gap::fill(source, start(settings.overlap).map(Start::anew), settings.overlap),
-            // A cache does not know these pages yet, unlike the newest one.
+            // Unlike the newest page, these pages are not in a cache yet.
             (Gap::Settling, Some(start), Some(highest)) if self.watch.is_alive() => {
                 gap::walk(source, start.place.back(self.overlap), highest.clone())
             }
@@ -200,7 +202,7 @@ impl Live {
         }
     }
 
-    /// Puts off the fill; it begins again where its pages ended. The stream goes on meanwhile.
+    /// Postpones the fill, which later continues after its last page. The stream goes on meanwhile.
     fn fill_later(&mut self, error: SourceError) {
         self.pages = None;
         let wait: Duration = self.backoff.next(&error, self.source.settings());

@@ -20,25 +20,25 @@ use crate::arrival::Arrival;
 use crate::cursor::Cursor;
 use crate::page::Page;
 
-/// As many odd ids as are less than half of these do no harm.
+/// The number of last ids whose middle is the place. Odd ids do no harm while they are fewer than half of these.
 const LAST_IDS: usize = 40;
-/// The same where ids hold their times.
+/// The same number for ids that hold their times.
 const LAST_TIMES: usize = 7;
-/// Earlier places that are remembered, and how far apart.
+/// The number of earlier places that are remembered, and their distance.
 const EARLIER_MAX: usize = 12;
 const EARLIER_APART: Duration = Duration::from_secs(2);
 
-/// Where to read on.
+/// The place from which to read on.
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     /// The place.
     pub(crate) place: Cursor,
-    /// Posts that were handed over: a page that reaches down to one of them leaves no gap.
+    /// Posts that were handed over: a page that contains one of them leaves no gap.
     pub(crate) known: Vec<Cursor>,
 }
 
 impl Start {
-    /// A start from which every page is read again.
+    /// The same start, but with every page read again.
     pub(crate) fn anew(self) -> Start {
         Start { known: Vec::new(), ..self }
     }
@@ -49,26 +49,26 @@ pub(crate) struct Mark {
     place: Option<Cursor>,
     /// The last ids that were handed over, the latest last.
     last: VecDeque<Cursor>,
-    /// Where it stood, and since when, the latest last.
+    /// Earlier places and the times since which they were valid, the latest last.
     earlier: VecDeque<(Instant, Cursor)>,
     is_ordered: bool,
     has_moved: bool,
 }
 
 impl Mark {
-    /// A mark at a bookmark.
+    /// A mark that begins at a bookmark.
     pub(crate) fn new(place: Option<Cursor>) -> Mark {
         Mark { place, last: VecDeque::new(), earlier: VecDeque::new(), is_ordered: true, has_moved: false }
     }
 
-    /// The place; none before the first page.
+    /// The place; `None` before the first page.
     #[cfg(test)]
     pub(crate) fn place(&self) -> Option<&Cursor> {
         self.place.as_ref()
     }
 
-    /// Where to read on, so that posts which became visible up to `overlap` late are read too. An id that holds its time is moved
-    /// back by its reader; for others it is the place as it was then.
+    /// The start for reading on so that posts which became visible up to `overlap` late are read too. The reader
+    /// moves an id that holds its time back; for other ids this returns the place of that time.
     pub(crate) fn start(&self, overlap: Duration, now: Instant) -> Option<Start> {
         let place = self.place.clone()?;
         if place.time().is_some() {
@@ -79,19 +79,20 @@ impl Mark {
         Some(Start { place, known: self.last.iter().cloned().collect() })
     }
 
-    /// This page is handed over, and nothing below it is missing.
+    /// Records that this page was handed over, and that nothing below it is missing.
     pub(crate) fn take_page(&mut self, page: &Page, now: Instant) {
         self.is_ordered = page.is_ordered().unwrap_or(self.is_ordered);
         page.ids().for_each(|id| self.push(id.clone()));
         match self.middle() {
             Some(middle) if page.ids().next().is_some() => self.stand_at(middle, page.is_newest(), now),
-            // A timeline seen empty is known whole: what comes next is new.
+            // A timeline that was empty has been read completely: every later post is new.
             None if self.place.is_none() && page.is_empty() => self.stand_at(Cursor::start(), false, now),
             _ => {}
         }
     }
 
-    /// The stream brought a post of this id, which is not dated in the future, and nothing before it is missing.
+    /// Records a post of the stream with this id, which is not dated in the future, and before which nothing is
+    /// missing.
     pub(crate) fn take_post(&mut self, id: Cursor, now: Instant) {
         self.push(id);
         if let Some(middle) = self.middle() {
@@ -99,7 +100,7 @@ impl Mark {
         }
     }
 
-    /// The place, if it was not given out yet.
+    /// The place as an arrival, if it has moved.
     pub(crate) fn moved(&mut self) -> Option<Arrival> {
         let has_moved = std::mem::take(&mut self.has_moved);
         self.place.clone().filter(|_| has_moved).map(Arrival::Mark)
@@ -203,7 +204,7 @@ mod tests {
             post(&mut mark, id(n));
             assert_eq!(stands(&mark), id(n - 3));
         }
-        // An odd id among them has no say.
+        // One odd id among them has no effect.
         post(&mut mark, 99_999_999_999_999_999);
         assert_eq!(stands(&mark), id(176));
     }
@@ -305,7 +306,7 @@ mod tests {
                 if as_pages { take(&mut mark, &page([id], false)) } else { post(&mut mark, id) }
                 prop_assert!(stands(&mark) < 1_000_000);
             }
-            // Nor do they hold it back.
+            // Nor do odd ids hold the place back.
             (1_000..1_040).for_each(|id| post(&mut mark, id));
             prop_assert_eq!(stands(&mark), 1_019);
         }

@@ -18,20 +18,21 @@ pub struct Page {
     is_newest: bool,
 }
 
-/// A longer status is not looked into, as a longer frame of a stream is not: reading takes about ten times its bytes.
+/// The longest status that is parsed, as with a stream's frames: parsing takes about ten times its bytes.
 pub(crate) const STATUS_BYTES_MAX: usize = 4 << 20;
 
-/// Forty are asked for. A page of as many as its bytes can hold would take dozens of times its bytes.
+/// The most statuses of a page; forty are asked for. A page with as many as its bytes allow would take dozens of
+/// times its bytes.
 const STATUSES_MAX: usize = 1_000;
 
-/// When and where a page was read.
+/// The circumstances in which a page was read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
-    /// By our clock.
+    /// The time by our clock.
     pub(crate) observed_at: DateTime<Utc>,
-    /// By the server's clock, as far as it tells.
+    /// The time by the server's clock, if it sends it.
     pub(crate) server_now: DateTime<Utc>,
-    /// The page was asked for as the timeline's top.
+    /// True if the page was asked for as the timeline's top.
     pub(crate) is_newest: bool,
 }
 
@@ -39,11 +40,11 @@ pub(crate) struct Seen {
 #[derive(Debug)]
 struct Shown {
     id: Cursor,
-    /// When it was written: by its id, else by its author.
+    /// The time of writing: by the id, else by the author.
     dated: Option<DateTime<Utc>>,
-    /// Dated in the future by its author.
+    /// True if the author dated it in the future.
     is_claimed_ahead: bool,
-    /// Dated in the future by its id or its author: it stays on top of the timeline, above posts that are yet to come.
+    /// True if its id or its author dates it in the future: it stays on top of the timeline, above posts yet to come.
     is_ahead: bool,
 }
 
@@ -57,9 +58,9 @@ impl Shown {
     }
 }
 
-/// Fewer say nothing of how fast posts come.
+/// The fewest posts from which a rate can be told.
 const SPAN_POSTS_MIN: usize = 20;
-/// Clocks differ by less: a post dated further ahead is in the future.
+/// The greatest difference between clocks: a post dated further ahead is in the future.
 const AHEAD_MIN: Duration = Duration::from_secs(30);
 
 impl Page {
@@ -90,7 +91,7 @@ impl Page {
         (self.statuses.into_iter().map(|(_, frame)| frame), self.observed_at)
     }
 
-    /// The time that a good part of a page's posts took to come; none where that cannot be told.
+    /// The time in which most of a page's posts came; `None` if it cannot be told.
     pub fn span(&self) -> Option<Duration> {
         let mut times = self.current().filter_map(|shown| shown.id.time());
         let is_enough = self.current().count() >= SPAN_POSTS_MIN;
@@ -98,32 +99,32 @@ impl Page {
         (highest - lowest).to_std().ok().filter(|_| is_enough)
     }
 
-    /// How far apart its posts came; none where that cannot be told.
+    /// The usual interval between its posts; `None` if it cannot be told.
     pub fn usual_interval(&self) -> Option<Duration> {
         Some(self.span()? / u32::try_from(self.statuses.len()).ok()?)
     }
 
-    /// True if it was asked for as the timeline's top.
+    /// True if the page was asked for as the timeline's top.
     pub fn is_newest(&self) -> bool {
         self.is_newest
     }
 
-    /// True if it has no status.
+    /// True if the page has no status.
     pub fn is_empty(&self) -> bool {
         self.statuses.is_empty()
     }
 
-    /// The bytes of its statuses.
+    /// The size of its statuses in bytes.
     pub fn bytes(&self) -> usize {
         self.statuses.iter().map(|(_, frame)| frame.data.len()).sum()
     }
 
-    /// True if posts dated in the future are on it.
+    /// True if the page has posts dated in the future.
     pub fn is_led(&self) -> bool {
         self.shown().any(|shown| shown.is_ahead)
     }
 
-    /// True if the ids rise with the places, as far as can be told; none with fewer than three.
+    /// True if the ids rise with the places, as far as can be told; `None` with fewer than three.
     pub fn is_ordered(&self) -> Option<bool> {
         let is_enough = self.shown().count() > 2;
         is_enough.then(|| self.shown().is_sorted_by(|one, other| one.id < other.id))
@@ -144,7 +145,7 @@ impl Page {
         self.shown().map(|shown| &shown.id)
     }
 
-    /// True if it shows the status `id`.
+    /// True if the page has the status `id`.
     pub fn contains(&self, id: &Cursor) -> bool {
         self.shown().any(|shown| shown.id == *id)
     }
@@ -154,7 +155,7 @@ impl Page {
         self.shown().next().map(|shown| &shown.id)
     }
 
-    /// The highest place, whatever it is dated.
+    /// The highest place, whatever its date.
     pub fn highest(&self) -> Option<&Cursor> {
         self.shown().next_back().map(|shown| &shown.id)
     }
@@ -167,12 +168,12 @@ impl Page {
         self.shown().filter(|shown| !shown.is_ahead)
     }
 
-    /// The order of servers that give their pages the other way round.
+    /// True if the server sends pages in the opposite order, the oldest post first.
     fn is_ascending(&self) -> bool {
         self.shown().count() > 1 && self.shown().is_sorted_by(|one, other| one.id < other.id)
     }
 
-    /// Ids that are all in the future, on posts that are not, are not Mastodon's: they do not hold the times that they seem to.
+    /// Ids that are all in the future, of posts that are not, are not Mastodon's: treats them as ids without times.
     fn take_no_foreign_ids_for_times(&mut self) {
         if self.shown().all(|shown| shown.is_ahead && !shown.is_claimed_ahead) {
             for shown in self.statuses.iter_mut().filter_map(|(shown, _)| shown.as_mut()) {
@@ -207,7 +208,7 @@ pub(crate) mod tests {
         page.ids().map(Cursor::as_str).collect()
     }
 
-    /// An id that holds a time so many seconds after [`NOW`].
+    /// An id with a time so many seconds after [`NOW`].
     fn id_at(seconds: i64) -> String {
         let now: DateTime<Utc> = NOW.parse().unwrap();
         (u64::try_from(now.timestamp_millis() + seconds * 1000).unwrap() << 16).to_string()

@@ -1,9 +1,9 @@
-//! A timeline read page by page, for servers that let us read but not stream.
+//! A timeline read page by page, for servers that can be read but do not stream.
 //!
-//! Polls come as often as new posts need it, within limits: an interval is halved when a poll brought more than half a page
-//! and grows when it brought next to nothing or walked pages that brought nothing new. Ids are not in the order in which posts
-//! become visible: a poll begins a little before its place, and now and then, as far as half of the budget of pages allows, much
-//! before it. Polling does not see deletes and edits of older posts.
+//! Polls come as often as new posts need, within limits: the interval is halved if a poll brought more than half a
+//! page; it grows if a poll brought next to nothing, or read pages without new posts. Posts do not become visible in
+//! the order of their ids: a poll begins a little before its place, and now and then, as far as half of the budget of
+//! pages allows, much before it. Polling does not see deletes, nor edits of older posts.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,7 +22,8 @@ use crate::mark::{Mark, Start};
 use crate::page::Page;
 use crate::source::{PAGE_POSTS, Source};
 
-/// Everything of the timeline from `from` on; without a place from the newest page on. Ends with the first failed request.
+/// Reads everything of the timeline from `from` on; without a place from the newest page on. Ends with the first
+/// failed request.
 pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
     let settings = source.settings();
     let mark = Mark::new(from);
@@ -110,7 +111,7 @@ impl Poll {
             _ => self.interval,
         };
         self.interval = next.clamp(settings.poll_interval_min, settings.poll_interval_max);
-        // At this pace pages by id take half of their budget.
+        // At this interval, pages by id use half of their budget.
         let pace = |pages: u32| PAGED_WINDOW * pages / (settings.paged_requests_max / 2).max(1);
         let fruitful = u32::try_from(self.found.div_ceil(PAGE_POSTS)).unwrap_or(u32::MAX);
         let now = Instant::now();

@@ -1,10 +1,11 @@
-//! How often a stream brings posts, and how long a silence is normal. Pure: time is an argument.
+//! The rhythm of a stream's posts, and how long a silence is normal. Pure: time is an argument.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Posts that come at random are this many times further apart than usual once in e^20: such a silence means something.
+/// A silence this many times longer than usual means something: with posts at random times it happens once in e^20
+/// intervals.
 const TIMES_USUAL: f64 = 20.0;
 /// The weight of the latest interval in the usual one.
 const WEIGHT: f64 = 1.0 / 16.0;
@@ -17,7 +18,7 @@ pub(crate) struct Rhythm {
     last: Instant,
     usual_seconds: f64,
     is_guess: bool,
-    /// How many times the usual interval is patience; doubled with each silence in which the timeline was silent too.
+    /// How many usual intervals a silence may last; doubled with each silence in which the timeline was silent too.
     times: f64,
     patience_min: Duration,
     patience_max: Duration,
@@ -30,14 +31,14 @@ impl Rhythm {
         Rhythm { last: now, usual_seconds, is_guess, times, patience_min, patience_max }
     }
 
-    /// Takes the timeline's word for how far apart posts come, until the stream brings some.
+    /// Uses the interval of the timeline's posts until the stream brings some.
     pub(crate) fn guess(&mut self, usual: Duration) {
         if self.is_guess {
             self.usual_seconds = usual.as_secs_f64();
         }
     }
 
-    /// A post came at `now`. True if the silence before it was longer than normal: other posts may have been lost.
+    /// Records a post at `now`. True if the silence before it was longer than normal: other posts may have been lost.
     pub(crate) fn beat(&mut self, now: Instant) -> bool {
         let was_too_long = now > self.patience();
         let seconds = now.duration_since(self.last).min(self.normal()).as_secs_f64();
@@ -48,13 +49,13 @@ impl Rhythm {
         was_too_long
     }
 
-    /// At `now`, the timeline proved to be as silent as the stream.
+    /// Records that at `now` the timeline proved to be as silent as the stream.
     pub(crate) fn wait_longer(&mut self, now: Instant) {
         self.times *= 2.0;
         self.last = now;
     }
 
-    /// When a silence that goes on is longer than normal.
+    /// The time at which a continuing silence becomes longer than normal.
     pub(crate) fn patience(&self) -> Instant {
         self.last + self.normal()
     }

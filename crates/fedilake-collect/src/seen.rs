@@ -1,11 +1,11 @@
-//! The posts that were seen just now, so that overlaps and re-deliveries are dropped cheaply.
+//! The posts that were seen last, so that posts that come twice are dropped cheaply.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 use chrono::{DateTime, Utc};
 
-/// The last so many (id, edited_at) of one server. Forgetting one costs a second record in the log, nothing more.
+/// The last (id, edited_at) pairs of one server. Forgetting one only costs a second record in the log.
 ///
 /// Bounded: a hash of 8 bytes twice for each of `count_max`, whatever the ids are.
 #[derive(Debug)]
@@ -17,12 +17,12 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// A memory of at most `count_max`; it grows with use.
+    /// Remembers at most `count_max` pairs; grows with use.
     pub(crate) fn new(count_max: usize) -> Seen {
         Seen { hashes: HashSet::new(), order: VecDeque::new(), hasher: RandomState::new(), count_max }
     }
 
-    /// True if this version of the post is new; from now on it is not.
+    /// True at the first call with this version of the post.
     pub(crate) fn is_first(&mut self, id: &str, edited_at: Option<DateTime<Utc>>) -> bool {
         let hash = self.hasher.hash_one((id, edited_at));
         if !self.hashes.insert(hash) {

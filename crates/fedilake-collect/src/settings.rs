@@ -15,12 +15,12 @@ pub struct CollectorSettings {
     pub gather_time_max: Duration,
     /// How often bookmarks are saved.
     pub bookmark_interval: Duration,
-    /// How far before its place a gap fill begins: ids are not in the order in which posts become visible. A post that takes
-    /// longer to become visible is missed unless a stream brings it.
+    /// How far before its place a gap fill begins, because posts do not become visible in the order of their ids. A
+    /// post that takes longer to become visible is missed unless a stream brings it.
     pub overlap: Duration,
     /// How far before their place polls and second looks begin.
     pub overlap_short: Duration,
-    /// When a filled gap is looked at once more.
+    /// When a filled gap is read once more.
     pub second_look_after: Duration,
     /// The least time between two polls.
     pub poll_interval_min: Duration,
@@ -42,7 +42,7 @@ pub struct CollectorSettings {
     pub live_retry_after: Duration,
     /// How long the stream may take to open before the timeline is polled meanwhile.
     pub bridge_after: Duration,
-    /// Posts of a server that are remembered, to drop those that come twice.
+    /// The number of a server's posts that are remembered, to drop those that come twice.
     pub seen_max: usize,
 }
 

@@ -1,4 +1,4 @@
-//! One server as it is read: where, with what token, how fast, and which of its posts were seen just now.
+//! One server and how to read it: its address, token, rate limits, and the posts seen last.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
 use crate::timeline::Timeline;
 
-/// One server, across all its connections.
+/// One server, shared by all its connections.
 #[derive(Debug)]
 pub struct Source {
     config: ServerConfig,
@@ -31,24 +31,24 @@ pub struct Source {
     settings: Arc<CollectorSettings>,
     limits: Mutex<Limits>,
     seen: Mutex<Seen>,
-    /// The domain in the handles of its members, once its instance document was read and where its word counts.
+    /// The domain in its members' handles, if its instance document was read and may claim that domain.
     domain: Mutex<Option<Arc<str>>>,
 }
 
-/// Posts a page, the most that Mastodon gives.
+/// Posts of a page: the most that Mastodon gives.
 pub(crate) const PAGE_POSTS: usize = 40;
 
-/// A longer wait for a rate limit is worth a line in the log.
+/// A wait for a rate limit that is longer than this is logged.
 const LONG_WAIT: Duration = Duration::from_secs(60);
 
-/// Which page of a timeline.
+/// The position of a page in a timeline.
 #[derive(Clone, Copy, Debug)]
 pub enum At<'a> {
     /// The top of the timeline, asked for without ids.
     Newest,
-    /// Just above this place.
+    /// The page just above this place.
     Above(&'a Cursor),
-    /// Just below this place.
+    /// The page just below this place.
     Below(&'a Cursor),
 }
 
@@ -66,12 +66,12 @@ impl Source {
         &self.config
     }
 
-    /// How it is read.
+    /// The settings for reading the server.
     pub fn settings(&self) -> &CollectorSettings {
         &self.settings
     }
 
-    /// A page of the timeline. Waits first where the server's limits say so.
+    /// Reads a page of the timeline. First waits as long as the server's limits demand.
     pub async fn page(&self, at: At<'_>) -> Result<Page, SourceError> {
         let mut url = self.url("/api/v1/timelines/public");
         url.query_pairs_mut().append_pair("limit", &PAGE_POSTS.to_string());
@@ -91,8 +91,8 @@ impl Source {
             .map_err(|why| SourceError::Malformed { path: "the timeline".to_owned(), why: why.to_owned() })
     }
 
-    /// Opens the live stream, at the address that the server's instance document names. The token goes along to the server's own
-    /// host, and to another one only over https, named over https.
+    /// Opens the live stream, at the address that the server's instance document names. The token is sent to the
+    /// server's own host; to another host only over https, and only if the document came over https.
     pub async fn stream(&self) -> Result<Stream, SourceError> {
         let base = match self.streaming().await? {
             Streaming::Here => self.config.address.base.clone(),
@@ -113,13 +113,13 @@ impl Source {
         self.http.stream(url, token, |status, headers| self.heed(status, headers, false)).await
     }
 
-    /// The arrivals that a page's statuses mean, in its order; each version of a post once.
+    /// The arrivals for a page's statuses, in its order; each version of a post once.
     pub fn arrivals(&self, page: Page) -> impl Iterator<Item = Arrival> {
         let (frames, observed_at) = page.into_frames();
         frames.map(move |frame| self.translate(&frame, observed_at))
     }
 
-    /// The arrival that a frame means; each version of a post once.
+    /// The arrival for a frame; each version of a post once.
     pub fn translate(&self, frame: &Frame, observed_at: DateTime<Utc>) -> Arrival {
         if frame.data.len() > STATUS_BYTES_MAX {
             return Arrival::Rejected(Rejected::too_long(&frame.data));
@@ -145,7 +145,7 @@ impl Source {
                 self.learn_domain(&answer.body);
                 Ok(instance::streaming(&answer.body, &self.config.address.base, self.config.timeline))
             }
-            // A server that knows no such document may stream all the same, and has the one of older servers.
+            // A server without this document may still stream, and may have the document of older servers.
             Err(
                 SourceError::Refused { .. }
                 | SourceError::TooLong { .. }
@@ -183,7 +183,7 @@ impl Source {
         self.http.get(url, self.config.token.as_ref(), |status, headers| self.heed(status, headers, is_paged)).await
     }
 
-    /// Takes from any answer when the next request may follow.
+    /// Reads from any answer when the next request may follow.
     fn heed(&self, status: StatusCode, headers: &HeaderMap, is_paged: bool) {
         let used_up = lock(&self.limits).take(status, headers, is_paged, Utc::now());
         if let Some(wait) = used_up.filter(|wait| wait.kept >= LONG_WAIT) {
@@ -212,8 +212,8 @@ impl Drop for Source {
     }
 }
 
-/// True if the token for the server at `base` may go to `url`, which that server named: to its own host, or where both its
-/// word and the token travel encrypted.
+/// True if the token for the server at `base` may be sent to `url`, which that server named: to its own host, or if
+/// both the document and the token travel encrypted.
 fn is_trusted(url: &Url, base: &Url) -> bool {
     url.host() == base.host() || (base.scheme() == "https" && url.scheme() == "https")
 }
@@ -236,7 +236,7 @@ mod tests {
             ("https://a.example", "https://cdn.example:8443", true),
             ("http://127.0.0.1:1", "http://127.0.0.1:2", true),
             ("http://a.example", "http://b.example", false),
-            // Who answered for a.example is not known.
+            // Anyone may have answered for a.example.
             ("http://a.example", "https://b.example", false),
         ] {
             let (base, url) = (Url::parse(base).unwrap(), Url::parse(url).unwrap());

@@ -13,17 +13,17 @@ use bytes::Bytes;
 /// One event of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SseFrame {
-    /// The event's name; `message` where none was given.
+    /// The event's name; `message` if none was given.
     pub event: String,
     /// The event's data; lines joined by LF.
     pub data: Bytes,
 }
 
-/// A frame is longer than the cap: the stream cannot be followed any further.
+/// A frame is longer than the cap: the stream cannot be read any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameTooLong;
 
-/// Buffers that once grew beyond this for one long frame are given back.
+/// The most bytes of an empty buffer that are kept; a longer buffer, grown for one long frame, is freed.
 const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
 /// The state between two reads: the line begun and the frame begun.
@@ -42,7 +42,7 @@ impl Framer {
         Framer { frame_bytes_max, line: Vec::new(), event: String::new(), data: Vec::new(), has_data: false }
     }
 
-    /// Takes the next bytes of the stream and gives the frames that they complete to `each`.
+    /// Takes the next bytes of the stream and passes the frames that they complete to `each`.
     pub fn push(&mut self, mut bytes: &[u8], mut each: impl FnMut(SseFrame)) -> Result<(), FrameTooLong> {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             let (head, rest) = (&bytes[..end], &bytes[end + 1..]);

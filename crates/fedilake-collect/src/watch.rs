@@ -1,7 +1,8 @@
-//! Decides whether a stream brings the posts that its timeline shows, and when to look. Pure: time is an argument.
+//! Decides whether a stream brings the posts that its timeline shows, and when to compare them. Pure: time is an
+//! argument.
 //!
-//! A look is a fill of pages. It begins when it is due, finds posts that the stream had not brought, or none, and ends. Its
-//! findings decide when the next look begins and whether the stream is given up.
+//! A look is a fill of pages. It begins at its time, finds posts that the stream had not brought, or none, and ends.
+//! Its findings decide when the next look begins and whether the stream is given up.
 
 use std::mem;
 use std::time::Duration;
@@ -17,13 +18,14 @@ use crate::settings::CollectorSettings;
 pub(crate) enum Gap {
     /// Posts from before the stream was opened may be missing.
     Open,
-    /// Posts from before the opening were read; others that became visible late, or before the stream began to bring posts, may be missing.
+    /// Posts from before the opening were read. Others may be missing: those that became visible late, or before the
+    /// stream began to bring posts.
     Settling,
-    /// No post is missing while the stream works: the next look is due after a silence of the stream that is too long.
+    /// No post is missing while the stream works. The next look begins after a silence that is too long.
     Closed,
-    /// The stream is, or was, silent: the look tells whether the timeline was silent too.
+    /// The stream is, or was, silent: the look finds out whether the timeline was silent too.
     Silent,
-    /// The timeline was not silent: the look tells whether the stream brings posts again.
+    /// The timeline was not silent: the look finds out whether the stream brings posts again.
     Doubtful,
 }
 
@@ -33,11 +35,11 @@ pub(crate) struct Watch {
     gap: Gap,
     /// When the next look begins.
     due: Instant,
-    /// The look under way found a post.
+    /// True if the look under way found a post.
     has_found: bool,
-    /// The stream brought a post after a silence longer than normal, and the timeline was not looked at since.
+    /// True if the stream brought a post after a silence longer than normal, and no look has begun since.
     may_be_lost: bool,
-    /// The stream has brought a post, since it was opened or since a look into a silence found some.
+    /// True if the stream has brought a post since it was opened, or since a look into a silence found some.
     is_alive: bool,
     /// `is_alive` at the start of the current look.
     was_alive: bool,
@@ -80,12 +82,12 @@ impl Watch {
         self.is_alive
     }
 
-    /// Takes the timeline's word for how far apart posts come.
+    /// Uses the interval of the timeline's posts.
     pub(crate) fn guess(&mut self, usual: Duration) {
         self.rhythm.guess(usual);
     }
 
-    /// The stream brought a post.
+    /// Records a post of the stream.
     pub(crate) fn beat(&mut self, now: Instant) {
         self.may_be_lost |= self.rhythm.beat(now);
         let was_alive = mem::replace(&mut self.is_alive, true);
@@ -101,7 +103,7 @@ impl Watch {
         }
     }
 
-    /// A look begins.
+    /// Records the start of a look.
     pub(crate) fn begin(&mut self) {
         if self.gap == Gap::Closed {
             self.gap = Gap::Silent;
@@ -111,12 +113,12 @@ impl Watch {
         self.may_be_lost = false;
     }
 
-    /// The look found a post that the stream had not brought.
+    /// Records that the look found a post that the stream had not brought.
     pub(crate) fn find(&mut self) {
         self.has_found = true;
     }
 
-    /// The look came to its end. Fails when the stream is to be given up.
+    /// Records the end of the look. Fails if the stream is to be given up.
     pub(crate) fn end(&mut self, now: Instant) -> Result<(), SourceError> {
         match self.gap {
             Gap::Open => self.look_later(Gap::Settling, now),
@@ -136,12 +138,12 @@ impl Watch {
         Ok(())
     }
 
-    /// The look failed: it begins again at `due`.
+    /// Records that the look failed: it begins again at `due`.
     pub(crate) fn fail(&mut self, due: Instant) {
         self.due = due;
     }
 
-    /// Puts the next look soon; while the stream has brought nothing, later each time.
+    /// Sets the time of the next look: soon, but later each time while the stream has brought nothing.
     fn look_later(&mut self, gap: Gap, now: Instant) {
         self.due = now + self.second_look_after.max(self.wait);
         if gap == Gap::Settling && self.gap == gap && !self.is_alive {

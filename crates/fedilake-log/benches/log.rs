@@ -1,8 +1,7 @@
-//! Rates of the embedded log beside the machine's own: the same bytes written bare, with as many syncs.
+//! Rates of the embedded log beside those of the machine: the same bytes written to a plain file, with as many syncs.
 //!
 //! `cargo bench -p fedilake-log` prints one line a measurement, on the disk of the folder that `BENCH_FOLDER` names
-//! (otherwise this crate's). CPU is that of the whole process: callers, the log's
-//! thread, and fjall's.
+//! (otherwise this crate's). CPU is that of the whole process: callers, the log's thread, and fjall's.
 
 #![allow(clippy::unwrap_used)]
 
@@ -119,7 +118,7 @@ async fn release(log: &EmbeddedLog) {
     reader.release(Partition(0), end).await.unwrap();
 }
 
-/// Bytes that do not compress.
+/// Incompressible bytes.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 88_172_645_463_325_252_u64;
     std::iter::repeat_with(|| {
@@ -144,7 +143,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// Allocated, not apparent: the journal is a sparse file.
+/// Counts allocated blocks, because the journal is a sparse file.
 fn megabytes(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     fn blocks(path: &Path) -> u64 {

@@ -1,11 +1,11 @@
-//! Errors of a log, by what a caller can do about them.
+//! The errors of a log.
 
 use crate::{Offset, Partition};
 
 /// An error of a log. A caller handles each variant differently.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
-    /// The offset lies below the log's start: the records between are released or were lost.
+    /// The offset lies below the log's start: the records between them were released or lost.
     #[error("log partition {partition} starts at offset {start}, beyond {wanted}")]
     BelowStart {
         /// The partition that was asked.
@@ -45,19 +45,18 @@ pub enum LogError {
         /// The damage in words.
         why: String,
     },
-    /// A newer fedilake made the log, or a part of it. Nothing is wrong with it and nothing was changed: the newer program
-    /// reads it.
+    /// A newer fedilake made the log, or a part of it. The log is intact and unchanged; the newer program reads it.
     #[error(
         "log {at} was made by a newer fedilake: {why}\nhint: use that version or a later one; nothing is wrong with the log"
     )]
     Newer {
-        /// The file or folder that says so.
+        /// The file or folder of the newer version.
         at: String,
         /// Its version and ours.
         why: String,
     },
-    /// The storage refused: a full disk, a missing permission. Nothing of the append was acknowledged, and nothing more
-    /// is taken until the log is opened again.
+    /// A write failed: a full disk, a missing permission. No record of the append was acknowledged, and the log
+    /// accepts no further appends until it is opened again.
     #[error("{doing} log {at}: {why}")]
     Storage {
         /// The operation that failed, a verb.
@@ -67,8 +66,8 @@ pub enum LogError {
         /// The operating system's error.
         why: String,
     },
-    /// The writer's schema of a record cannot be had, or no row can be made of it. The reader handed out neither the record nor
-    /// any that follows: a good post must not be lost.
+    /// The schema that a record was written with cannot be loaded, or no row can be made with it. The reader returned
+    /// neither this record nor any after it: a good post must not be lost.
     #[error("record {partition}:{offset}: {why}")]
     Schema {
         /// The record's partition.

@@ -1,8 +1,8 @@
-//! The log: a sequence of records a partition, kept until the table has them.
+//! The log: a sequence of records for each partition, kept until the table has them.
 //!
-//! The crate knows nothing of Mastodon: keys and values are bytes. The seam is three traits ([`LogWriter`], [`LogReader`],
-//! [`Bookmarks`]); [`conformance`] is the suite that every implementation passes; [`embedded`] is the log
-//! of one process, on disk.
+//! The crate knows nothing of Mastodon: keys and values are bytes. A log is three traits ([`LogWriter`],
+//! [`LogReader`], [`Bookmarks`]); [`conformance`] is the suite of tests that every implementation passes;
+//! [`embedded`] is the log of one process, on disk.
 
 pub mod conformance;
 pub mod embedded;

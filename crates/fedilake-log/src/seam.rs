@@ -1,4 +1,4 @@
-//! The seam between the loops and a log: two implementations, the embedded log and Kafka.
+//! The traits of a log. Two implementations: the embedded log and Kafka.
 
 use std::fmt;
 
@@ -37,8 +37,8 @@ impl fmt::Display for Offset {
     }
 }
 
-/// A log's identity, for ever: made when the log is created, so that a wiped and re-made log is another one.
-/// Part of object names: letters, digits, `-` and `_` only.
+/// A log's identity, made when the log is created and never changed: a log that was deleted and made again has
+/// another one. Part of object names: letters, digits, `-` and `_` only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogId(String);
 
@@ -74,11 +74,11 @@ pub struct Record {
     pub partition: Partition,
     /// The record's offset in the partition.
     pub offset: Offset,
-    /// When the log took the record, milliseconds since 1970 UTC.
+    /// When the log stored the record, in milliseconds since 1970 UTC.
     pub appended_at_ms: i64,
-    /// As it was appended.
+    /// The key as it was appended.
     pub key: Key,
-    /// As it was appended.
+    /// The value as it was appended.
     pub value: Bytes,
 }
 
@@ -94,22 +94,22 @@ pub struct Bounds {
 /// An event of a reader. Rebalances are events in the loop, not callbacks.
 #[derive(Debug)]
 pub enum LogEvent {
-    /// The partition is this reader's from now on; nothing of it comes before its first seek.
+    /// The partition is assigned to this reader. None of its records is returned before its first seek.
     Assigned(Partition),
-    /// The partition is no longer this reader's.
+    /// The partition is no longer assigned to this reader.
     Revoked(Partition),
     /// Records in the order of their offsets within each partition. Never empty.
     Records(Vec<Record>),
-    /// No record of the partition lies between what was handed out and this offset: a log whose last offsets are holes
-    /// (see [`Offset`]) says so, once it has read over them.
+    /// No record of the partition lies between the last returned one and this offset. Sent by a log whose last
+    /// offsets are holes (see [`Offset`]), once it has read past them.
     Reached(Partition, Offset),
 }
 
 /// The writing end of a log.
 #[async_trait]
 pub trait LogWriter: Send + Sync {
-    /// Returns when all `records` are durable (an fsync, or acks=all), in the given order within each partition.
-    /// A key always lands in one partition. After an error some of them may be in the log or appear later:
+    /// Returns when all `records` are durable (an fsync, or acks=all), in the given order within each partition. All
+    /// records of a key go to one partition. After an error some of the records may be in the log or appear later;
     /// the call may be repeated, so a record can be in the log twice.
     async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError>;
 }
@@ -130,14 +130,15 @@ pub trait LogReader: Send {
     /// Lists the log's partitions in order, whether or not they are assigned to this reader.
     async fn partitions(&mut self) -> Result<Vec<Partition>, LogError>;
 
-    /// Returns the bounds of a partition of [`LogReader::partitions`]. The end lies behind every append acknowledged before the call.
+    /// The bounds of a partition of [`LogReader::partitions`]. The end includes every append acknowledged before the
+    /// call.
     async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError>;
 
     /// Tells the log that every record below `offset` is in the table: the log may forget them, now, later or never.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
 }
 
-/// Small named values kept beside the log: how far each timeline was collected.
+/// Small named values stored with the log: how far each timeline was collected.
 #[async_trait]
 pub trait Bookmarks: Send + Sync {
     /// The value last saved under `name`.

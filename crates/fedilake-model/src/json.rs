@@ -98,7 +98,7 @@ impl Raw<'_> {
         self.0.is_number()
     }
 
-    /// The value as a time, in any of the forms that [`crate::time`] reads.
+    /// The value as a time, in any of the forms that the module `time` reads.
     pub fn moment(&self) -> Moment {
         match self.text() {
             Some(text) => Moment::of_text(text),

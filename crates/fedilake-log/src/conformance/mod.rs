@@ -1,7 +1,7 @@
 //! The conformance suite of logs, which every implementation runs.
 //!
-//! The suite knows the seam alone: several partitions or one, offsets with or without holes, assignments that come
-//! and go. A property that does not hold panics and names itself. Each begins with a log of its own.
+//! The suite uses only the traits of a log: several partitions or one, offsets with or without holes, assignments
+//! that come and go. A broken property panics with its name. Each property begins with a new log.
 //!
 //! ```text
 //! conformance::run(|| async { MyLog::empty().await }).await;
@@ -21,7 +21,7 @@ use async_trait::async_trait;
 
 use crate::{Bookmarks, LogReader, LogWriter};
 
-/// One log under test: empty when it is made, and the only thing that writes to it.
+/// One log under test: empty when it is made, and written by nobody else.
 #[async_trait]
 pub trait Subject: Sized + Send + Sync {
     /// A writer; all writers append to the same log.
@@ -33,7 +33,7 @@ pub trait Subject: Sized + Send + Sync {
     /// A reader that gets every partition, independent of all other readers.
     async fn reader(&self) -> Box<dyn LogReader>;
 
-    /// Closes the log and opens it again. Called when no writer and no reader of it is left.
+    /// Closes the log and opens it again. Called when no writer and no reader of the log is left.
     async fn reopen(self) -> Self;
 }
 

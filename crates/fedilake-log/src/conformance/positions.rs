@@ -66,7 +66,7 @@ pub(super) async fn a_seek_discards_what_was_being_read(subject: impl Subject) {
     let of_partition = only(&all, partition);
     for nth in [of_partition.len() - 1, 0, of_partition.len() - 2] {
         witness.seek(partition, of_partition[0].offset).await.expect("seek");
-        // Polled once, so that reading may have begun.
+        // Polled once, so that the read may have begun.
         let begun = futures::future::FutureExt::now_or_never(witness.reader.next());
         if let Some(event) = begun {
             witness.note(event.expect("next"));
@@ -117,7 +117,7 @@ pub(super) async fn what_is_released_is_refused_or_still_there(subject: impl Sub
     let of_partition = only(&all, partition);
     let first = of_partition[0].offset;
 
-    // A reader that stands at the start when it is released.
+    // A reader that is at the start when the start is released.
     witness.seek(partition, first).await.expect("seek to the start");
     let end = witness.bounds(partition).await.end;
     witness.release(partition, end).await.expect("release all");
@@ -139,7 +139,7 @@ fn only(records: &[Record], partition: Partition) -> Vec<Record> {
     records.iter().filter(|record| record.partition == partition).cloned().collect()
 }
 
-/// A record that lands in the partition of `of`.
+/// A record with the key, and so the partition, of `of`.
 fn same_key(of: &Record) -> Vec<(crate::Key, bytes::Bytes)> {
     vec![(of.key.clone(), record("again", 0).1)]
 }

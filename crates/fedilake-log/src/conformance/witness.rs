@@ -1,4 +1,4 @@
-//! Shared by the properties: records to append, and a reader that notes every event.
+//! Shared by the properties: records to append, and a reader that remembers every event.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,9 +8,9 @@ use tokio::time::timeout;
 
 use crate::{Bounds, Key, LogError, LogEvent, LogReader, LogWriter, Offset, Partition, Record};
 
-/// A wait that ends a test which would hang.
+/// The longest wait, so that a test fails instead of hanging.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// Silence for this long counts as never.
+/// Silence for this long counts as "never".
 pub(super) const SILENCE: Duration = Duration::from_millis(100);
 
 /// A record with `key` whose value is its number among that key's records.

@@ -1,27 +1,27 @@
 //! Blocks: records that were written together form one entry of the store. Pure.
 //!
-//! The store's cost is by entry, the log's traffic is by record: a thousand records in one block cost an append, a scan
-//! and a restart a fraction of what a thousand entries would.
+//! The store's costs are by entry, the log's traffic is by record: with a thousand records in one block, an append, a
+//! scan and a restart cost a fraction of those of a thousand entries.
 
 use bytes::Bytes;
 
 use super::layout::PARTITION;
 use crate::{Key, Offset, Record};
 
-/// A block takes no further record when it has this many, or this many bytes. A reader keeps a whole block in memory
-/// while it holds any of the block's records.
+/// A block is full when it has this many records, or this many bytes. A reader keeps a whole block in memory while it
+/// holds any of the block's records.
 const RECORDS_MAX: u32 = 1_000;
 const BYTES_MAX: usize = 256 << 10;
 
-/// Of blocks: the upper byte of the number of records, which is far below 2^24.
+/// The version of a block's layout: the upper byte of the number of records, which is far below 2^24.
 const VERSION: u8 = 0;
 
 const TIME_BYTES: usize = 8;
 const COUNT_BYTES: usize = 4;
 const LENGTH_BYTES: usize = 4;
 
-/// A block's key: the offset of its first record, and its number among all blocks that the log ever had. Numbers have no
-/// gap, so counting entries tells whether one is missing.
+/// A block's key: the offset of its first record, and its number among all blocks that the log ever had. Numbers have
+/// no gaps, so counting entries shows whether one is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BlockKey {
     pub(super) first: Offset,
@@ -94,12 +94,12 @@ fn length(bytes: &[u8]) -> [u8; LENGTH_BYTES] {
     u32::try_from(bytes.len()).expect("keys and values are far below 4 GiB").to_be_bytes()
 }
 
-/// Why bytes are no block that this program reads.
+/// Why bytes are not a block that this program can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// They have not the form of one.
+    /// The bytes do not have the form of a block.
     Malformed,
-    /// A newer fedilake made them, in this version.
+    /// A newer fedilake made the block, in this version.
     Newer(u8),
 }
 
@@ -108,7 +108,7 @@ pub(super) enum Unread {
 pub(super) struct Block {
     pub(super) key: BlockKey,
     pub(super) appended_at_ms: i64,
-    /// The offset after its last record.
+    /// The offset after the block's last record.
     pub(super) next: Offset,
     records: Bytes,
 }
@@ -242,7 +242,8 @@ mod tests {
         #[test]
         fn no_bytes_panic(key: [u8; 16], bytes: Vec<u8>) {
             if let Ok(block) = Block::decode(BlockKey::decode(&key).unwrap(), bytes.into()) {
-                // Claimed counts reach four billion; each step needs bytes, so it ends with them.
+                // Counts in damaged bytes reach four billion, but each record needs bytes, so the loop ends with
+                // them.
                 let _ = block.records_from(Offset(0), &mut Vec::new());
             }
         }

@@ -1,11 +1,12 @@
-//! The end mark: how far appends were acknowledged, kept outside the store.
+//! The end mark: the offset up to which appends were acknowledged, kept outside the store.
 //!
-//! The store cuts its journal where it finds the first bytes that make no sense. That is right for the last, unfinished
-//! write of a process that was killed, and it would silently lose acknowledged records if those bytes were damaged later.
-//! The mark tells the two apart: a log that ends before it has lost something.
+//! The store cuts its journal at the first bytes that it cannot read. That is right for the last, unfinished write of
+//! a killed process, but would silently lose acknowledged records if those bytes were damaged later. The mark tells
+//! the two apart: a log that ends before its mark has lost records.
 //!
-//! The mark is written after each sync and before the answer, without a sync of its own: exact after the death of the
-//! process, it may lag after the death of the machine. As a lower bound, a lagging or unreadable mark accuses nobody.
+//! The mark is written after each sync and before the answer, without a sync of its own: after the death of the
+//! process it is exact, after the death of the machine it may be too low. A mark that is too low or unreadable never
+//! reports a loss that did not happen.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};

@@ -1,4 +1,5 @@
-//! Translates errors of the file system and of fjall: the storage refused, or the stored bytes make no sense.
+//! Translates errors of the file system and of fjall into those of a log: the storage failed, or the stored bytes are
+//! damaged.
 
 use std::fs;
 use std::io;
@@ -17,8 +18,8 @@ pub(super) fn storage(doing: &'static str, path: &Path, error: io::Error) -> Log
 /// Translates an error of the file system where files are expected to be as fjall left them.
 pub(super) fn from_io(doing: &'static str, path: &Path, error: io::Error) -> LogError {
     match error.kind() {
-        // fjall makes new files and reads old ones: what it finds otherwise was changed by someone else. In a file that is
-        // too short it seeks to before the beginning.
+        // fjall creates new files and reads old ones, so any other result means that someone else changed the files.
+        // In a file that is too short fjall seeks to before the beginning.
         io::ErrorKind::NotFound
         | io::ErrorKind::AlreadyExists
         | io::ErrorKind::InvalidInput

@@ -1,14 +1,15 @@
 //! Manifests: the small file in which fjall lists the tables of a keyspace.
 //!
-//! fjall keeps a checksum of each manifest beside it, and reads the manifest without looking at it: a flipped bit becomes
-//! a table that is not there or a list of four billion of them. So it is looked at here, before fjall opens the store.
+//! fjall keeps a checksum beside each manifest, but does not check it: a flipped bit becomes a missing table, or a
+//! list of four billion tables. So the checksum is checked here, before fjall opens the store.
 //!
 //! ```text
 //! keyspaces/N/current   number of the manifest (u64), its xxh3 (u128), 0 (u8); little-endian
 //! keyspaces/N/vNUMBER   the manifest
 //! ```
 //!
-//! This is fjall's disk format 3. A keyspace is created with both files, and a store is in place only when all are there.
+//! This is fjall's disk format 3. A keyspace is created with both files, and a store is in place only when all are
+//! there.
 
 use std::fs;
 use std::path::Path;

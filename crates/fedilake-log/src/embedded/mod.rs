@@ -86,10 +86,10 @@ use self::store::{Sizes, Store};
 use self::writer::Writer;
 use crate::{Bounds, Key, LogError, LogId, LogReader, LogWriter};
 
-/// An open log. Appends of any number of callers are gathered and share a sync.
+/// An open log. Concurrent appends of any number of callers share one sync.
 ///
-/// Dropping it waits for the write that is under way. Its readers may live on: they read what is there, then wait for
-/// ever. The folder is free again when they are dropped too.
+/// Dropping the log waits for the write under way. Its readers may live on: they read the existing records, then wait
+/// for ever. The folder is released when they are dropped too.
 pub struct EmbeddedLog {
     shared: Arc<Shared>,
     writer: Writer,
@@ -99,7 +99,7 @@ pub struct EmbeddedLog {
 struct Shared {
     store: Store,
     id: LogId,
-    /// The end that readers see. Moves only over durable records.
+    /// The bounds that readers see. Moved only past durable records.
     bounds: watch::Sender<Bounds>,
 }
 

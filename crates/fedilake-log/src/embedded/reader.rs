@@ -38,7 +38,7 @@ impl EmbeddedReader {
         let shared = self.shared.clone();
         self.read = Some(task::spawn_blocking(move || {
             let records = shared.store.read(position, end);
-            // Records released during the read may be gone already: no damage.
+            // Records that were released during the read may be gone: not a damage.
             let start = shared.bounds.borrow().start;
             if records.is_err() && position < start { Err(below_start(position, start)) } else { records }
         }));
@@ -73,7 +73,8 @@ impl LogReader for EmbeddedReader {
             if position < end {
                 self.begin_read(position, end);
             } else if self.bounds.changed().await.is_err() {
-                // Not reached while this reader holds the sender's owner; a log without a writer has no more events.
+                // Never reached while this reader holds the sender's owner; a log without a writer has no further
+                // events.
                 return future::pending().await;
             }
         }
@@ -103,7 +104,7 @@ impl LogReader for EmbeddedReader {
         Ok(*self.bounds.borrow())
     }
 
-    /// Returns when the start has moved and the space that can be given back at once is given back.
+    /// Returns when the start has moved and disk space that can be freed at once is free.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
         if offset <= self.bounds(partition).await?.start {
             return Ok(());

@@ -13,7 +13,7 @@ use crate::{Bounds, LogError, LogId, Offset};
 pub(super) struct Recovered {
     pub(super) id: LogId,
     pub(super) bounds: Bounds,
-    /// No later record may carry an earlier time.
+    /// The time of the last record: no later record may have an earlier one.
     pub(super) appended_at_ms: i64,
     /// Number of the next block.
     pub(super) block_number: u64,
@@ -71,7 +71,7 @@ fn start(store: &Store) -> Result<Start, LogError> {
         .ok_or_else(|| damaged(store, "it does not say where it starts".to_owned()))
 }
 
-/// Checks that no block is missing. Counts entries where their numbers suffice, and reads every block where a store may have
+/// Checks that no block is missing. Counts entries if their numbers suffice; reads every block if the store may have
 /// entries twice.
 fn check_contiguous(store: &Store, bounds: Bounds, last: BlockKey) -> Result<(), LogError> {
     let first = store.first_key()?.unwrap_or(last);

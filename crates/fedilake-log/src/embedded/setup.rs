@@ -18,9 +18,9 @@ pub(super) const STORE_FOLDER: &str = "store";
 const NEW_STORE_FOLDER: &str = "store.new";
 const LOCK_FILE: &str = "lock";
 
-/// Sealed journals beyond this make fjall write out what they still hold, so that they can go.
+/// If sealed journals exceed this, fjall writes out the data that they still hold, and deletes them.
 const JOURNAL_BYTES_MAX: u64 = 64 << 20;
-/// Memtables are sealed by the store, not by fjall.
+/// Keeps fjall from sealing memtables: the store does it.
 const NEVER: u64 = u64::MAX;
 /// Scans are sequential and rarely repeated.
 const CACHE_BYTES: u64 = 8 << 20;
@@ -35,13 +35,13 @@ pub(super) struct Setup {
     pub(super) state: Keyspace,
 }
 
-/// The operating system's lock on a log. Given back on drop, and not only by closing the file: a process that was just
-/// forked holds the same open file until it executes its own program.
+/// The operating system's lock on a log. Unlocked on drop, and not only by closing the file: a process that was just
+/// forked shares the open file until it executes its own program.
 pub(super) struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file is what remains to be done if this fails.
+        // If unlocking fails, closing the file still releases the lock.
         let _ = self.0.unlock();
     }
 }
@@ -62,8 +62,8 @@ pub(super) fn open(folder: &Path) -> Result<Setup, LogError> {
     Ok(Setup { lock, database, blocks, state })
 }
 
-/// Makes a log's folder for its user alone: posts lie in it. What is in it follows the umask, so that whoever opens the folder
-/// to others opens all of it.
+/// Makes a log's folder for its user alone, because it holds posts. Files in it follow the umask, so whoever opens
+/// the folder to others opens all of it.
 fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -88,7 +88,8 @@ fn lock(folder: &Path) -> Result<Lock, LogError> {
     }
 }
 
-/// Makes an empty log with a new identity. Built aside and renamed, so that the store is there whole or not at all.
+/// Makes an empty log with a new identity. Built under another name and renamed, so that the store is complete or
+/// does not exist.
 fn create(folder: &Path) -> Result<(), LogError> {
     let creating = |error: io::Error| storage("create", folder, error);
     remove_if_there(fs::remove_file(folder.join(END_MARK_FILE))).map_err(creating)?;

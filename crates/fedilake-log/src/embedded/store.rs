@@ -1,7 +1,7 @@
 //! The store under the embedded log: blocks and state in a fjall database.
 //!
-//! The blocks' keyspace only ever gets keys above all it has, so its tables never overlap and fjall moves them between
-//! levels without rewriting them: a record is written twice, to the journal and to one table.
+//! The keyspace of blocks only ever gets keys above all existing ones, so its tables never overlap and fjall moves
+//! them between levels without rewriting them: a record is written twice, to the journal and to one table.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -25,18 +25,18 @@ const PROBE_BYTES: usize = 64 << 10;
 const STATE_MEMTABLE_BYTES: u64 = 4 << 20;
 /// fjall stops all writes when four sealed memtables wait to become tables.
 const SEALED_MEMTABLES_MAX: usize = 3;
-/// Interval between looks for a finished table: fjall has nothing to wait on.
+/// The interval at which a finished table is looked for: fjall offers nothing to wait on.
 const TABLE_WAIT: Duration = Duration::from_millis(2);
 
-/// A read ends with the block that brings it to this many records or this many bytes.
+/// A read ends with the block that brings it to this many records or bytes.
 const RECORDS_PER_READ: usize = 4_000;
 const BYTES_PER_READ: usize = 1 << 20;
 
-/// Sizes that tests make smaller, so that little data goes through every stage.
+/// Sizes that tests reduce, so that little data goes through every stage.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
-    /// Blocks held in memory until they become a table; the journal holds them too, and is read again at the next start.
-    /// Up to four times as much while tables are written more slowly than the journal.
+    /// Blocks held in memory until they become a table; the journal holds them too, and is read again at the next
+    /// start. Up to four times as much is held while tables are written more slowly than the journal.
     pub(super) memtable_bytes: u64,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Store {
     state: Keyspace,
     folder: PathBuf,
     sizes: Sizes,
-    // Last, so that the lock outlives the database.
+    // The last field, so that the lock outlives the database.
     _lock: Lock,
 }
 
@@ -145,17 +145,17 @@ impl Store {
         Batch { batch: self.database.batch().durability(Some(PersistMode::SyncData)), store: self }
     }
 
-    /// Has memtables that are large enough written as tables, and waits while the blocks' grows faster than that.
-    /// Called before each write.
+    /// Starts to write memtables that are large enough as tables, and waits while the memtable of blocks grows faster
+    /// than that. Called before each write.
     ///
-    /// fjall would do this after each write, but without a bound on the memtable, and with a request to its thread for
-    /// each write until the thread comes to it: enough of them, and it waits for room in the queue that it alone empties.
+    /// fjall itself would do this after each write, but without a bound on the memtable, and with a request to its
+    /// thread for each write: with enough of them it waits for room in a queue that only it empties.
     pub(super) fn make_room(&self) -> Result<(), LogError> {
         let sealing = |error| self.refused(error);
         seal(&self.state, STATE_MEMTABLE_BYTES).map_err(sealing)?;
         seal(&self.blocks, self.sizes.memtable_bytes).map_err(sealing)?;
         while self.memtable_bytes() >= 2 * self.sizes.memtable_bytes {
-            // An error here is that of the thread that writes tables: waiting for it would never end.
+            // Reports an error of the thread that writes tables: otherwise the wait would never end.
             self.database.persist(PersistMode::Buffer).map_err(sealing)?;
             thread::sleep(TABLE_WAIT);
             seal(&self.blocks, self.sizes.memtable_bytes).map_err(sealing)?;
@@ -168,7 +168,7 @@ impl Store {
         self.blocks.tree.active_memtable().size()
     }
 
-    /// Gives back the disk space of tables that lie wholly below `start`. Blocks in memory and in the journal follow once
+    /// Frees the disk space of tables that lie wholly below `start`. Blocks in memory and in the journal follow once
     /// they are tables.
     pub(super) fn trim(&self, start: Offset) -> Result<(), LogError> {
         let Some(block) = self.blocks_from(start).and_then(|mut blocks| blocks.next().transpose())? else {
@@ -180,11 +180,11 @@ impl Store {
         }
         let trimming = |error: fjall::Error| from_fjall("trim", self.blocks.path(), error);
         let before = self.blocks.disk_space();
-        // fjall offers no range delete of its own; its tree does, without a tombstone an entry.
+        // fjall itself has no range delete; its tree does, without a tombstone for each entry.
         self.blocks.tree.drop_range(..kept.encode()).map_err(|error| trimming(error.into()))?;
         if self.blocks.disk_space() < before {
-            // fjall forgets the versions of its tree that still refer to the dropped tables, and with them the files, when
-            // it seals a memtable that was written after the drop. The state's is small.
+            // fjall forgets the versions of its tree that refer to the dropped tables, and so their files, only when
+            // it seals a memtable that was written after the drop. The memtable of the state is small.
             let mut batch = self.database.batch();
             batch.insert(&self.state, TRIMMED_KEY, kept.first.0.to_be_bytes());
             batch.commit().map_err(trimming)?;
@@ -203,8 +203,8 @@ impl Store {
         }
     }
 
-    /// Translates a failed write. fjall answers `Poisoned` when one of its own threads could not write, and keeps the
-    /// cause to itself: writing a small file most likely fails for the same cause and names it.
+    /// Translates a failed write. fjall answers `Poisoned` if one of its own threads could not write, without the
+    /// cause: writing a small file probably fails for the same cause, and names it.
     fn refused(&self, error: fjall::Error) -> LogError {
         let error = match error {
             fjall::Error::Poisoned => self.try_to_write().err().map_or(error, fjall::Error::Io),
@@ -247,12 +247,12 @@ impl Store {
     fn malformed(&self) -> LogError {
         LogError::Damaged {
             at: self.blocks.path().display().to_string(),
-            why: "a block has not the form of one".to_owned(),
+            why: "a block has an invalid form".to_owned(),
         }
     }
 }
 
-/// Has the memtable written as a table if it holds at least `bytes` and none waits for that already.
+/// Starts to write the memtable as a table if it holds at least `bytes` and is not already waiting for that.
 fn seal(keyspace: &Keyspace, bytes: u64) -> fjall::Result<()> {
     if keyspace.sealed_memtable_count() == 0 && keyspace.tree.active_memtable().size() >= bytes {
         keyspace.rotate_memtable()?;

@@ -1,12 +1,13 @@
-//! Which version of fedilake made a log: asked before anything in its folder is opened, for opening already writes.
+//! The version of a log's layout, checked before anything in its folder is opened, because opening already writes.
 //!
 //! ```text
-//! FOLDER/version   the layout's number and a line feed; governs all that lies in the folder
+//! FOLDER/version   the layout's number and a line feed; for all that is in the folder
 //! store/version    "FJL" and the number of fjall's disk format (u8)
 //! ```
 //!
-//! A log that was made before there was a `version` gets one. A number above ours is a newer fedilake's log, which is no damage:
-//! [`LogError::Newer`]. Blocks have a version of their own ([`super::block`]), the store says the layout once more.
+//! A log from before there was a `version` gets one. A number above ours belongs to a newer fedilake and is not
+//! damage: [`LogError::Newer`]. Blocks have a version of their own ([`super::block`]), and the store contains the
+//! layout's number once more.
 
 use std::fs;
 use std::io::{self, Write};
@@ -19,11 +20,11 @@ use crate::LogError;
 pub(super) const VERSION_FILE: &str = "version";
 const NEW_VERSION_FILE: &str = "version.new";
 
-/// Of fjall's disk format.
+/// The start of fjall's version file.
 const STORE_MAGIC: &[u8] = b"FJL";
 const STORE_VERSION: u8 = 3;
 
-/// Refuses the log in `folder` if a newer fedilake made it. No log is fine.
+/// Refuses the log in `folder` if a newer fedilake made it. Does nothing if there is no log.
 pub(super) fn check(folder: &Path) -> Result<(), LogError> {
     let path = folder.join(VERSION_FILE);
     match fs::read(&path) {
@@ -41,7 +42,7 @@ pub(super) fn check_store(store: &Path) -> Result<(), LogError> {
         Some([version, ..]) if *version > STORE_VERSION => {
             Err(newer(&path, format!("its store has format {version}, this one reads {STORE_VERSION}")))
         }
-        // fjall tells the rest.
+        // fjall itself reports all other faults.
         _ => Ok(()),
     }
 }
@@ -57,7 +58,7 @@ pub(super) fn check_layout(layout: &[u8], path: &Path) -> Result<(), LogError> {
     }
 }
 
-/// Writes the layout's number down, unless it is there. Whole or not at all, also after a power cut.
+/// Writes the layout's number, unless the file exists. The file is complete or missing, even after a power cut.
 pub(super) fn write(folder: &Path) -> Result<(), LogError> {
     let path = folder.join(VERSION_FILE);
     if path.try_exists().map_err(|error| storage("open", &path, error))? {
@@ -75,7 +76,7 @@ pub(super) fn write(folder: &Path) -> Result<(), LogError> {
     write().map_err(|error| storage("create", &path, error))
 }
 
-/// The error for what lies at `path`.
+/// The error for a file or folder of a newer version.
 pub(super) fn newer(path: &Path, why: String) -> LogError {
     LogError::Newer { at: path.display().to_string(), why }
 }

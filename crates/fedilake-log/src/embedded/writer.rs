@@ -19,12 +19,13 @@ use super::recovery::Recovered;
 use super::store::{Batch, Store};
 use crate::{Bounds, Key, LogError, Offset};
 
-/// Requests that wait. Each is one caller's, so the bytes that wait are bounded by what the callers hold anyway.
+/// The most waiting requests. Each belongs to one caller, so the waiting bytes are bounded by what the callers hold
+/// anyway.
 const REQUESTS_WAITING_MAX: usize = 1_024;
-/// A batch takes no further request when it has this many bytes: it bounds the time that the first caller waits.
+/// The size of a batch, which bounds the time for which its first caller waits.
 const BYTES_PER_BATCH_MAX: usize = 8 << 20;
 
-/// A caller's request and the channel for its answer. An answer without a receiver is dropped.
+/// A caller's request and the channel for its answer. An answer that nobody waits for is dropped.
 pub(super) struct Request {
     write: Write,
     answer: oneshot::Sender<Result<(), LogError>>,
@@ -43,7 +44,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread that goes on where `recovered` ends.
+    /// Starts the thread, which goes on where `recovered` ends.
     pub(super) fn start(
         shared: Arc<Shared>,
         recovered: Recovered,
@@ -74,7 +75,7 @@ impl Writer {
         ask(self.requests.as_ref(), Write::Bookmark { name: name.to_owned(), value: value.to_owned() }).await
     }
 
-    /// A way to move the log's start, which does not keep the thread alive.
+    /// A handle that moves the log's start and does not keep the thread alive.
     pub(super) fn starts(&self) -> Starts {
         Starts(self.requests.as_ref().expect("taken only by drop").downgrade())
     }
@@ -84,7 +85,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.requests.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the thread was reported by its hook, and answered to its callers by a closed channel.
+            // The panic hook has reported a panic of the thread, and its callers see a closed channel.
             let _ = thread.join();
         }
     }
@@ -115,11 +116,11 @@ struct Batches<Clock> {
     tail: Tail,
     end_mark: EndMark,
     now_ms: Clock,
-    /// Once a write has failed nothing is written any more.
+    /// The failure of a write: after one, nothing is written any more.
     failure: Option<LogError>,
 }
 
-/// Time and number that the next block continues from, beside the log's end.
+/// The time and the number from which the next block continues.
 #[derive(Clone, Copy)]
 struct Tail {
     appended_at_ms: i64,
@@ -182,7 +183,8 @@ impl<Clock: Fn() -> i64> Batches<Clock> {
     }
 }
 
-/// The order that everything else relies on: durable, then counted as acknowledged, then published and answered.
+/// Commits in the order that everything relies on: durable, then acknowledged by the end mark, then published and
+/// answered.
 fn commit(store: &Store, batch: Batch<'_>, end_mark: &mut EndMark, end: Offset) -> Result<(), LogError> {
     store.make_room()?;
     batch.commit()?;
@@ -210,7 +212,7 @@ impl Blocks {
         self.end = self.end.next();
     }
 
-    /// Puts the last block into the batch, and says where the next batch goes on.
+    /// Puts the last block into the batch. Returns the log's new end and tail.
     fn finish(mut self, batch: &mut Batch<'_>) -> (Offset, Tail) {
         if !self.block.is_empty() {
             self.seal(batch);

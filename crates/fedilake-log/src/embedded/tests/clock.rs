@@ -1,4 +1,4 @@
-//! The time of records when the clock is not to be trusted.
+//! The times of records when the system's clock jumps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

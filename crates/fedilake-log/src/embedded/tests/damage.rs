@@ -14,7 +14,7 @@ use crate::Bounds;
 
 const RECORDS: u64 = 1_200;
 
-/// A closed log: tables, a journal, some of it released.
+/// A closed log with tables and a journal, of which some records were released.
 async fn closed_log() -> TempDir {
     let folder = tempdir().unwrap();
     let log = open(folder.path()).unwrap();
@@ -25,7 +25,7 @@ async fn closed_log() -> TempDir {
         }
     }
     drop(log);
-    // The journal's end, that was allocated ahead, is cut off when it is read again.
+    // Opening cuts off the part of the journal that was allocated ahead.
     drop(open(folder.path()).unwrap());
     folder
 }
@@ -47,7 +47,7 @@ async fn whole_or_damaged(log: &Path, what: &str, damage: impl FnOnce(&Path)) ->
     match open_and_read(copy.path()).await {
         Ok(()) => None,
         Err(error) => {
-            // A number that says who made the log cannot be told from the one that a newer program would have written.
+            // A changed version number looks the same as one that a newer program wrote.
             let at = match &error {
                 LogError::Damaged { at, .. } => at,
                 LogError::Newer { at, .. } if at.ends_with("/version") => at,
@@ -136,7 +136,7 @@ async fn a_journal_that_lost_its_end_is_named() {
     }
 }
 
-/// A process that dies during a write leaves any part of that write, and a mark that does not count it.
+/// A process that dies during a write leaves any part of that write, and an end mark that does not count it.
 #[tokio::test]
 async fn an_unfinished_write_is_forgotten_and_nothing_else() {
     let folder = tempdir().unwrap();
@@ -264,7 +264,7 @@ fn journal(log: &Path) -> PathBuf {
     journal
 }
 
-/// A byte somewhere in the log, another for each `nth`; each file is as likely as any other.
+/// A place in the log, another for each `nth`: the file and the byte. Each file is equally likely.
 fn place(log: &Path, nth: u64) -> (PathBuf, u64) {
     let files: Vec<_> = files(log).into_iter().filter(|file| log.join(file).metadata().unwrap().len() > 0).collect();
     let file = &files[nth as usize % files.len()];

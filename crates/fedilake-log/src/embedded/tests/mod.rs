@@ -1,4 +1,4 @@
-//! Tests that need the log's insides: small tables, a clock of their own.
+//! Tests that need the log's internals: small tables, a clock of their own.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ fn open(folder: &Path) -> Result<EmbeddedLog, LogError> {
     EmbeddedLog::open_with(folder, SMALL, system_time_ms)
 }
 
-/// The `nth` record: `length` bytes that only it has.
+/// The `nth` record: `length` bytes that no other record has.
 fn record(nth: u64, length: usize) -> (Key, Bytes) {
     let noise =
         (0..length as u64).map(|at| (nth.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(at * 0x5851) >> 23) as u8);
@@ -35,7 +35,7 @@ async fn append(log: &EmbeddedLog, records: impl IntoIterator<Item = (Key, Bytes
     log.append(records.into_iter().collect()).await.unwrap();
 }
 
-/// A reader that stands at `from`.
+/// A reader with its position at `from`.
 async fn reader(log: &EmbeddedLog, from: Offset) -> Box<dyn LogReader> {
     let mut reader = log.reader();
     assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(PARTITION)));
@@ -69,7 +69,7 @@ fn bytes_below(folder: &Path) -> u64 {
         .sum()
 }
 
-/// Files come and go while they are counted.
+/// The file's size, or 0 if it disappeared meanwhile.
 fn file_bytes(path: &Path) -> u64 {
     path.metadata().map_or(0, |metadata| metadata.len())
 }

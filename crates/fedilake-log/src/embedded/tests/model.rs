@@ -12,9 +12,9 @@ use crate::{Bookmarks, Bounds};
 enum Step {
     /// Appends records of these lengths.
     Append(Vec<usize>),
-    /// Releases this share of what is there, in 1/16.
+    /// Releases this share of the records, in sixteenths.
     Release(u64),
-    /// Reads from this share of what is there on, in 1/16.
+    /// Reads from this share of the records on, in sixteenths.
     Read(u64),
     /// Saves a value under one of a few names.
     Save(u8, String),

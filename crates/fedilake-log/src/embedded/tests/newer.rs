@@ -1,4 +1,5 @@
-//! A log of a newer fedilake is refused as that, is never called damaged, and stays as it is, byte for byte.
+//! A log of a newer fedilake is refused with that reason, is never called damaged, and stays unchanged, byte for
+//! byte.
 
 use std::fs;
 use std::path::PathBuf;
@@ -78,7 +79,7 @@ async fn a_newer_layout_or_block_within_the_store_is_refused() {
     }
 }
 
-/// As the first released version left it.
+/// The first released version left logs without a version.
 #[tokio::test]
 async fn a_log_without_a_version_is_opened_and_gets_one() {
     let folder = tempdir().unwrap();

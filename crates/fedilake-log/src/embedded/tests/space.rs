@@ -1,4 +1,4 @@
-//! Released records give their space back.
+//! Released records free their disk space.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ async fn released_tables_leave_the_disk() {
     for first in (0..RECORDS).step_by(100) {
         append(&log, (first..first + 100).map(|nth| record(nth, 1_000))).await;
     }
-    // Tables are written behind the appends: each further one finds more of them.
+    // Tables are written in the background, so append until there are some.
     let mut appended = RECORDS;
     while tables(folder.path()) < full * 3 / 4 {
         assert!(Instant::now() < deadline, "most records become tables");
@@ -59,7 +59,7 @@ async fn what_is_not_released_stays_whole() {
     let log = open(folder.path()).unwrap();
     for first in (0..RECORDS).step_by(100) {
         append(&log, (first..first + 100).map(|nth| record(nth, 500))).await;
-        // Never on the border of a block.
+        // In the middle of a block.
         release(&log, Offset(first / 2 + 7)).await;
     }
     let start = log.bounds().start;

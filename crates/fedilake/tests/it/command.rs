@@ -238,9 +238,9 @@ fn a_secret_that_every_user_can_read_is_warned_of() {
     let token = format!("a.example={}", file.display());
     for (mode, warned) in [(0o644, true), (0o604, true), (0o640, false), (0o600, false)] {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-        // The file holds no token, so that nothing is collected.
+        // The file does not contain a token, so nothing is collected.
         let said = data.run(["run", "--server", "a.example", "--token-file", &token]);
-        assert!(said.code() == Some(2) && said.stderr.contains("holds no token"), "{said:#?}");
+        assert!(said.code() == Some(2) && said.stderr.contains("does not contain a token"), "{said:#?}");
         assert_eq!(said.stderr.contains(&format!("chmod 600 {}", file.display())), warned, "{mode:o}: {}", said.stderr);
     }
 }

@@ -1,4 +1,5 @@
-//! One request, one answer, over plain TCP: enough for toxiproxy's API, and no client's crates in every test.
+//! One HTTP request and its answer over plain TCP: enough for toxiproxy's API, without an HTTP client's crates in
+//! every test.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,14 +7,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Panics when the service cannot be reached or answers with an error. An answer without a body is null.
+/// Sends a request with JSON. Panics if the service cannot be reached or answers with an error. An answer without a
+/// body is null.
 pub(crate) fn call(method: &str, base: &str, path: &str, body: Option<&Value>) -> Value {
     let (status, text) = exchange(method, base, path, body).unwrap_or_else(|e| panic!("{method} {base}{path}: {e}"));
     assert!((200..300).contains(&status), "{method} {base}{path}: HTTP {status}: {text}");
     if text.trim().is_empty() { Value::Null } else { serde_json::from_str(&text).expect("the answer is JSON") }
 }
 
-/// The status and the body.
+/// Sends a request. Returns the answer's status and body.
 pub(crate) fn exchange(method: &str, base: &str, path: &str, body: Option<&Value>) -> std::io::Result<(u16, String)> {
     let host = base.trim_start_matches("http://").trim_end_matches('/');
     let body = body.map(Value::to_string).unwrap_or_default();

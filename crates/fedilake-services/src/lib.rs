@@ -1,12 +1,12 @@
 //! The real services that tests run against: a Kafka broker, a Schema Registry, an S3 store and a network proxy.
 //!
-//! For tests only. `make services` installs and starts one shared set, which `Services::shared` finds; tests share it, so each
-//! uses topics, subjects and prefixes of its own and kills nothing. A test that kills, pauses or cuts starts a private set
-//! with `Own::start`, which ends with it. `Toxics` makes the network bad, also for a shared service: it can put a proxy of the
-//! test's own in front of it.
+//! For tests only. `make services` installs and starts one shared set, which `Services::shared` finds. Tests share
+//! it, so each uses its own topics, subjects and prefixes, and kills nothing. A test that kills, pauses or cuts
+//! services starts a private set with `Own::start`, which ends with the test. `Toxics` makes the network bad, also
+//! for a shared service, by a proxy of the test's own in front of it.
 //!
-//! What fails here fails the test: every method panics with what it tried and what the service said. Where there are no services
-//! a test says `skipped: …` and passes, unless FEDILAKE_REQUIRE_SERVICES is set: then it fails.
+//! A failure here fails the test: every method panics with the attempt and the service's answer. Without services a
+//! test prints `skipped: …` and passes, or fails if FEDILAKE_REQUIRE_SERVICES is set.
 
 mod http;
 mod own;
@@ -20,12 +20,13 @@ use std::process::Command;
 pub use own::Own;
 pub use toxics::{Proxy, Stream, Toxic, Toxics};
 
-/// Where the services of a set are. What the set lacks is empty.
+/// The addresses of a set's services. The address of a missing service is empty.
 #[derive(Debug, Clone, Default)]
 pub struct Services {
     /// The broker, `host:port`.
     pub kafka: String,
-    /// The broker behind the proxy named `kafka`, `host:port`: who comes this way is told to stay on it.
+    /// The broker behind the proxy named `kafka`, `host:port`. Clients that connect here are told to stay on this
+    /// address.
     pub kafka_proxied: String,
     /// The Schema Registry's URL.
     pub registry: String,
@@ -35,7 +36,7 @@ pub struct Services {
     pub proxy: String,
 }
 
-/// An S3 store and how to get in. The bucket is there; addresses are path style.
+/// An S3 store and its credentials. The bucket exists; addresses are path style.
 #[derive(Debug, Clone)]
 pub struct S3 {
     /// The store's URL.
@@ -64,8 +65,8 @@ impl Default for S3 {
 }
 
 impl Services {
-    /// The shared set, as `make test` (or `. .services/run/env`) names it in the environment; `None` after saying that `test` is
-    /// skipped. Panics if FEDILAKE_REQUIRE_SERVICES asks for them and they are not there.
+    /// The shared set, from the variables that `make test` (or `. .services/run/env`) sets. `None` after printing
+    /// that `test` is skipped. Panics if there are none and FEDILAKE_REQUIRE_SERVICES is set.
     pub fn shared(test: &str) -> Option<Self> {
         let named = |service: &str, name: &str| {
             let value = env::var(name).ok().filter(|value| !value.is_empty());
@@ -92,8 +93,8 @@ impl Services {
     }
 }
 
-/// A Python that has other engines to read a table with, among them DuckDB and its extension httpfs; `None` after saying that
-/// `test` is skipped.
+/// A Python with other engines that can read a table, among them DuckDB and its extension httpfs. `None` after
+/// printing that `test` is skipped.
 pub fn python(test: &str) -> Option<PathBuf> {
     let named = env::var_os("FEDILAKE_TEST_PYTHON").filter(|value| !value.is_empty()).map(PathBuf::from);
     named.or_else(|| missing(test, "no Python here (FEDILAKE_TEST_PYTHON is not set)"))
@@ -108,11 +109,11 @@ pub fn httpfs(python: &Path) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&found.stdout).trim())
 }
 
-/// Says that a test is skipped, or fails it where services are required. `scripts/test` counts these lines.
+/// Prints that a test is skipped, or fails it if services are required. `scripts/test` counts these lines.
 fn missing<T>(test: &str, what: &str) -> Option<T> {
     let required = env::var_os("FEDILAKE_REQUIRE_SERVICES").is_some_and(|value| !value.is_empty());
     assert!(!required, "{test}: {what}\nhint: run `make services`, then `. .services/run/env`");
-    // Not eprintln: the test harness would keep it to itself for a test that passes.
+    // eprintln! would not do: the test harness hides its output for a test that passes.
     let _ = writeln!(io::stderr(), "skipped: {test}: {what}");
     None
 }

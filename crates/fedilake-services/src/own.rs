@@ -10,11 +10,12 @@ use crate::{S3, Services, missing};
 
 /// Services of the test's own, on free ports, with their data in a temporary folder. Several sets may run at once.
 ///
-/// When it is dropped, and also when the test's process ends in any other way, the set is killed and the folder removed.
+/// When the value is dropped, or the test's process ends in any way, the services are killed and the folder is
+/// removed.
 #[derive(Debug)]
 pub struct Own {
     run: PathBuf,
-    /// Kills the set when its standard input ends.
+    /// A process that kills the set when its standard input ends.
     guard: Child,
 }
 
@@ -33,7 +34,7 @@ impl Own {
             .arg("guard")
             .env("FEDILAKE_SERVICES_RUN", &run)
             .stdin(Stdio::piped())
-            // Out of reach of a Ctrl-C that ends the test: someone has to clean up.
+            // In its own process group, so that a Ctrl-C which ends the test does not stop the clean-up.
             .process_group(0)
             .spawn()
             .expect("bash runs");
@@ -42,7 +43,7 @@ impl Own {
         Some(own)
     }
 
-    /// Where they are. A proxied broker is there if the set has both `kafka` and `proxy`.
+    /// The services' addresses. A proxied broker is there if the set has both `kafka` and `proxy`.
     pub fn services(&self) -> Services {
         let lines = fs::read_to_string(self.run.join("env")).expect("svc start wrote env");
         let value = |name: &str| {
@@ -59,37 +60,37 @@ impl Own {
         }
     }
 
-    /// Where the set's data, logs and settings are: `data/NAME`, `NAME.log`.
+    /// The folder of the set's data, logs and settings: `data/NAME`, `NAME.log`.
     pub fn folder(&self) -> &Path {
         &self.run
     }
 
-    /// SIGKILL; its data stays. Returns when its port is free.
+    /// Sends SIGKILL to a service; its data stays. Returns when its port is free.
     pub fn kill9(&self, name: &str) {
         self.svc("kill9", &[name]);
     }
 
-    /// Starts it where it was, with the data that it had, and waits until it answers.
+    /// Starts a service again on its port and with its data, and waits until it answers.
     pub fn start_again(&self, name: &str) {
         self.svc("start", &[name]);
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks a service to end, and waits until it has ended.
     pub fn stop(&self, name: &str) {
         self.svc("stop", &[name]);
     }
 
-    /// SIGSTOP: connections are still taken, nothing is answered.
+    /// Sends SIGSTOP to a service: connections are accepted, but nothing is answered.
     pub fn pause(&self, name: &str) {
         self.svc("pause", &[name]);
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT to a service.
     pub fn resume(&self, name: &str) {
         self.svc("resume", &[name]);
     }
 
-    /// As if its disk were full: none of its files grows any more, until it is started again.
+    /// Simulates a full disk: none of the service's files can grow until it is started again.
     pub fn fill_disk(&self, name: &str) {
         let record = fs::read_to_string(self.run.join(format!("{name}.pid"))).expect("it was started");
         let pid = record.split(' ').next().expect("a record begins with the process");
@@ -98,7 +99,7 @@ impl Own {
         assert!(limited.success(), "limit the files of {name}, process {pid}");
     }
 
-    /// Waits until it answers.
+    /// Waits until a service answers.
     pub fn wait(&self, name: &str) {
         self.svc("wait", &[name]);
     }
@@ -113,7 +114,7 @@ impl Own {
 impl Drop for Own {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
-        // A panic here would hide the test's own.
+        // A panic here would hide the test's own panic.
         let _ = self.guard.wait();
     }
 }
@@ -122,7 +123,7 @@ fn script(name: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut command = Command::new("bash");
     command.arg(root.join("scripts/services").join(name));
-    // Ours is another set than the shared one that the environment may name.
+    // Without the environment's variable, which may name the shared set.
     command.env_remove("FEDILAKE_SERVICES_RUN").stdin(Stdio::null());
     if let Some(folder) = env::var_os("FEDILAKE_SERVICES_DIR") {
         command.env("FEDILAKE_SERVICES_DIR", folder);

@@ -10,7 +10,7 @@ pub struct Toxics {
     api: String,
 }
 
-/// One way through it: a port that leads to a service. One that `Toxics::through` made is closed when dropped.
+/// A proxy: a port that leads to a service. A proxy made by `Toxics::through` is closed when dropped.
 #[derive(Debug)]
 pub struct Proxy {
     api: String,
@@ -19,17 +19,18 @@ pub struct Proxy {
     made: bool,
 }
 
-/// What is wrong with the network.
+/// A fault of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Toxic {
-    /// Data comes late by so many milliseconds, give or take the jitter.
+    /// Data comes late by so many milliseconds, plus or minus the jitter.
     Latency {
         /// Milliseconds.
         ms: u64,
         /// Milliseconds.
         jitter_ms: u64,
     },
-    /// Nothing comes through; after so many milliseconds the connection is closed. 0 never closes it: a black hole.
+    /// No data comes through, and the connection is closed after so many milliseconds. 0 never closes it: a black
+    /// hole.
     Timeout {
         /// Milliseconds.
         ms: u64,
@@ -51,12 +52,12 @@ pub enum Toxic {
     },
 }
 
-/// Which way the data goes.
+/// A direction of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// From the client to the service: requests. A black hole here keeps the request from arriving.
+    /// From the client to the service: requests. A black hole here loses requests.
     Up,
-    /// From the service to the client: answers. A black hole here loses the answer to what was done.
+    /// From the service to the client: answers. A black hole here loses answers to requests that were carried out.
     Down,
 }
 
@@ -66,14 +67,15 @@ impl Toxics {
         Self { api: api.to_owned() }
     }
 
-    /// The proxy of that name: `kafka`, `registry` and `s3` are there from the start. In the shared set they are everybody's:
-    /// make nothing bad there.
+    /// An existing proxy: `kafka`, `registry` and `s3` are there from the start. In the shared set all tests use
+    /// them: add no toxics.
     pub fn proxy(&self, name: &str) -> Proxy {
         let answer = call("GET", &self.api, &format!("/proxies/{name}"), None);
         self.named(&answer, false)
     }
 
-    /// A proxy of the test's own to `upstream` (`host:port`, or a URL of one), on a free port. The name must be the test's.
+    /// Makes a proxy for this test to `upstream` (`host:port`, or a URL of one), on a free port. The name must be
+    /// unique to the test.
     pub fn through(&self, name: &str, upstream: &str) -> Proxy {
         let upstream = upstream.trim_start_matches("http://").trim_end_matches('/');
         let body = json!({"name": name, "listen": "127.0.0.1:0", "upstream": upstream, "enabled": true});
@@ -88,12 +90,12 @@ impl Toxics {
 }
 
 impl Proxy {
-    /// Where clients connect, `host:port`.
+    /// The address for clients, `host:port`.
     pub fn address(&self) -> &str {
         &self.listen
     }
 
-    /// Makes one direction bad from now on, for connections that are open as well. One toxic of a kind in a direction.
+    /// Adds a toxic to one direction, also for open connections. At most one toxic of a kind in a direction.
     pub fn add(&self, stream: Stream, toxic: Toxic) {
         let (kind, attributes) = match toxic {
             Toxic::Latency { ms, jitter_ms } => ("latency", json!({"latency": ms, "jitter": jitter_ms})),
@@ -110,7 +112,7 @@ impl Proxy {
         call("POST", &self.api, &format!("/proxies/{}/toxics", self.name), Some(&body));
     }
 
-    /// Removes all that `add` added.
+    /// Removes every toxic that `add` added.
     pub fn clear(&self) {
         let answer = call("GET", &self.api, &format!("/proxies/{}/toxics", self.name), None);
         for toxic in answer.as_array().expect("a list of toxics") {
@@ -119,12 +121,12 @@ impl Proxy {
         }
     }
 
-    /// Closes every connection and takes no more: the cable is out.
+    /// Closes every connection and accepts no more, as if the cable were unplugged.
     pub fn down(&self) {
         self.enable(false);
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub fn up(&self) {
         self.enable(true);
     }
@@ -136,7 +138,7 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        // Where the set is gone already, so is the proxy.
+        // If the set is gone, the proxy is gone too.
         if self.made {
             let _ = exchange("DELETE", &self.api, &format!("/proxies/{}", self.name), None);
         }

@@ -1,4 +1,4 @@
-//! The services themselves: what tests build on.
+//! The services themselves, on which other tests build.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -101,7 +101,7 @@ fn the_shared_set_answers() {
     assert_eq!(get(&services.s3, "fedilake-services.txt"), "words");
 }
 
-/// The broker's error code for a topic of one partition: 0, or 36 when it is there already.
+/// Makes a topic of one partition. Returns the broker's error code: 0, or 36 if the topic exists.
 fn create_topic(broker: &str, topic: &str) -> i16 {
     let text = |text: &str| [&(text.len() as i16).to_be_bytes()[..], text.as_bytes()].concat();
     // CreateTopics, version 2, correlation 7, no client id; one topic, 1 partition, 1 replica, no assignment and configuration.

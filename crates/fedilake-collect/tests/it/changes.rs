@@ -1,4 +1,4 @@
-//! Servers that come and go while others are read.
+//! Servers that are added and removed while others are collected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,14 +26,14 @@ fn end(config: &ServerConfig) -> Change {
     Change::End(config.address.server.clone(), config.timeline)
 }
 
-/// The id that a post has at a server which shows it.
+/// The id of a post at a server that shows it.
 fn id_at(simulation: &Simulation, config: &ServerConfig, uri: &str) -> String {
     let server = config.address.server.as_str();
     let post = simulation.truth().into_iter().find(|post| post.uri == uri && post.server == server);
     post.expect("it is shown everywhere").id
 }
 
-/// True if the log has a server's post.
+/// True if the log has a post of this server.
 fn has(log: &MemoryLog, config: &ServerConfig, id: &str) -> bool {
     log.keys().contains(&format!("{}/{id}", config.address.server))
 }
@@ -67,7 +67,7 @@ async fn a_server_that_goes_and_comes_back_misses_nothing_and_disturbs_no_other(
         [&one, &other].iter().all(|config| state(config) == Some(ServerState::Live)).then_some(())
     })
     .await;
-    // Posts from before the first look at a server need not come: again and again, until both were looked at.
+    // Posts from before the first look at a server may be missing: publish until both servers were looked at.
     until("a post of each is in the log", || {
         simulation.publish(0);
         (bookmarks.all().len() == 2).then_some(())
@@ -79,14 +79,14 @@ async fn a_server_that_goes_and_comes_back_misses_nothing_and_disturbs_no_other(
     let meanwhile = simulation.publish(0);
     until("the other goes on", || has(&log, &other, &id_at(&simulation, &other, &meanwhile.uri)).then_some(())).await;
 
-    // An end and a beginning at once: it begins when the end is reached.
+    // Stopped and started at once: the collector starts again when it has stopped.
     changes.send(Change::Begin(one.clone())).unwrap();
     changes.send(end(&one)).unwrap();
     changes.send(Change::Begin(one.clone())).unwrap();
     until("what came while it was away", || has(&log, &one, &id_at(&simulation, &one, &meanwhile.uri)).then_some(()))
         .await;
     assert_eq!(counts.snapshot().len(), 2, "a server that came back is counted where it was");
-    // The source of changes may end; what is read goes on.
+    // The channel of changes may close; collecting goes on.
     drop(changes);
     let last = simulation.publish(1);
     until("a post after that", || has(&log, &one, &id_at(&simulation, &one, &last.uri)).then_some(())).await;

@@ -1,4 +1,4 @@
-//! Servers → log, while all goes well or a connection is lost.
+//! Servers → log, without faults or with lost connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,7 @@ async fn a_run_goes_on_from_its_bookmark_after_days() {
         run.stop().await.unwrap();
     }
     let mut found = sorted(log.keys());
-    // A new run does not know what the last one saw: the overlap is in the log twice.
+    // A new run does not remember what the last one saw, so the overlap is in the log twice.
     found.dedup();
     assert_eq!(found, keys);
 }
@@ -267,7 +267,7 @@ async fn streams_are_opened_where_the_server_says() {
     let run = Run::start(vec![api.config_with_token("secret-token")]);
     streams.streams_opened(1).await;
     let key = api.publish_unstreamed();
-    // The stream's post belongs to the server that was asked for, wherever it streams. Another id than the first one's.
+    // The post from the stream belongs to the server that was asked, whatever host it streams from. Skips one id.
     streams.id();
     streams.publish();
     run.log.wait_for(2).await;

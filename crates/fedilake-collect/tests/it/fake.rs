@@ -1,4 +1,4 @@
-//! A Mastodon server as far as a collector sees it, over real HTTP on loopback, that fails on command.
+//! A fake Mastodon server for collectors, over real HTTP on loopback, that fails on command.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,14 +26,14 @@ use tokio_util::sync::CancellationToken;
 use crate::PATIENCE;
 use crate::status::status;
 
-/// The answer to a request.
+/// An answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Good,
     Status(u16),
     /// 200 and a web page.
     Html,
-    /// Never.
+    /// No answer.
     Hang,
     /// A good head, then the connection is reset.
     Reset,
@@ -41,13 +41,13 @@ pub(crate) enum Answer {
     EndlessLine,
     /// One status of 100 MB.
     HugeStatus,
-    /// 302 to the same path there.
+    /// 302 to the same path at this address.
     RedirectTo(SocketAddr),
-    /// 429 until then.
+    /// 429 until this time.
     Limited(DateTime<Utc>),
-    /// A good head and nothing else, then the end.
+    /// A good head, then the end of the connection.
     Closed,
-    /// Comments.
+    /// Heartbeats only.
     Thumps,
     /// A byte every few milliseconds.
     Drip,
@@ -83,7 +83,7 @@ struct Inner {
     next_id: AtomicU64,
 }
 
-/// The server; gone when dropped.
+/// The server; it ends when dropped.
 pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
     inner: Arc<Inner>,
@@ -102,7 +102,7 @@ impl Fake {
             instance: Mutex::new(json!({})),
             seen: Mutex::default(),
             requests: watch::Sender::new(0),
-            // An hour ago: posts a tenth of a second apart are not to reach into the future.
+            // Begins an hour ago, so that posts a tenth of a second apart do not reach the future.
             next_id: AtomicU64::new((now_ms - 3_600_000) << 16),
         });
         let router = Router::new()
@@ -138,7 +138,7 @@ impl Fake {
         ServerConfig { token: Token::new(token), ..self.config() }
     }
 
-    /// A new post in the timeline and on every stream; its key in the log.
+    /// Adds a new post to the timeline and every stream. Returns its key in the log.
     pub(crate) fn publish(&self) -> String {
         self.publish_as(self.id())
     }
@@ -147,7 +147,7 @@ impl Fake {
         (0..count).map(|_| self.publish()).collect()
     }
 
-    /// A new post that the streams do not bring.
+    /// Adds a new post to the timeline only.
     pub(crate) fn publish_unstreamed(&self) -> String {
         let id = self.id();
         self.show(id);
@@ -165,13 +165,13 @@ impl Fake {
         self.inner.next_id.fetch_add(100 << 16, Ordering::Relaxed)
     }
 
-    /// A new post of this id on every stream, which the timeline does not show.
+    /// Sends a new post with this id on every stream, which the timeline does not show.
     pub(crate) fn stream_as(&self, id: &str) -> String {
         self.send(&format!("event: update\ndata: {}\n\n", status(&self.host(), id)));
         format!("{}/{id}", self.host())
     }
 
-    /// A new post of this id in the timeline and on every stream.
+    /// Adds a new post with this id to the timeline and every stream.
     pub(crate) fn publish_as(&self, id: u64) -> String {
         self.show(id);
         self.stream_as(&id.to_string())
@@ -182,7 +182,7 @@ impl Fake {
         self.inner.timeline.lock().unwrap().push((id, status));
     }
 
-    /// Ends every stream as a server does that stops.
+    /// Ends every stream, as a server does when it stops.
     pub(crate) fn end_streams(&self) {
         *self.inner.live.lock().unwrap() = broadcast::Sender::new(10_000);
     }
@@ -215,7 +215,7 @@ impl Fake {
         self.inner.seen.lock().unwrap().clone()
     }
 
-    /// Requests for pages of the timeline so far.
+    /// The requests for pages of the timeline so far.
     pub(crate) fn pages(&self) -> Vec<Seen> {
         self.seen().into_iter().filter(|seen| seen.path == "/api/v1/timelines/public").collect()
     }
@@ -326,7 +326,7 @@ async fn fail(answer: Answer, kind: &'static str, begin: &'static [u8]) -> Respo
     }
 }
 
-/// A few bytes, repeated for ever.
+/// Sends a few bytes, again and again.
 fn slowly(kind: &'static str, bytes: &'static [u8]) -> Response {
     let bytes = stream::unfold((), move |()| async move {
         tokio::time::sleep(Duration::from_millis(5)).await;

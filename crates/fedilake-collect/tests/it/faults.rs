@@ -1,4 +1,4 @@
-//! Servers and logs that fail: no harm to others, nothing lost, and the bookmark never beyond what is durable.
+//! Failing servers and logs: others are not affected, nothing is lost, and no bookmark is beyond what is durable.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -122,7 +122,7 @@ async fn what_the_answer_to_a_stream_request_says_of_limits_holds_for_pages_too(
 #[tokio::test]
 async fn a_stream_that_works_between_its_ends_is_never_given_up_for_polling() {
     let fake = Fake::start().await;
-    // A spell of any length here is short.
+    // With this setting, a stream of any length here counts as short.
     let settings = CollectorSettings { backoff_max: Duration::from_secs(60), ..settings() };
     let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
     for ends in 0..10 {
@@ -149,7 +149,7 @@ async fn a_stream_that_works_between_its_ends_is_never_given_up_for_polling() {
 async fn a_connection_without_heartbeats_is_found_out_while_the_timeline_is_looked_at() {
     let fake = Fake::start().await;
     let mut settings = settings();
-    // The looks come more often than this.
+    // Looks happen more often than this.
     settings.http.silence_timeout = Duration::from_millis(800);
     let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
     let server = run.server_where(|server| server.failures.contains_key("unreachable")).await;
@@ -170,7 +170,7 @@ async fn posts_pass_while_a_gap_cannot_be_filled_but_the_bookmark_stays() {
     fake.end_streams();
     let missed = fake.publish_unstreamed();
     fake.streams_opened(2).await;
-    // As many as take longer than several saves.
+    // So many that they take longer than several saves.
     let streamed = 40;
     for count in 1..=streamed {
         fake.publish();
@@ -195,7 +195,7 @@ async fn a_stream_that_only_thumps_is_found_out_by_its_timeline() {
     fake.streams_opened(1).await;
     fake.publish_many(10);
     run.log.wait_for(10).await;
-    // A restarted Redis does this: the connection stands, and published posts are lost.
+    // A restarted Redis does this: the connection lives on, and published posts are lost.
     let lost: Vec<String> = (0..50).map(|_| fake.publish_unstreamed()).collect();
     let reopened = async {
         loop {
@@ -219,7 +219,7 @@ async fn a_stream_that_was_quiet_for_very_long_is_still_collected() {
     let ms = Duration::from_millis;
     let settings = CollectorSettings { second_look_after: ms(1), silence_max: ms(1), ..settings() };
     let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
-    // The wait for the next look would double with each one.
+    // The wait for the next look doubles with each look.
     fake.requests(100).await;
     fake.publish();
     run.log.wait_for(1).await;
@@ -230,7 +230,7 @@ async fn a_stream_that_was_quiet_for_very_long_is_still_collected() {
 #[tokio::test]
 async fn a_collector_that_panics_ends_the_run_with_its_panic() {
     let fake = Fake::start().await;
-    // No date is that far ahead.
+    // No date is that far in the future, so the collector panics.
     let settings = CollectorSettings { backoff_min: Duration::MAX, backoff_max: Duration::MAX, ..settings() };
     fake.answer_streams_with(Answer::Status(500));
     let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
@@ -285,7 +285,7 @@ async fn a_log_that_fails_ends_the_run_and_no_bookmark_is_beyond_it() {
     assert!(durable.iter().any(|key| key.ends_with(&format!("/{bookmark}"))), "{bookmark} is not in the log");
 }
 
-/// Looks into the log at each save.
+/// Reads the log at each save.
 struct Watched {
     log: Arc<MemoryLog>,
     saves: Mutex<Vec<(String, bool)>>,

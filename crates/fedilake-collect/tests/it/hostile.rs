@@ -1,4 +1,4 @@
-//! Servers with intent: bounded, named, and no harm to others.
+//! Hostile servers: their costs are bounded, the attack is named, and other servers are not affected.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use crate::status::{status, with};
 #[derive(Clone)]
 struct Answer {
     begin: Vec<u8>,
-    /// Sent again and again at this distance; nothing for an answer that ends.
+    /// Bytes that are sent again and again at this interval; `None` for an answer that ends.
     then: Option<(Vec<u8>, Duration)>,
 }
 
@@ -54,7 +54,7 @@ impl Answer {
 /// A server that answers with any bytes.
 struct Hostile {
     address: SocketAddr,
-    /// Bytes of answers that the other side took.
+    /// The number of bytes that the client has read.
     sent: Arc<AtomicUsize>,
 }
 
@@ -94,7 +94,7 @@ async fn serve(mut socket: TcpStream, answers: Arc<(Answer, Answer)>, sent: Arc<
     } else {
         Answer::page(b"{}")
     };
-    // The other side may well have enough.
+    // The client may have closed the connection.
     if socket.write_all(&answer.begin).await.is_err() {
         return;
     }
@@ -181,7 +181,7 @@ async fn each_attack_is_named_and_disturbs_no_other_server() {
 }
 
 #[tokio::test]
-async fn a_log_that_stands_still_holds_a_flood_back() {
+async fn a_log_that_stops_holds_back_a_flood_of_posts() {
     let deletes: String = (0..1_000).map(|n| format!("event: delete\ndata: {n}\n\n")).collect();
     let flood = Answer::stream(":)\n", deletes.as_bytes());
     let hostile = Hostile::start(flood, Answer::page(b"[]")).await;

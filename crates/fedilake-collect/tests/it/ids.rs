@@ -1,4 +1,4 @@
-//! Servers of other software: ids that hold no time, and posts dated in the future that stay on top.
+//! Servers of other software: ids without times, and posts dated in the future that stay on top.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -18,16 +18,16 @@ use crate::memory::{MemoryBookmarks, MemoryLog};
 use crate::run::{Run, settings, until};
 use crate::status::{status, with};
 
-/// How a server makes ids.
+/// The kind of a server's ids.
 #[derive(Clone, Copy, Debug)]
 enum Ids {
     Ulid,
     Flake,
     UuidV7,
-    /// Random: only the timeline says which comes first.
+    /// Random: only the timeline tells the order.
     UuidV4,
     Snowflake,
-    /// 1, 2, 3: an order, and no time.
+    /// 1, 2, 3: ordered, but without times.
     Serial,
 }
 
@@ -88,7 +88,7 @@ impl Other {
         Other { config: ServerConfig { address, timeline: Timeline::Public, token: None }, ids, timeline, next: 0 }
     }
 
-    /// Shows a post of this date; its key in the log.
+    /// Shows a post of this date. Returns its key in the log.
     fn show(&mut self, at: DateTime<Utc>) -> String {
         self.next += 1;
         let (id, host) = (self.ids.id(at, self.next), self.config.address.server.to_string());
@@ -152,7 +152,7 @@ async fn posts_dated_in_the_future_hide_no_later_post_however_many_stay_on_top()
             keys.extend(other.show_many(100, now + second, Duration::from_millis(5)));
             all_are_in(&log, &keys, &format!("{what}: another burst")).await;
             run.stop().await.unwrap();
-            // While the collector is away.
+            // While the collector is stopped.
             keys.extend(other.show_many(230, now + second * 2, Duration::from_millis(5)));
             let run = Run::start_with(vec![other.config.clone()], settings(), log.clone(), bookmarks);
             all_are_in(&log, &keys, &format!("{what}: after a restart")).await;
@@ -173,7 +173,7 @@ async fn a_place_whose_post_is_gone_does_not_stop_the_reading() {
         let run = Run::start_with(vec![other.config.clone()], settings(), log.clone(), bookmarks.clone());
         all_are_in(&log, &keys, "a first look").await;
         run.stop().await.unwrap();
-        // All posts that were seen are deleted.
+        // All posts that the collector has seen are deleted.
         other.timeline.lock().unwrap().clear();
         keys.extend(other.show_many(100, now + Duration::from_secs(60), ms));
         let run = Run::start_with(vec![other.config.clone()], settings(), log.clone(), bookmarks);

@@ -1,4 +1,4 @@
-//! The crate from outside: replays of files, and servers over real HTTP on loopback.
+//! Tests of the crate over its public interface: replays of files, and servers over real HTTP on loopback.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,5 +14,5 @@ mod run;
 mod simulation;
 mod status;
 
-/// Waits in tests end after this time.
+/// The longest wait of a test.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

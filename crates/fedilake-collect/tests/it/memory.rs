@@ -13,7 +13,7 @@ use crate::PATIENCE;
 
 type Append = (Instant, Vec<(Key, Bytes)>);
 
-/// Keeps every append.
+/// Keeps every appended record.
 pub(crate) struct MemoryLog {
     appends: Mutex<Vec<Append>>,
     records: watch::Sender<usize>,
@@ -26,7 +26,7 @@ impl MemoryLog {
         MemoryLog::full_after(usize::MAX)
     }
 
-    /// Refuses appends that would make it hold more than `records_max` records.
+    /// A log that refuses appends beyond `records_max` records.
     pub(crate) fn full_after(records_max: usize) -> MemoryLog {
         MemoryLog {
             appends: Mutex::default(),
@@ -36,7 +36,7 @@ impl MemoryLog {
         }
     }
 
-    /// Takes that long for each append.
+    /// A log that takes this long for each append.
     pub(crate) fn slow(append_time: Duration) -> MemoryLog {
         MemoryLog { append_time, ..MemoryLog::new() }
     }
@@ -50,12 +50,12 @@ impl MemoryLog {
         self.records().into_iter().map(|(key, _)| String::from_utf8(key.0.to_vec()).unwrap()).collect()
     }
 
-    /// When each record came.
+    /// The time of each append.
     pub(crate) fn times(&self) -> Vec<Instant> {
         self.appends.lock().unwrap().iter().flat_map(|(at, records)| records.iter().map(|_| *at)).collect()
     }
 
-    /// Waits until it holds `count` records.
+    /// Waits until the log has `count` records.
     pub(crate) async fn wait_for(&self, count: usize) {
         let mut records = self.records.subscribe();
         let wait = records.wait_for(|records| *records >= count);

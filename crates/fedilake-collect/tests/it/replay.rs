@@ -72,7 +72,7 @@ async fn a_bare_status_and_each_form_of_a_frame_become_the_event_they_hold() {
         frame("delete", json!(115500000000000000_u64)),
         with(frame("delete", json!("2")), "/observed_at", json!("yesterday")),
     ]) + &format!(
-        // Members after the payload.
+        // Members that follow the payload.
         "{{\"server\":\"b.example\",\"observed_at\":\"{at}\",\"event\":\"update\",\"payload\":{post},\"more\":{{}}}}\n"
     )))
     .await;
@@ -204,7 +204,7 @@ proptest! {
         let line = |(i, kind): (usize, &u8)| match kind {
             0 => "{oops\n".to_owned(),
             1 => format!("{}\n", with(status("a.example", &i.to_string()), "/visibility", json!("unlisted"))),
-            // Long texts make several chunks.
+            // Long texts, so that there are several chunks.
             _ => format!("{}\n", with(status("a.example", &i.to_string()), "/content", json!("y".repeat(long * 20_000)))),
         };
         let input: String = kinds.iter().enumerate().map(line).collect();
@@ -285,7 +285,7 @@ async fn a_file_corrected_anywhere_is_replayed() {
     let path = dir.path().join("posts.jsonl");
     let (bookmarks, log) = (Arc::new(MemoryBookmarks::default()), Arc::new(MemoryLog::new()));
     for (corrected, count) in [(0, 100), (50, 200), (51, 300)] {
-        // Of one length, and the middle is far from both ends.
+        // The corrected file has the same length, and the change is far from both ends.
         let (written, meant) = (format!("/@alice/{corrected}\""), format!("/@elice/{corrected}\""));
         fs::write(&path, posts(100).replace(&written, &meant)).unwrap();
         let settings = ReplaySettings::new(observed_at());
@@ -298,7 +298,7 @@ async fn a_file_corrected_anywhere_is_replayed() {
 async fn a_cut_archive_is_named_after_all_that_can_be_read_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cut.jsonl.zst");
-    // Every line is a frame of the archive: what is cut is the last one.
+    // Every line is a frame of the archive, so the cut hits the last line.
     let whole: Vec<u8> =
         posts(20).lines().flat_map(|line| zstd::encode_all(format!("{line}\n").as_bytes(), 1).unwrap()).collect();
     fs::write(&path, &whole[..whole.len() - 10]).unwrap();
@@ -324,7 +324,7 @@ async fn an_input_that_does_not_exist_is_named() {
     assert!(error.to_string().contains("no/such.jsonl"), "{error}");
 }
 
-/// Gives its bytes, then waits for ever.
+/// Returns its bytes, then waits for ever.
 struct Endless(Cursor<Vec<u8>>, std::sync::mpsc::Receiver<()>);
 
 impl io::Read for Endless {
@@ -394,7 +394,7 @@ async fn progress_reaches_the_length_of_the_inputs_also_when_resumed() {
     assert_eq!(bookmarks.all().len(), 1);
 }
 
-/// The layouts in which people keep the same posts.
+/// The layouts in which people save posts.
 fn layouts(statuses: &[Value]) -> Vec<(&'static str, String)> {
     let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
     let joined = |separator: &str| statuses.iter().map(Value::to_string).collect::<Vec<_>>().join(separator);

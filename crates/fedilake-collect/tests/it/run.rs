@@ -1,4 +1,4 @@
-//! A collector under test.
+//! Runs a collector under test.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use crate::PATIENCE;
 use crate::memory::{MemoryBookmarks, MemoryLog};
 
-/// Posts that a mark stands behind the last one, at most.
+/// The most posts that a mark may be behind the last one.
 const MARK_TRAILS: usize = 3;
 
-/// As for real servers, in fast motion.
+/// The settings for real servers, with shorter times.
 pub(crate) fn settings() -> CollectorSettings {
     let ms = Duration::from_millis;
     CollectorSettings {
@@ -48,7 +48,7 @@ pub(crate) fn settings() -> CollectorSettings {
     }
 }
 
-/// A run with a log and bookmarks that outlive it.
+/// A run, with a log and bookmarks that outlive it.
 pub(crate) struct Run {
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) bookmarks: Arc<MemoryBookmarks>,
@@ -82,7 +82,7 @@ impl Run {
         self.run.await.unwrap()
     }
 
-    /// The only server, once it is as wanted.
+    /// The figures of the only server, once `wanted` holds.
     pub(crate) async fn server_where(&self, wanted: impl Fn(&ServerSnapshot) -> bool) -> ServerSnapshot {
         until("the server is as wanted", || match self.counts.snapshot().as_slice() {
             [server] if wanted(server) => Some(server.clone()),
@@ -91,13 +91,13 @@ impl Run {
         .await
     }
 
-    /// Waits until the only bookmark stands at one of the last `keys`: a mark trails a few posts behind.
+    /// Waits until the only bookmark is at one of the last `keys`: a mark trails a few posts behind.
     pub(crate) async fn bookmark_near(&self, keys: &[String]) {
         let last = &keys[keys.len().saturating_sub(MARK_TRAILS + 1)..];
         self.bookmark_where(|bookmark| last.iter().any(|key| key.ends_with(&format!("/{bookmark}")))).await;
     }
 
-    /// The only bookmark, once it is as wanted.
+    /// The only bookmark, once `wanted` holds.
     pub(crate) async fn bookmark_where(&self, wanted: impl Fn(&str) -> bool) -> String {
         until("the bookmark is as wanted", || match self.bookmarks.all().into_values().collect::<Vec<_>>().as_slice() {
             [bookmark] if wanted(bookmark) => Some(bookmark.clone()),
@@ -107,7 +107,7 @@ impl Run {
     }
 }
 
-/// Waits until `found` finds something.
+/// Waits until `found` returns something.
 pub(crate) async fn until<T>(what: &str, found: impl Fn() -> Option<T>) -> T {
     let looked = async {
         loop {

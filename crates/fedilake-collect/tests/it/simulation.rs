@@ -1,4 +1,4 @@
-//! Simulated servers, which know what they published: is all of it in the log?
+//! Simulated servers know what they published: is all of it in the log?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn configs(simulation: &Simulation) -> Vec<ServerConfig> {
     simulation.addresses().into_iter().map(config).collect()
 }
 
-/// Settings for times of a real server's size, in fast motion.
+/// The settings for real servers, with shorter times.
 fn fast() -> CollectorSettings {
     CollectorSettings {
         overlap: Duration::from_secs(5),
@@ -39,13 +39,13 @@ fn fast() -> CollectorSettings {
     }
 }
 
-/// Posts that a server still shows; those that are gone may have gone before anyone could see them.
+/// Posts that a server still shows; deleted ones may have been deleted before anyone saw them.
 fn shown(simulation: &Simulation) -> BTreeSet<String> {
     let truth = simulation.truth().into_iter().filter(|post| post.deleted_at_ms.is_none());
     truth.map(|post| format!("{}/{}", post.server, post.id)).collect()
 }
 
-/// Waits until everything that the servers show is in the log.
+/// Waits until the log has every post that the servers show.
 async fn wait_for_all(simulation: &Simulation, log: &MemoryLog) {
     let wait = async {
         loop {
@@ -102,7 +102,7 @@ async fn what_federating_servers_show_is_polled() {
 
 #[tokio::test]
 async fn no_fault_of_a_server_loses_a_post_or_disturbs_another_server() {
-    // 429 has a test of its own: its reset is minutes away.
+    // 429 has a test of its own, because its reset is minutes away.
     let faults = Fault::ALL.into_iter().filter(|fault| *fault != Fault::TooManyRequests).enumerate();
     let well = faults.clone().count();
     let config =
@@ -113,8 +113,8 @@ async fn no_fault_of_a_server_loses_a_post_or_disturbs_another_server() {
     for (server, fault) in faults.clone() {
         simulation.set_fault(server, Some(fault), None);
     }
-    // The others act on requests only, which an open stream has no need of. A silence that is over before it is felt is too
-    // short to be told from chance.
+    // The other faults affect requests only, which an open stream does not send. A short silence cannot be
+    // distinguished from chance.
     let is_felt = |fault: &Fault| !matches!(fault, Fault::ServerError | Fault::Html);
     for (server, fault) in faults.clone().filter(|(_, fault)| is_felt(fault)) {
         until(&format!("{fault} is felt"), || (!run.counts.snapshot()[server].failures.is_empty()).then_some(())).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A public post of `alice@host`, whose author agrees.
+/// A public post of `alice@host`, who does not refuse.
 pub(crate) fn status(host: &str, id: &str) -> Value {
     json!({
         "id": id,

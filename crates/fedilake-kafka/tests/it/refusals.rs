@@ -1,4 +1,4 @@
-//! What is refused before anything is appended, and how it is said.
+//! Refusals before anything is appended, and their messages.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Frames → events: a shorthand, and what each field becomes.
+//! Frames → events: helpers, and the translation of each field.
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -6,7 +6,7 @@ use fedilake_model::{Flaw, Frame, FrameKind, InReplyTo, Post, PostEvent, Rejecte
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// When every frame of the tests was seen.
+/// The time at which every frame of the tests was seen.
 pub(crate) fn observed_at() -> DateTime<Utc> {
     "2023-02-03T04:05:06.789Z".parse().unwrap()
 }
@@ -19,12 +19,12 @@ pub(crate) fn update(status: &Value) -> Result<PostEvent, Rejected> {
     translate(FrameKind::Update, status.to_string())
 }
 
-/// The post that a status with `fields` beside the necessary ones becomes.
+/// The post made from a status with `fields` and the required ones.
 fn post(fields: Value) -> Post {
     update(&with_the_least(fields)).unwrap().post().unwrap().clone()
 }
 
-/// `fields` and those without which a status is none.
+/// `fields` and those that a status must have.
 fn with_the_least(fields: Value) -> Value {
     let mut status = json!({
         "id": "1", "uri": "https://home.example/users/ann/statuses/1",
@@ -87,7 +87,7 @@ fn the_author_is_at_home_where_her_handle_says() {
     assert_eq!(author(json!({"acct": "ann@Bücher.example"})), is("ann@xn--bcher-kva.example", "xn--bcher-kva.example"));
     assert_eq!(author(json!({"acct": null, "username": "ann@far.example:443"})), is("ann@far.example", "far.example"));
     assert_eq!(author(json!({"acct": "ann@not a host"})), is("ann@home.example", "home.example"));
-    // Without a domain she is a member of the server that shows her, whatever it says of her pages.
+    // Without a domain the author is a member of the server that shows her, whatever her pages' addresses are.
     assert_eq!(author(json!({"acct": "ann"})), is("ann@reader.example", "reader.example"));
     assert_eq!(author(json!({"acct": null, "username": "ann"})), is("ann@reader.example", "reader.example"));
     for nameless in ["@", "", "@@far.example"] {
@@ -217,7 +217,7 @@ fn other_fields_tell_of_a_quote_too() {
 }
 
 #[test]
-fn consent_is_asked_in_every_part_of_the_profile() {
+fn consent_is_read_from_every_part_of_the_profile() {
     let consent = |account: Value| {
         let consent = post(json!({"account": account})).consent;
         (consent.nobot, consent.noindex)
@@ -248,7 +248,7 @@ fn consent_is_asked_in_every_part_of_the_profile() {
 }
 
 #[test]
-fn a_truth_has_many_spellings() {
+fn booleans_are_read_in_every_spelling() {
     for yes in
         [json!(true), json!("true"), json!("True"), json!(1), json!("1"), json!(1.0), json!("yes"), json!(" ON ")]
     {
@@ -277,7 +277,7 @@ fn a_truth_has_many_spellings() {
             "{no}"
         );
     }
-    // An answer that nobody understands is no agreement.
+    // A value that nobody understands does not count as agreement.
     for odd in [json!("please"), json!(7)] {
         let account = post(json!({"account": {"noindex": odd, "indexable": odd}}));
         assert_eq!((account.consent.noindex, account.author_indexable), (true, false), "{odd}");

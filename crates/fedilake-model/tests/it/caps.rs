@@ -1,4 +1,4 @@
-//! What strangers write is kept up to a bound, column by column.
+//! Strangers' texts are kept up to a cap, column by column.
 
 use fedilake_model::avro::Encoder;
 use fedilake_model::caps::Cap;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::api::{update, whole_status};
 
-/// The columns that hold what a server wrote, each with a way to write it and to read it back.
+/// A column that holds a server's text, with functions to write and to read it.
 type Way = (&'static str, fn(&mut Value, String), fn(&Post) -> Option<&str>);
 
 const TEXTS: &[Way] = &[
@@ -179,7 +179,7 @@ fn control_characters_are_no_part_of_names_addresses_and_tags() {
             assert!(elements.iter().all(|element| !element.is_empty()), "{column} {elements:?}");
         }
     }
-    // What people write as text stays as it is.
+    // Texts keep their control characters.
     let post = written(|status| status["content"] = json!("<pre>a\u{1b}[31mb\tc\u{85}d</pre>")).unwrap();
     assert_eq!(post.text, "a\u{1b}[31mb\tc\u{85}d");
     let post = written(|status| status["spoiler_text"] = json!("a\0b")).unwrap();

@@ -1,4 +1,4 @@
-//! The text of HTML by way of html5ever's tree: what [`fedilake_model::text`] must say, written another way.
+//! A second implementation of [`fedilake_model::text`], over html5ever's tree, to compare with.
 
 use html5ever::driver::ParseOpts;
 use html5ever::tendril::TendrilSink;
@@ -14,7 +14,7 @@ pub(crate) fn text(html: &str, quote_is_set: bool) -> String {
     join(&blocks)
 }
 
-/// A stretch of inline content and the line feeds that at least stand before it.
+/// A piece of inline content, with the least number of line feeds before it.
 #[derive(Default)]
 struct Block {
     gap: usize,
@@ -23,7 +23,7 @@ struct Block {
 
 enum Piece {
     Text(String),
-    /// A line break or preformatted text: white space that counts.
+    /// A line break or preformatted text: white space that is kept.
     Hard(String),
 }
 
@@ -84,7 +84,7 @@ fn join(blocks: &[Block]) -> String {
     text
 }
 
-/// The block's text without the white space before its first and behind its last character that counts.
+/// The block's text without white space before its first and after its last character.
 fn content(pieces: &[Piece]) -> String {
     let characters: Vec<(char, bool)> = pieces
         .iter()

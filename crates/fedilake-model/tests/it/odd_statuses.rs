@@ -1,4 +1,4 @@
-//! Statuses as no server should write them: the corpus, broken.
+//! Statuses that no server should send: the corpus with random damage.
 
 use fedilake_model::avro::{Decoder, Encoded, Encoder};
 use fedilake_model::{FrameKind, PostEvent};
@@ -82,7 +82,7 @@ fn statuses() -> &'static [Value] {
     &STATUSES
 }
 
-/// A value of any type, or none at all.
+/// A value of any type, or none.
 fn value() -> impl Strategy<Value = Option<Value>> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -105,7 +105,7 @@ fn value() -> impl Strategy<Value = Option<Value>> {
     prop::option::weighted(0.8, tree)
 }
 
-/// The pointers of all values within.
+/// The JSON pointers of all values in `value`.
 fn pointers(value: &Value) -> Vec<String> {
     let inner = |key: String, value: &Value| -> Vec<String> {
         pointers(value).into_iter().map(|pointer| format!("/{key}{pointer}")).collect()

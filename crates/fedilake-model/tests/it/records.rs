@@ -117,7 +117,7 @@ fn text(rows: &RecordBatch) -> String {
     let mut text = String::new();
     for row in 0..rows.num_rows() {
         for (field, column) in rows.schema().fields().iter().zip(rows.columns()).filter(|(_, c)| c.is_valid(row)) {
-            // Arrow writes a time of a named zone only with a library of zones.
+            // Arrow can format a time of a named zone only with a library of time zones.
             let column = match column.as_primitive_opt::<TimestampMicrosecondType>() {
                 Some(times) => Arc::new(times.clone().with_timezone_opt(None::<&str>)),
                 None => column.clone(),
@@ -129,8 +129,8 @@ fn text(rows: &RecordBatch) -> String {
     text
 }
 
-/// `fixtures/records/N.hex` holds what version N of the schema wrote, a record a line. It is written once and then kept:
-/// with `FEDILAKE_BLESS` for a version that has none yet.
+/// `fixtures/records/N.hex` holds records of version N of the schema, one a line. With `FEDILAKE_BLESS` the file of a
+/// new version is written; existing files never change.
 #[test]
 fn records_of_every_version_are_still_read() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/records");
@@ -237,7 +237,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_rows(mut values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..8)) {
-        // What looks like a newer schema's record is an error and no row: see above.
+        // A value that looks like a record of a newer schema is an error and not a row: see above.
         values.retain(|value| !value.starts_with(&[0xc3, 0x01]) || value.len() < 10);
         let rows = decode(values.clone().into_iter().map(Bytes::from));
         prop_assert_eq!(rows.num_rows(), values.len());
@@ -254,7 +254,7 @@ proptest! {
             let event = event.index(EVENTS.len());
             let mut bytes = records[event].to_vec();
             for (place, byte) in changes {
-                // The header's fingerprint stays: another one is another schema.
+                // The fingerprint in the header is not changed: another one means another schema.
                 let body = bytes.len() - 10;
                 bytes[10 + place.index(body)] = *byte;
             }

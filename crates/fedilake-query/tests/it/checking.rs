@@ -1,4 +1,4 @@
-//! What a check finds, and that it finds nothing when all is well.
+//! A check's findings, and that there are none if all is well.
 
 use std::fs;
 
@@ -76,7 +76,7 @@ fn rows_that_only_one_side_has_are_named() {
     bench.write("log-a", 0, &[post(50), post(51)]);
     let findings = rows(&bench.lake, &bench.chunks);
     match &findings[..] {
-        // 50 and 51 and the deleted 3 are missing, and 7 is another version.
+        // 50, 51 and the deleted 3 are missing, and 7 has another version.
         [
             Finding::Differs { view: "posts", missing: 4, surplus: 1, uris },
             Finding::Differs { view: "sightings", missing: 3, surplus: 0, .. },

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 
 use crate::support::{Bench, Event};
 
-/// The first two are some posts' own servers.
+/// The servers; the first two are some posts' own.
 const SERVERS: [&str; 4] = ["one.test", "two.test", "alpha.test", "beta.test"];
 
-/// Elements of lists that a separator, a quote or a missing null would turn into others.
+/// List elements that a separator, a quote or a missing null would change.
 const ITEMS: [Option<&str>; 12] = [
     Some("a"),
     Some("b\u{1f}c"),
@@ -33,11 +33,11 @@ fn lists() -> impl Strategy<Value = Option<Vec<Option<String>>>> {
     )
 }
 
-/// What one record says, small enough that posts, servers and times meet often.
+/// A random event; there are few posts, servers and times, so that events often meet.
 fn event() -> impl Strategy<Value = Event> {
     let kind = prop_oneof![6 => Just("created"), 3 => Just("edited"), 2 => Just("deleted"), 1 => Just("rejected")];
     let who = (0..SERVERS.len(), 0..6i64, 0..4i64, any::<bool>(), proptest::option::weighted(0.6, any::<bool>()));
-    // Some claims lie in the future of the moment at which they are seen.
+    // Some times are later than the moment at which the event is seen.
     let claimed = prop_oneof![4 => 0..3i64, 1 => 4..7i64, 1 => Just(900_000_000i64)];
     let when = (proptest::option::weighted(0.8, claimed.clone()), proptest::option::of(claimed), 0..5i64);
     let what = (0..4u8, 0..4u8, 0..3u8, 0..2i32, any::<bool>(), 0..3u8, lists());
@@ -54,7 +54,8 @@ fn event() -> impl Strategy<Value = Event> {
             let id_of = |n: i64| (n + 10 * server as i64).to_string();
             event.created = created.map(|created| created * 40_000);
             event.kind = kind;
-            // Every server has its own id of a post, and sometimes the same one as another post.
+            // Every server has its own id of a post, and sometimes the same one as another server has of another
+            // post.
             event.id = if odd_id { format!("0{}", n % 4) } else { id_of(n) };
             let user = if favourites == 1 { "User" } else { "user" };
             event.author = format!("{user}{author}@{}", ["one.test", "two.test"][author as usize % 2]);
@@ -92,7 +93,7 @@ fn event() -> impl Strategy<Value = Event> {
     )
 }
 
-/// Files: which log and partition each goes to, its records, and whether a take follows.
+/// Files: the log and partition of each, its records, and whether a take follows.
 fn files() -> impl Strategy<Value = Vec<(usize, Vec<Event>, bool)>> {
     proptest::collection::vec((0..3usize, proptest::collection::vec(event(), 0..12), any::<bool>()), 1..7)
 }
@@ -129,7 +130,7 @@ proptest! {
     }
 }
 
-/// How often each followed word is kept as mentioned, and how often it is.
+/// How often each followed word is stored as mentioned, and how often it occurs.
 const HITS: &str = "select topic.word, count(hit.post) from internal.topic left join internal.topic_hit hit on hit.topic = topic.id \
     group by 1 order by 1";
 const MENTIONS: &str = "select topic.word, count(posts.uri) from internal.topic left join posts \

@@ -1,4 +1,4 @@
-//! The lake from outside: files in, answers out.
+//! Tests of the lake over its public interface: files in, answers out.
 
 #![allow(clippy::unwrap_used)]
 

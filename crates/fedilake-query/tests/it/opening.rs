@@ -47,7 +47,7 @@ fn a_lake_of_another_layout_is_rebuilt() {
     assert_eq!(ask(&lake, "select count(*) from posts").unwrap(), [["3"]]);
 }
 
-/// It is a cache, but the newer program's: to delete it in passing would cost that program a rebuild.
+/// The lake is a cache, but of the newer program: deleting it would cost that program a rebuild.
 #[test]
 fn a_lake_of_a_newer_layout_is_refused_and_stays() {
     let bench = Bench::new();
@@ -93,7 +93,7 @@ fn a_guard_is_kept_until_the_lake_is_closed() {
     struct Guard(std::path::PathBuf, std::sync::mpsc::Sender<bool>);
     impl Drop for Guard {
         fn drop(&mut self) {
-            // Another connection of this process would be let in: DuckDB's lock is looked at from outside.
+            // DuckDB would admit another connection of this process, so its lock is checked from outside.
             let seen = fs::read_to_string("/proc/locks").unwrap_or_default();
             let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(&self.0).unwrap());
             let held = seen.lines().any(|line| line.contains(&format!(":{inode} ")));
@@ -111,7 +111,7 @@ fn a_guard_is_kept_until_the_lake_is_closed() {
 fn a_lake_that_was_cut_at_any_length_is_rebuilt_or_says_what_to_do_or_lacks_nothing() {
     let mut bench = Bench::new();
     bench.take(&(0..3000).map(|n| Event::created("alpha.test", n, "ann@one.test", n)).collect::<Vec<_>>());
-    // Closed and opened, so that all of it is in the file.
+    // Closed and opened, so that everything is in the file.
     let bench = bench.reopen();
     let whole = fs::read(bench.path().join("lake.duckdb")).unwrap();
     let copy = bench.path().join("cut.duckdb");

@@ -1,4 +1,4 @@
-//! Whose word about a post counts: no server rewrites or hides what the post's own server says.
+//! Ranks of servers: no server changes or hides what a post's own server shows.
 
 use fedilake_query::views::Deletes;
 
@@ -6,12 +6,12 @@ use crate::support::{Bench, Event};
 
 const YEAR: i64 = 365 * 86_400;
 
-/// ann's post as her own server shows it.
+/// Ann's post as her own server shows it.
 fn own() -> Event {
     Event { text: "as ann wrote it".to_owned(), ..Event::created("x", 1, "ann@one.test", 100) }.by_own_server()
 }
 
-/// The same as another server shows it.
+/// Ann's post as another server shows it.
 fn foreign(server: &str) -> Event {
     Event {
         server: server.to_owned(),
@@ -31,7 +31,7 @@ fn edit(of: Event, edited: i64, observed: i64, text: &str) -> Event {
     Event { kind: "edited", edited: Some(edited), observed, text: text.to_owned(), ..of }
 }
 
-/// What the lake and the plain files show after the events, in several orders, taken one by one and all at once.
+/// The rows of the lake and of the plain files after the events, in several orders, taken one by one and all at once.
 fn shown(deletes: Deletes, events: &[Event], sql: &str) -> Vec<Vec<String>> {
     let n = events.len();
     let rotated = |by: usize| (0..n).map(|at| (at + by) % n).collect::<Vec<_>>();
@@ -58,7 +58,7 @@ fn no_other_server_replaces_what_the_own_server_said() {
         foreign("evil.test"),
         edit(foreign("evil.test"), 976 * YEAR, 300, "edited in 2999"),
         Event { created: Some(0), author: "eve@one.test".to_owned(), ..foreign("evil.test") },
-        // Seen later than everything that the own server said.
+        // Seen later than everything that the own server showed.
         Event { observed: 10 * YEAR, ..foreign("evil.test") },
         Event { app: Some("Evil".to_owned()), ..foreign("evil.test") },
     ];
@@ -170,7 +170,7 @@ fn a_lake_that_was_built_with_another_setting_is_rebuilt() {
 }
 
 #[test]
-fn who_replies_to_whom_is_one_question() {
+fn the_view_replies_names_the_parent_of_each_reply() {
     let parent = own();
     let n = |n: i64, author: &str, reply| Event { reply, ..Event::created("x", n, author, 200 + n).by_own_server() };
     let known = n(2, "bob@one.test", (Some("other"), Some("1001".to_owned()), Some("ANN@one.test".to_owned())));
@@ -178,7 +178,7 @@ fn who_replies_to_whom_is_one_question() {
     let unknown = n(4, "bob@one.test", (Some("other"), Some("999".to_owned()), Some("dan@far.test".to_owned())));
     let thread = n(5, "bob@one.test", (Some("self"), Some("1002".to_owned()), None));
     let old = n(6, "bob@one.test", (Some("self"), None, None));
-    // The id is another server's: it names nothing here.
+    // The id is another server's, so it names nothing here.
     let elsewhere = Event {
         server: "alpha.test".to_owned(),
         own: Some(false),

@@ -1,5 +1,5 @@
-//! Every report, under every filter, is what the same question gives when it is asked naively of the view `posts`,
-//! whether days are sealed, open or opened again.
+//! Compares every report, under every filter, with a naive query of the view `posts`, while days are sealed, open or
+//! opened again.
 
 use fedilake_query::{Filter, Report};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use crate::support::{Bench, Event, decode};
 const START_MS: i64 = 1_675_382_400_000;
 const DAY: i64 = 86_400;
 
-/// Posts over five days by authors of whom some are bots now and then, with words, apps and languages.
+/// Posts over five days with words, apps and languages; some authors are bots at times.
 fn posts() -> impl Strategy<Value = Vec<Event>> {
     let post = (0..5 * DAY, 0..8i64, 0..3usize, (0..8u8, 0..4u8, 0..12u8, 0..8u8), any::<bool>());
     proptest::collection::vec(post, 1..60).prop_map(|posts| {
@@ -90,7 +90,7 @@ fn condition(filter: &Filter) -> String {
     all.join(" and ")
 }
 
-/// Posts of what a person means by a language.
+/// The condition for posts in a language as people name it.
 fn in_language(typed: &str) -> &'static str {
     match typed {
         "en" | "ENG" | "English" => "language in ('en', 'en-GB')",
@@ -102,14 +102,14 @@ fn in_language(typed: &str) -> &'static str {
     }
 }
 
-/// SQL: what reports call a post's language.
+/// SQL for the name that reports give to a post's language.
 const LANGUAGE: &str = "case when language in ('en', 'en-GB') then 'English' when language in ('de', 'deu') then 'German' \
     when language in ('', 'und') or language is null then 'unknown' else language end";
 
-/// The question asked of `p`, the filtered posts.
+/// The naive query of `p`, the filtered posts.
 fn naive(report: &Report) -> String {
     const DAY: &str = "(created_at at time zone 'UTC')::date";
-    // The most frequent, and of equally frequent ones the first by name.
+    // The most frequent value; of equally frequent ones the first by name.
     let most = |value: &str, condition: &str| {
         format!(
             "(select v from (select {value} as v, count(*) as n from p q where {condition} and {} = d group by 1 order by n desc, v limit 1))",
@@ -153,7 +153,7 @@ proptest! {
         let mut bench = Bench::new();
         let (early, late): (Vec<Event>, Vec<Event>) = posts.into_iter().partition(|post| post.observed < 6 * DAY);
         bench.take(&early);
-        // A take that is small seals one day that rested, whether it brings posts or not.
+        // A small take seals one day without recent changes, whether it brings posts or not.
         let (late, later) = late.split_at(split.index(late.len() + 1));
         bench.take(late);
         (0..sealings).for_each(|_| bench.take(&[]));
@@ -164,7 +164,7 @@ proptest! {
     }
 }
 
-/// Every report under `filter`, beside the question asked of the view.
+/// Compares every report under `filter` with the naive query.
 fn same_as_asked_naively(bench: &Bench, filter: &Filter) {
     for mut report in Report::all() {
         if let Report::Topics { words } = &mut report {
@@ -208,7 +208,7 @@ fn a_day_is_sealed_when_a_later_one_has_begun_and_opened_by_what_comes_late() {
     bench.take(&[post(4, 0), Event::deleted("alpha.test", 1, 2 * DAY)]);
     assert_eq!(bench.ask(days), [["0", "false"], ["1", "false"]]);
     assert_eq!(bench.ask(figures), [["0", "0"]]);
-    // It is sealed anew once it rested.
+    // The day is sealed again when it has not changed for a while.
     bench.take(&[Event { observed: DAY + 1400, ..post(6, 1) }]);
     assert_eq!(bench.ask(days), [["0", "true"], ["1", "false"]]);
     assert_eq!(bench.ask(figures), [["1", "2"]]);

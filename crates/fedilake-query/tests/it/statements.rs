@@ -1,4 +1,4 @@
-//! A person's SQL: what runs, what is refused, what is stopped; the lake lives on after each.
+//! Users' SQL: statements that run, that are refused, and that are stopped. The lake lives on after each.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ fn statements_that_do_more_are_refused() {
     }
 }
 
-/// Posts by two people in three languages, one of them none.
+/// Posts by two people in three languages, one of them unknown.
 fn languages() -> Bench {
     let mut bench = Bench::new();
     let post = |n: i64, author: &str, language: Option<&str>| Event {
@@ -118,7 +118,7 @@ fn languages() -> Bench {
     bench
 }
 
-/// The columns and the rows of a statement, as DuckDB itself answers it over the same rows.
+/// The columns and rows of a statement as DuckDB itself returns them for the same rows.
 fn by_duckdb(bench: &Bench, sql: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let rows = bench
         .ask("select id, author, coalesce(language, 'null'), strftime(created_at, '%Y-%m-%d %H:%M:%S') from posts");
@@ -152,7 +152,7 @@ fn columns_and_rows(ipc: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
     (columns, crate::support::decode(ipc))
 }
 
-/// The posts with columns whose types both DuckDBs have.
+/// The posts, with columns whose types both DuckDBs have.
 const POSTS: &str = "select id, author, language, created_at from posts";
 
 #[test]
@@ -199,7 +199,7 @@ fn a_pivot_finds_its_columns_in_the_data_as_duckdb_does() {
         bench.lake.sql(&sql, &SqlLimits::default(), &mut ipc).unwrap_or_else(|error| panic!("{sql}: {error}"));
         assert_eq!(columns_and_rows(&ipc), by_duckdb(&bench, &sql), "{sql}");
     }
-    // Here DuckDB puts the definitions in a wrong order.
+    // DuckDB would put these definitions in a wrong order.
     let nested = format!(
         "with q as ({POSTS}) from (with s as (from q) pivot s on language using count(*) group by author) order by author"
     );
@@ -254,7 +254,7 @@ fn nothing_that_stands_before_explain_is_run() {
         "/* /* */ explain analyze select 1 -- */ ; commit; delete from internal.post; select 1",
         "/* é */ explain /* /* */ analyze select 1 -- */ commit; delete from internal.post; explain select 1",
     ] {
-        // Whether the rest makes sense or not.
+        // The rest may be meaningful or not.
         let _ = bench.lake.sql(sql, &SqlLimits::default(), &mut Vec::new());
         assert_eq!(bench.ask("select count(*) from posts"), [["1"]], "after {sql}");
     }
@@ -347,7 +347,7 @@ fn a_statement_that_eats_memory_is_stopped() {
     let eats = "select max(len(l)) from (select list(range order by range desc) l from range(300000000))";
     let limits = SqlLimits { memory_bytes_max: Some(64 << 20), ..SqlLimits::default() };
     assert_eq!(refused(&bench, eats, &limits).kind, SqlErrorKind::Memory);
-    // The lake's own limit holds without one of the statement's.
+    // The lake's own limit holds if the statement has none.
     assert_eq!(refused(&bench, eats, &SqlLimits::default()).kind, SqlErrorKind::Memory);
 }
 
@@ -388,7 +388,7 @@ fn sizes_that_people_ask_for_run() {
 }
 
 #[test]
-fn a_failure_ends_in_what_can_be_done_here() {
+fn an_error_ends_with_advice_that_applies_here() {
     let bench = bench();
     for (sql, part) in [
         ("select {'a': 1}::variant as v", "hint: cast it in the question: column::json or column::varchar"),
@@ -403,7 +403,7 @@ fn a_failure_ends_in_what_can_be_done_here() {
     }
 }
 
-/// Takes so many bytes, then fails.
+/// Accepts so many bytes, then fails.
 struct Full(usize);
 
 impl std::io::Write for Full {

@@ -17,7 +17,7 @@ pub(crate) struct Event {
     pub(crate) id: String,
     pub(crate) uri: Option<String>,
     pub(crate) url: Option<String>,
-    /// None: the server did not say.
+    /// `None` if the server did not give it.
     pub(crate) created: Option<i64>,
     pub(crate) edited: Option<i64>,
     pub(crate) observed: i64,
@@ -27,9 +27,9 @@ pub(crate) struct Event {
     pub(crate) app: Option<String>,
     pub(crate) text: String,
     pub(crate) favourites: i32,
-    /// Tags, and mentions, links and kinds of media too.
+    /// The elements of tags, and of mentions, links and kinds of media too.
     pub(crate) lists: Option<Vec<Option<String>>>,
-    /// None: a record of an earlier version.
+    /// `from_origin`; `None` for a record of an earlier version.
     pub(crate) own: Option<bool>,
     /// in_reply_to, in_reply_to_id, in_reply_to_author.
     pub(crate) reply: (Option<&'static str>, Option<String>, Option<String>),
@@ -156,7 +156,7 @@ impl Bench {
         self.folder.path()
     }
 
-    /// Opens the lake anew.
+    /// Opens the lake again.
     pub(crate) fn reopen(self) -> Bench {
         let Bench { folder, engine, options, lake, chunks } = self;
         drop(lake);

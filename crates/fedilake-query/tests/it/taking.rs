@@ -1,4 +1,4 @@
-//! What a take does with its chunks, and what it refuses.
+//! Takes: their effect on the lake, and the chunks that they refuse.
 
 use std::fs;
 
@@ -130,7 +130,7 @@ fn offsets_that_are_left_out_are_an_error_and_nothing_is_taken() {
 fn offsets_that_are_lost_are_passed_over_and_told_ever_after() {
     let mut bench = Bench::new();
     let mut files: Vec<Chunk> = (0..6).map(|n| bench.write("log-a", 0, &[post(n)])).collect();
-    // Of offsets 0 to 5 only 1, 2 and 5 are left.
+    // Offsets 0 to 5, of which only 1, 2 and 5 are left.
     files[1].lost_from = Some(0);
     files[5].lost_from = Some(3);
     let known = |chunk: &Chunk| Chunk { lost_from: None, ..chunk.clone() };

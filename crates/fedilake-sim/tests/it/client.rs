@@ -5,7 +5,7 @@ use std::time::Duration;
 use fedilake_sim::{Config, Simulation, serve};
 use tokio_util::sync::CancellationToken;
 
-/// Nothing happens but by hand.
+/// A simulation without posts of its own.
 pub(crate) fn quiet() -> Config {
     Config { servers: 2, rate: 0.0, ..Config::default() }
 }
@@ -30,16 +30,16 @@ pub(crate) fn ids(page: &serde_json::Value) -> Vec<String> {
     page.as_array().unwrap().iter().map(|status| status["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// An open stream, read by blank lines.
+/// An open stream, read event by event.
 pub(crate) struct Events {
     pub(crate) response: reqwest::Response,
     pub(crate) text: String,
-    /// A character of which the last chunk held only the beginning.
+    /// The start of a character that the last chunk split.
     rest: Vec<u8>,
 }
 
 impl Events {
-    /// Opens the stream; when this returns, nothing that is published is missed.
+    /// Opens the stream. Every event published after this returns is received.
     pub(crate) async fn open(simulation: &Simulation, server: usize, path: &str) -> Events {
         let mut events =
             Events { response: get(simulation, server, path).await, text: String::new(), rest: Vec::new() };
@@ -50,7 +50,7 @@ impl Events {
         events
     }
 
-    /// Reads on; false at a clean end. Panics on a broken connection.
+    /// Reads on. False at a clean end; panics if the connection breaks.
     pub(crate) async fn more(&mut self) -> bool {
         self.try_more().await.unwrap()
     }

@@ -1,4 +1,4 @@
-//! A running world: streams against the truth.
+//! A running world: compares streams with the truth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn busy() -> Config {
     }
 }
 
-/// All events until every post of the configuration was shown, and one more by hand.
+/// All events until every post of the configuration, and one more published by hand, was shown.
 async fn events_of(simulation: &Simulation, server: usize, events: &mut Events) -> Vec<(String, String)> {
     while simulation.totals()[server].updates < 600 {
         tokio::task::yield_now().await;
@@ -63,7 +63,7 @@ async fn streams_carry_what_the_truth_says_and_deletes_overtake() {
     let truth: Vec<_> = simulation.truth().into_iter().filter(|post| post.server == simulation.name(1)).collect();
     let seen: BTreeSet<&str> = updates.values().map(|(_, uri)| uri.as_str()).collect();
     let missed: Vec<_> = truth.iter().filter(|post| !seen.contains(post.uri.as_str())).collect();
-    // The last of those missed is the one by hand, which ends the reading.
+    // The only one missed is the post by hand, which ends the reading.
     assert_eq!(missed.iter().filter(|post| post.shown_at_ms > opened_at_ms).count(), 1, "{missed:?}");
     assert_eq!(truth.len(), 601);
     let deleted: BTreeSet<String> =

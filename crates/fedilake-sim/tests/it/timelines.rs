@@ -1,4 +1,4 @@
-//! Streams and pages of servers that are well.
+//! Streams and pages of servers without faults.
 
 use crate::client::{Events, get, ids, json, parse, quiet, start};
 

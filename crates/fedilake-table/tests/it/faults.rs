@@ -1,4 +1,4 @@
-//! What stops a sink, what it says then, and that nothing is lost.
+//! Faults that stop a sink: the error that it gives, and that no record is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -90,7 +90,7 @@ async fn a_log_that_lost_its_end_stops_the_sink() {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_not_known_stops_the_sink_before_anything_is_committed() {
+async fn an_unknown_schema_stops_the_sink_before_anything_is_committed() {
     let store = Arc::new(InMemory::new());
     let newer = [0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8, 0];
     let events = [assigned(0), records(0, 0..3, b"x"), records(0, 3..4, &newer)];

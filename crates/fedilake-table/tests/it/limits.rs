@@ -1,4 +1,4 @@
-//! When a buffer becomes a file.
+//! The limits at which a buffer becomes a file.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::scripted::{Scripted, assigned, records};
 
 const NEVER: Duration = Duration::from_secs(1_000_000);
 
-/// The offset ranges of the files that come of `reader`'s events, by partition.
+/// The ranges of offsets of the files made from `reader`'s events, by partition.
 async fn files(reader: Scripted, limits: Limits) -> Vec<(u32, Vec<(u64, u64)>)> {
     let table = Arc::new(Table::new(Arc::new(InMemory::new()), Path::default()));
     let end = reader.end.clone();
@@ -61,7 +61,7 @@ async fn an_old_buffer_is_sealed_without_another_event() {
     let progress = Arc::<SinkProgress>::default();
     let limits = Limits { buffer_age_max: Duration::from_millis(5), ..Limits::default() };
     let reader = Scripted::new(0..3, [assigned(0), records(0, 0..3, b"x")]);
-    // Not the reader's own token, which would end the sink once there are no more events.
+    // A separate token: the reader's own would end the sink once there are no more events.
     let shutdown = CancellationToken::new();
     let sink = tokio::spawn(sink::run(Box::new(reader), table.clone(), limits, progress.clone(), shutdown.clone()));
     let committed = || progress.positions().get(&Partition(0)).map(|position| position.committed);

@@ -1,4 +1,4 @@
-//! A table in a folder beside a log in a folder.
+//! A table and a log, each in a folder on local disk.
 
 use std::path::Path as FolderPath;
 use std::sync::Arc;
@@ -80,13 +80,13 @@ async fn what_a_killed_writer_left_is_no_file_and_hinders_nobody() {
     let chain = chain(&log);
     let place = folder.path().join("posts").join(chain.to_string());
     std::fs::create_dir_all(&place).unwrap();
-    // Killed while it wrote, at the very file and start that come next.
+    // Leftovers of a writer killed while it wrote the next file or start.
     for leftover in [format!("{FIRST}#1"), "_start#1".to_string()] {
         std::fs::write(place.join(leftover), b"half").unwrap();
     }
     assert_eq!(table(&folder).snapshot().await.unwrap().chains, []);
     assert_eq!(sink_all(&log, table(&folder)).await.unwrap().rows, 5);
-    // Killed after it linked the file and before it removed the first name.
+    // A leftover of a writer killed after it linked the file and before it removed the first name.
     std::fs::hard_link(place.join(FIRST), place.join(format!("{FIRST}#2"))).unwrap();
     std::fs::write(place.join("notes#1.txt"), b"mine").unwrap();
 
@@ -168,13 +168,13 @@ async fn a_damaged_end_hides_no_file_before_it() {
     let whole = std::fs::read(&newest).unwrap();
     assert_eq!(ranges().await, (vec![(0, 5), (5, 10), (10, 15)], vec![]));
 
-    // A copy under a name that is not its own belongs nowhere.
+    // A copy under another name than its first offset's is not a data file.
     let copy = place.join("00000000000000000099.parquet");
     std::fs::write(&copy, &whole).unwrap();
     assert_eq!(ranges().await, (vec![(0, 5), (5, 10), (10, 15)], vec!["99.parquet".to_owned()]));
     std::fs::remove_file(&copy).unwrap();
 
-    // Of a file that joins the chain it is known that it covers its first offset.
+    // A damaged newest file that joins the chain is known to cover its first offset.
     std::fs::write(&newest, &whole[..whole.len() / 2]).unwrap();
     assert_eq!(ranges().await, (vec![(0, 5), (5, 10), (10, 11)], vec!["10.parquet".to_owned()]));
     std::fs::write(place.join("00000000000000000005.parquet"), []).unwrap();

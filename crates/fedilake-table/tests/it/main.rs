@@ -1,4 +1,4 @@
-//! The table and the sink from outside.
+//! Tests of the table and the sink over the crate's public interface.
 
 #![allow(clippy::unwrap_used)]
 

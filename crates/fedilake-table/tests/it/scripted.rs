@@ -1,4 +1,4 @@
-//! Logs and stores that do as a test says.
+//! Logs and stores that follow a test's script.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,16 +19,16 @@ use object_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// A reader that gives events in order, then stops the sink, and writes down what it is told.
+/// A reader that returns events in order, then stops the sink, and records its calls.
 pub(crate) struct Scripted {
     pub(crate) id: LogId,
     pub(crate) events: VecDeque<LogEvent>,
     pub(crate) bounds: Bounds,
-    /// Partitions that were revoked without the reader's knowledge.
+    /// Partitions that were revoked before the reader knows it.
     pub(crate) gone: Vec<Partition>,
     pub(crate) released: Arc<Mutex<Vec<(Partition, Offset)>>>,
     pub(crate) end: CancellationToken,
-    /// What comes after the events, in place of the end.
+    /// An error returned after the events, instead of the end.
     pub(crate) fails: Option<LogError>,
 }
 
@@ -105,13 +105,13 @@ impl LogReader for Scripted {
     }
 }
 
-/// A store in memory that refuses puts.
+/// A store in memory that can refuse puts.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) inner: InMemory,
     /// True while the disk is full.
     pub(crate) full: AtomicBool,
-    /// How many of the next puts are refused as if something were there.
+    /// The number of next puts that are refused as if the object existed.
     pub(crate) conflicts: AtomicUsize,
 }
 

@@ -1,5 +1,5 @@
-//! The same stages on real services: JSON lines → Kafka → S3, beside the least that each cannot do without. CPU is that of this
-//! process, librdkafka's threads included; broker and store have theirs.
+//! The same stages on real services: JSON lines → Kafka → S3, beside the least work that each needs. CPU is that of
+//! this process, including librdkafka's threads, and not that of broker and store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,17 +23,17 @@ use crate::cost::{Cost, cost_of};
 use crate::intake::{floor, row};
 use crate::sheet::Sheet;
 
-/// Records of an append, as the collectors' default.
+/// The number of records in an append: the collectors' default.
 const RECORDS_AN_APPEND: usize = 1_000;
 
-/// A topic and a bucket's prefix of this run.
+/// This run's topic, and its prefix in the bucket.
 pub struct Cluster {
     pub services: Services,
     pub name: String,
     pub s3: S3,
 }
 
-/// What the stages cost, for the comparison with others' ways.
+/// Rates of the stages, for the comparison with other ways.
 pub struct Rates {
     pub events: u64,
     pub logged: Cost,
@@ -42,7 +42,7 @@ pub struct Rates {
 }
 
 impl Cluster {
-    /// On the services that the environment names, if it does.
+    /// Uses the services in the environment, if there are any.
     pub fn find() -> anyhow::Result<Option<Cluster>> {
         let Some(services) = Services::shared("the figures on Kafka and S3") else { return Ok(None) };
         let name = format!("bench-{:08x}", rand::random::<u32>());
@@ -54,7 +54,7 @@ impl Cluster {
         Ok(Some(Cluster { services, name, s3 }))
     }
 
-    /// The variables that lead the program here.
+    /// The variables with which the program uses the same topic and prefix.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let Services { kafka, registry, s3, .. } = &self.services;
         vec![
@@ -70,7 +70,7 @@ impl Cluster {
         ]
     }
 
-    /// Brings `frames` through a topic of its own to the bucket.
+    /// Moves `frames` through a new topic to the bucket.
     pub fn measure(&self, runtime: &Runtime, frames: &Path, sheet: &mut Sheet) -> anyhow::Result<Rates> {
         let log = Arc::new(runtime.block_on(self.open_log(&self.name))?);
         let (events, logged) = cost_of(|| runtime.block_on(append_all(frames, &log)))?;
@@ -105,7 +105,7 @@ impl Cluster {
         Ok(KafkaLog::open(settings, schemas).await?)
     }
 
-    /// Objects of these sizes, one after the other.
+    /// Puts objects of these sizes, one after the other.
     async fn put_bare(&self, sizes: &[u64]) -> anyhow::Result<()> {
         for (number, size) in sizes.iter().enumerate() {
             let location = self.s3.prefix.clone().join("bare").join(number.to_string());
@@ -115,7 +115,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Puts a file of this machine into the bucket; its URL.
+    /// Puts a file of this machine into the bucket. Returns its URL.
     pub async fn put_file(&self, file: &Path, below: &str) -> anyhow::Result<()> {
         let name = file.file_name().and_then(|name| name.to_str()).context("a file has a name")?;
         // DuckDB and some stores disagree on how a listing writes the talk's plus signs.
@@ -125,7 +125,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Removes what this run put into the bucket. Topics go with the services' folder.
+    /// Removes this run's objects from the bucket. Topics are deleted with the services' folder.
     pub async fn clean_up(&self) -> anyhow::Result<()> {
         use futures::TryStreamExt;
         for below in [self.name.clone(), format!("{}-live", self.name)] {
@@ -153,7 +153,7 @@ async fn append_all(frames: &Path, log: &Arc<KafkaLog>) -> anyhow::Result<u64> {
     Ok(summary.lines)
 }
 
-/// Every record of the topic.
+/// Reads every record of the topic.
 async fn read_all(log: &KafkaLog) -> anyhow::Result<Vec<Record>> {
     let mut reader = log.reader()?;
     let mut left = records(reader.as_mut()).await?;
@@ -192,7 +192,7 @@ async fn produce_all(log: &KafkaLog, batches: Vec<Vec<(Key, Bytes)>>) -> anyhow:
     Ok(())
 }
 
-/// Sinks the whole topic; the files' sizes.
+/// Sinks the whole topic. Returns the files' sizes.
 async fn sink_all(log: &KafkaLog, table: &Arc<Table>) -> anyhow::Result<Vec<u64>> {
     let (progress, stop) = (Arc::<SinkProgress>::default(), CancellationToken::new());
     let mut ends: Vec<(Partition, Offset)> = Vec::new();

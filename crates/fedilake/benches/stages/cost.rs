@@ -1,4 +1,4 @@
-//! What work costs, and on which machine.
+//! Costs of work, and the machine on which it ran.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ impl Cost {
         units as f64 / self.cpu.as_secs_f64()
     }
 
-    /// Units a second of the clock on the wall.
+    /// Units a second of wall time.
     pub fn wall_rate(&self, units: u64) -> f64 {
         units as f64 / self.wall.as_secs_f64()
     }
@@ -32,14 +32,14 @@ impl std::ops::Add for Cost {
     }
 }
 
-/// Does `work` once.
+/// Runs `work` once and measures it.
 pub fn cost_of<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T, Cost)> {
     let (wall, cpu) = (Instant::now(), ProcessTime::now());
     let done = work()?;
     Ok((done, Cost { wall: wall.elapsed(), cpu: cpu.elapsed() }))
 }
 
-/// Wall times of the same work, done again and again, in order, and its CPU time a round.
+/// Wall times of repeated work, sorted, and its CPU time a round.
 #[derive(Clone, Debug)]
 pub struct Times {
     walls: Vec<Duration>,
@@ -47,7 +47,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Does `work` once unmeasured, then `rounds` times.
+    /// Runs `work` once unmeasured, then `rounds` times.
     pub fn of<T>(rounds: usize, mut work: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<Times> {
         work()?;
         let mut walls = Vec::with_capacity(rounds);
@@ -61,13 +61,13 @@ impl Times {
         Ok(Times { cpu, ..Times::from(walls) })
     }
 
-    /// The time that a share of the rounds, 0 to 1, did not exceed: the nearest rank.
+    /// The time that a share of the rounds (0 to 1) did not exceed: the nearest rank.
     pub fn quantile(&self, share: f64) -> Duration {
         let rank = (share * self.walls.len() as f64).ceil() as usize;
         self.walls[rank.clamp(1, self.walls.len()) - 1]
     }
 
-    /// Half of the rounds were faster.
+    /// The median of the rounds.
     pub fn median(&self) -> Duration {
         self.quantile(0.5)
     }
@@ -77,7 +77,7 @@ impl Times {
         self.cpu
     }
 
-    /// The longest.
+    /// The longest round.
     pub fn max(&self) -> Duration {
         self.quantile(1.0)
     }
@@ -91,14 +91,14 @@ impl From<Vec<Duration>> for Times {
     }
 }
 
-/// What the figures depend on.
+/// The machine on which figures were measured.
 pub struct Machine {
     cores: usize,
     cpu: String,
 }
 
 impl Machine {
-    /// This one, as far as it says.
+    /// This machine, as far as the system describes it.
     pub fn here() -> Machine {
         let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model =

@@ -25,12 +25,12 @@ use crate::cost::Times;
 use crate::sheet::{Sheet, count, met, ms};
 
 const POSTS_A_SECOND: f64 = 2_000.0;
-/// Between two questions.
+/// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What comes in before the first question: streams open, caches fill.
+/// The time before the first question, in which streams open and caches fill.
 const WARM_UP: Duration = Duration::from_secs(5);
 
-/// When an answer was there, and the newest offset of each log partition in it.
+/// The time of an answer, and the newest offset of each log partition in it.
 pub struct Seen {
     pub at_ms: i64,
     pub newest: HashMap<i64, i64>,
@@ -132,7 +132,7 @@ pub async fn watch(data: &Path, live: Duration) -> anyhow::Result<Vec<Seen>> {
     Ok(seen)
 }
 
-/// Asks the process that owns `data`, as any guest does.
+/// Asks the owner of `data`, as any guest does.
 pub async fn question(data: &Path, query: &str) -> anyhow::Result<Vec<RecordBatch>> {
     let contact: Value = serde_json::from_slice(&std::fs::read(data.join("lock")).context("read the lock")?)?;
     let at = &contact["answers"]["at"];
@@ -153,11 +153,11 @@ pub async fn question(data: &Path, query: &str) -> anyhow::Result<Vec<RecordBatc
     Ok(StreamReader::try_new(answer.as_ref(), None)?.collect::<Result<_, _>>()?)
 }
 
-/// The program, at work.
+/// The running program.
 pub struct Program(Child);
 
 impl Program {
-    /// Starts it and waits until its stderr says `word`.
+    /// Starts the program and waits until its stderr contains `word`.
     pub fn start(
         arguments: &[&str],
         more: &[String],
@@ -172,12 +172,12 @@ impl Program {
         if !said.by_ref().map_while(Result::ok).any(|line| line.contains(word)) {
             bail!("{arguments:?} did not start");
         }
-        // What else it says must go somewhere.
+        // Reads the rest of stderr, so that the pipe does not fill.
         std::thread::spawn(move || said.map_while(Result::ok).for_each(drop));
         Ok(program)
     }
 
-    /// As Ctrl-C does: what was collected is in the table afterwards.
+    /// Stops the program as Ctrl-C does: everything collected is in the table afterwards.
     pub fn stop(&mut self) -> anyhow::Result<()> {
         Command::new("kill").args(["-INT", &self.0.id().to_string()]).status()?;
         anyhow::ensure!(self.0.wait()?.success(), "the program failed");
@@ -187,7 +187,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Already ended when all went well.
+        // The program has already ended if all went well.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! JSON lines → log → table → lake, a stage at a time, each beside the least that it cannot do without.
+//! JSON lines → log → table → lake, stage by stage, each beside the least work that it needs.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -32,15 +32,16 @@ const SEED: u64 = 7;
 /// Rows of a file that is sealed without a sink, about as many as the sink's have.
 const ROWS_A_FILE: usize = 250_000;
 
-/// Files that came of the intake.
+/// The files made by the intake.
 pub struct Files {
-    /// The table's.
+    /// The table's files.
     pub table: Vec<PathBuf>,
-    /// As the table's, of the last version of each visible post alone: without copies, earlier versions and deletes.
+    /// Files like the table's, of only the last version of each visible post: without copies, earlier versions and
+    /// deletes.
     pub posts: Vec<PathBuf>,
 }
 
-/// Brings the talk's `posts` into the data folder `data` by way of `frames`, which stays.
+/// Moves the talk's `posts` into the data folder `data`, by way of the file `frames`, which is kept.
 pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet: &mut Sheet) -> anyhow::Result<Files> {
     write_frames(frames, posts)?;
     let log = Arc::new(EmbeddedLog::open(data.join("log")).context("open the log")?);
@@ -93,11 +94,11 @@ pub fn write_frames(path: &Path, posts: u64) -> anyhow::Result<()> {
     let mut out = BufWriter::new(File::create(path).context("create the frames")?);
     Talk::new(SEED, posts).write_jsonl(&mut out, &mut |_| {}).context("write the frames")?;
     let file = out.into_inner().context("write the frames")?;
-    // What is still to be written back would slow the first stage.
+    // Otherwise writing the file back would slow the first stage.
     file.sync_all().context("write the frames")
 }
 
-/// Every line as a JSON document in memory; how many.
+/// Parses every line into a JSON document in memory. Returns the number of lines.
 fn parse_bare(path: &Path) -> anyhow::Result<u64> {
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
     let (mut line, mut lines) = (Vec::new(), 0);
@@ -110,7 +111,7 @@ fn parse_bare(path: &Path) -> anyhow::Result<u64> {
     Ok(lines)
 }
 
-/// Blocks of these sizes one after the other, each synced.
+/// Writes blocks of these sizes, one after the other, each synced.
 fn write_bare(path: &Path, sizes: &[u64]) -> anyhow::Result<()> {
     let block = vec![0x5a; usize::try_from(sizes.iter().copied().max().unwrap_or(0))?];
     let mut file = File::create(path)?;
@@ -122,7 +123,7 @@ fn write_bare(path: &Path, sizes: &[u64]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The whole file into the log; how many appends that took.
+/// Appends the whole file to the log. Returns the number of appends.
 async fn append_all(path: &Path, log: &Arc<EmbeddedLog>) -> anyhow::Result<u64> {
     let settings = ReplaySettings::new(chrono::Utc::now());
     let records_an_append = settings.append_records_max as u64;
@@ -139,7 +140,7 @@ async fn append_all(path: &Path, log: &Arc<EmbeddedLog>) -> anyhow::Result<u64> 
     Ok(summary.tally.accepted.div_ceil(records_an_append))
 }
 
-/// Reads the log to its end; the bytes of its records.
+/// Reads the log to its end. Returns the bytes of its records.
 async fn scan(log: &EmbeddedLog, records: u64) -> anyhow::Result<u64> {
     let mut bytes = 0;
     let count = |record: Record| bytes += (record.key.0.len() + record.value.len()) as u64;
@@ -174,7 +175,7 @@ async fn read(log: &EmbeddedLog, mut records: u64, mut take: impl FnMut(Record))
     Ok(())
 }
 
-/// Seals, of all records, those that a post in the lake comes from.
+/// Seals only those records from which a post in the lake comes.
 fn seal_posts(lake: &Path, mut records: Vec<Encoded>, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder)?;
     let engine = Connection::open_with_flags(lake, Config::default().access_mode(AccessMode::ReadOnly)?)?;
@@ -199,7 +200,7 @@ fn open_table(folder: &Path) -> anyhow::Result<Arc<Table>> {
     Ok(Arc::new(Table::new(Arc::new(store), object_store::path::Path::default())))
 }
 
-/// Sinks the whole log; the files.
+/// Sinks the whole log. Returns the files.
 async fn sink_all(log: &EmbeddedLog, table: &Arc<Table>) -> anyhow::Result<Vec<FileMeta>> {
     let (end, progress, stop) = (log.bounds().end, Arc::<SinkProgress>::default(), CancellationToken::new());
     let sink = tokio::spawn(sink::run(log.reader(), table.clone(), Limits::default(), progress.clone(), stop.clone()));
@@ -216,7 +217,7 @@ fn path_of(table: &Path, file: &FileMeta) -> PathBuf {
     table.join(file.location.as_ref())
 }
 
-/// Every value of every column, through a DuckDB in memory; how many rows.
+/// Reads every value of every column with a DuckDB in memory. Returns the number of rows.
 fn scan_files(paths: &[PathBuf]) -> anyhow::Result<u64> {
     let engine = Connection::open_in_memory()?;
     let names: Vec<String> = paths.iter().map(|path| format!("'{}'", path.display())).collect();

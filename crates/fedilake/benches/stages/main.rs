@@ -1,12 +1,12 @@
-//! The speed of each stage beside this machine's own limits, and the talk's way beside ours: `make bench`.
+//! The speed of each stage beside this machine's own limits, and beside the talk's way: `make bench`.
 //!
-//! One run on one machine: the talk's ten days are written as recorded frames, brought into a log, a table and a lake, and
-//! asked; then the same posts are laid out, loaded and asked as in the talk. Each floor does the least that the stage
-//! cannot do without, on the same bytes and in the same run. docs/benchmarks.md says what each row means.
+//! One run on one machine: the talk's ten days are written as recorded frames, moved into a log, a table and a lake,
+//! and queried; then the same posts are laid out, loaded and queried as in the talk. Each floor does the least work
+//! that the stage needs, on the same bytes and in the same run. docs/benchmarks.md explains each row.
 //!
-//! With real services in the environment (`make services`) the same stages run on Kafka and S3 beside them.
+//! If the environment names real services (`make services`), the same stages also run on Kafka and S3.
 //!
-//! `--quick` takes a sixteenth of the posts; budgets are for the whole.
+//! `--quick` takes a sixteenth of the posts; budgets are for all posts.
 
 #![allow(unreachable_pub, reason = "a program has no outside: pub says what a module offers to the others")]
 
@@ -32,7 +32,7 @@ use cluster::Cluster;
 use cost::Machine;
 use sheet::Sheet;
 
-/// How much is measured.
+/// The amount of work to measure.
 struct Extent {
     posts: u64,
     live: Duration,
@@ -58,7 +58,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// The stages on Kafka and S3 alone, beside the ways that were just measured.
+/// Measures only the stages on Kafka and S3, and compares them with the ways that were just measured.
 fn beside_peers(folder: &Path, extent: &Extent, theirs: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let cluster = Cluster::find()?.context("the peers need real services\nhint: make services")?;

@@ -1,4 +1,4 @@
-//! Our stages on Kafka and S3 beside others' ways, which benches/peer measured just before: `make bench-peer`.
+//! Our stages on Kafka and S3 beside other programs', which benches/peer has just measured: `make bench-peer`.
 
 use std::path::Path;
 
@@ -8,18 +8,18 @@ use serde::Deserialize;
 use crate::cluster::Rates;
 use crate::sheet::{Sheet, count, met, none};
 
-/// What benches/peer says of a way.
+/// The figures of one way in the output of benches/peer.
 #[derive(Deserialize)]
 struct Way {
     name: String,
-    /// The stage that it does: `listener` or `consumer`.
+    /// The stage: `listener` or `consumer`.
     stage: String,
-    /// How many times as fast ours is to be, if that is asked.
+    /// The factor by which our stage must be faster, if there is a budget.
     budget: Option<f64>,
     posts_a_second_a_core: f64,
 }
 
-/// Each of their ways beside ours of the same stage, in posts (rows) a second of one core.
+/// Each of their ways beside our same stage, in posts (rows) a second of one core.
 pub fn compare(theirs: &Path, ours: &Rates) -> anyhow::Result<Sheet> {
     let text = std::fs::read(theirs).with_context(|| format!("read {}", theirs.display()))?;
     let ways: Vec<Way> = serde_json::from_slice(&text).with_context(|| format!("read {}", theirs.display()))?;

@@ -14,7 +14,7 @@ use crate::sheet::{Sheet, count, mb, met, ms, ratio};
 
 const ROUNDS: usize = 5;
 
-/// The talk's question, and the same of our columns.
+/// The talk's question, and the same question about our columns.
 const TALKS: &str = "select count(*), count(distinct username), count(distinct regexp_replace(regexp_replace(url, \
     '^http[s]://', ''), '/.*$', '')), count(distinct language), min(characters), avg(characters), max(characters), \
     sum(characters) from read_parquet('s3://{bucket}/{name}/talk/*.parquet')";
@@ -22,7 +22,7 @@ const OURS: &str = "select count(*), count(distinct author), count(distinct auth
     count(distinct coalesce(language, 'unknown')), min(characters), avg(characters), max(characters), sum(characters) \
     from read_parquet('s3://{bucket}/{name}/posts/*.parquet', union_by_name = true)";
 
-/// What one way costs.
+/// The figures of one way.
 struct Way {
     cold: Duration,
     warm: Duration,

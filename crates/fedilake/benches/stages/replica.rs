@@ -21,7 +21,7 @@ use crate::sheet::Sheet;
 
 const POSTS_A_SECOND: f64 = 2_000.0;
 
-/// Runs the whole for `live`, the replica's lake in `data`.
+/// Runs all processes for `live`, with the replica's lake in `data`.
 pub fn measure(cluster: &Cluster, runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result<Sheet> {
     let stop = CancellationToken::new();
     let config = Config { rate: POSTS_A_SECOND, reach: 1, edits: 0.0, deletes: 0.0, ..Config::default() };
@@ -47,7 +47,7 @@ pub fn measure(cluster: &Cluster, runtime: &Runtime, data: &Path, live: Duration
     report(&seen?, &offsets, &shown)
 }
 
-/// Where each post lies: uri → partition, offset.
+/// The position of each post: uri → partition, offset.
 async fn offsets(data: &Path) -> anyhow::Result<HashMap<String, (i64, i64)>> {
     let batches = question(data, "select uri, log_partition::bigint, log_offset from posts").await?;
     let mut offsets = HashMap::new();
@@ -66,7 +66,7 @@ fn report(seen: &[Seen], offsets: &HashMap<String, (i64, i64)>, shown: &[(String
     let (first, last) = (seen.first().context("nothing was seen")?.at_ms, seen.last().context("seen")?.at_ms);
     let mut latencies = Vec::new();
     for (uri, shown_at_ms) in shown.iter().filter(|(_, at)| (first..last - 2_000).contains(at)) {
-        // What was shown before the collector's first look is not its own to have.
+        // Posts shown before the collector's first look may be missing.
         let Some((partition, offset)) = offsets.get(uri) else { continue };
         let at = seen.partition_point(|seen| seen.newest.get(partition).is_none_or(|newest| newest < offset));
         let Some(answer) = seen.get(at) else { continue };

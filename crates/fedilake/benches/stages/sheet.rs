@@ -1,4 +1,4 @@
-//! The printed tables, in Markdown so that they can be kept.
+//! The printed tables, in Markdown, so that they can be copied into a document.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// An empty one with these columns.
+    /// An empty table with these columns.
     pub fn new(head: &[&str]) -> Sheet {
         Sheet { rows: vec![head.iter().map(|&name| name.to_owned()).collect()] }
     }
@@ -47,7 +47,7 @@ impl Sheet {
     }
 }
 
-/// A figure with thousands apart.
+/// A figure with thousands separators.
 pub fn count(figure: f64) -> String {
     let digits = format!("{figure:.0}");
     let mut text = String::new();
@@ -60,27 +60,27 @@ pub fn count(figure: f64) -> String {
     text
 }
 
-/// Milliseconds.
+/// A time in milliseconds.
 pub fn ms(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 
-/// Megabytes of a million bytes.
+/// A size in megabytes of a million bytes.
 pub fn mb(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1e6)
 }
 
-/// One figure as a share or a multiple of another.
+/// A figure as a share or a multiple of another.
 pub fn ratio(part: f64, whole: f64) -> String {
     format!("{:.2}", part / whole)
 }
 
-/// Whether a budget was met.
+/// `yes` or `no`, for a budget.
 pub fn met(is_met: bool) -> String {
     if is_met { "yes" } else { "no" }.to_owned()
 }
 
-/// A cell with nothing to say.
+/// An empty cell.
 pub fn none() -> String {
     "–".to_owned()
 }

@@ -1,4 +1,4 @@
-//! What the lake and the table take, beside the talk's way.
+//! Sizes of the lake and the table, beside those of the talk's way.
 
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ fn whole_bytes(files: &[PathBuf]) -> anyhow::Result<u64> {
     Ok(files.iter().map(|path| Ok(std::fs::metadata(path)?.len())).sum::<std::io::Result<u64>>()?)
 }
 
-/// Bytes of the talk's columns in the files.
+/// The bytes of the talk's columns in the files.
 fn column_bytes(files: &[PathBuf]) -> anyhow::Result<u64> {
     let names: Vec<String> = files.iter().map(|path| format!("'{}'", path.display())).collect();
     let sql = format!(

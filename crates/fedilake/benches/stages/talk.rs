@@ -1,4 +1,4 @@
-//! The talk's way: the same posts as files of 1,000 rows, loaded into DuckDB's memory and asked there.
+//! The talk's way: the same posts as files of 1,000 rows, loaded into DuckDB's memory and queried there.
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +8,15 @@ use fedilake_query::views;
 
 use crate::cost::{Cost, Times, cost_of};
 
-/// Rows of a file, as the talk's sink wrote them.
+/// Rows of a file, as in the talk's sink.
 const ROWS_A_FILE: u64 = 1_000;
 const ROUNDS: usize = 7;
 
-/// The talk's record, as its listener sent it.
+/// The columns of the talk's record.
 const RECORD: &str = "m_id, created_at, created_at_str, app, url, base_url, language, favourites, username, bot, tags, \
     characters, words, mastodon_text";
 
-/// As the notebook loads it: a raw table, then one with the languages' names.
+/// The statements by which the notebook loads the files: a raw table, then one with the languages' names.
 const LOAD: &str = "
     create table mastodon_toot_raw as
     select
@@ -29,7 +29,7 @@ const LOAD: &str = "
     drop table mastodon_toot_raw;
 ";
 
-/// Its questions, by the name of the report that answers the same.
+/// The talk's questions, by the name of the report that answers the same.
 const QUESTIONS: [(&str, &str); 8] = [
     (
         "statistics",
@@ -71,7 +71,7 @@ const QUESTIONS: [(&str, &str); 8] = [
     ),
 ];
 
-/// The least that an answer over all posts cannot do without: one column read.
+/// The least work of an answer about all posts: reading one column.
 const SCAN: &str = "select sum(characters) from mastodon_toot";
 
 /// The talk's files.
@@ -81,17 +81,17 @@ pub struct Talk {
     files: u64,
 }
 
-/// What the talk's way costs here.
+/// The costs of the talk's way on this machine.
 pub struct Measured {
-    /// The talk's files and their sizes.
+    /// The number of the talk's files.
     pub files: u64,
-    /// All of their bytes.
+    /// The size of all files in bytes.
     pub bytes: u64,
-    /// Loading them.
+    /// The cost of loading them.
     pub load: Cost,
-    /// What DuckDB holds afterwards.
+    /// DuckDB's memory afterwards.
     pub memory_bytes: u64,
-    /// A scan of one column.
+    /// The times of a scan of one column.
     pub scan: Times,
     answers: Vec<(&'static str, Times)>,
 }
@@ -104,7 +104,7 @@ impl Measured {
 }
 
 impl Talk {
-    /// Writes the posts of the table's files as the talk's sink would have.
+    /// Writes the posts of the table's files as the talk's sink would.
     pub fn lay_out(table: &[PathBuf], folder: &Path) -> anyhow::Result<Talk> {
         std::fs::create_dir_all(folder)?;
         let engine = Connection::open_in_memory()?;
@@ -159,7 +159,7 @@ impl Talk {
     }
 }
 
-/// Asks and reads all of the answer; how many rows.
+/// Asks a question and reads the whole answer. Returns the number of rows.
 fn ask(engine: &Connection, question: &str) -> anyhow::Result<usize> {
     Ok(engine.prepare(question)?.query_arrow([])?.map(|batch| batch.num_rows()).sum())
 }

@@ -1,4 +1,4 @@
-//! What people ask beside a running process, and what they may not.
+//! Questions to a running process, and those that it refuses.
 
 use std::fs;
 use std::process::Stdio;
@@ -195,7 +195,7 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
-fn only_this_machines_names_and_the_secret_open_the_door() {
+fn requests_need_a_name_of_this_machine_and_the_secret() {
     let data = filled(1);
     let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
     let address = owner.address();

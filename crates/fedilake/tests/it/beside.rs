@@ -1,4 +1,4 @@
-//! Processes beside each other on one folder: who has it, who waits, and that nothing hinders the owner.
+//! Several processes on one folder: which owns it, which wait, and that none disturbs the owner.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::faults::replay;
 use crate::program::{Data, Running, fedilake, run, wait_until};
 
-/// Runs for as long as it is let, in little memory.
+/// A question that runs for ever in little memory.
 const ENDLESS: &str = "select count(*) from range(100000) a, range(100000) b, range(100000) c \
     where a.range + b.range + c.range = -1";
 
@@ -19,7 +19,7 @@ fn serve_without_limit(data: &Data) -> Running {
     Running::start(&mut command)
 }
 
-/// Ticks of CPU that a process and its children took: the lake lives in a child.
+/// The CPU time of a process and its children in ticks: the lake runs in a child.
 fn cpu_ticks(pid: u32) -> u64 {
     own_ticks(pid) + children(pid).into_iter().map(own_ticks).sum::<u64>()
 }
@@ -31,13 +31,13 @@ fn children(pid: u32) -> Vec<u32> {
 }
 
 fn own_ticks(pid: u32) -> u64 {
-    // A child may end between two looks.
+    // A child may end between the two calls.
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return 0 };
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
-/// Whether a process computes for most of a moment.
+/// True if a process uses the CPU for most of a moment.
 fn is_busy(pid: u32) -> bool {
     let before = cpu_ticks(pid);
     std::thread::sleep(Duration::from_millis(500));
@@ -68,7 +68,7 @@ fn readers_that_come_at_once_take_turns_and_find_nothing_in_use() {
 
 #[test]
 fn a_check_beside_a_sink_that_commits_finds_nothing_and_leaves_nothing() {
-    // A file about every second, and none before the end.
+    // One file about every second, or none before the end.
     for sink_buffer_bytes in ["1000000", "134217728"] {
         let data = Data::new();
         let file = data.beside("talk.jsonl");
@@ -84,7 +84,7 @@ fn a_check_beside_a_sink_that_commits_finds_nothing_and_leaves_nothing() {
         while replay.is_running() {
             let said = data.run(["check", "--format", "json"]);
             if said.code() == Some(2) {
-                // It ended while it was asked.
+                // The process ended while it was asked.
                 assert!(["stopping", "ask the process"].iter().any(|why| said.stderr.contains(why)), "{said:#?}");
                 break;
             }
@@ -99,7 +99,7 @@ fn a_check_beside_a_sink_that_commits_finds_nothing_and_leaves_nothing() {
     }
 }
 
-/// An owner of the folder, and a question that it works on without end.
+/// An owner of the folder, with a question that never ends.
 fn owner_with_a_question(data: &Data) -> (Running, Running) {
     let mut owner = serve_without_limit(data);
     owner.wait_for_line("answering on");
@@ -131,7 +131,7 @@ fn a_question_whose_guest_is_gone_ends() {
 }
 
 #[test]
-fn who_asks_a_folder_that_is_only_collected_into_is_told_by_whom() {
+fn a_question_to_an_owner_that_never_answers_names_the_owner() {
     let data = Data::new();
     let mut collecting = data.start(["collect", "--server", "http://127.0.0.1:9"]);
     collecting.wait_for_line("127.0.0.1:9");
@@ -165,7 +165,7 @@ fn a_lake_that_has_everything_does_not_lag() {
     owner.interrupt().done();
 }
 
-/// What a process says on `/metrics`.
+/// The text of a process's `/metrics`.
 pub fn metrics(address: std::net::SocketAddr) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
     write!(socket, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();

@@ -1,4 +1,4 @@
-//! The lake's columns are the model's: a column that is added to one of them alone fails here.
+//! The lake's columns are the model's: a column added to only one of them fails here.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::faults::replay;
 use crate::program::Data;
 use crate::versions::old_table;
 
-/// Columns of the table that are the event's and not the post's.
+/// Columns that belong to the event and not to the post.
 const NOT_OF_A_POST: [&str; 6] =
     ["kind", "appended_at", "author_created_at", "visibility", "rejected_reason", "rejected_bytes"];
 
@@ -16,7 +16,7 @@ fn of_the_model() -> BTreeSet<String> {
     COLUMNS.iter().map(|column| column.field.name().clone()).collect()
 }
 
-/// The columns of a view, by the head of an answer without rows.
+/// The columns of a view, from the header of an empty answer.
 fn columns(data: &Data, way: &[&str], view: &str) -> BTreeSet<String> {
     let question = format!("select * from {view} limit 0");
     let said = data.run(["sql", "--format", "csv", &question].into_iter().chain(way.iter().copied())).done();

@@ -1,4 +1,4 @@
-//! Table files that go or rot, logs that are damaged: what is missing is named, and what is whole answers.
+//! Lost or damaged table files, and damaged logs: missing offsets are named, and the rest is answered.
 
 use std::fs;
 use std::path::PathBuf;
@@ -54,7 +54,7 @@ fn a_newest_file_that_is_gone_is_a_range_that_check_names_with_a_lake_and_withou
     assert!(said.stderr.contains("hint: `fedilake check --data "), "{}", said.stderr);
 }
 
-/// Offsets that the table lost are named with every answer, in every format, by whoever answers.
+/// Every answer names offsets that the table lost, in every format, from every source.
 #[test]
 fn files_that_are_gone_are_named_wherever_figures_are_shown() {
     let cases: [(&[usize], &[&str]); 4] =
@@ -73,7 +73,7 @@ fn files_that_are_gone_are_named_wherever_figures_are_shown() {
         for file in gone {
             fs::remove_file(&files[*file]).unwrap();
         }
-        // The lake still has them all, and the files that are left do not.
+        // The lake still has all posts; the remaining files do not.
         assert_eq!(data.number("select count(*) from posts"), 400);
         assert_eq!(data.run(["report", "statistics"]).done().stderr, "");
         names(&data.run(["sql", "--direct", "select count(*) from posts"]), "direct");
@@ -96,7 +96,7 @@ fn files_that_are_gone_are_named_wherever_figures_are_shown() {
             finds(&data, range);
         }
 
-        // What is collected afterwards is there, and the range stays missing.
+        // Posts collected afterwards are there, and the range stays missing.
         replay(&data, 400..500).done();
         names(&data.run(["report", "statistics"]), "later");
         assert_eq!(data.number("select count(*) from posts"), posts + 100);
@@ -160,7 +160,7 @@ fn a_newest_file_that_is_damaged_is_found_and_hinders_nobody_who_does_not_need_i
 }
 
 #[test]
-fn a_damaged_log_comes_with_a_way_out() {
+fn the_error_for_a_damaged_log_says_what_to_do() {
     let (data, _) = three_files();
     let log = data.path().join("log");
     let mut folders = vec![log.join("store")];
@@ -181,7 +181,7 @@ fn a_damaged_log_comes_with_a_way_out() {
             assert!(said.stderr.contains(told), "{told}: {}", said.stderr);
         }
     }
-    // As the hint says.
+    // Follows the hint.
     fs::rename(&log, data.beside("damaged-log")).unwrap();
     assert_eq!(data.number("select count(*) from posts"), 300);
     replay(&data, 300..400).done();
@@ -190,12 +190,12 @@ fn a_damaged_log_comes_with_a_way_out() {
 }
 
 #[test]
-fn a_damaged_lake_comes_with_a_way_out() {
+fn the_error_for_a_damaged_lake_says_what_to_do() {
     let data = Data::new();
     replay(&data, 0..2_000).done();
     let lake = data.path().join("lake.duckdb");
     let mut bytes = fs::read(&lake).unwrap();
-    // DuckDB's file: three headers of 4 KiB, then blocks of 256 KiB; the first ones say what is in the others.
+    // DuckDB's file has three headers of 4 KiB, then blocks of 256 KiB; the first blocks describe the others.
     let blocks: Vec<usize> = (12_288..bytes.len()).step_by(262_144).skip(1).collect();
     for block in blocks {
         bytes[block + 5_000..block + 5_064].fill(0xa5);

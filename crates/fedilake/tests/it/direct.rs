@@ -1,4 +1,4 @@
-//! The talk's way: a question to the Parquet files themselves, from the program and from any DuckDB.
+//! Questions to the Parquet files themselves, from the program and from any DuckDB.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -113,14 +113,14 @@ fn views_for_s3_are_printed_without_secrets_unless_asked_for() {
     assert!(local.code() == Some(2) && local.stderr.contains("hint: "), "{local:#?}");
 }
 
-/// A Python that has DuckDB and its httpfs, and that extension's file.
+/// A Python with DuckDB and its httpfs, and the extension's file.
 fn python(test: &str) -> Option<(PathBuf, String)> {
     let python = fedilake_services::python(test)?;
     let httpfs = fedilake_services::httpfs(&python).display().to_string();
     Some((python, httpfs))
 }
 
-/// Runs the statements on its stdin in a DuckDB to which httpfs was given as a file, then asks.
+/// Runs the statements from stdin in a DuckDB that loads httpfs from a file, then asks.
 const PYTHON: &str = "
 import duckdb, json, sys
 folder, httpfs, questions = sys.argv[1], sys.argv[2], sys.argv[3:]

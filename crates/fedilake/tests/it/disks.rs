@@ -1,6 +1,6 @@
-//! Disks that lose power, fail, turn read-only and fill: ext4 on a loop device, broken under the running program.
+//! Disks that lose power, fail, turn read-only and fill: ext4 on a loop device, broken while the program runs.
 //!
-//! Linux and root only. Elsewhere the tests say `skipped`; with `FEDILAKE_REQUIRE_DISKS=1` they fail there.
+//! Linux and root only. Elsewhere the tests print `skipped`, or fail if `FEDILAKE_REQUIRE_DISKS=1` is set.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,18 +13,18 @@ use rand::{Rng, SeedableRng};
 use crate::program::{Running, Said, fedilake, wait_until};
 use crate::replay::status;
 
-/// Power cuts in `make test`; `make chaos` sets more.
+/// The number of power cuts in `make test`; `make chaos` sets more.
 const CUTS: u32 = 4;
-/// Cuts are spread over this long after a start.
+/// Cuts happen within this time after a start.
 const LIFE_MAX: Duration = Duration::from_millis(1_500);
 
-/// A file system of its own that can be broken. Unmounted when dropped.
+/// A file system that can be broken. Unmounted when dropped.
 struct Disk {
     folder: tempfile::TempDir,
 }
 
 impl Disk {
-    /// Makes one of `megabytes`; `None`, with a word about it, where loop devices cannot be mounted.
+    /// Makes a file system of `megabytes`. `None`, after printing why, if loop devices cannot be mounted.
     fn new(test: &str, megabytes: u64) -> Option<Disk> {
         let disk = Disk { folder: tempfile::tempdir().unwrap() };
         fs::File::create(disk.image()).unwrap().set_len(megabytes << 20).unwrap();
@@ -52,13 +52,13 @@ impl Disk {
         self.mount().join("data")
     }
 
-    /// Mounts it. Without a sync, the kernel writes nothing back for ten minutes.
+    /// Mounts the file system. Without a sync, the kernel writes nothing back for ten minutes.
     fn attach(&self) -> Result<(), String> {
         let (image, mount) = (self.image(), self.mount());
         try_run("mount", &["-o", "loop,commit=600", image.to_str().unwrap(), mount.to_str().unwrap()])
     }
 
-    /// Loses all that was not synced; every access fails with an I/O error from now on.
+    /// Loses all data that was not synced; every access fails with an I/O error from now on.
     fn cut_power(&self) {
         // FS_IOC_SHUTDOWN with FSOP_GOING_FLAGS_NOLOGFLUSH.
         let shutdown = "import fcntl, os, struct, sys\n\
@@ -66,19 +66,19 @@ impl Disk {
         try_run("python3", &["-c", shutdown, self.mount().to_str().unwrap()]).unwrap();
     }
 
-    /// Makes it read-only as a kernel does that met an error.
+    /// Makes the file system read-only, as the kernel does after an error.
     fn turn_read_only(&self) {
         try_run("mount", &["-o", "remount,abort", self.mount().to_str().unwrap()]).unwrap();
     }
 
-    /// The machine is on again.
+    /// Mounts the file system again, as after a restart of the machine.
     fn restore(&self) {
         // The lake's process ends a moment after its parent.
         wait_until("the disk's last user", || try_run("umount", &[self.mount().to_str().unwrap()]).is_ok());
         self.attach().unwrap();
     }
 
-    /// A command on the data folder on this disk, with data files every second.
+    /// A command on the data folder on this disk, with a data file every second.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = fedilake(arguments);
         command.arg("--data").arg(self.data());
@@ -95,7 +95,7 @@ impl Disk {
         said.stdout.lines().nth(1).and_then(|line| line.parse().ok()).unwrap_or_else(|| panic!("{sql}: {said:#?}"))
     }
 
-    /// The offset that the log answered for: the first 8 bytes of its end mark. 0 before there is one.
+    /// The offset up to which the log acknowledged appends: the first 8 bytes of its end mark. 0 if there is no mark.
     fn answered(&self) -> u64 {
         let mark = fs::read(self.data().join("log/end")).unwrap_or_default();
         mark.first_chunk().map_or(0, |end| u64::from_be_bytes(*end))
@@ -104,13 +104,13 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Was never mounted where the test was skipped.
+        // The file system was never mounted if the test was skipped.
         let _ = Command::new("umount").arg("--lazy").arg(self.mount()).output();
     }
 }
 
 fn try_run(program: &str, arguments: &[&str]) -> Result<(), String> {
-    // Tools of the system's administration are not on every PATH.
+    // System administration tools are not on every PATH.
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
     let output = Command::new(program).args(arguments).env("PATH", path).output();
     let output = output.map_err(|error| format!("{program}: {error}"))?;
@@ -118,7 +118,7 @@ fn try_run(program: &str, arguments: &[&str]) -> Result<(), String> {
     output.status.success().then_some(()).ok_or_else(|| format!("{program}: {}", said.trim()))
 }
 
-/// Frames of `posts` posts, each a created event, a thousand a second at their own pace.
+/// Frames of `posts` posts, a thousand a second at their own pace.
 fn frames(file: &Path, posts: u64) {
     let mut lines = String::new();
     for n in 0..posts {
@@ -147,7 +147,7 @@ fn what_was_accepted_survives_a_power_cut() {
         let before = disk.answered();
         let running = Running::start(&mut disk.command(&["replay", file, "--pace", "real"]));
         wait_until("an accepted record", || disk.answered() > before || !running.is_running());
-        // The moment of the cut is what the test varies.
+        // The test varies the moment of the cut.
         std::thread::sleep(LIFE_MAX.mul_f64(dice.random_range(0.0..1.0)));
         let answered = disk.answered();
         disk.cut_power();
@@ -198,7 +198,7 @@ fn a_disk_that_is_full_ends_the_program_with_its_name_and_goes_on_when_there_is_
     let balloon = disk.mount().join("balloon");
     let running = Running::start(&mut disk.command(&["replay", file, "--pace", "real"]));
     wait_until("an accepted record", || disk.answered() > 0);
-    // Takes what room there is, in pieces, until there is none.
+    // Fills the disk in pieces.
     let mut air = fs::File::create(&balloon).unwrap();
     while std::io::Write::write_all(&mut air, &vec![1; 1 << 20]).is_ok() {}
     let said = running.end();

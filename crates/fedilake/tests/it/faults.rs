@@ -1,4 +1,4 @@
-//! Disks that fill, files that rot, folders that two want.
+//! Full disks, damaged files, and folders that two processes want.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ fn a_lake_that_is_deleted_is_rebuilt_with_the_same_answers() {
     assert_eq!(data.run(question).done().stdout, before);
     data.run(["check"]).done();
 
-    // What is no DuckDB file is replaced too, and said.
+    // A file that is not a DuckDB database is replaced too, and reported.
     fs::write(data.path().join("lake.duckdb"), "this is no database").unwrap();
     assert_eq!(data.run(question).done().stdout, before);
 }
@@ -89,7 +89,7 @@ fn a_damaged_table_file_is_named_by_check_and_by_the_lake() {
     assert!(said.stdout.contains(name), "{said:#?}");
 
     fs::remove_file(data.path().join("lake.duckdb")).unwrap();
-    // The log let go of these posts when they were committed: nothing is answered without them.
+    // The log released these posts when they were committed, so no answer can include them.
     let said = data.run(["report", "statistics", "--format", "json"]);
     assert_eq!(said.code(), Some(2), "{said:#?}");
     assert!(said.stderr.contains(name) && said.stderr.contains("is damaged"), "{said:#?}");
@@ -124,7 +124,7 @@ fn a_full_disk_ends_with_its_name_and_costs_nothing_that_was_accepted() {
     let data = Data::new();
     replay(&data, 0..200).done();
     let file = lines(&data, 200..20_000);
-    // A limit on the size of files stands in for the disk: a write beyond it fails in the same way, without root.
+    // A limit on the size of files simulates the full disk: writes beyond it fail in the same way, without root.
     let limited = |blocks: u32, arguments: &[&str]| -> Said {
         let program = fedilake(arguments.iter().copied());
         let mut shell = Command::new("sh");
@@ -156,7 +156,7 @@ fn a_damaged_log_is_named_and_never_repaired_by_guessing() {
     let bytes = fs::read(&journal).unwrap();
     fs::write(&journal, vec![0xa5; bytes.len()]).unwrap();
     let log = data.path().join("log").display().to_string();
-    // Nor does it begin anew when it is asked again.
+    // A second start does not begin a new log either.
     for _ in 0..2 {
         let said = data.run(["report"]);
         assert_eq!(said.code(), Some(2), "{said:#?}");

@@ -1,11 +1,11 @@
-//! Each crate is a stage, and each heavy library has one door.
+//! The dependencies of the crates: each is a stage, and only one depends on each heavy library.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Our crates and which of ours they build on. The program wires everything.
+/// Our crates and the crates of ours that they depend on. The program depends on all.
 const GRAPH: &[(&str, &[&str])] = &[
     (
         "fedilake",
@@ -29,18 +29,18 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("fedilake-table", &["fedilake-log", "fedilake-model"]),
 ];
 
-/// Libraries that only the named crate of ours may bring in.
+/// Libraries on which only the named crate of ours may depend.
 const DOORS: &[(&str, &str)] = &[
     ("libduckdb-sys", "fedilake-query"),
     ("rdkafka-sys", "fedilake-kafka"),
     ("fjall", "fedilake-log"),
     ("html5gum", "fedilake-model"),
-    // Parses to any depth: only behind the model's guard does it see what strangers wrote.
+    // This parser recurses to any depth, so only the model, which checks the depth before, may use it.
     ("sonic-rs", "fedilake-model"),
 ];
 
-/// What would make the model impure: runtimes, sockets, files. (Arrow's hash maps bring getrandom for their seeds, and its
-/// Avro crate brings rand for the markers of container files, which the model does not write.)
+/// Libraries that would make the model impure: runtimes, sockets, files. (Arrow's hash maps need getrandom for their
+/// seeds, and its Avro crate rand for the markers of container files, which the model does not write.)
 const NOT_IN_THE_MODEL: &[&str] = &["tokio", "mio", "socket2", "reqwest", "hyper", "object_store", "fjall", "tempfile"];
 
 #[test]
@@ -81,17 +81,17 @@ fn the_model_is_pure() {
 #[derive(Clone, Copy, PartialEq)]
 enum Ours {
     With,
-    /// Stop at our own crates: they answer for themselves.
+    /// Without the dependencies of our own crates, which are checked themselves.
     Without,
 }
 
-/// What `cargo metadata` says, as far as it is asked here.
+/// The parts of `cargo metadata` that are used here.
 struct Metadata {
     /// Names by package id.
     names: BTreeMap<String, String>,
-    /// Ids of what a package builds on, by its id; not what only its tests and build scripts use.
+    /// Ids of a package's normal dependencies, by its id; without those of its tests and build scripts.
     normal: BTreeMap<String, Vec<String>>,
-    /// Ids of our crates by name.
+    /// Ids of our crates, by name.
     ours: BTreeMap<String, String>,
     /// Features with which a package is built, by its name.
     features: BTreeMap<String, BTreeSet<String>>,
@@ -120,13 +120,13 @@ fn metadata() -> Metadata {
 }
 
 impl Metadata {
-    /// Names of ours that one of ours builds on directly.
+    /// Names of the crates of ours on which one of ours depends directly.
     fn direct(&self, id: &str) -> BTreeSet<&str> {
         let names = self.normal[id].iter().map(|id| self.names[id].as_str());
         names.filter(|name| self.ours.contains_key(*name)).collect()
     }
 
-    /// Names of all that a package builds on, directly or not.
+    /// Names of all packages on which a package depends, directly or not.
     fn closure(&self, id: &str, ours: Ours) -> BTreeSet<&str> {
         let mut reached = BTreeSet::new();
         let mut open = vec![id];

@@ -416,7 +416,7 @@ fn columns_of_other_types_and_other_columns_are_taken_as_far_as_they_go() {
 }
 
 #[test]
-fn what_is_no_source_is_named_before_a_data_folder_is_made() {
+fn a_source_that_cannot_be_imported_is_named_before_a_data_folder_is_made() {
     let data = Data::new();
     let bucket = Bucket::beside(&data);
     std::fs::create_dir_all(&bucket.0).unwrap();

@@ -1,4 +1,4 @@
-//! kill -9 at any moment: nothing lost, nothing twice.
+//! kill -9 at any moment: nothing is lost, nothing is there twice.
 
 use std::collections::HashSet;
 use std::io::BufRead;
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::program::{Data, fedilake, run, says_no};
 
-/// Kills in `make test`; `make chaos` sets more.
+/// The number of kills in `make test`; `make chaos` sets more.
 const ROUNDS: u32 = 50;
-/// Kills are spread over this long after a start: opening, appending, committing and following fall into it.
+/// Kills happen within this time after a start: while opening, appending, committing and following.
 const LIFE_MAX: Duration = Duration::from_millis(900);
 
-/// Uris that a file of frames leaves: created and not deleted.
+/// The uris of a file of frames that were created and not deleted.
 fn uris_left(file: &Path) -> HashSet<String> {
     let lines = std::io::BufReader::new(std::fs::File::open(file).unwrap()).lines();
     let (mut uris, mut ids, mut deleted) = (HashSet::new(), Vec::new(), HashSet::new());
@@ -45,7 +45,7 @@ fn admitted(status: &Value) -> bool {
     status["visibility"] == "public" && status["reblog"].is_null() && !says_no(status)
 }
 
-/// The offset that the log says it reached: the first 8 bytes of its end mark. 0 before there is one.
+/// The end that the log acknowledged: the first 8 bytes of its end mark. 0 if there is no mark.
 fn log_end(data: &Data) -> u64 {
     let mark = std::fs::read(data.path().join("log/end")).unwrap_or_default();
     mark.first_chunk().map_or(0, |end| u64::from_be_bytes(*end))
@@ -62,7 +62,7 @@ fn chaos_of_kills_loses_nothing_and_doubles_nothing() {
         .done();
     let expected = uris_left(&file);
 
-    // The ten days in as many seconds as the kills take; small files, so that commits are under way most of the time.
+    // Plays the ten days in about the time of all kills; small files, so that commits are under way most of the time.
     let pace = format!("{}x", 864_000 / (rounds / 4 + 1));
     let mut dice = rand::rngs::StdRng::seed_from_u64(5);
     let mut ends = vec![0];
@@ -78,7 +78,7 @@ fn chaos_of_kills_loses_nothing_and_doubles_nothing() {
         command.env("FEDILAKE_SINK_BUFFER_BYTES_MAX", "60000").env("FEDILAKE_SINK_BUFFER_AGE_SECONDS_MAX", "1");
         let mut child =
             command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-        // The moment of the kill is what the test varies.
+        // The test varies the moment of the kill.
         std::thread::sleep(LIFE_MAX.mul_f64(dice.random_range(0.0..1.0)));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -1,4 +1,4 @@
-//! Live servers, simulated ones, over real HTTP.
+//! Collecting live from simulated servers over real HTTP.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::program::{Data, Running, fedilake, run, signal, wait_until};
 
-/// Simulated servers and the runtime that they live in.
+/// Simulated servers and their runtime.
 pub struct Servers {
     pub simulation: Simulation,
     runtime: Runtime,
@@ -31,7 +31,7 @@ impl Servers {
             .collect()
     }
 
-    /// Uris that the servers show and did not delete.
+    /// Uris of posts that the servers show and did not delete.
     fn uris(&self) -> BTreeSet<String> {
         let truth = self.simulation.truth();
         let deleted: BTreeSet<&str> =
@@ -62,7 +62,7 @@ fn what_servers_publish_is_what_a_report_beside_the_collector_counts() {
     let servers = Servers::start(Config { servers: 3, rate: 0.0, ..Config::default() });
     let data = Data::new();
     let running = collect(&data, &servers);
-    // Published by hand again and again: what comes before the first look at a server is not ours to have.
+    // Published until the first one is collected: posts from before the first look at a server may be missing.
     wait_until("the first post", || {
         servers.simulation.publish(0);
         data.number("select count(*) from posts") > 0
@@ -97,7 +97,7 @@ fn a_killed_collector_goes_on_where_it_was_and_misses_nothing() {
     wait_until("the first posts", || data.number("select count(*) from posts") > 50);
     let began_ms = now_ms();
     running.kill();
-    // Away while posts flow.
+    // The collector is away while posts flow.
     let published = servers.uris().len();
     wait_until("posts that were published meanwhile", || servers.uris().len() > published + 200);
     let running = collect(&data, &servers);
@@ -136,7 +136,7 @@ fn a_server_that_is_away_disturbs_no_other() {
 }
 
 #[test]
-fn a_time_is_kept_and_a_second_signal_ends_at_once() {
+fn a_run_ends_after_the_given_time_and_at_once_at_a_second_signal() {
     let servers = Servers::start(Config { servers: 1, rate: 50.0, ..Config::default() });
     let data = Data::new();
     let mut arguments =
@@ -147,7 +147,7 @@ fn a_time_is_kept_and_a_second_signal_ends_at_once() {
     assert!(data.number("select count(*) from posts") > 0);
 
     let running = collect(&data, &servers);
-    // Somebody who asked for very much and does not read on holds the end open: answers under way are given time.
+    // A guest that asked for very much and does not read delays the end, because answers under way are given time.
     let mut guest = fedilake(["sql", "select repeat('x', 1000) from range(1000000000)", "--format", "csv"])
         .arg("--data")
         .arg(data.path())
@@ -164,7 +164,7 @@ fn a_time_is_kept_and_a_second_signal_ends_at_once() {
     assert_eq!(said.code(), Some(130), "{said:#?}");
     guest.kill().unwrap();
     guest.wait().unwrap();
-    // What was appended is durable whatever the end was like.
+    // Appended posts are durable, however the process ended.
     data.run(["check"]).done();
     servers.stop();
 }

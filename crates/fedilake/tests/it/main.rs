@@ -1,4 +1,4 @@
-//! The program as its users meet it: one binary of tests over the built program.
+//! Tests of the built program from its users' point of view, in one binary.
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! The built program, run as its users run it.
+//! Helpers that run the built program as its users do.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long a test waits for what must come.
+/// The longest wait of a test.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A command of the program, away from the settings of whoever runs the tests.
+/// A command of the program, without the settings of the person who runs the tests.
 pub fn fedilake<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fedilake"));
     clean(&mut command).args(arguments);
@@ -26,7 +26,7 @@ fn clean(command: &mut Command) -> &mut Command {
     command.env("NO_COLOR", "1").env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null())
 }
 
-/// What a command that has ended said.
+/// The output of a command that has ended.
 #[derive(Debug)]
 pub struct Said {
     pub status: ExitStatus,
@@ -35,19 +35,19 @@ pub struct Said {
 }
 
 impl Said {
-    /// The exit code; none when a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// Itself, if it ended with 0.
+    /// Returns the output if the command ended with 0; panics otherwise.
     #[track_caller]
     pub fn done(self) -> Said {
         assert_eq!(self.code(), Some(0), "{self:#?}");
         self
     }
 
-    /// Its stdout as JSON.
+    /// The output on stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
@@ -88,7 +88,7 @@ pub fn run_with_input<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, i
     output.into()
 }
 
-/// A data folder that goes with the test, and the questions asked of it.
+/// A data folder that is deleted with the test, and commands on it.
 pub struct Data {
     folder: tempfile::TempDir,
 }
@@ -118,7 +118,7 @@ impl Data {
         Running::start(fedilake(arguments).arg("--data").arg(self.path()))
     }
 
-    /// One number that SQL gives.
+    /// The only number in the answer to a question in SQL.
     #[track_caller]
     pub fn number(&self, sql: &str) -> i64 {
         let rows = self.run(["sql", sql, "--format", "json"]).done().json();
@@ -150,9 +150,9 @@ impl Running {
         self.child.id()
     }
 
-    /// Whether it has not ended yet.
+    /// True until the process has ended.
     pub fn is_running(&self) -> bool {
-        // A process that ended and was not waited for has no memory.
+        // A process that ended but was not waited for has no memory.
         std::fs::read_to_string(format!("/proc/{}/statm", self.pid())).is_ok_and(|pages| !pages.starts_with("0 "))
     }
 
@@ -173,7 +173,7 @@ impl Running {
         }
     }
 
-    /// Waits for the address that it answers on.
+    /// Waits for the address that the process announces.
     #[track_caller]
     pub fn address(&mut self) -> SocketAddr {
         let line = self.wait_for_line("http://");
@@ -182,20 +182,20 @@ impl Running {
         rest[..end].parse().unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    /// SIGKILL: nothing is told, nothing is flushed.
+    /// Sends SIGKILL: nothing is flushed.
     pub fn kill(mut self) {
         self.child.kill().expect("the process is ours");
         self.child.wait().expect("the process ends");
     }
 
-    /// SIGINT, as Ctrl-C sends it, and its end.
+    /// Sends SIGINT, as Ctrl-C does, and waits for the end.
     #[track_caller]
     pub fn interrupt(self) -> Said {
         signal(self.pid(), "INT");
         self.end()
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     #[track_caller]
     pub fn end(mut self) -> Said {
         let mut stdout = String::new();
@@ -208,19 +208,19 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Already ended when the test went well.
+        // The process has already ended if the test went well.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Sends a signal to a process of ours.
+/// Sends a signal to a process of the test.
 pub fn signal(pid: u32, name: &str) {
     let sent = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().expect("kill is there");
     assert!(sent.success(), "kill -{name} {pid}");
 }
 
-/// Waits until `done` holds, asking again and again; each question takes its time, so this does not spin.
+/// Waits until `done` holds, calling it again and again; each call takes its time, so this does not spin.
 #[track_caller]
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
@@ -230,12 +230,12 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// The corpus that the project carries.
+/// The corpus in the project's fixtures.
 pub fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/corpus/statuses.jsonl")
 }
 
-/// Whether the author of a status asks machines to stay away: #nobot or #noindex as a word of the note, or the flag.
+/// True if the author of a status refuses machines: #nobot or #noindex as a word of the note, or the flag.
 pub fn says_no(status: &Value) -> bool {
     let note = status["account"]["note"].as_str().unwrap_or_default().to_lowercase();
     // Mastodon writes a hashtag as #<span>nobot</span>.

@@ -1,4 +1,4 @@
-//! Verbs that read: they write nothing where nothing of fedilake is, and their hints can be copied.
+//! Verbs that read: they write nothing into a folder that is not a data folder, and their hints can be copied.
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ fn a_folder_that_is_no_data_folder_is_refused_and_stays_as_it_is() {
     let folders = [
         folder("empty", &[]),
         folder("home", &["notes.txt", "Pictures/"]),
-        // Names that a data folder has too.
+        // Names that a data folder also has.
         folder("names", &["log/", "table/", "tmp/", "lock"]),
         data.beside("missing"),
         file,

@@ -41,7 +41,7 @@ fn servers_tokens_and_contact_change_at_a_sighup_and_nothing_dies() {
     wait_for_a_post(&data, &servers, 0);
     wait_for_a_post(&data, &servers, 1);
 
-    // One is added, one removed; a token, a contact and a setting that waits for the next start.
+    // One server is added and one removed; a token, the contact and a setting for the next start change.
     std::fs::write(&token, "revoked").unwrap();
     let host = servers.simulation.addresses()[0];
     let listed = [
@@ -67,7 +67,7 @@ fn servers_tokens_and_contact_change_at_a_sighup_and_nothing_dies() {
     wait_for_a_post(&data, &servers, 0);
     assert_eq!(posts_of(&data, &servers, 1), removed);
 
-    // What cannot be used changes nothing: a file that cannot be read, a token that is none, no server at all.
+    // Invalid settings change nothing: an unreadable file, an invalid token, no server at all.
     for wrong in [vec!["servers = [".to_owned()], vec!["token_files = ['a.example=/nowhere']".to_owned()], Vec::new()] {
         write(&file, &wrong);
         signal(running.pid(), "HUP");
@@ -75,7 +75,7 @@ fn servers_tokens_and_contact_change_at_a_sighup_and_nothing_dies() {
         wait_for_a_post(&data, &servers, 0);
     }
 
-    // A server that comes back goes on where it was.
+    // A server that comes back is continued from its bookmark.
     write(&file, &[format!("servers = ['{}']", urls[1])]);
     signal(running.pid(), "HUP");
     running.wait_for_line("settings read again");

@@ -1,4 +1,4 @@
-//! Servers and files of strangers who mean harm: the program goes on, and what is good beside it is kept.
+//! Hostile servers and files: the program goes on, and good data beside them is kept.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,10 +11,10 @@ use crate::live::Servers;
 use crate::program::{Data, wait_until};
 use crate::replay::{frame, status};
 
-/// What a server answers to a request for a path: a status line, a kind of content and a body. None hangs up.
+/// The answer to a request for a path: a status line, a content type and a body. `None` closes the connection.
 type Answer = dyn Fn(&str) -> Option<(&'static str, &'static str, String)> + Send + Sync;
 
-/// A server that answers as it likes, for as long as the test runs.
+/// A server with any answers, for as long as the test runs.
 struct Stranger {
     address: SocketAddr,
     answered: Arc<AtomicUsize>,
@@ -39,7 +39,7 @@ impl Stranger {
     }
 }
 
-/// One request, one answer; whoever asked may be gone.
+/// Answers one request; the client may be gone.
 fn serve(connection: TcpStream, answer: &Answer, count: &AtomicUsize) -> Option<()> {
     let mut lines = BufReader::new(connection.try_clone().ok()?).lines();
     let request = lines.next()?.ok()?;
@@ -54,7 +54,7 @@ fn serve(connection: TcpStream, answer: &Answer, count: &AtomicUsize) -> Option<
     Some(())
 }
 
-/// Values nested so deep that a parser which goes down a stack ends there.
+/// Values nested so deep that a recursive parser overflows its stack.
 fn deep_values() -> Vec<String> {
     let nested = |open: &str, close: &str, depth: usize| format!("{}1{}", open.repeat(depth), close.repeat(depth));
     vec![
@@ -114,7 +114,7 @@ fn servers_whose_answers_are_nested_deep_do_not_end_a_run() {
     let running = data.start(arguments);
     wait_until("an answer of each stranger", || {
         assert!(running.is_running());
-        // The document, then at least a page or a stream.
+        // The instance document, then at least a page or a stream.
         strangers.iter().all(|stranger| stranger.answered() >= 2)
     });
     let posts = data.number("select count(*) from posts");
@@ -148,7 +148,7 @@ fn recorded_lines_nested_deep_cost_only_themselves() {
     assert_eq!(data.number("select count(*) from posts"), 2);
 }
 
-/// Answers of as many bytes as are read of one, of parts that take far more room than their bytes when they are held.
+/// Answers as long as the cap, whose parts take far more memory than their bytes.
 fn wide_pages() -> Vec<String> {
     const BYTES: usize = 15 << 20;
     let many = |part: &str| vec![part; BYTES / (part.len() + 1)].join(",");
@@ -171,7 +171,7 @@ fn wide_pages() -> Vec<String> {
 
 #[test]
 fn pages_of_many_small_parts_take_memory_in_proportion_to_their_bytes() {
-    // The page itself, while it comes and whole, and what one status of it may take.
+    // The page itself, while it arrives and complete, and the memory for one status of it.
     const KILOBYTES_MAX: u64 = 200 * 1024;
     for page in wide_pages() {
         let start = page[..60].to_owned();
@@ -184,7 +184,7 @@ fn pages_of_many_small_parts_take_memory_in_proportion_to_their_bytes() {
         let data = Data::new();
         let server = format!("http://{}", stranger.address);
         let running = data.start(["collect", "--server", server.as_str()]);
-        // A second page is asked for when the first one was read.
+        // A second page is requested after the first one was read.
         wait_until("a second page", || stranger.answered() >= 3);
         let peak = peak_kilobytes(running.pid());
         running.interrupt().done();
@@ -192,7 +192,7 @@ fn pages_of_many_small_parts_take_memory_in_proportion_to_their_bytes() {
     }
 }
 
-/// The most memory that a process had.
+/// The greatest memory use of a process.
 fn peak_kilobytes(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

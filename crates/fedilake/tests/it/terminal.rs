@@ -1,4 +1,4 @@
-//! What reaches a terminal, seen through one: `script` of util-linux gives a program a terminal of its own.
+//! Output in a terminal: `script` of util-linux gives a program a terminal of its own.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,11 +9,12 @@ use unicode_width::UnicodeWidthStr;
 use crate::program::{Data, Said, fedilake};
 use crate::replay::status;
 
-/// Text that acts on a terminal: codes that clear it, rename its window, hide text; controls that turn a line around.
+/// Text that acts on a terminal: codes that clear it, rename its window and hide text; controls that turn a line
+/// around.
 const EVIL: &str = "e\u{1b}[2J\u{1b}[8mv\u{1b}]0;title\u{7}i\u{9b}31ml\u{202e}\u{2066}\u{200f}\u{2028}\u{7f}\u{8}";
 const NAME: &str = "an.author.whose.name.is.longer.than.that.of.any.other.one.on.this.server.of.ours";
 
-/// A command's output in a terminal of so many columns; None where there is no `script`.
+/// A command's output in a terminal with so many columns; `None` if there is no `script`.
 fn in_terminal(columns: u16, arguments: &[&str]) -> Option<Said> {
     let quoted = |argument: &&str| format!("'{}'", argument.replace('\'', "'\\''"));
     let command: Vec<String> = [env!("CARGO_BIN_EXE_fedilake")].iter().chain(arguments).map(quoted).collect();
@@ -52,7 +53,7 @@ fn poisoned() -> Data {
     data
 }
 
-/// True if a terminal obeys nothing of it but weights, colours and the lines of progress bars.
+/// True if `text` has no codes except weights, colours and those of progress bars.
 fn is_harmless(text: &str) -> bool {
     let mut text = text.to_owned();
     for own in ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[2K"] {

@@ -1,4 +1,4 @@
-//! What earlier versions wrote is opened; what a newer one wrote is refused as that, and stays as it is.
+//! Data of earlier versions is opened; data of a newer version is refused for that reason, and is not changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use std::process::Command;
 use crate::faults::{replay, table_files};
 use crate::program::{Data, fedilake, run};
 
-/// Data folders as the versions left them: `scripts/fixture-data`.
+/// Data folders made by each version: `scripts/fixture-data`.
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/data");
 
-/// The versions that wrote one.
+/// The versions that have a data folder.
 fn versions() -> Vec<u32> {
     let entries = fs::read_dir(FIXTURES).unwrap().map(|entry| entry.unwrap().path());
     let mut versions: Vec<u32> = entries
@@ -44,7 +44,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Every file of a folder with its bytes, but for those that any start makes.
+/// Every file of a folder with its bytes, except those that any start writes.
 fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let files = files(folder).into_iter().filter(|file| file.file_name().is_none_or(|name| name != "lock"));
     files.map(|file| (file.clone(), fs::read(file).unwrap())).collect()
@@ -66,7 +66,7 @@ fn data_folders_of_every_version_are_opened_and_answer_as_they_did() {
         let said = data.run(["sql", &question, "--format", "csv"]).done();
         assert_eq!(said.stdout, answer, "version {version}");
         data.run(["check"]).done();
-        // With what this version writes beside it.
+        // With records of this version added.
         replay(&data, 0..100).done();
         assert_eq!(data.number("select count(*) from posts"), answer.lines().count() as i64 - 1 + 100);
         data.run(["check"]).done();
@@ -88,7 +88,7 @@ fn tables_of_every_version_are_read_without_their_log() {
     }
 }
 
-/// Puts the number of a newer version into a data file's footer.
+/// Changes the format in a data file's footer to a newer number.
 fn make_newer(file: &Path) {
     let mut bytes = fs::read(file).unwrap();
     let key = b"fedilake.format";
@@ -101,7 +101,7 @@ fn make_newer(file: &Path) {
 #[test]
 fn what_a_newer_fedilake_made_is_refused_never_called_damaged_and_stays_as_it_is() {
     type Change = fn(&Data);
-    // A sink reads no more of the table than its end.
+    // A sink reads only the end of the table.
     let cases: [(&str, Change); 5] = [
         ("the log's layout", |data| fs::write(data.path().join("log/version"), "2\n").unwrap()),
         ("the log's store", |data| fs::write(data.path().join("log/store/version"), b"FJL\x04").unwrap()),
@@ -135,7 +135,7 @@ fn what_a_newer_fedilake_made_is_refused_never_called_damaged_and_stays_as_it_is
     }
 }
 
-/// The same command with a umask that hides nothing.
+/// The same command with a umask of 0.
 #[cfg(unix)]
 fn open_to_all(command: &Command) -> Command {
     let mut shell = Command::new("sh");
@@ -151,13 +151,13 @@ fn open_to_all(command: &Command) -> Command {
 
 #[cfg(unix)]
 #[test]
-fn what_is_kept_is_for_its_user_alone_whatever_the_umask() {
+fn data_is_readable_by_its_user_alone_whatever_the_umask() {
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let data = Data::new();
     let file = data.beside("talk.jsonl");
     run(["simulate", "--posts", "50", "--out", file.to_str().unwrap()]).done();
-    // A folder that fedilake makes, and one that was there for all to enter.
+    // A folder that fedilake makes, and an existing one that everybody may enter.
     let (made, there) = (data.beside("made/by/fedilake"), data.beside("there"));
     fs::create_dir(&there).unwrap();
     fs::set_permissions(&there, fs::Permissions::from_mode(0o755)).unwrap();

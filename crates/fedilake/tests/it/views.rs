@@ -1,4 +1,4 @@
-//! The table without us: the printed views, in a DuckDB of their own over the plain files, give the same figures.
+//! The printed views, in a separate DuckDB over the plain files, give the same figures as fedilake.
 
 use duckdb::Connection;
 

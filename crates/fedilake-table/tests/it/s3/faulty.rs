@@ -1,4 +1,4 @@
-//! A server before the store that answers wrongly, on purpose.
+//! A server in front of the store that gives wrong answers on purpose.
 
 use std::io;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is answered as the store answers.
+    /// The store's answer is passed on.
     Pass,
-    /// The store never sees it.
+    /// The request is answered with this status, and the store never sees it.
     Refused(u16),
-    /// The store does it and nobody hears of it.
+    /// The store carries the request out, and the answer is lost.
     Lost,
-    /// The store does it and says that it failed.
+    /// The store carries the request out, and the answer says that it failed, with this status.
     Belied(u16),
     /// Half of the answer comes.
     Torn,
@@ -29,10 +29,10 @@ pub(crate) enum Fate {
     Late,
 }
 
-/// Decides by a request's method, in the order in which requests come.
+/// Decides the fate from a request's method and its number.
 pub(crate) type Decide = Arc<dyn Fn(&str, u64) -> Fate + Send + Sync>;
 
-/// The server. It ends when this is dropped.
+/// The server. It ends when the value is dropped.
 pub(crate) struct Faulty {
     pub(crate) endpoint: String,
     pub(crate) faults: Arc<AtomicU64>,
@@ -64,7 +64,7 @@ pub(crate) fn by_dice(seed: u64) -> Decide {
 }
 
 impl Faulty {
-    /// Serves before `upstream`, a URL.
+    /// Starts a server in front of `upstream`, a URL.
     pub(crate) async fn before(upstream: &str, decide: Decide) -> Faulty {
         let upstream: Arc<str> = upstream.trim_start_matches("http://").into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -77,7 +77,7 @@ impl Faulty {
                     let (upstream, decide, numbers, faults) =
                         (upstream.clone(), decide.clone(), numbers.clone(), faults.clone());
                     tokio::spawn(async move {
-                        // A client that went away is its own affair.
+                        // A client that went away is no fault of the server.
                         let _ = serve(client, &upstream, &decide, &numbers, &faults).await;
                     });
                 }
@@ -102,7 +102,7 @@ impl Faulty {
     }
 }
 
-/// One request a connection.
+/// Serves one request of a connection.
 async fn serve(
     mut client: TcpStream,
     upstream: &str,
@@ -143,7 +143,7 @@ async fn ask(upstream: &str, request: &[u8]) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// Reads a head and the body whose length it gives.
+/// Reads a head, and the body with the length that the head gives.
 async fn message(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! The table on a real S3 store, near, far and through a store's and a network's faults.
+//! The table on a real S3 store: on a fast and a slow line, and with faults of the store and the network.
 
 mod faulty;
 mod service;
@@ -94,7 +94,7 @@ async fn a_store_that_overwrites_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_store_is_said_with_a_hint() {
+async fn errors_of_a_store_have_a_hint() {
     let clock = Faulty::always(403, "RequestTimeTooSkewed").await;
     let over = Faulty::always(400, "ExpiredToken").await;
     let moved = Faulty::always(301, "PermanentRedirect").await;
@@ -116,8 +116,8 @@ async fn what_is_wrong_with_a_store_is_said_with_a_hint() {
 }
 
 #[tokio::test]
-async fn a_wrong_bucket_key_or_secret_is_said_with_a_hint() {
-    let Some(endpoint) = store("a_wrong_bucket_key_or_secret_is_said_with_a_hint") else { return };
+async fn errors_for_a_wrong_bucket_key_or_secret_have_a_hint() {
+    let Some(endpoint) = store("errors_for_a_wrong_bucket_key_or_secret_have_a_hint") else { return };
     let cases = [
         ("s3://fedilake/x", KEY, "wrong", "the secret does not belong to the key"),
         ("s3://fedilake/x", "nobody", SECRET, "does not know the key"),
@@ -135,11 +135,12 @@ async fn a_wrong_bucket_key_or_secret_is_said_with_a_hint() {
 #[tokio::test]
 async fn faults_for_a_third_of_the_requests_break_no_promise_of_a_table() {
     let Some(endpoint) = store("faults_for_a_third_of_the_requests_break_no_promise_of_a_table") else { return };
-    // Without conflicts: a commit that meets one says superseded, which the cases do not expect and the sink below does.
+    // No conflicts: a commit that meets one returns superseded, which the cases do not expect. The test of two sinks
+    // below has them.
     let dice = by_dice(7);
     let decide = move |method: &str, number| match dice(method, number) {
         Fate::Refused(409) => Fate::Refused(500),
-        // A commit whose answer was lost says superseded as well.
+        // A commit whose answer was lost returns superseded as well.
         Fate::Lost | Fate::Belied(_) | Fate::Torn if method == "PUT" => Fate::Late,
         fate => fate,
     };
@@ -162,13 +163,14 @@ async fn two_sinks_over_a_faulty_store_put_each_offset_once() {
 async fn two_sinks_over_a_line_that_breaks_put_each_offset_once() {
     let Some(services) = Services::shared("two_sinks_over_a_line_that_breaks_put_each_offset_once") else { return };
     let proxy = own_proxy(&services);
-    // Every connection breaks after so many bytes, in the middle of an answer or of a request: a put may be done unheard.
+    // Every connection breaks after so many bytes, within an answer or a request: a put may be carried out without an
+    // answer.
     proxy.add(Stream::Down, Toxic::LimitData { bytes: 40_000 });
     proxy.add(Stream::Up, Toxic::LimitData { bytes: 60_000 });
     two_sinks_put_each_offset_once(&format!("http://{}", proxy.address()), &services.s3.endpoint).await;
 }
 
-/// Two sinks that go to the store by way of `endpoint`, and start again when it was too much for them.
+/// Runs two sinks that reach the store through `endpoint`, and starts them again when they fail.
 async fn two_sinks_put_each_offset_once(endpoint: &str, store: &str) {
     let (batches, batch_records) = (120, 50);
     let records = batches * batch_records;
@@ -180,7 +182,7 @@ async fn two_sinks_put_each_offset_once(endpoint: &str, store: &str) {
             for batch in 0..batches {
                 let record = |at| (Key(Bytes::from_static(b"k")), Bytes::from(format!("record {batch} {at}")));
                 log.append((0..batch_records).map(record).collect()).await.unwrap();
-                // So that it is more than one file for each sink.
+                // Slow enough that each sink commits several files.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -194,7 +196,7 @@ async fn two_sinks_put_each_offset_once(endpoint: &str, store: &str) {
         async move {
             let mut superseded = 0;
             loop {
-                // As after a restart: nothing is remembered.
+                // A new table, as after a restart: without cached positions.
                 let table = Arc::new(Table::new(s3.store.clone(), s3.prefix.clone()));
                 let progress = Arc::<SinkProgress>::default();
                 let stop = shutdown.child_token();

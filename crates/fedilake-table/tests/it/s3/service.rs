@@ -1,4 +1,4 @@
-//! Places of the tests' own in the shared S3 store.
+//! Prefixes of the tests' own in the shared S3 store.
 
 use fedilake_services::Services;
 use fedilake_table::s3::{Environment, S3, S3Settings, S3Url};
@@ -6,17 +6,17 @@ use fedilake_table::s3::{Environment, S3, S3Settings, S3Url};
 pub(crate) const KEY: &str = "fedilake";
 pub(crate) const SECRET: &str = "fedilake-secret";
 
-/// The store's endpoint, or None after saying that `test` is skipped.
+/// The store's endpoint, or `None` after printing that `test` is skipped.
 pub(crate) fn store(test: &str) -> Option<String> {
     Services::shared(test).map(|services| services.s3.endpoint)
 }
 
-/// A place in the bucket where nothing is.
+/// A new, empty prefix in the bucket.
 pub(crate) fn url() -> S3Url {
     S3Url::parse(&format!("s3://fedilake/test-table/{}", uuid::Uuid::new_v4())).unwrap()
 }
 
-/// Such a place, asked with `key` and `secret`.
+/// An empty prefix, with these credentials.
 pub(crate) fn place(endpoint: &str, key: &str, secret: &str) -> S3 {
     open(&url(), endpoint, key, secret)
 }

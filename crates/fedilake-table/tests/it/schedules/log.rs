@@ -1,4 +1,5 @@
-//! A log that follows a script: it grows, has holes, forgets what is released, and loses what retention cuts.
+//! A log that follows a script: it grows, has holes, forgets released records, and loses the records that retention
+//! cuts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,12 +22,12 @@ struct State {
     /// Every record that is or will be in the log.
     records: BTreeMap<u64, Bytes>,
     bounds: Bounds,
-    /// Everything below may have been cut before the table had it.
+    /// Records below this offset may have been cut before the table had them.
     cut: Offset,
 }
 
 impl Log {
-    /// A log that will hold records at `offsets`, ascending, and begins at the first of them.
+    /// A log that will have records at `offsets`, ascending, and begins at the first of them.
     pub(crate) fn new(id: &str, offsets: &[u64]) -> Log {
         let first = Offset(offsets[0]);
         let record = |offset: &u64| (*offset, Bytes::from(format!("{id}/{offset}")));
@@ -49,7 +50,7 @@ impl Log {
         self.state.lock().unwrap().bounds
     }
 
-    /// Below it, records may be missing from the table.
+    /// The offset below which records may be missing from the table.
     pub(crate) fn cut(&self) -> Offset {
         self.state.lock().unwrap().cut
     }
@@ -65,7 +66,7 @@ impl Log {
         true
     }
 
-    /// Cuts the log's oldest `part` (0 to 1), whether or not the table has it.
+    /// Cuts the log's oldest `part` (0 to 1), even if the table lacks it.
     pub(crate) fn retain(&self, part: f64) {
         let state = &mut *self.state.lock().unwrap();
         let Bounds { start, end } = state.bounds;
@@ -94,13 +95,13 @@ impl Log {
     }
 }
 
-/// A reader of a log whose calls wait for their turn.
+/// A reader of the log. Each of its calls waits for its turn.
 pub(crate) struct Reader {
     pub(crate) log: Arc<Log>,
     pub(crate) stage: Arc<Stage>,
-    /// How many records it gives at a time.
+    /// The number of records that it returns at a time.
     pub(crate) batch: usize,
-    /// Whether a release is more than a hint.
+    /// True if a release makes the log forget at once.
     pub(crate) forgets: bool,
     pub(crate) assigned: bool,
     pub(crate) position: Option<Offset>,

@@ -1,10 +1,11 @@
 //! Every offset ends in exactly one file, whatever happens: real sinks over one partition and a store that fails, in
-//! thousands of schedules that a seed decides.
+//! thousands of schedules, each decided by a seed.
 //!
-//! A schedule is a sequence of steps. In each one, one waiting call of one sink goes on, or the log grows, or retention cuts it,
-//! or a sink is killed. Nothing else moves meanwhile ([`stage`]), so a seed that fails once fails always.
+//! A schedule is a sequence of steps. In each step one waiting call of one sink goes on, or the log grows, or
+//! retention cuts it, or a sink is killed. Nothing else moves meanwhile ([`stage`]), so a seed that fails once fails
+//! always.
 //!
-//! The test has teeth: stores that break one rule of the protocol each must make it fail.
+//! To show that the test can fail, stores that break one rule of the protocol each must make it fail.
 
 mod log;
 mod stage;
@@ -17,7 +18,7 @@ use std::ops::Range;
 use store::Rule;
 use world::Tally;
 
-/// Plays the schedules of `seeds` up to the first one that is violated.
+/// Plays the schedules of `seeds`, up to the first one that breaks a promise.
 fn play(seeds: Range<u64>, broken: Option<Rule>) -> Result<Tally, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut total = Tally::default();
@@ -51,16 +52,16 @@ fn assert_violated(broken: Rule) {
 }
 
 #[test]
-fn a_store_that_overwrites_breaks_it() {
+fn a_store_that_overwrites_breaks_the_promise() {
     assert_violated(Rule::Overwrites);
 }
 
 #[test]
-fn a_loser_that_goes_on_without_looking_breaks_it() {
+fn a_loser_that_goes_on_without_reading_the_tail_breaks_the_promise() {
     assert_violated(Rule::LoserGoesOn);
 }
 
 #[test]
-fn a_sink_that_trusts_its_own_view_of_the_start_breaks_it() {
+fn a_sink_that_trusts_its_own_start_breaks_the_promise() {
     assert_violated(Rule::OwnStart);
 }

@@ -1,7 +1,8 @@
-//! The stage: calls that wait until the schedule lets one of them go on.
+//! The stage: calls wait here until the schedule lets one of them go on.
 //!
-//! Every call of a sink to its log or its store parks here. Once all sinks are parked the schedule picks one call by chance.
-//! What runs on other threads (a file being sealed) belongs to the one sink that is not parked, so chance has no other source.
+//! Every call of a sink to its log or its store waits here. Once all sinks wait, the schedule picks one call by
+//! chance. Work on other threads (sealing a file) belongs to the one sink that does not wait, so nothing else is left
+//! to chance.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,15 +20,15 @@ pub(crate) struct Stage {
 #[derive(Default)]
 struct Calls {
     waiting: Vec<Call>,
-    /// Sinks that are not parked.
+    /// The number of sinks that do not wait.
     running: usize,
 }
 
-/// Goes on with a call; true if somebody still waits for it.
+/// Goes on with a call. True if the caller still waits for it.
 type Call = Box<dyn FnOnce() -> bool + Send>;
 
 impl Stage {
-    /// Waits for this call's turn, then acts.
+    /// Waits for this call's turn, then calls `act`.
     pub(crate) async fn turn<T: Send + 'static>(&self, act: impl FnOnce() -> T + Send + 'static) -> T {
         let went_on = Arc::new(AtomicBool::new(false));
         let (answer, answered) = oneshot::channel();
@@ -41,22 +42,22 @@ impl Stage {
         };
         self.later(call);
         self.exit();
-        // A call that is dropped while it waits leaves its sink running.
+        // If the call is dropped while it waits, its sink counts as running.
         let _left = Left { stage: self, went_on };
         answered.await.expect("a call that goes on answers")
     }
 
-    /// Acts at some later time; nobody waits for it.
+    /// Calls `act` at some later step; nobody waits for it.
     pub(crate) fn later(&self, act: impl FnOnce() -> bool + Send + 'static) {
         self.calls.lock().unwrap().waiting.push(Box::new(act));
     }
 
-    /// One more sink runs.
+    /// Counts one more running sink.
     pub(crate) fn enter(&self) {
         self.calls.lock().unwrap().running += 1;
     }
 
-    /// One sink less runs: it is parked or has ended.
+    /// Counts one running sink less: it waits or has ended.
     pub(crate) fn exit(&self) {
         self.calls.lock().unwrap().running -= 1;
         self.parked.notify_one();
@@ -80,7 +81,7 @@ impl Stage {
             let at = chance.random_range(0..waiting.len());
             waiting.swap_remove(at)
         };
-        // Before the call: the sink that it wakes is running from then on.
+        // Entered before the call, because the sink that it wakes runs from then on.
         self.enter();
         if !call() {
             self.exit();

@@ -1,4 +1,5 @@
-//! An object store in memory whose calls wait for their turn, and whose puts fail in every way that a real one's do.
+//! An object store in memory whose calls wait for their turn, and whose puts fail in each way in which a real store's
+//! puts fail.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,24 +20,24 @@ use rand_chacha::ChaCha8Rng;
 
 use super::stage::Stage;
 
-/// A rule of the protocol that a store can break for the sinks above it.
+/// A rule of the protocol that a store can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// A put replaces what is there.
+    /// A put replaces an existing object.
     Overwrites,
-    /// "Already exists" reads as "done", so a sink that lost goes on as if it had won.
+    /// The answer "already exists" becomes "done", so a sink that lost goes on as if it had won.
     LoserGoesOn,
-    /// Each sink reads back the start that it wrote itself, whoever was first.
+    /// Each sink reads back the start that it wrote itself, although another was first.
     OwnStart,
 }
 
-/// One sink's way to the store.
+/// One sink's access to the store.
 pub(crate) struct FaultyStore {
     pub(crate) inner: Arc<InMemory>,
     pub(crate) stage: Arc<Stage>,
     /// True once no more faults come.
     pub(crate) healed: Arc<AtomicBool>,
-    /// How often a put goes wrong, 0 to 1.
+    /// The share of puts that fail, 0 to 1.
     pub(crate) faults: f64,
     pub(crate) broken: Option<Rule>,
     chance: Mutex<ChaCha8Rng>,
@@ -44,13 +45,13 @@ pub(crate) struct FaultyStore {
 }
 
 enum Fault {
-    /// Nothing lands: the connection broke.
+    /// Nothing is stored: the connection broke.
     Refused,
-    /// Nothing lands, and the store says that something is there.
+    /// Nothing is stored, and the store answers that the object exists.
     Conflict,
-    /// It lands, and nobody hears of it.
+    /// The object is stored, and the answer is lost.
     AnswerLost,
-    /// The call gives up, and it lands later.
+    /// The call fails, and the object is stored later.
     Late,
 }
 
@@ -80,7 +81,7 @@ impl FaultyStore {
         })
     }
 
-    /// The put itself, as the broken store does it.
+    /// Carries out the put, with the broken rule if there is one.
     fn put(&self, location: Path, payload: PutPayload, mode: PutMode) -> impl FnOnce() -> Result<PutResult> + use<> {
         let (inner, broken, own_start) = (self.inner.clone(), self.broken, self.own_start.clone());
         move || {
@@ -118,7 +119,7 @@ impl ObjectStore for FaultyStore {
         match self.fault() {
             None => {
                 let done = self.stage.turn(put).await;
-                // Time passes before the answer comes, and the sink may be killed in it.
+                // Time passes before the answer comes; the sink may be killed meanwhile.
                 self.stage.turn(|| done).await
             }
             Some(Fault::Refused) => self.stage.turn(|| Err(failed("connection refused"))).await,
@@ -148,7 +149,7 @@ impl ObjectStore for FaultyStore {
                 mine.put(location, own.into()).await?;
                 return mine.get_opts(location, options).await;
             }
-            // It never looks at another sink's.
+            // The sink never sees another sink's start.
             return self.inner.get(&Path::from("nothing")).await;
         }
         let (inner, location) = (self.inner.clone(), location.clone());

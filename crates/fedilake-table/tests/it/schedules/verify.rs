@@ -1,4 +1,4 @@
-//! What must be true of a table in the end, read from its files without the table's own code.
+//! The final check of a table, read from its files without the table's own code.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::log::Log;
 
-/// Every record of `log` is in exactly one file of `store` with its very content, and nothing else is; only what retention
-/// cut may be missing.
+/// Checks that every record of `log` is in exactly one file of `store` with its content, and nothing else; only
+/// records that retention cut may be missing.
 pub(crate) fn rows(store: &InMemory, log: &Log) -> Result<(), String> {
     let mut found: BTreeMap<u64, Vec<Bytes>> = BTreeMap::new();
     let folder = Path::from(format!("posts/log={}", log.id));

@@ -19,7 +19,7 @@ use super::stage::Stage;
 use super::store::{FaultyStore, Rule};
 use super::verify;
 
-/// Steps after which a healed world must have come to rest.
+/// The number of steps after which a world without faults must be finished.
 const STEPS_MAX: usize = 50_000;
 
 struct World {
@@ -34,7 +34,7 @@ struct World {
     forgets: bool,
 }
 
-/// A sink at work.
+/// A running sink.
 struct Sink {
     log: usize,
     task: JoinHandle<()>,
@@ -42,7 +42,7 @@ struct Sink {
     shutdown: CancellationToken,
 }
 
-/// What happened in schedules, so that the test can tell that it tested.
+/// Counts of what happened in schedules, to show that the test covers it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) files: u64,
@@ -62,7 +62,7 @@ impl AddAssign for Tally {
     }
 }
 
-/// Plays the schedule of `seed` and says what happened, or what is wrong with the table in the end.
+/// Plays the schedule of `seed`. Returns its counts, or what is wrong with the table at the end.
 pub(crate) async fn play(seed: u64, broken: Option<Rule>) -> Result<Tally, String> {
     let mut world = World::new(seed, broken);
     let mut sinks: Vec<Sink> = Vec::new();
@@ -123,7 +123,7 @@ impl World {
         self.logs[self.chance.random_range(0..self.logs.len())].clone()
     }
 
-    /// Starts a sink as a new process would: it knows nothing.
+    /// Starts a sink as a new process would, without any cached position.
     fn start(&mut self, log: usize) -> Sink {
         let store = FaultyStore::new(
             self.inner.clone(),
@@ -144,7 +144,7 @@ impl World {
         };
         let limits = Limits {
             buffer_bytes_max: self.chance.random_range(100..2_000),
-            // Age is a matter of the clock, which stands still here.
+            // No age limit: the clock stands still here.
             buffer_age_max: Duration::from_secs(1_000_000),
             buffers_bytes_max: usize::MAX,
         };
@@ -158,7 +158,7 @@ impl World {
         Sink { log, task, progress, shutdown }
     }
 
-    /// Lets the log grow to its end without further faults, and one sink a log bring all of it into the table.
+    /// Lets the log grow to its end without further faults, and one sink for each log store all of it.
     async fn finish(&mut self, mut sinks: Vec<Sink>) -> Result<(), String> {
         self.healed.store(true, Ordering::SeqCst);
         for log in &self.logs {
@@ -218,7 +218,7 @@ impl World {
     }
 }
 
-/// A sink's process: it runs until it fails or is told to stop; where the log lost records somebody accepts that.
+/// A sink's process: runs until it fails or is told to stop. If the log lost records, the gap is accepted.
 async fn life(
     reader: Reader,
     table: Arc<Table>,
@@ -239,7 +239,7 @@ async fn life(
     }
 }
 
-/// On stage from the start of a sink to its end, however it ends.
+/// Counts a sink as running from its start to its end, however it ends.
 struct Entered {
     stage: Arc<Stage>,
 }
@@ -257,7 +257,7 @@ impl Drop for Entered {
     }
 }
 
-/// Offsets of records, some of them apart.
+/// Offsets of records, some of them with gaps between.
 fn offsets(chance: &mut ChaCha8Rng) -> Vec<u64> {
     let mut next = if chance.random_bool(0.5) { 0 } else { chance.random_range(0..1_000) };
     let holes = [0.0, 0.2][chance.random_range(0..2)];

@@ -1,9 +1,9 @@
-//! Which posts a report looks at.
+//! The posts that a report counts.
 
 use serde::{Deserialize, Serialize};
 
-/// A part of the posts; the default is all of them. A list that is empty does not restrict; names that no post has
-/// match nothing. Names are of any case: hosts and language tags are the same in each.
+/// A part of the posts; the default is all posts. An empty list does not restrict; a name that no post has matches
+/// nothing. Letter case does not matter in names, hosts and language tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Filter {
@@ -15,9 +15,10 @@ pub struct Filter {
     pub origins: Vec<String>,
     /// Servers that showed the post first.
     pub servers: Vec<String>,
-    /// Languages, by any of their codes or by their English names, whatever a post's tag adds (`pt`, `por` and `Portuguese` are
-    /// `pt_BR` too); a tag with a region or a script is that one alone. `unknown`: posts that name none.
+    /// Languages, by any of their codes or by their English names, whatever a post's tag adds (`pt`, `por` and
+    /// `Portuguese` include `pt_BR`). A tag with a region or a script means only that tag. `unknown` means posts
+    /// without a language.
     pub languages: Vec<String>,
-    /// Only automated authors, or none of them.
+    /// Only bots (true) or only people (false).
     pub bot: Option<bool>,
 }

@@ -1,20 +1,20 @@
 //! The lake's tables and their version.
 //!
-//! A lake of another version, with another setting of which deletes hide, or written by another DuckDB (whose `hash` may
-//! differ), is not migrated but rebuilt from the table.
+//! A lake of another version, with another setting for deletes, or of another DuckDB (whose `hash` may differ) is not
+//! migrated but rebuilt from the table.
 //!
-//! The tables lie in the schema [`SCHEMA`], in which connections of the lake itself look first. A person's SQL looks into
-//! `main`, which has the documented views and nothing else.
+//! The tables are in the schema [`SCHEMA`], where connections of the lake itself look first. Users' SQL looks in
+//! `main`, which has only the documented views.
 
 use duckdb::{Connection, params};
 
 use crate::views::Deletes;
 use crate::{LakeError, languages, topic, views};
 
-/// Goes up with every change of layout.sql, of a view or of what `take` writes.
+/// Increased with every change of layout.sql, of a view or of the rows that `take` writes.
 const VERSION: i32 = 12;
 
-/// Words that every lake follows from its first row: the talk's.
+/// The words whose mentions every lake stores: the talk's.
 pub(crate) const FOLLOWED: [&str; 4] = ["balloon", "earthquake", "superbowl", "chatgpt"];
 
 /// The schema of the lake's own tables.
@@ -35,7 +35,7 @@ pub(crate) fn topics_sql() -> String {
     format!("(case when {} then {} else 0 end)", topic::mentions_any(&FOLLOWED), bits.join(" | "))
 }
 
-/// Creates the tables and views of an empty lake, of which the connection enters the schema.
+/// Creates the tables and views of an empty lake, and makes the connection use their schema.
 pub(crate) fn create(connection: &Connection, deletes: Deletes) -> Result<(), LakeError> {
     connection.execute_batch(&format!("begin; create schema {SCHEMA}; {LISTINGS}"))?;
     enter(connection)?;
@@ -53,7 +53,8 @@ pub(crate) fn create(connection: &Connection, deletes: Deletes) -> Result<(), La
     Ok(())
 }
 
-/// Why a newer fedilake made the lake; None if none did. Every layout has `layout` with its version, in one of the two schemas.
+/// Why a newer fedilake made the lake; `None` if none did. Every version has the table `layout` in one of the two
+/// schemas.
 pub(crate) fn newer(connection: &Connection) -> Option<String> {
     let version = |table: &str| {
         connection.query_row(&format!("select version from {table}"), [], |row| row.get::<_, i32>(0)).ok()
@@ -62,8 +63,8 @@ pub(crate) fn newer(connection: &Connection) -> Option<String> {
     (version > VERSION).then(|| format!("its layout is {version}, this one reads {VERSION}"))
 }
 
-/// Listings of tables, of columns and of schemas leave out the lake's own: DuckDB makes `show tables`, `information_schema` and
-/// its other listings of these functions.
+/// Replaces the functions from which DuckDB makes `show tables`, `information_schema` and its other listings, so that
+/// they leave out the lake's own tables, columns and schema.
 const LISTINGS: &str = "
     create macro main.duckdb_tables() as table from system.main.duckdb_tables() where schema_name <> 'internal';
     create macro main.duckdb_columns() as table from system.main.duckdb_columns() where schema_name <> 'internal';
@@ -72,7 +73,7 @@ const LISTINGS: &str = "
     create macro main.duckdb_schemas() as table from system.main.duckdb_schemas() where schema_name <> 'internal';
 ";
 
-/// Whether this program and this DuckDB wrote the lake, for this setting.
+/// True if this version of the program and of DuckDB wrote the lake, with this setting.
 pub(crate) fn is_current(connection: &Connection, deletes: Deletes) -> bool {
     let sql = format!("select version, engine, deletes from {SCHEMA}.layout");
     let written = connection

@@ -1,14 +1,14 @@
-//! The lake: a DuckDB database that follows the table and the log's tail, and the answers asked of it.
+//! The lake: a DuckDB database that follows the table and the log's tail, and answers questions.
 //!
-//! Parquet files go in ([`Lake::take`]), Arrow IPC streams come out ([`Lake::report`], [`Lake::sql`]). The lake
-//! is a cache: it can be deleted at any time, and taking the same files again gives the same answers.
+//! Parquet files go in ([`Lake::take`]), Arrow IPC streams come out ([`Lake::report`], [`Lake::sql`]). The lake is a
+//! cache: it can be deleted at any time, and taking the same files again gives the same answers.
 //!
-//! - [`lake`] opens the database and hands out its connections.
+//! - [`lake`] opens the database and lends its connections.
 //! - [`take`](mod@take) reads files through a second, in-memory DuckDB ([`source`]) and merges their rows.
-//! - [`report`] holds the talk's analyses, one .sql file each, under a [`filter`].
-//! - [`sql`] runs a person's own statement, read-only and within limits.
-//! - [`check`] compares files with each other and the lake with them.
-//! - [`direct`] runs such a statement on the files themselves, without a lake.
+//! - [`report`] has the talk's analyses, one .sql file each, for the posts of a [`filter`].
+//! - [`sql`] runs a user's statement, read-only and within limits.
+//! - [`check`] compares files with each other, and the lake with the files.
+//! - [`direct`] runs a user's statement on the files themselves, without a lake.
 //! - [`views`] defines the same views over plain Parquet files, for any DuckDB.
 //!
 //! Everything here blocks; async callers use `spawn_blocking`. Every timestamp is UTC.

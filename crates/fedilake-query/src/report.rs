@@ -1,4 +1,4 @@
-//! The talk's analyses. Each is one .sql file in reports/, over the posts of a [`Filter`].
+//! The talk's analyses. Each is one .sql file in reports/, for the posts of a [`Filter`].
 
 use serde::{Deserialize, Serialize};
 
@@ -16,25 +16,25 @@ pub enum Report {
     /// A row a day: day (a date, as in all reports), posts, users, origins, most_frequent_nonbot, most_frequent_bot,
     /// most_frequent_host.
     Daily,
-    /// The 10 most used apps of people: app, posts. The note says of how many posts the app is known.
+    /// The 10 most used apps of people: app, posts. The note gives the number of posts whose app is known.
     Apps,
     /// 24 rows a day: day, hour, posts.
     Hours,
-    /// The 20 most frequent: language (its name), posts.
+    /// The 20 most frequent languages: language (its name), posts.
     Languages,
     /// The 20 most frequent known languages: language, posts, characters_min, characters_p25, characters_median,
     /// characters_p75, characters_max.
     Lengths,
-    /// A row for each day that has posts and each word: day, topic, posts, which is 0 where none mentions it.
+    /// A row for each day that has posts and each word: day, topic, posts (0 if no post mentions the word).
     Topics {
-        /// Words to look for in texts, in any case, also inside of longer words; one that differs from an earlier one only
-        /// in case is the same. None: the followed ones.
+        /// Words to look for in texts, in any letter case, also within longer words. Words that differ only in case
+        /// count once. `None` for the followed words.
         words: Vec<String>,
     },
 }
 
 impl Report {
-    /// The report's name, as a person types it.
+    /// The report's name on the command line.
     pub fn name(&self) -> &'static str {
         match self {
             Report::Statistics => "statistics",
@@ -62,7 +62,7 @@ impl Report {
 }
 
 impl Lake {
-    /// Answers a report over the posts of `filter`, from one snapshot of the lake.
+    /// Makes a report on the posts of `filter`, from one snapshot of the lake.
     pub fn report(&self, report: &Report, filter: &Filter) -> Result<Rows, LakeError> {
         let lend = |ask: &mut dyn FnMut(&duckdb::Connection) -> Result<Rows, LakeError>| match report {
             Report::Statistics => self.count(ask),
@@ -100,7 +100,7 @@ fn answer(connection: &duckdb::Connection, report: &Report, scope: &Scope) -> Re
     }
 }
 
-/// A statement over the posts of `scope`.
+/// A statement about the posts of `scope`.
 fn over(scope: &Scope, sql: &str) -> String {
     sql.replace("{authors}", &scope.authors())
         .replace("{distinct_authors}", &scope.distinct_authors())
@@ -110,7 +110,7 @@ fn over(scope: &Scope, sql: &str) -> String {
         .replace("{posts}", &scope.posts())
 }
 
-/// The figures of each day: those that were kept when it was sealed, where all of its posts are asked for.
+/// The figures of each day: the stored figures of sealed days if all of their posts are counted.
 fn figures(scope: &Scope) -> String {
     let counted = |scope: &Scope| over(scope, include_str!("reports/day_figures.sql"));
     let Some((first, last)) = scope.kept_days() else { return counted(scope) };
@@ -141,6 +141,6 @@ fn topics(words: &[String], scope: &Scope) -> String {
         labels.join(", "),
         hits.join(" union all ")
     );
-    // Last: a word may look like a placeholder.
+    // Replaced last, because a word may look like a placeholder.
     over(scope, include_str!("reports/topics.sql")).replace("{asked}", &asked)
 }

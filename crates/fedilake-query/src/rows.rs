@@ -8,20 +8,20 @@ use duckdb::arrow::array::RecordBatch;
 
 use crate::LakeError;
 
-/// The rows of an answer, and what a reader should know beside them.
+/// The rows of an answer, with a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
     /// One Arrow IPC stream: a schema, then any number of batches.
     pub ipc: Vec<u8>,
-    /// A denominator or a caveat, as a sentence.
+    /// A denominator or a caveat for the reader, as a sentence.
     pub note: Option<String>,
 }
 
-/// What a connection that answers is set to. Without `arrow_lossless_conversion` a `hugeint` of 39 digits is silently another
-/// number, and a time with a zone loses it; with it, such types come as bytes under DuckDB's name for them.
+/// Settings of connections that answer. Without `arrow_lossless_conversion` a `hugeint` of 39 digits silently becomes
+/// another number, and a time loses its zone; with it, such types come as bytes with DuckDB's name of the type.
 pub(crate) const SETTINGS: &str = "set global timezone = 'UTC'; set global arrow_lossless_conversion = true";
 
-/// Runs one statement and keeps its whole result.
+/// Runs one statement and returns its whole result.
 pub(crate) fn query(connection: &Connection, sql: &str) -> Result<Rows, LakeError> {
     let mut ipc = Vec::new();
     let mut statement = connection.prepare(sql)?;

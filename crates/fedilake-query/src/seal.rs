@@ -1,37 +1,37 @@
-//! Sealed days: figures of whole days, kept exactly, so that a report need not read their posts.
+//! Sealed days: exact figures of whole days, stored so that a report need not read their posts.
 //!
 //! A day is sealed when most of its posts have come. A late post, an edit or a delete opens its day again in the same
-//! transaction, so a report is right at every moment; sealing it anew is only a matter of speed. A large take seals
-//! every day, the newest too, and so does [`Lake::seal`], for the time when nothing comes: what comes then only opens its
-//! day again. A small take seals at most one day, so that it stays short, and only
-//! a day that rested for [`REST_MINUTES`], so that one which changes again and again is not sealed in vain.
+//! transaction, so a report is always right; sealing only makes it faster. A large take seals every day, including
+//! the newest, and so does [`Lake::seal`], for times without new records: later records only open their day again. A
+//! small take seals at most one day, so that it stays short, and only a day without changes for [`REST_MINUTES`], so
+//! that a day which changes often is not sealed in vain.
 
 use duckdb::Connection;
 
 use crate::lake::lock;
 use crate::{Lake, LakeError};
 
-/// Minutes without a change, by the posts' observed_at, after which a small take seals a day.
+/// Minutes without a change, by the posts' observed_at, after which a small take may seal a day.
 const REST_MINUTES: u32 = 10;
 
-/// How much sealing a take may do.
+/// How many days a take may seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// One day that rested.
+    /// One day without recent changes.
     Small,
     /// Every day.
     Large,
 }
 
 impl Lake {
-    /// Seals every open day, the newest too: reports are quickest then. Worth its price, about 0.1 s for a day of 200,000
-    /// posts, when no rows are expected for a while.
+    /// Seals every open day, including the newest, which makes reports fastest. Takes about 0.1 s for a day of
+    /// 200,000 posts: worth it when no rows are expected for a while.
     pub fn seal(&self) -> Result<(), LakeError> {
         seal(&lock(&self.writer), Effort::Large)
     }
 }
 
-/// Opens the days that the running transaction touched.
+/// Opens the days that the running transaction changed.
 pub(crate) fn reopen(writer: &Connection) -> Result<(), LakeError> {
     let sealed_ones = "select exists (from day semi join touched using (day) where sealed)";
     if writer.query_row(sealed_ones, [], |row| row.get(0))? {
@@ -51,7 +51,7 @@ pub(crate) fn seal(writer: &Connection, effort: Effort) -> Result<(), LakeError>
         let sql =
             include_str!("seal/seal.sql").replace("{day}", &day.to_string()).replace("{figures}", figures.trim_end());
         if let Err(error) = writer.execute_batch(&format!("begin;\n{sql}\ncommit")) {
-            // The first error says more than a failing rollback would.
+            // The first error explains more than that of a failing rollback.
             let _ = writer.execute_batch("rollback");
             return Err(error.into());
         }

@@ -1,4 +1,4 @@
-//! Reads Parquet files for the lake, through an in-memory DuckDB that may open files and holds nothing else.
+//! Reads Parquet files for the lake, through an in-memory DuckDB that may open files and has no tables.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
@@ -10,8 +10,8 @@ use crate::error::message;
 use crate::take::Reading;
 use crate::{LakeError, layout, views};
 
-/// Sends the rows of one reading, in batches as DuckDB makes them and as merge/stage.sql expects them. Stops early
-/// when nobody listens.
+/// Sends the rows of one reading, in DuckDB's batches and in the form that merge/stage.sql expects. Stops early if
+/// the receiver is gone.
 pub(crate) fn read(outside: &Connection, reading: &Reading, rows: &SyncSender<RecordBatch>) -> Result<(), LakeError> {
     stream(outside, &sql(reading), rows).map_err(|error| blame(outside, reading, &error))
 }
@@ -50,8 +50,8 @@ pub(crate) fn files(paths: &[PathBuf]) -> String {
     format!("[{}]", names.join(", "))
 }
 
-/// Finds the file that a reading failed on, because it is damaged or because its columns are not the table's: DuckDB does not
-/// always name it.
+/// Finds the file that made a reading fail, because it is damaged or does not have the table's columns: DuckDB does
+/// not always name it.
 fn blame(outside: &Connection, reading: &Reading, error: &duckdb::Error) -> LakeError {
     let read_columns = |path: &Path| {
         let sql = sql(&Reading { files: vec![path.to_owned()], ..reading.clone() });

@@ -1,13 +1,13 @@
-//! Answers a mistyped table or column with the nearest documented one.
+//! Answers a mistyped table or column with the nearest documented name.
 //!
-//! DuckDB looks for it among everything that it has, tables of the lake's own included, which people neither know nor need.
+//! DuckDB's own suggestion considers every name, including the lake's own tables, which users neither know nor need.
 
 use crate::views::{COLUMNS, DOCUMENTED};
 
-/// How alike two names are before one is taken for the other, mistyped: Jaro-Winkler, 1 for equal ones.
+/// The least similarity (Jaro-Winkler; 1 for equal names) at which one name is taken for the other, mistyped.
 const ALIKE: f64 = 0.82;
 
-/// Columns of the documented views that the table does not have.
+/// Columns of the documented views that the table lacks.
 const MADE: [&str; 12] = [
     "parent_uri",
     "parent_author",
@@ -23,7 +23,7 @@ const MADE: [&str; 12] = [
     "language_name",
 ];
 
-/// DuckDB's message about a name that is not there, said of the documented names; None: it is about something else.
+/// DuckDB's message about an unknown name, with documented names only. `None` if the message is about something else.
 pub(super) fn documented(message: &str) -> Option<String> {
     if let Some(table) = missing_table(message) {
         let typed = table.rsplit('.').next().unwrap_or(table);
@@ -46,7 +46,7 @@ pub(super) fn documented(message: &str) -> Option<String> {
 fn missing_table(message: &str) -> Option<&str> {
     let rest = message.strip_prefix("Catalog Error: Table with name ")?;
     let (name, _) = rest.split_once(" does not exist")?;
-    // The name may be any text, a quoted one too.
+    // The name may be any text, also a quoted one.
     Some(name.trim_matches('"'))
 }
 

@@ -1,4 +1,4 @@
-//! Stops a statement that takes too long or too much, or that nobody wants any more.
+//! Stops a statement that takes too long or too much memory, or that was cancelled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use duckdb::Connection;
 use super::{SqlErrorKind, SqlLimits};
 use crate::LakeError;
 
-/// How often the watch looks.
+/// The interval at which the watch looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Stops a running statement from another thread. Clones stop the same one; once cancelled it stays cancelled.
@@ -19,25 +19,26 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Asks the statement to stop; it does within some tens of milliseconds.
+    /// Asks the statement to stop, which it does within some tens of milliseconds.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was asked to stop.
+    /// True if [`Cancel::cancel`] was called.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A thread that looks after one statement until it is told that the statement ended.
+/// A thread that watches one statement until the statement has ended.
 pub(crate) struct Watch {
     ended: Sender<()>,
     thread: JoinHandle<Option<(SqlErrorKind, String)>>,
 }
 
 impl Watch {
-    /// Looks after what `connection` runs; `gauge` makes another connection to the same database, if memory is limited.
+    /// Watches the statement that `connection` runs; `gauge` makes another connection to the same database, if memory
+    /// is limited.
     pub(crate) fn start(
         gauge: impl FnOnce() -> Result<Connection, LakeError>,
         connection: &Connection,
@@ -77,7 +78,7 @@ impl Watch {
                 }
                 reason = reason.or_else(&exceeded);
                 if reason.is_some() {
-                    // Again at each look: an interrupt between two steps of the statement is lost.
+                    // Repeated at each look, because an interrupt between two steps of the statement is lost.
                     statement.interrupt();
                 }
             }
@@ -85,9 +86,9 @@ impl Watch {
         Ok(Watch { ended, thread })
     }
 
-    /// Ends the watch; says why it stopped the statement, if it did.
+    /// Ends the watch. Returns the reason if it stopped the statement.
     pub(crate) fn stop(self) -> Option<(SqlErrorKind, String)> {
-        // A watch that is gone already needs no telling.
+        // The watch may have ended by itself.
         let _ = self.ended.send(());
         self.thread.join().expect("the watch does not panic")
     }

@@ -24,9 +24,9 @@ pub(crate) enum Gap {
     /// No post is missing while the stream works. The next look begins after a silence that is too long.
     Closed,
     /// The stream is, or was, silent: the look finds out whether the timeline was silent too.
-    Silent,
+    AfterSilence,
     /// The timeline was not silent: the look finds out whether the stream brings posts again.
-    Doubtful,
+    AfterLoss,
 }
 
 /// The watch over one open stream. Of a fixed size.
@@ -94,7 +94,7 @@ impl Watch {
         self.wait = Duration::ZERO;
         match self.gap {
             Gap::Closed if self.may_be_lost => {
-                self.gap = Gap::Silent;
+                self.gap = Gap::AfterSilence;
                 self.due = now;
             }
             Gap::Closed => self.due = self.rhythm.patience(),
@@ -106,7 +106,7 @@ impl Watch {
     /// Records the start of a look.
     pub(crate) fn begin(&mut self) {
         if self.gap == Gap::Closed {
-            self.gap = Gap::Silent;
+            self.gap = Gap::AfterSilence;
         }
         self.has_found = false;
         self.was_alive = self.is_alive;
@@ -122,18 +122,18 @@ impl Watch {
     pub(crate) fn end(&mut self, now: Instant) -> Result<(), SourceError> {
         match self.gap {
             Gap::Open => self.look_later(Gap::Settling, now),
-            Gap::Doubtful if !self.is_alive => return Err(SourceError::Stalled),
-            Gap::Settling if self.has_found && !self.is_alive => self.look_later(Gap::Doubtful, now),
-            Gap::Silent if self.has_found => {
+            Gap::AfterLoss if !self.is_alive => return Err(SourceError::Stalled),
+            Gap::Settling if self.has_found && !self.is_alive => self.look_later(Gap::AfterLoss, now),
+            Gap::AfterSilence if self.has_found => {
                 self.is_alive = false;
-                self.look_later(Gap::Doubtful, now);
+                self.look_later(Gap::AfterLoss, now);
             }
             _ if !self.was_alive || self.may_be_lost => self.look_later(Gap::Settling, now),
-            Gap::Silent => {
+            Gap::AfterSilence => {
                 self.rhythm.wait_longer(now);
                 self.close();
             }
-            Gap::Settling | Gap::Doubtful | Gap::Closed => self.close(),
+            Gap::Settling | Gap::AfterLoss | Gap::Closed => self.close(),
         }
         Ok(())
     }
@@ -255,7 +255,7 @@ mod tests {
         let mut told = Told::opened();
         told.look(0).unwrap();
         told.look(1).unwrap();
-        assert_eq!(told.watch.gap(), Gap::Doubtful);
+        assert_eq!(told.watch.gap(), Gap::AfterLoss);
         assert_eq!(told.look(0), Err(SourceError::Stalled));
     }
 
@@ -264,7 +264,7 @@ mod tests {
         let mut told = Told::closed();
         let waited = told.begin();
         assert!(waited > 15 * SECOND && waited < 25 * SECOND, "{waited:?}");
-        assert_eq!(told.watch.gap(), Gap::Silent);
+        assert_eq!(told.watch.gap(), Gap::AfterSilence);
     }
 
     #[test]
@@ -280,7 +280,7 @@ mod tests {
         for is_back in [false, true] {
             let mut told = Told::closed();
             told.look(3).unwrap();
-            assert_eq!(told.watch.gap(), Gap::Doubtful);
+            assert_eq!(told.watch.gap(), Gap::AfterLoss);
             if is_back {
                 told.posts(SECOND);
                 told.look(0).unwrap();
@@ -295,7 +295,7 @@ mod tests {
     fn a_post_that_ends_a_long_silence_is_looked_behind_at_once() {
         let mut told = Told::closed();
         told.posts(60 * SECOND);
-        assert_eq!(told.watch.gap(), Gap::Silent);
+        assert_eq!(told.watch.gap(), Gap::AfterSilence);
         assert_eq!(told.look(0).unwrap(), Duration::ZERO);
         assert_eq!(told.watch.gap(), Gap::Closed);
     }

@@ -16,13 +16,13 @@ mod decode;
 mod encode;
 mod header;
 mod learned;
+mod record_schema;
 mod shape;
-mod writer;
 
 #[cfg(test)]
 mod evolution;
 
-pub use decode::{DecodeError, Decoder, Encoded, Place};
+pub use decode::{DecodeError, Decoder, Encoded, SortKeys};
 pub use encode::Encoder;
 pub use header::Header;
 pub use learned::{SchemaError, learn, own_header};

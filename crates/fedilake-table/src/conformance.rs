@@ -17,7 +17,7 @@ use crate::{Chain, Commit, DataFile, Finding, Table, TableError};
 
 /// Runs every case against `store`, below `prefix`.
 pub async fn run(store: Arc<dyn ObjectStore>, prefix: &str) {
-    let place = |case: &str| Place { store: store.clone(), prefix: Path::from(prefix).join(case) };
+    let place = |case: &str| Prefix { store: store.clone(), prefix: Path::from(prefix).join(case) };
     the_first_writer_decides_where_a_chain_begins(place("start")).await;
     a_committed_file_moves_the_tail_for_every_writer(place("tail")).await;
     of_many_writers_of_one_offset_exactly_one_wins(place("race")).await;
@@ -42,12 +42,12 @@ pub fn records(partition: Partition, offsets: impl IntoIterator<Item = u64>) -> 
 }
 
 /// A prefix in a store.
-struct Place {
+struct Prefix {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
 }
 
-impl Place {
+impl Prefix {
     /// A table as another process would open it, without any cached position.
     fn table(&self) -> Table {
         Table::new(self.store.clone(), self.prefix.clone())
@@ -77,7 +77,7 @@ async fn commit(table: &Table, chain: &Chain, first: u64, next: u64) {
     assert!(matches!(done, Commit::Done(_)), "{first}..{next} was superseded");
 }
 
-async fn the_first_writer_decides_where_a_chain_begins(place: Place) {
+async fn the_first_writer_decides_where_a_chain_begins(place: Prefix) {
     let (a, b, chain) = (place.table(), place.table(), chain("l"));
     assert_eq!(a.next_offset(&chain, bounds(5, 10)).await.unwrap(), Offset(5));
     assert!(matches!(b.next_offset(&chain, bounds(7, 10)).await, Err(TableError::Gap { .. })));
@@ -103,7 +103,7 @@ fn chain_of_partition(partition: u32) -> Chain {
     Chain { partition: Partition(partition), ..chain("l") }
 }
 
-async fn a_committed_file_moves_the_tail_for_every_writer(place: Place) {
+async fn a_committed_file_moves_the_tail_for_every_writer(place: Prefix) {
     let (a, b, chain) = (place.table(), place.table(), chain("l"));
     assert_eq!(a.next_offset(&chain, bounds(0, 99)).await.unwrap(), Offset(0));
     for (first, next) in [(0, 10), (10, 11), (11, 40)] {
@@ -120,7 +120,7 @@ async fn a_committed_file_moves_the_tail_for_every_writer(place: Place) {
     assert_eq!(a.next_offset(&chain, bounds(0, 99)).await.unwrap(), Offset(41));
 }
 
-async fn of_many_writers_of_one_offset_exactly_one_wins(place: Place) {
+async fn of_many_writers_of_one_offset_exactly_one_wins(place: Prefix) {
     let chain = chain("l");
     place.table().next_offset(&chain, bounds(0, 99)).await.unwrap();
     let tables: Vec<_> = (0..8).map(|_| place.table()).collect();
@@ -138,7 +138,7 @@ async fn of_many_writers_of_one_offset_exactly_one_wins(place: Place) {
     assert_eq!(place.table().check().await.unwrap().rows, next.0);
 }
 
-async fn a_file_that_would_not_join_its_chain_is_refused(place: Place) {
+async fn a_file_that_would_not_join_its_chain_is_refused(place: Prefix) {
     let (table, chain) = (place.table(), chain("l"));
     assert!(matches!(table.commit(&file(&chain, 0, 5)).await, Err(TableError::NoChain { .. })));
     table.next_offset(&chain, bounds(0, 99)).await.unwrap();
@@ -154,7 +154,7 @@ async fn a_file_that_would_not_join_its_chain_is_refused(place: Place) {
     assert_eq!(table.check().await.unwrap().files, 1);
 }
 
-async fn a_log_that_does_not_meet_the_table_is_an_error(place: Place) {
+async fn a_log_that_does_not_meet_the_table_is_an_error(place: Prefix) {
     let (table, chain) = (place.table(), chain("l"));
     table.next_offset(&chain, bounds(0, 0)).await.unwrap();
     commit(&table, &chain, 0, 10).await;
@@ -167,7 +167,7 @@ async fn a_log_that_does_not_meet_the_table_is_an_error(place: Place) {
     assert!(matches!(beyond, TableError::BeyondEnd { next: Offset(10), end: Offset(9), .. }), "{beyond}");
 }
 
-async fn an_accepted_gap_joins_the_chain_and_is_listed_for_ever(place: Place) {
+async fn an_accepted_gap_joins_the_chain_and_is_listed_for_ever(place: Prefix) {
     let (table, chain) = (place.table(), chain("l"));
     table.next_offset(&chain, bounds(0, 99)).await.unwrap();
     commit(&table, &chain, 0, 10).await;
@@ -189,7 +189,7 @@ async fn an_accepted_gap_joins_the_chain_and_is_listed_for_ever(place: Place) {
     assert_eq!(gaps, [(10, 12)]);
 }
 
-async fn logs_stand_side_by_side(place: Place) {
+async fn logs_stand_side_by_side(place: Prefix) {
     let (table, old, new) = (place.table(), chain("old"), chain("new"));
     for chain in [&old, &new] {
         assert_eq!(table.next_offset(chain, bounds(0, 99)).await.unwrap(), Offset(0));
@@ -202,7 +202,7 @@ async fn logs_stand_side_by_side(place: Place) {
     assert_eq!(table.check().await.unwrap().findings, []);
 }
 
-async fn the_snapshot_lists_every_file_in_order(place: Place) {
+async fn the_snapshot_lists_every_file_in_order(place: Prefix) {
     let (table, chain) = (place.table(), chain("l"));
     assert_eq!(table.snapshot().await.unwrap().chains, []);
     table.next_offset(&chain, bounds(0, 99)).await.unwrap();
@@ -221,7 +221,7 @@ async fn the_snapshot_lists_every_file_in_order(place: Place) {
     }
 }
 
-async fn what_is_wrong_with_a_table_is_found_and_named(place: Place) {
+async fn what_is_wrong_with_a_table_is_found_and_named(place: Prefix) {
     let (table, chain) = (place.table(), chain("l"));
     table.next_offset(&chain, bounds(0, 99)).await.unwrap();
     for first in (0..50).step_by(10) {
@@ -279,7 +279,7 @@ fn newer(file: &DataFile) -> Vec<u8> {
     bytes
 }
 
-async fn a_file_of_a_newer_fedilake_is_refused_and_never_called_damaged(place: Place) {
+async fn a_file_of_a_newer_fedilake_is_refused_and_never_called_damaged(place: Prefix) {
     let (table, chain) = (place.table(), chain("l"));
     table.next_offset(&chain, bounds(0, 99)).await.unwrap();
     for first in [0, 10, 20] {

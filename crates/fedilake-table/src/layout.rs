@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use fedilake_model::avro::{DecodeError, Decoder, Encoded, Place};
+use fedilake_model::avro::{DecodeError, Decoder, Encoded, SortKeys};
 use fedilake_model::schema;
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -132,13 +132,13 @@ const ENCODINGS: &[(&str, Encoding)] = &[
 /// The order of `records` in a data file, as indices into them. The time of a row is that of the post; without one (a
 /// delete, a rejected record) it is the time at which the event was seen or appended. Equal records keep their order.
 pub(crate) fn order(records: &[Encoded], decoder: &Decoder) -> Result<Vec<usize>, DecodeError> {
-    let places = records.iter().map(|record| decoder.place(record)).collect::<Result<Vec<Place<'_>>, _>>()?;
-    let servers = ranks(places.iter().map(|place| place.server));
-    let languages = ranks(places.iter().map(|place| place.language));
-    let mut keyed: Vec<_> = places
+    let keys = records.iter().map(|record| decoder.sort_keys(record)).collect::<Result<Vec<SortKeys<'_>>, _>>()?;
+    let servers = ranks(keys.iter().map(|key| key.server));
+    let languages = ranks(keys.iter().map(|key| key.language));
+    let mut keyed: Vec<_> = keys
         .iter()
         .enumerate()
-        .map(|(at, place)| (place.time_us.div_euclid(DAY_US), servers[at], languages[at], place.time_us, at))
+        .map(|(at, key)| (key.time_us.div_euclid(DAY_US), servers[at], languages[at], key.time_us, at))
         .collect();
     keyed.sort_unstable();
     Ok(keyed.into_iter().map(|(.., at)| at).collect())

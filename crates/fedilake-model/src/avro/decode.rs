@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use bytes::Bytes;
 
 use super::column::{Column, Texts};
-use super::writer::{Claims, Writer};
+use super::record_schema::{Claims, RecordSchema};
 use super::{KNOWN_SCHEMAS, header, learned, shape};
 use crate::schema;
 
@@ -63,7 +63,7 @@ pub enum DecodeError {
 /// The values by which rows are sorted, read from the front of a record without decoding the rest. A malformed record
 /// may still have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct SortKeys<'a> {
     /// The column `server`; `None` where it is null or cannot be read.
     pub server: Option<&'a str>,
     /// The column `language`; `None` if it is null or cannot be read.
@@ -76,7 +76,7 @@ pub struct Place<'a> {
 /// of [`schema::TABLE`].
 #[derive(Debug)]
 pub struct Decoder {
-    writers: Vec<Arc<Writer>>,
+    record_schemas: Vec<Arc<RecordSchema>>,
     /// True if schemas that were learned may be used for this table.
     learns: bool,
     table: SchemaRef,
@@ -115,14 +115,14 @@ impl Decoder {
         let columns: Option<Vec<Column>> = fields.map(|field| Column::new(field.data_type())).collect();
         let columns = columns.expect("columns are of types that records have");
         let own = Own::new(&table);
-        let writer = |schema: &&str| {
+        let record_schema = |schema: &&str| {
             let fields = shape::fields(schema).expect("a known schema has the types of our columns");
             let fingerprint = header::fingerprint(schema).expect("a known schema has a fingerprint");
-            let writer = Writer::new(fingerprint, fields, &table, &columns, &own.added());
-            Arc::new(writer.expect("no column was ever removed or retyped"))
+            let record_schema = RecordSchema::new(fingerprint, fields, &table, &columns, &own.added());
+            Arc::new(record_schema.expect("no column was ever removed or retyped"))
         };
-        let writers = known.iter().map(writer).collect();
-        Decoder { writers, learns: false, table, columns, own }
+        let record_schemas = known.iter().map(record_schema).collect();
+        Decoder { record_schemas, learns: false, table, columns, own }
     }
 
     /// Decodes `records` into rows with [`schema::TABLE`], in the given order.
@@ -160,17 +160,17 @@ impl Decoder {
     }
 
     /// The values by which the row of `record` is sorted. The error is [`DecodeError::UnknownSchema`].
-    pub fn place<'a>(&self, record: &'a Encoded) -> Result<Place<'a>, DecodeError> {
+    pub fn sort_keys<'a>(&self, record: &'a Encoded) -> Result<SortKeys<'a>, DecodeError> {
         let claims = match header::split(&record.value) {
-            Some((fingerprint, body)) => match self.writer(fingerprint) {
-                Some(writer) => writer.claims(body),
+            Some((fingerprint, body)) => match self.record_schema(fingerprint) {
+                Some(record_schema) => record_schema.claims(body),
                 None => self.learned(fingerprint, record)?.claims(body),
             },
             None => None,
         };
         let Claims { server, language, created_at_us, observed_at_us } = claims.unwrap_or_default();
         let time_us = created_at_us.or(observed_at_us).unwrap_or_else(|| appended_at_us(record));
-        Ok(Place { server, language, time_us })
+        Ok(SortKeys { server, language, time_us })
     }
 
     /// Grows every column by a row.
@@ -179,12 +179,13 @@ impl Decoder {
         let rejected = match header::split(&record.value) {
             None => Some("no_header"),
             Some((fingerprint, body)) => {
-                if self.writer(fingerprint).is_none() {
-                    self.writers.push(self.learned(fingerprint, record)?);
+                if self.record_schema(fingerprint).is_none() {
+                    self.record_schemas.push(self.learned(fingerprint, record)?);
                 }
-                let writer = self.writers.iter().find(|writer| writer.fingerprint == fingerprint);
-                let writer = writer.expect("it was there or is now");
-                let is_good = writer.append(body, &mut self.columns, texts);
+                let record_schema =
+                    self.record_schemas.iter().find(|record_schema| record_schema.fingerprint == fingerprint);
+                let record_schema = record_schema.expect("it was there or is now");
+                let is_good = record_schema.append(body, &mut self.columns, texts);
                 (!is_good).then_some("malformed")
             }
         };
@@ -202,12 +203,15 @@ impl Decoder {
         Ok(())
     }
 
-    fn writer(&self, fingerprint: u64) -> Option<&Writer> {
-        self.writers.iter().find(|writer| writer.fingerprint == fingerprint).map(|writer| &**writer)
+    fn record_schema(&self, fingerprint: u64) -> Option<&RecordSchema> {
+        self.record_schemas
+            .iter()
+            .find(|record_schema| record_schema.fingerprint == fingerprint)
+            .map(|record_schema| &**record_schema)
     }
 
-    /// The writer of a schema that was learned after this decoder was made.
-    fn learned(&self, fingerprint: u64, record: &Encoded) -> Result<Arc<Writer>, DecodeError> {
+    /// A schema that was learned after this decoder was made.
+    fn learned(&self, fingerprint: u64, record: &Encoded) -> Result<Arc<RecordSchema>, DecodeError> {
         let Encoded { partition, offset, .. } = *record;
         let learned = self.learns.then(|| learned::find(fingerprint)).flatten();
         learned.ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })

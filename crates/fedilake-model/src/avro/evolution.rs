@@ -195,7 +195,7 @@ fn times_of_the_first_version_become_microseconds_and_those_that_no_engine_shows
         }
         assert_columns_equal_but_times(&read, &expected);
         // A record without a time is sorted by when it was appended.
-        assert_eq!(decoder.place(&records[0]).unwrap().time_us, micros.unwrap_or(0));
+        assert_eq!(decoder.sort_keys(&records[0]).unwrap().time_us, micros.unwrap_or(0));
     }
 }
 
@@ -224,12 +224,12 @@ fn a_learned_schema_is_read_by_decoders_that_are_there_already() {
     let expected = rows::from_events(&events()).unwrap();
     let records = encoded(other.write(&expected));
     let mut decoder = Decoder::new();
-    assert!(decoder.place(&records[0]).is_err());
+    assert!(decoder.sort_keys(&records[0]).is_err());
     assert!(decoder.decode(&records).is_err());
 
     let header = learned::learn(&other.avro).unwrap();
     assert!(records.iter().all(|record| record.value.starts_with(&header)));
-    assert_eq!(decoder.place(&records[0]).unwrap().server, Some("a.example"));
+    assert_eq!(decoder.sort_keys(&records[0]).unwrap().server, Some("a.example"));
     let rows = decoder.decode(&records).unwrap();
     assert_eq!(rows.column_by_name("replies").unwrap().null_count(), 5);
     assert_eq!(rows.column_by_name("text").unwrap().null_count(), 5);

@@ -7,13 +7,13 @@ use super::KNOWN_SCHEMAS;
 use super::column::Column;
 use super::decode::Own;
 use super::header::{self, Header};
+use super::record_schema::RecordSchema;
 use super::shape::{self, Field, ShapeError};
-use super::writer::Writer;
 use crate::schema;
 
 /// Schemas learned so far; never removed. A fingerprint always names the same schema, so the order of learning does
 /// not matter.
-static LEARNED: RwLock<Vec<Arc<Writer>>> = RwLock::new(Vec::new());
+static LEARNED: RwLock<Vec<Arc<RecordSchema>>> = RwLock::new(Vec::new());
 
 /// Fingerprints and fields of [`KNOWN_SCHEMAS`].
 static KNOWN: LazyLock<Vec<(u64, Vec<Field>)>> = LazyLock::new(|| {
@@ -90,12 +90,12 @@ pub fn learn(schema_json: &str) -> Result<Header, SchemaError> {
     if KNOWN.iter().find(is_other).is_some() {
         return Err(SchemaError::OtherUnits);
     }
-    let writer = Writer::new(fingerprint, fields, &schema::TABLE, &columns, &own.added())?;
+    let record_schema = RecordSchema::new(fingerprint, fields, &schema::TABLE, &columns, &own.added())?;
     let mut learned = LEARNED.write().unwrap_or_else(PoisonError::into_inner);
     match learned.iter().find(|known| known.fingerprint == fingerprint) {
-        Some(known) if known.fields != writer.fields => return Err(SchemaError::OtherUnits),
+        Some(known) if known.fields != record_schema.fields => return Err(SchemaError::OtherUnits),
         Some(_) => {}
-        None => learned.push(Arc::new(writer)),
+        None => learned.push(Arc::new(record_schema)),
     }
     Ok(header::of(fingerprint))
 }
@@ -105,9 +105,9 @@ pub fn own_header() -> Header {
     header::of(header::fingerprint(schema::AVRO).expect("the committed schema has a fingerprint"))
 }
 
-pub(super) fn find(fingerprint: u64) -> Option<Arc<Writer>> {
+pub(super) fn find(fingerprint: u64) -> Option<Arc<RecordSchema>> {
     let learned = LEARNED.read().unwrap_or_else(PoisonError::into_inner);
-    learned.iter().find(|writer| writer.fingerprint == fingerprint).cloned()
+    learned.iter().find(|record_schema| record_schema.fingerprint == fingerprint).cloned()
 }
 
 #[cfg(test)]

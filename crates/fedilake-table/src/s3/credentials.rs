@@ -13,7 +13,7 @@ use super::{Environment, S3Error};
 
 /// A source of credentials.
 #[derive(Clone, Debug)]
-pub(super) enum Source {
+pub(super) enum CredentialSource {
     /// The key in `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     Key,
     /// The source that other variables name: a web identity, a container's service, or unsigned requests.
@@ -26,11 +26,11 @@ pub(super) enum Source {
     Nowhere,
 }
 
-impl Source {
-    pub(super) fn find(environment: &Environment, profile: Option<Profile>) -> Result<Source, S3Error> {
+impl CredentialSource {
+    pub(super) fn find(environment: &Environment, profile: Option<Profile>) -> Result<CredentialSource, S3Error> {
         let has = |name: &str| environment.get(name).is_some();
         match (has("AWS_ACCESS_KEY_ID"), has("AWS_SECRET_ACCESS_KEY")) {
-            (true, true) => return Ok(Source::Key),
+            (true, true) => return Ok(CredentialSource::Key),
             (true, false) => {
                 return Err(S3Error::Half { missing: "AWS_SECRET_ACCESS_KEY", there: "AWS_ACCESS_KEY_ID" });
             }
@@ -40,39 +40,41 @@ impl Source {
             (false, false) => {}
         }
         if environment.is_true("AWS_SKIP_SIGNATURE") || (has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN")) {
-            return Ok(Source::Variables);
+            return Ok(CredentialSource::Variables);
         }
         if let Some(Profile { files, credential: Some(credential), .. }) = profile {
-            return Ok(Source::Profile(Arc::new(FromFiles::new(files, credential))));
+            return Ok(CredentialSource::Profile(Arc::new(FromFiles::new(files, credential))));
         }
         if has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") || has("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
-            return Ok(Source::Variables);
+            return Ok(CredentialSource::Variables);
         }
         if environment.is_true("AWS_EC2_METADATA_DISABLED") {
-            return Ok(Source::Nowhere);
+            return Ok(CredentialSource::Nowhere);
         }
-        Ok(Source::Machine)
+        Ok(CredentialSource::Machine)
     }
 
     /// The provider of the profile's keys or of none; `None` if object_store provides them.
     pub(super) fn provider(&self) -> Option<AwsCredentialProvider> {
         match self {
-            Source::Profile(files) => Some(Arc::clone(files) as AwsCredentialProvider),
-            Source::Nowhere => Some(Arc::new(Nobody)),
-            Source::Key | Source::Variables | Source::Machine => None,
+            CredentialSource::Profile(files) => Some(Arc::clone(files) as AwsCredentialProvider),
+            CredentialSource::Nowhere => Some(Arc::new(Nobody)),
+            CredentialSource::Key | CredentialSource::Variables | CredentialSource::Machine => None,
         }
     }
 
     /// Why there are no credentials, for people.
     pub(super) fn why_not(&self, error: &object_store::Error) -> String {
         match self {
-            Source::Key | Source::Variables => format!("the variables name a source that does not answer: {error}"),
-            Source::Profile(_) => error.to_string(),
-            Source::Machine => {
+            CredentialSource::Key | CredentialSource::Variables => {
+                format!("the variables name a source that does not answer: {error}")
+            }
+            CredentialSource::Profile(_) => error.to_string(),
+            CredentialSource::Machine => {
                 "neither the variables nor the shared files have any, nor has this machine's metadata service"
                     .to_owned()
             }
-            Source::Nowhere => {
+            CredentialSource::Nowhere => {
                 "neither the variables nor the shared files have any, and AWS_EC2_METADATA_DISABLED is set".to_owned()
             }
         }
@@ -140,7 +142,7 @@ mod tests {
         let (there, nowhere) = (path.display().to_string(), folder.path().join("none").display().to_string());
         let variables = [("AWS_SHARED_CREDENTIALS_FILE", there.as_str()), ("AWS_CONFIG_FILE", nowhere.as_str())];
         let environment = Environment::of(&variables);
-        let source = Source::find(&environment, Profile::load(&environment).unwrap()).unwrap();
+        let source = CredentialSource::find(&environment, Profile::load(&environment).unwrap()).unwrap();
         let provider = source.provider().unwrap();
         let key = async || provider.get_credential().await.unwrap().key_id.clone();
         assert_eq!(key().await, "A");
@@ -152,12 +154,12 @@ mod tests {
 
     #[test]
     fn variables_come_before_files_and_half_of_them_are_refused() {
-        let find = |variables: &[(&str, &str)]| Source::find(&Environment::of(variables), None);
+        let find = |variables: &[(&str, &str)]| CredentialSource::find(&Environment::of(variables), None);
         let both = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "s")];
-        assert!(matches!(find(&both), Ok(Source::Key)));
+        assert!(matches!(find(&both), Ok(CredentialSource::Key)));
         assert!(find(&both[..1]).unwrap_err().to_string().contains("AWS_SECRET_ACCESS_KEY"));
         assert!(find(&both[1..]).unwrap_err().to_string().contains("AWS_ACCESS_KEY_ID"));
-        assert!(matches!(find(&[("AWS_EC2_METADATA_DISABLED", "TRUE")]), Ok(Source::Nowhere)));
-        assert!(matches!(find(&[]), Ok(Source::Machine)));
+        assert!(matches!(find(&[("AWS_EC2_METADATA_DISABLED", "TRUE")]), Ok(CredentialSource::Nowhere)));
+        assert!(matches!(find(&[]), Ok(CredentialSource::Machine)));
     }
 }

@@ -29,7 +29,7 @@ mod error;
 mod profile;
 mod requests;
 
-use credentials::Source;
+use credentials::CredentialSource;
 pub use environment::Environment;
 pub use error::{S3Error, store_hint};
 use profile::Profile;
@@ -89,7 +89,7 @@ pub struct S3 {
     pub requests: Arc<Requests>,
     /// The same bucket with a short retry limit, for the checks at startup.
     quick: AmazonS3,
-    source: Source,
+    source: CredentialSource,
     bucket: String,
     place: Access,
 }
@@ -111,7 +111,7 @@ impl S3 {
         let profile = Profile::load(environment)?;
         let place = Access::find(settings, environment, profile.as_ref())?;
         let requests = Arc::<Requests>::default();
-        let source = Source::find(environment, profile)?;
+        let source = CredentialSource::find(environment, profile)?;
         let builder = builder(&url.bucket, &place, environment)
             .with_http_connector(requests::Counting::new(Arc::clone(&requests), host(&url.bucket, &place)));
         let build = |builder: AmazonS3Builder| {
@@ -177,7 +177,7 @@ impl S3 {
 
     /// True if the key comes from the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     pub fn is_asked_by_variables(&self) -> bool {
-        matches!(self.source, Source::Key)
+        matches!(self.source, CredentialSource::Key)
     }
 
     fn explain(&self, error: &StoreError) -> S3Error {

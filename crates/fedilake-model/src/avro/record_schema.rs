@@ -8,13 +8,13 @@ use super::learned::SchemaError;
 use super::shape::{Field, Kind, Unit};
 
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct RecordSchema {
     pub(super) fingerprint: u64,
     /// The column and type of each field, in the record's order.
     pub(super) fields: Vec<(usize, Kind)>,
     /// The table's columns that the schema lacks.
     unknown: Vec<usize>,
-    /// The fields that [`Writer::claims`] reads, up to the last one that it needs.
+    /// The fields that [`RecordSchema::claims`] reads, up to the last one that it needs.
     claims: Vec<Claim>,
 }
 
@@ -37,8 +37,8 @@ pub(super) struct Claims<'a> {
     pub(super) observed_at_us: Option<i64>,
 }
 
-impl Writer {
-    /// Makes the writer of a schema with this fingerprint and these fields, which are columns of `table`. The columns
+impl RecordSchema {
+    /// A schema with this fingerprint and these fields, which are columns of `table`. The columns
     /// `added` are filled by the decoder.
     pub(super) fn new(
         fingerprint: u64,
@@ -46,7 +46,7 @@ impl Writer {
         table: &Schema,
         columns: &[Column],
         added: &[usize],
-    ) -> Result<Writer, SchemaError> {
+    ) -> Result<RecordSchema, SchemaError> {
         let mut claims: Vec<Claim> = shape.iter().map(Claim::of).collect();
         let looked_at = claims.iter().rposition(|claim| *claim != Claim::Nothing).map_or(0, |last| last + 1);
         claims.truncate(looked_at);
@@ -70,7 +70,7 @@ impl Writer {
         let unknown: Vec<usize> = (0..columns.len()).filter(|place| !is_known(place)).collect();
         match unknown.iter().find(|&&column| !table.field(column).is_nullable()) {
             Some(&column) => Err(SchemaError::Missing { field: table.field(column).name().clone() }),
-            None => Ok(Writer { fingerprint, fields, unknown, claims }),
+            None => Ok(RecordSchema { fingerprint, fields, unknown, claims }),
         }
     }
 
@@ -163,8 +163,8 @@ mod tests {
         table().fields().iter().map(|field| Column::new(field.data_type()).unwrap()).collect()
     }
 
-    fn writer() -> Writer {
-        Writer::new(0, shape::fields(SCHEMA).unwrap(), &table(), &columns(), &[]).unwrap()
+    fn record_schema() -> RecordSchema {
+        RecordSchema::new(0, shape::fields(SCHEMA).unwrap(), &table(), &columns(), &[]).unwrap()
     }
 
     fn finish(mut columns: Vec<Column>) -> Vec<ArrayRef> {
@@ -195,19 +195,19 @@ mod tests {
     #[test]
     fn a_record_is_taken_and_what_the_specification_forbids_is_not() {
         for (bytes, is_good) in BODIES {
-            assert_eq!(writer().append(bytes, &mut columns(), Texts::Each), *is_good, "{bytes:?}");
+            assert_eq!(record_schema().append(bytes, &mut columns(), Texts::Each), *is_good, "{bytes:?}");
         }
     }
 
     #[test]
     fn what_was_read_of_a_bad_record_leaves_no_trace_once_cut_off() {
-        let (writer, mut alone, mut among) = (writer(), columns(), columns());
+        let (record_schema, mut alone, mut among) = (record_schema(), columns(), columns());
         let mut rows = 0;
         for (bytes, is_good) in BODIES.iter().chain(BODIES) {
-            writer.append(bytes, &mut among, Texts::Each);
+            record_schema.append(bytes, &mut among, Texts::Each);
             rows += usize::from(*is_good);
             if *is_good {
-                writer.append(bytes, &mut alone, Texts::Each);
+                record_schema.append(bytes, &mut alone, Texts::Each);
             }
             among.iter_mut().for_each(|column| column.truncate(rows));
         }
@@ -218,7 +218,7 @@ mod tests {
     fn a_full_list_reads_back() {
         let mut columns = columns();
         let body = [0, 2, 1, 1, 1, 2, 2, 2, 2, b'a', 2, 0, 0];
-        assert!(writer().append(&body, &mut columns, Texts::AtLast));
+        assert!(record_schema().append(&body, &mut columns, Texts::AtLast));
         let list = arrow::util::display::array_value_to_string(&finish(columns)[1], 0).unwrap();
         assert_eq!(list, "[a, ]");
     }

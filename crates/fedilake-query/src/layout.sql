@@ -1,8 +1,8 @@
--- The lake's tables, in the schema `internal`. Strings that repeat are numbers here, numbered from 0 as they come; a post is one row.
+-- The lake's tables, in the schema `internal`. Repeated strings are stored as numbers, counted from 0 as they come. A post is one row.
 
 create table layout (version integer, engine varchar, deletes varchar);
 
--- The lake's place in each log partition: `next` is the first offset that is not in the lake.
+-- One row a log partition: `next` is the first offset that is not in the lake.
 create table stream (id integer, log varchar, partition integer, next bigint);
 
 -- Offsets of a log partition that the lake lacks because the table lost the files that held them.
@@ -10,19 +10,19 @@ create table hole (stream integer, first bigint, next bigint);
 
 create table origin   (id integer, name varchar);
 create table server   (id integer, name varchar);
--- `iso` is the language that the tag names, `counted` what reports call it; null: not known.
+-- `iso` is the language that the tag names, `counted` its name in reports; null if unknown.
 create table language (id integer, name varchar, iso varchar, counted varchar);
 create table app      (id integer, name varchar);
 -- `hash` is of name in lower case and origin together. `name` is the spelling that stands for all others, `own` whether the
 -- author's own server writes it so; `uri_name` the one of the first met, from which uris are made (null: name).
--- An author seen as a bot and not as a bot is two-faced: such authors need an exact count(distinct), all others are one row a
+-- An author seen both as a bot and not as a bot is two-faced: such authors need an exact count(distinct), all others are one row a
 -- day in author_day.
 create table author (
     id integer, hash ubigint, name varchar, uri_name varchar, own boolean, origin integer, bot boolean, two_faced boolean
 );
 
--- One row a visible post: the winning version, and the first sighting's server, native id and time. The first is the earliest
--- that no delete took back.
+-- One row a visible post: its best version, and the server, native id and time of its first sighting: the earliest that was not
+-- deleted.
 create table post (
     id bigint,                    -- the lake's own number, ascending as posts arrive
     uri_hash ubigint,
@@ -37,25 +37,25 @@ create table post (
     characters integer,
     -- the first sighting
     server integer,
-    native bigint,                -- the server's id of it; negative when that is no plain number, then in native_text
+    native bigint,                -- the post's id there; negative if the id is not a plain number, which is then in native_text
     native_text varchar,
     observed_at timestamptz,
     first_own boolean,            -- shown by the post's own server
-    -- the winning version
+    -- the best version
     own boolean,
     seen_server integer,
     edited_at timestamptz,
     seen_at timestamptz,          -- null: observed_at
     stream integer,
     log_offset bigint,
-    content_hash ubigint,         -- 40 bits, of what is content, not a count: an equal one saves rewriting the row
+    content_hash ubigint,         -- 40 bits, of the content without counts: if equal, the row need not be rewritten
     favourites integer,
     reblogs integer,
     replies integer,
     author_followers bigint,
-    -- Both are null for most posts: zstd would spend four bytes on each of these.
+    -- uri and url are null for most posts: zstd would need four bytes for each.
     uri varchar,                  -- null: https://ORIGIN/users/NAME/statuses/NUMBER with the author's name
-    uri_number bigint,            -- NUMBER xor what a Mastodon would make of created_at: less is left to store
+    uri_number bigint,            -- NUMBER xor the number that Mastodon makes of created_at: smaller to store
     url varchar,                  -- null: made from uri as Mastodon does; empty: not given
     text varchar using compression zstd,
     spoiler_text varchar,
@@ -84,16 +84,16 @@ create table sighting (
 -- Every delete, also of posts that never came, with the earliest time.
 create table deleted (server integer, native bigint, deleted_at timestamptz);
 
--- Posts that are hidden whatever comes.
+-- Posts that stay hidden whatever comes.
 create table tombstone (uri_hash ubigint);
 
--- Posts that are hidden until a better word comes. What they said is kept only where that word may leave it standing.
+-- Posts that are hidden until a server of higher rank shows them. Their text is kept only if that server may leave it unchanged.
 create table withheld as from post;
 
 -- The next post's number. (A max() over a table with deleted rows reads all of it.)
 create table numbering (next bigint);
 
--- Rows that are no posts.
+-- Counts of rows that are not posts.
 create table rejected (reason varchar primary key, rows bigint);
 
 -- Posts that mention a followed word.
@@ -102,7 +102,7 @@ create table topic_hit (
     topic integer, post bigint, created_at timestamptz, day integer, origin integer, language integer, bot boolean
 );
 
--- What a language is looked up by, and its English name.
+-- The keys by which a language is looked up, and its English name.
 create table language_name (key varchar, name varchar);
 
 -- Language tags as the posts have them, and the languages that they name.

@@ -1,5 +1,5 @@
--- Every day that has posts, and whether its figures stand in the tables below. A day that changes is open again: its
--- rows there go, and reports read its posts. Exact: sums add up, and distinct authors and quantiles come from the
+-- Every day that has posts, and whether the tables below have its figures. A day that changes is open again: its rows there are
+-- deleted, and reports read its posts. The figures are exact: sums add up, and distinct authors and quantiles are made of the
 -- authors and the lengths themselves. `touched_at` is the newest observed_at that the lake had seen when the day last changed.
 create table day (day integer, sealed boolean, touched_at timestamptz);
 

@@ -1,4 +1,4 @@
--- The rows of some files as the merge wants them: what a name or a text costs is paid here, in parallel.
+-- The rows of some files in the form that the merge needs: expensive work on names and texts is done here, in parallel.
 select
     {stream}::integer as stream,
     log_offset,
@@ -6,7 +6,7 @@ select
     coalesce(rejected_reason, 'incomplete') as reason,
     server,
     from_origin as own,
-    -- Most ids are numbers; any other is a negative hash beside the text.
+    -- Most ids are numbers; any other id becomes a negative hash and a text.
     case when id_number >= 0 and id_number::varchar = id then id_number else -1 - (hash(id) >> 2)::bigint end as native,
     case when id_number >= 0 and id_number::varchar = id then null else id end as native_text,
     hash(uri) as uri_hash,
@@ -23,7 +23,7 @@ select
     coalesce(characters, 0) as characters,
     observed_at,
     edited_at,
-    -- Two versions of one post must differ in 40 bits: one pair in 10^12 does not, and each bit is 0.2 MB of the talk's lake.
+    -- Two versions of a post must differ in these 40 bits: one pair in 10^12 does not, and each bit costs 0.2 MB in the talk's lake.
     hash(
         created_at, lower(author), author_domain, author_bot, language, url, text, spoiler_text, characters, words, tags,
         mentions, links, media, media_described, poll, in_reply_to, quote_uri, sensitive, author_indexable,
@@ -68,7 +68,7 @@ from (
     from (
         select * replace (
             case when sort = 1 then {deleted_at} else observed_at end as observed_at,
-            -- Of other rows it may be no time that can be counted with.
+            -- In other rows the time may be out of range.
             case when sort = 0 then created_at end as created_at
         )
         from (

@@ -1,5 +1,5 @@
--- The posts whose standing a delete may change: those that a delete of the batch names, those of the batch that an earlier one
--- names, and those that came back.
+-- The posts that a delete may hide or show: those that a delete of the batch names, those of the batch that an earlier delete
+-- names, and withheld posts that came again.
 create or replace temp table accused as
 select post.id from fresh join post using (server, native)
 union

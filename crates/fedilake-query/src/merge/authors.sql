@@ -1,5 +1,5 @@
--- Each author of the batch who is new, turns out to be two-faced, or is spelled better. Most are none of these, so most
--- batches end here.
+-- Each author of the batch who is new, turns out to be two-faced, or has a better spelling. Most authors are none of these, so
+-- most batches end here.
 create or replace temp table met as
 select
     met.*, author.hash is null as new,

@@ -1,4 +1,4 @@
--- What a take remembers from batch to batch. The days it touches, with the newest time that it saw.
+-- State of a take between its batches: the days that it touches, with the newest time that it saw.
 create or replace temp table touched (day integer, observed_at timestamptz);
 
 -- The log partitions in the order that decides between versions.

@@ -1,4 +1,4 @@
--- No later copy or edit brings back what its own server deleted. Others wait for a better word.
+-- A post that its own server deleted never comes back. Other hidden posts wait for a server of higher rank.
 insert into tombstone select uri_hash from dead where is_buried;
 delete from sighting using dead where sighting.post = dead.id and dead.is_buried;
 

@@ -1,4 +1,4 @@
--- The batch's best version of each post, and what the lake has of these posts.
+-- The batch's best version of each post, and the lake's rows of these posts.
 create or replace temp table live as
 select
     stage.rowid as r, stage.uri_hash, server.id as server, stage.native, stage.native_text, stage.own,

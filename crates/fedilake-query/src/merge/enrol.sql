@@ -1,4 +1,4 @@
--- Figures of days name authors.
+-- Numbers the authors who are named in figures of days.
 insert into touched
 select distinct post.day, null::timestamptz
 from post

@@ -1,4 +1,4 @@
--- A delete names (server, id). Each is kept, for the posts that this server showed under this id, before or after.
+-- A delete names (server, id). Every delete is kept, for posts that the server showed under this id before or shows later.
 create or replace temp table fresh as
 select server.id as server, stage.native, min(stage.observed_at) as deleted_at
 from stage

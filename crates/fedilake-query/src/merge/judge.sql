@@ -1,4 +1,4 @@
--- What all deletes together make of each accused post.
+-- Whether all deletes together hide each of the accused posts.
 create or replace temp table verdict as
 select
     s.id, {visible} as is_visible, {buried} as is_buried,
@@ -25,7 +25,7 @@ from post
 join verdict on verdict.id = post.id
 where not verdict.is_visible;
 
--- Of those that stay: whose first sighting was taken back.
+-- Of the posts that stay: those whose first sighting was deleted.
 create or replace temp table passed as
 select post.id, post.server, post.native, post.native_text, post.observed_at, post.first_own, verdict.f
 from post

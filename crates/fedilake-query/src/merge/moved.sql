@@ -1,4 +1,4 @@
--- The posts of which a sighting was earlier than the lake knew, or became the first: theirs are written anew.
+-- The posts with an earlier or another first sighting: their sightings are written again.
 create or replace temp table moved as
 select sighting.post
 from sighting

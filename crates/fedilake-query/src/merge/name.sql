@@ -1,4 +1,4 @@
--- Known posts of which a server now names the app.
+-- Known posts whose app a server names for the first time.
 update post set app = app.id
 from change
 join app on app.name = change.named_app

@@ -1,4 +1,4 @@
--- Names of one sort that the lake has not met get their numbers.
+-- Numbers the names of one sort that are new to the lake.
 insert into {table}
 select (select count(*) from {table}) + row_number() over () - 1, name
 from (select distinct {column} as name from stage where {rows} and {column} is not null) met

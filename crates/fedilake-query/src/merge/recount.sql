@@ -1,4 +1,4 @@
--- Known posts whose content stays. What sight.sql needs of the old row is in `known`.
+-- Known posts whose content stays the same. `known` has the values of the old row that sight.sql needs.
 update post set
     own = stage.own, edited_at = stage.edited_at, seen_at = stage.observed_at, seen_server = change.seen_server,
     stream = stage.stream, log_offset = stage.log_offset,

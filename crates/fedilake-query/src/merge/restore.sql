@@ -1,4 +1,4 @@
--- Posts that came back and were not written anew.
+-- Posts that are visible again and were not written again.
 create or replace temp table restored as
 select returned.id
 from returned

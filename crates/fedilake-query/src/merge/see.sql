@@ -1,5 +1,4 @@
--- Who showed these posts, under which id: all sightings of the posts that may have more than one, and the earliest that no
--- delete took back.
+-- The sightings of these posts: all of the posts that may have more than one, and the earliest that was not deleted.
 create or replace temp table seen as
 select uri_hash, server, native, any_value(native_text) as native_text, min(observed_at) as observed_at, bool_or(own) as own
 from (

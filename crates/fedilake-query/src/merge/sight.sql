@@ -1,4 +1,4 @@
--- Rows that stay as they are need no writing.
+-- Unchanged rows need not be written.
 insert into sighting
 select seen.server, seen.native, seen.native_text, change.id, seen.observed_at, seen.own
 from seen

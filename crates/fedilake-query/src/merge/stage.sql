@@ -1,4 +1,4 @@
--- The batch's deletes; all sightings of the posts that have more than one, and the first of each; what is filled later.
+-- Tables for the batch's deletes, for all sightings of posts that have more than one, and for the first sighting of each post.
 create or replace temp table fresh (server integer, native bigint, deleted_at timestamptz);
 create or replace temp table returned (id bigint);
 create or replace temp table seen (

@@ -1,4 +1,4 @@
--- The figures of each day that has posts. Among equally frequent ones the first by name is named.
+-- The figures of each day that has posts. Of equally frequent names, the first in alphabetical order is chosen.
 with
     cell as (from {distinct_authors}),
     total as (
@@ -7,7 +7,7 @@ with
         from cell
         group by day
     ),
-    -- An author has two cells a day only where a bot's account says that it is none, or the other way round.
+    -- An author has two cells on a day only if the account was seen both as a bot and not as a bot.
     twice as (
         select day, count(*) as cells
         from (select day, author from cell join author on author.id = cell.author where author.two_faced group by day, author having count(*) > 1)

@@ -4,7 +4,7 @@ with
         select language, characters, sum(posts)::bigint as posts from {lengths} where language is not null group by all
     ),
     named as materialized (select id, counted as name from language where counted is not null),
-    -- Chosen before anything is ordered: all the others need no quantiles.
+    -- Chosen first, because the other languages need no quantiles.
     most as materialized (
         select named.name, sum(cell.posts)::bigint as posts
         from (select language, sum(posts) as posts from cell group by language) cell

@@ -1,4 +1,4 @@
--- The figures of sealed days that a take touched go.
+-- Deletes the figures of sealed days that a take touched.
 create or replace temp table opened as select distinct day from touched;
 
 delete from day_figures where day in (select day from opened semi join (from day where sealed) using (day));

@@ -1,4 +1,4 @@
--- The days of a take are open, and stay so until posts are seen that are newer than all that the lake has seen yet.
+-- The days of a take are open, and stay open until newer posts are seen than any before.
 create or replace temp table newest as
 select greatest((select max(touched_at) from day), (select max(observed_at) from touched)) as seen_at;
 

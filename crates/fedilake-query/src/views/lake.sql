@@ -54,7 +54,7 @@ select
     s.name as server, coalesce(g.native_text, g.native::varchar) as id, {uri} as uri, g.observed_at, g.own as from_origin,
     g.deleted_at
 from (
-    -- No delete took back a visible post's first sighting.
+    -- The first sighting of a visible post was never deleted.
     select id as post, server, native, native_text, observed_at, first_own as own, null::timestamptz as deleted_at
     from internal.post
     union all

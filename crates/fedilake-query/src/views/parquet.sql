@@ -1,7 +1,7 @@
 create schema if not exists internal;
 
--- Every row of the table, with the log that the file's own folders name: one further up may be called log=… too. Columns
--- that the files do not have yet are null, columns of others are left out.
+-- Every row of the table, with the log from the last folder log=… in the file's path. Columns that a file lacks are null; unknown
+-- columns are left out.
 create or replace view internal.table_rows as
 select
     {columns},
@@ -12,29 +12,29 @@ from (
     select * from read_parquet({files}, union_by_name = true, hive_partitioning = false, filename = 'file_of_table')
 );
 
--- A row for each time that a server showed a post.
+-- One row for each time that a server showed a post.
 create or replace view internal.shown as
 select {shown}
 from internal.table_rows
 where {is_shown};
 
--- When a server first said that the post with this id is gone there.
+-- The time at which a server first deleted the post with this id.
 create or replace view internal.deletes as
 select {name_of_server} as server, id, min({deleted_at}) as deleted_at
 from internal.table_rows
 where {is_delete}
 group by all;
 
--- Posts of which there is more than one row. Most have one, and of these nothing has to be chosen: what follows reads their
--- texts where they lie, and needs memory for the others only.
+-- Posts with more than one row. Most posts have one row, so nothing must be chosen: their texts are read straight from the files, and
+-- only the other posts need memory.
 create or replace view internal.repeated as
 select hash(uri) as uri_hash
 from internal.shown
 group by all
 having count(*) > 1;
 
--- These rows, with the moment at which their server took them back. (A subquery in place of a join: DuckDB would keep the larger
--- side of a join in memory, for it takes the filters for stricter than they are.)
+-- The rows of these posts, with the time at which their server deleted them. (A subquery instead of a join: DuckDB overestimates the
+-- filters and would keep the larger side of a join in memory.)
 create or replace view internal.seen as
 select shown.*, (
     select deleted_at from internal.deletes deletes where deletes.server = shown.server and deletes.id = shown.id
@@ -42,13 +42,13 @@ select shown.*, (
 from internal.shown shown
 where hash(uri) in (from internal.repeated);
 
--- The other rows, but for those that their server took back.
+-- The rows of all other posts, without those that their server deleted.
 create or replace view internal.single as
 select *
 from internal.shown shown
 where hash(uri) not in (from internal.repeated) and (server, id) not in (select (server, id) from internal.deletes);
 
--- One row a visible post of those with more than one: where its best version lies, its first sighting that no delete took back, and its app.
+-- One row for each visible post with several rows: the position of its best version, its first sighting that was not deleted, and its app.
 create or replace view internal.chosen as
 select
     hash(uri) as uri_hash,
@@ -62,7 +62,7 @@ from internal.seen
 group by hash(uri)
 having {is_visible};
 
--- One row a visible post.
+-- One row for each visible post.
 create or replace view internal.post as
 select *, server as first_server, id as first_id, observed_at as first_observed_at, app as best_app
 from internal.single
@@ -74,7 +74,7 @@ from internal.shown shown
 join internal.chosen chosen
     on chosen.version.log = shown.log and chosen.version.partition = shown.log_partition and chosen.version.n = shown.log_offset;
 
--- One spelling a person: as the own server writes it, else the first by code points.
+-- One spelling for each author: that of the own server, else the first by code points.
 create or replace view internal.author as
 select
     lower(author) as person, author_domain as domain,
@@ -82,7 +82,7 @@ select
 from internal.shown
 group by all;
 
--- The same with the columns of `posts`, and the server that showed the version.
+-- The visible posts with the columns of `posts`, and the server that showed the version.
 create or replace view internal.version as
 select
     p.first_server as server, p.first_id as id, p.uri, nullif(p.url, '') as url, p.created_at, p.edited_at,
@@ -110,7 +110,7 @@ from internal.seen
 where hash(uri) in (select uri_hash from internal.chosen)
 group by server, id, uri;
 
--- One row a visible post that answers another.
+-- One row for each visible post that answers another.
 create or replace view replies as
 select
     v.uri, place.parent.uri as parent_uri, v.author,

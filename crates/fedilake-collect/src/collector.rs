@@ -46,7 +46,7 @@ use crate::{live, poll};
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// The log failed. It has every record that it acknowledged, and no bookmark is beyond those.
+    /// The log failed. The log has every record that it acknowledged, and no bookmark is beyond those.
     #[error(transparent)]
     Log(#[from] LogError),
     /// The HTTP client could not be made.

@@ -116,7 +116,7 @@ async fn first_contact(source: &Source, newest: Page, overlap: Duration) -> Resu
     descend(source, newest, is_enough).await
 }
 
-/// The pages below `newest` until `is_enough` of them were read, and `newest`. They are held until the lowest is
+/// The pages below `newest` until `is_enough` of them were read, and `newest`. All pages are held until the lowest is
 /// known.
 async fn descend(source: &Source, newest: Page, is_enough: impl Fn(&[Page]) -> bool) -> Result<Pages, SourceError> {
     let mut pages = vec![newest];

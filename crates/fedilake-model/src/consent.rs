@@ -24,7 +24,7 @@ pub(crate) enum Statement<'a> {
     Html(&'a str),
 }
 
-/// Whether a profile says #nobot, and whether it says #noindex.
+/// Looks for #nobot and #noindex in a profile. Returns whether each was found.
 pub(crate) fn of_profile(statements: &[Statement<'_>]) -> (bool, bool) {
     let (mut nobot, mut noindex) = (false, false);
     let mut look = |shown: &str| {

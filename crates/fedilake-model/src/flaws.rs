@@ -1,6 +1,6 @@
 //! Defects of a status that still becomes a post.
 
-/// A defect of a status. It costs a field or a part of one, and is counted.
+/// A defect of a status. Each costs a field or a part of one, and is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flaw {
     /// The status gives no time of writing: the post counts as written when it was seen.

@@ -1,7 +1,7 @@
-//! What a post is. Pure: no clock, no I/O.
+//! The model of a post. Pure: no clock, no I/O.
 //!
-//! A [`Frame`] of a server's stream becomes a [`PostEvent`]; events become Avro records ([`avro`]) in the log and Arrow rows
-//! ([`schema`]) in the table.
+//! A [`Frame`] of a server's stream becomes a [`PostEvent`]; events become Avro records ([`avro`]) in the log and
+//! Arrow rows ([`schema`]) in the table.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod avro;

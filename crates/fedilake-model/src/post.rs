@@ -57,7 +57,7 @@ pub enum FrameKind {
 /// One SSE or WebSocket block, or one status of a timeline page.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// What the frame announces.
+    /// The kind of event that the frame announces.
     pub kind: FrameKind,
     /// The frame's payload as received.
     pub data: Bytes,
@@ -180,13 +180,13 @@ pub struct Post {
     pub media_types: Vec<String>,
     /// True if the server is the post's own: what it says outranks what others say.
     pub from_origin: bool,
-    /// What the author allows. Admission reads it; the table does not store it.
+    /// The author's wishes. Admission reads them; the table does not store them.
     pub consent: Consent,
     /// Defects of the status; counted, not stored.
     pub flaws: Flaws,
 }
 
-/// What decides, beside the visibility, whether a post may be kept. Not stored.
+/// The properties of a status, beside its visibility, that decide whether the post may be kept. Not stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Consent {
     /// The status is a boost of another.
@@ -195,7 +195,7 @@ pub struct Consent {
     pub nobot: bool,
     /// The author's profile says #noindex, or the account has `noindex` set.
     pub noindex: bool,
-    /// The server has suspended the account. It then hides the profile, and so what the author allows.
+    /// The server has suspended the account and hides the profile, so the author's wishes are unknown.
     pub suspended: bool,
 }
 

@@ -57,8 +57,8 @@ pub enum Finding {
     Missing { chain: Chain, first: Offset, next: Offset, before: String },
     /// Both the file at `location` and the file after it cover the range.
     Doubled { chain: Chain, first: Offset, next: Offset, location: String },
-    /// The file cannot be read, or is not as it was written. It should cover `first..next`; `next` is `None` if no
-    /// other file tells.
+    /// The file cannot be read, or is not as it was written. The file should cover `first..next`; `next` is `None` if
+    /// no other file tells.
     Damaged { chain: Chain, first: Offset, next: Option<Offset>, location: String, why: String },
     /// The object that holds the chain's first offset is missing or cannot be read.
     NoStart { chain: Chain, location: String, why: String },

@@ -85,7 +85,7 @@ pub struct Snapshot {
 pub struct DamagedFile {
     /// The file's name in the store.
     pub location: String,
-    /// What is wrong with it.
+    /// The damage.
     pub why: String,
 }
 

@@ -400,7 +400,7 @@ fn topic(text: &str) -> Result<String, String> {
     }
 }
 
-/// What stands below a verb's flags.
+/// The text below a verb's flags in its help.
 struct Below(&'static [Example], &'static str);
 
 impl From<Below> for StyledStr {

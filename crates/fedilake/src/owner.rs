@@ -72,7 +72,7 @@ struct AnySign {
     pid: Option<u32>,
 }
 
-/// Whether the owner answers questions, and where.
+/// The owner's willingness to answer questions, and its address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answering {

@@ -205,7 +205,7 @@ impl Pipeline {
         self.ownership.folder()
     }
 
-    /// True if the follower has ended. That is a failure; [`Pipeline::failure`] has the reason.
+    /// True if the follower has ended, which is a failure: [`Pipeline::failure`] has the reason.
     pub fn follower_ended(&self) -> bool {
         self.reached.has_changed().is_err()
     }

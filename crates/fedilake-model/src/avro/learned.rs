@@ -28,7 +28,7 @@ pub enum SchemaError {
     /// The text is not an Avro schema of a record.
     #[error("it is not the Avro schema of a record: {why}")]
     NotARecord {
-        /// What is wrong with it.
+        /// The defect.
         why: String,
     },
     /// The table has no column of the field's name, or fills that column itself. A row without the field would lose a

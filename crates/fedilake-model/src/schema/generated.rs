@@ -1,4 +1,4 @@
-//! What is generated from the columns, and the tests that hold the committed files to it.
+//! Generates the committed files from the columns; tests fail if the files differ.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

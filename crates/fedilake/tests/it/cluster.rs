@@ -1,7 +1,8 @@
 //! The program on real services: Kafka with Schema Registry for the log, an S3 store for the table.
 //!
-//! Each test has a topic, a prefix and a data folder of its own. The simulated servers are the source of truth: at the end
-//! everything that they showed since the collectors' first look is in the table, each offset once, and `check` says so.
+//! Each test has its own topic, prefix and data folder. The simulated servers are the source of truth: at the end the
+//! table has everything that they showed since the collectors' first look, each offset once, and `check` finds
+//! nothing.
 
 mod broker;
 mod full_disk;
@@ -32,12 +33,12 @@ use rand::Rng;
 use crate::live::Servers;
 use crate::program::{Data, Running, Said, fedilake};
 
-/// Posts a second of servers that publish by themselves.
+/// Posts a second of servers that publish continuously.
 const RATE: f64 = 100.0;
-/// Between two questions to a replica or a store.
+/// The interval between two questions to a replica or a store.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How many rounds a chaos test takes: few in `make test`, more in `make chaos`.
+/// The number of rounds of a chaos test: few in `make test`, more in `make chaos`.
 fn rounds(short: u32) -> u32 {
     match std::env::var("FEDILAKE_CHAOS_ROUNDS").ok().and_then(|rounds| rounds.parse::<u32>().ok()) {
         Some(rounds) => (rounds / 20).max(short),
@@ -45,13 +46,13 @@ fn rounds(short: u32) -> u32 {
     }
 }
 
-/// Servers that publish by themselves until [`Cluster::settle`].
+/// Servers that publish continuously until [`Cluster::settle`].
 fn flow(count: usize) -> Servers {
     flow_of(RATE, count)
 }
 
-/// The same at the rate of a busy server, for tests in which a part is away for minutes: a collector asks a server for no more than
-/// 280 pages in five minutes, and waits after that.
+/// Servers that publish at the rate of a busy server, for tests in which a part is away for minutes: a collector asks
+/// a server for at most 280 pages in five minutes, and then waits.
 fn slow_flow(count: usize) -> Servers {
     flow_of(RATE / 4.0, count)
 }
@@ -63,7 +64,7 @@ fn flow_of(rate: f64, count: usize) -> Servers {
         deletes: 0.02,
         backdated: 0.0,
         delay: Duration::from_millis(200),
-        // Pages of what was missed are not what these tests wait for.
+        // A high limit, so that the tests need not wait for pages.
         limits: RateLimits { requests: 100_000, paged: 100_000, ..RateLimits::default() },
         ..Config::default()
     })
@@ -74,18 +75,18 @@ fn still(count: usize) -> Servers {
     Servers::start(Config { servers: count, rate: 0.0, ..Config::default() })
 }
 
-/// Publishes posts on all of the servers; their uris.
+/// Publishes posts on all of the servers. Returns their uris.
 fn publish(servers: &Servers, posts: usize) -> BTreeSet<String> {
     (0..posts).map(|_| servers.simulation.publish(0).uri).collect()
 }
 
-/// Between two faults: what a test varies.
+/// Waits between two faults; the test varies how long.
 fn pause(dice: &mut impl Rng, longest: Duration) {
     std::thread::sleep(longest.mul_f64(dice.random_range(0.2..1.0)));
 }
 
-/// Waits until `done` holds, without keeping a core busy that the processes need. A broker that comes back on a busy machine takes
-/// longer than anything of ours.
+/// Waits until `done` holds, without using the CPU that the processes need. A broker that comes back on a busy
+/// machine takes longer than any of our processes.
 #[track_caller]
 fn wait_for(what: impl What, mut done: impl FnMut() -> bool) {
     const PATIENCE: Duration = Duration::from_secs(150);
@@ -96,7 +97,7 @@ fn wait_for(what: impl What, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// What is waited for, told when it did not come.
+/// A condition to wait for, named in the error if it does not come.
 trait What {
     fn text(&self) -> String;
 }
@@ -113,7 +114,7 @@ impl<F: Fn() -> String> What for F {
     }
 }
 
-/// Waits for the end of a process that ends by itself.
+/// Waits for a process that ends by itself.
 #[track_caller]
 fn end_of(running: Running) -> Said {
     wait_for("the end of a process", || !running.is_running());
@@ -126,20 +127,20 @@ pub struct Cluster {
     pub topic: String,
     services: Services,
     data: Data,
-    /// A `serve` on the data folder, once somebody asked for what the lake shows.
+    /// A `serve` on the data folder, started by the first question to the lake.
     replica: RefCell<Option<Kept>>,
 }
 
-/// What a test came to.
+/// The result of a test.
 pub struct Settled {
-    /// Posts that had to be there.
+    /// The number of posts that had to be there.
     pub posts: usize,
-    /// How often processes had to be started again.
+    /// The number of restarts of processes.
     pub restarts: u32,
 }
 
 impl Cluster {
-    /// A new one, with a topic of this many partitions.
+    /// A new system, with a topic of this many partitions.
     pub fn new(services: &Services, partitions: u32) -> Cluster {
         let name = format!("it-{:08x}", rand::rng().random::<u32>());
         let set = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -164,7 +165,7 @@ impl Cluster {
         Cluster { settings, topic: name, services: services.clone(), data, replica: RefCell::default() }
     }
 
-    /// The same with another value of a setting, by its variable.
+    /// The same system with another value of a setting, named by its variable.
     pub fn with(mut self, name: &str, value: &str) -> Cluster {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -190,7 +191,7 @@ impl Cluster {
         Running::start(&mut self.command(arguments))
     }
 
-    /// Keeps a command running: whenever it ends with a failure, or is killed, it is started again.
+    /// Keeps a command running: starts it again whenever it fails or is killed.
     pub fn keep<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Kept {
         let arguments: Vec<std::ffi::OsString> = arguments.into_iter().map(|part| part.as_ref().to_owned()).collect();
         let settings = self.settings.clone();
@@ -224,19 +225,19 @@ impl Cluster {
         ["serve", "--listen", "127.0.0.1:0", "--data", &data].map(str::to_owned).into()
     }
 
-    /// Starts the replica, unless it is there, and waits until it answers.
+    /// Starts the replica if it does not run, and waits until it answers.
     fn with_replica(&self) {
         if self.replica.borrow().is_some() {
             return;
         }
         *self.replica.borrow_mut() = Some(self.keep(self.serve()));
-        // Whoever asks before it answers would take its folder.
+        // A question before the replica answers would take its folder.
         wait_for("the replica", || {
             std::fs::read_to_string(self.data.path().join("lock")).is_ok_and(|lock| lock.contains("secret"))
         });
     }
 
-    /// The rows that the replica answers with; none while it cannot answer.
+    /// The replica's rows for a question; `None` while it cannot answer.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Option<serde_json::Value> {
         self.with_replica();
@@ -252,14 +253,14 @@ impl Cluster {
         rows.map(|row| row["uri"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// A number that SQL gives on the replica; 0 while it cannot answer.
+    /// A number from SQL on the replica; 0 while it cannot answer.
     #[track_caller]
     pub fn number(&self, sql: &str) -> i64 {
         let Some(rows) = self.rows(sql) else { return 0 };
         rows[0].as_object().unwrap().values().next().unwrap().as_i64().unwrap_or_else(|| panic!("{sql}: {rows}"))
     }
 
-    /// How many data files the table has, and of how many partitions.
+    /// The number of the table's data files, and of their partitions.
     #[track_caller]
     pub fn files(&self) -> (usize, usize) {
         let s3 = &self.services.s3;
@@ -281,13 +282,13 @@ impl Cluster {
         (files.len(), folders.len())
     }
 
-    /// Stores what the log holds, beside whatever sinks run.
+    /// Stores everything that the log holds, beside any running sinks.
     #[track_caller]
     pub fn store(&self) {
         self.run(["sink", "--once"]).done();
     }
 
-    /// Ends the replica, if there is one, and returns what `check` says by itself, which must find nothing.
+    /// Ends the replica, if there is one, and returns the output of `check`, which must find nothing.
     #[track_caller]
     pub fn check(&self) -> Said {
         if let Some(replica) = self.replica.take() {
@@ -296,20 +297,20 @@ impl Cluster {
         self.run(["check"]).done()
     }
 
-    /// Waits until the collectors are at work, and returns from when on nothing may be missing.
+    /// Waits until the collectors are at work. Returns the time from which no post may be missing.
     #[track_caller]
     pub fn first_look_ms(&self) -> i64 {
         wait_for("the first posts", || self.number("select count(*) from posts") > 20);
         chrono::Utc::now().timestamp_millis()
     }
 
-    /// Ends the flow, waits for what it brought, ends everything, stores the rest, and holds table and lake against what the
-    /// servers showed after `began_ms`.
+    /// Ends the publishing, waits for its posts, ends all processes, stores the rest, and compares table and lake
+    /// with what the servers showed after `began_ms`.
     #[track_caller]
     pub fn settle(&self, servers: &[&Servers], began_ms: i64, collectors: Vec<Kept>, sinks: Vec<Kept>) -> Settled {
         servers.iter().for_each(|servers| servers.simulation.end_flow());
         let shown: Vec<_> = servers.iter().flat_map(|servers| servers.simulation.truth()).collect();
-        // Deleted at one of the servers, where the flow ended before the others heard of it.
+        // Posts deleted at only one server, because publishing ended before the others heard of it.
         let deleted: BTreeSet<&str> =
             shown.iter().filter(|post| post.deleted_at_ms.is_some()).map(|post| post.uri.as_str()).collect();
         let expected: BTreeSet<String> = shown
@@ -340,7 +341,7 @@ impl Cluster {
 pub struct Kept {
     pid: Arc<AtomicU32>,
     ends: Arc<AtomicBool>,
-    /// What the runs that failed said last.
+    /// The last output of the failed runs.
     said: Arc<Mutex<Vec<String>>>,
     supervisor: Option<JoinHandle<u32>>,
 }
@@ -356,14 +357,14 @@ impl Kept {
                     let running = Running::start(&mut command());
                     pid.store(running.pid(), SeqCst);
                     let ended = running.end();
-                    // A signal may come before the program hears it.
+                    // A signal may come before the program handles it.
                     let as_told = ended.code() == Some(0) || ended.status.signal() == Some(2);
                     if ends.load(SeqCst) && as_told {
                         return restarts;
                     }
                     restarts += 1;
                     said.lock().unwrap().push(format!("{:?}: {}", ended.status, ended.stderr));
-                    // As a supervisor does, so that what fails at once does not spin.
+                    // A pause as of a real supervisor, so that a command that fails at once does not spin.
                     std::thread::sleep(Duration::from_millis(200));
                 }
                 restarts
@@ -372,7 +373,7 @@ impl Kept {
         Kept { pid, ends, said, supervisor: Some(supervisor) }
     }
 
-    /// The process that runs now.
+    /// The id of the present process.
     pub fn pid(&self) -> u32 {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
@@ -384,23 +385,24 @@ impl Kept {
         }
     }
 
-    /// SIGKILL; the supervisor starts another.
+    /// Sends SIGKILL; the supervisor starts another process.
     pub fn kill(&self) {
-        // It may have ended by itself just now.
+        // The process may have just ended by itself.
         let _ = Command::new("kill").args(["-KILL", &self.pid().to_string()]).stderr(Stdio::null()).status();
     }
 
-    /// What the runs that failed said.
+    /// The output of the failed runs.
     pub fn failures(&self) -> Vec<String> {
         self.said.lock().unwrap().clone()
     }
 
-    /// Ctrl-C, and its end; how often it was started again, or ended with a failure.
+    /// Stops the process as Ctrl-C does, and waits for its end. Returns how often it was started again or failed.
     pub fn stop(mut self) -> u32 {
         self.ends.store(true, SeqCst);
         let supervisor = self.supervisor.as_ref().expect("stopped once");
         while !supervisor.is_finished() {
-            // Again, for it may just have been started anew; a second one ends it at once, so not soon.
+            // Sent again, because the process may have just been started; not soon, because a second signal ends it
+            // at once.
             let _ = Command::new("kill").args(["-INT", &self.pid().to_string()]).stderr(Stdio::null()).status();
             let again = Instant::now() + Duration::from_secs(20);
             while !supervisor.is_finished() && Instant::now() < again {
@@ -416,7 +418,7 @@ impl Drop for Kept {
     #[allow(clippy::print_stderr)]
     fn drop(&mut self) {
         if self.supervisor.is_some() {
-            // A test that failed: nothing is left behind, and what the process said explains it.
+            // If a test failed, no process is left behind, and its output explains the failure.
             self.ends.store(true, SeqCst);
             self.kill();
             eprintln!("failed runs: {:#?}", self.failures());

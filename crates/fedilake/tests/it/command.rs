@@ -1,4 +1,4 @@
-//! The command line as a contract.
+//! The command line, as other programs rely on it.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Moving over from the talk's pipeline: its sink's files in, its figures out.
+//! Importing from the talk's pipeline: the files of its sink, and the talk's figures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -112,7 +112,7 @@ fn parquet(columns: Vec<(&'static str, ArrayRef)>) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// Where Connect puts the file of a partition that begins at an offset.
+/// The name that Connect gives the file of a partition that begins at an offset.
 fn name(partition: u32, first: u64) -> String {
     format!("topics/mastodon-topic/partition={partition}/mastodon-topic+{partition}+{first:010}.snappy.parquet")
 }
@@ -132,7 +132,7 @@ impl Bucket {
         path
     }
 
-    /// Files of so many rows each, from offset 0 on.
+    /// Writes files of so many rows each, from offset 0 on.
     fn fill(&self, partition: u32, rows: &[Toot], rows_a_file: usize) {
         for (at, rows) in rows.chunks(rows_a_file).enumerate() {
             self.put(partition, (at * rows_a_file) as u64, &parquet(columns(rows)));
@@ -144,7 +144,7 @@ impl Bucket {
     }
 }
 
-/// Figures of the talk, counted here.
+/// The talk's figures, counted here.
 fn figures(rows: &[Toot]) -> Value {
     let distinct = |value: &dyn Fn(&Toot) -> String| rows.iter().map(value).collect::<BTreeSet<_>>().len();
     let characters: Vec<i64> = rows.iter().map(|row| row.characters().into()).collect();
@@ -220,7 +220,7 @@ fn the_talks_files_give_the_talks_figures_and_give_them_once() {
     let posts: u64 = languages.as_array().unwrap().iter().map(|row| row["posts"].as_u64().unwrap()).sum();
     assert_eq!((languages.as_array().unwrap().len(), posts), (4, 1_400), "{languages}");
 
-    // Every column of the talk's table, as its files have it; an app that is not named is null, as `app <> ''` wants it.
+    // Every column of the talk's table as in its files; an app that is not named is null, as `app <> ''` needs it.
     let toot = data.run(["sql", "select * from mastodon_toot order by m_id", "--format", "json"]).done().json();
     for (toot, row) in toot.as_array().unwrap().iter().zip(&all) {
         assert_eq!(toot["m_id"], 5_000_000_000 + row.number);
@@ -237,12 +237,12 @@ fn the_talks_files_give_the_talks_figures_and_give_them_once() {
         assert_eq!(toot["mastodon_text"], row.text);
     }
 
-    // From another folder above the same files: the same log.
+    // From another folder above the same files, which is the same log.
     let again = data.run(["import", bucket.0.join("topics/mastodon-topic").to_str().unwrap()]).done();
     assert!(again.stderr.contains("the table has all of it"), "{}", again.stderr);
     assert_whole(&data, 1_400);
 
-    // The lake is a cache of it.
+    // The lake is a cache of the imported log.
     std::fs::remove_file(data.path().join("lake.duckdb")).unwrap();
     assert_statistics(&data, &all);
 }
@@ -259,11 +259,11 @@ fn gaps_overlaps_and_odd_rows_are_counted_and_cost_no_other_row() {
     bucket.put(0, 250, &parquet(columns(&toots(250..350))));
     bucket.put(0, 260, &parquet(columns(&toots(260..270))));
     bucket.put(0, 300, &parquet(columns(&toots(300..400))));
-    // The last rows are none that are kept: holes at the log's end.
+    // The last rows may not be kept: holes at the log's end.
     let mut last = toots(400..403);
     last.iter_mut().for_each(|row| row.url = Some("no address".to_owned()));
     bucket.put(0, 400, &parquet(columns(&last)));
-    // Connect's files in other formats and other people's files are none of ours.
+    // Connect's files in other formats, and other programs' files, are ignored.
     std::fs::write(bucket.0.join("topics/mastodon-topic/partition=0/part-1.parquet"), "not ours").unwrap();
 
     let said = data.run(["import", bucket.typed()]);
@@ -285,10 +285,10 @@ fn gaps_overlaps_and_odd_rows_are_counted_and_cost_no_other_row() {
     assert!(!said.contains("made anew"), "{said}");
     assert_whole(&data, 248);
     assert_eq!(data.number("select min(log_offset) from posts"), 100);
-    // An offset is its source's.
+    // Rows keep the offsets of their source.
     assert_eq!(data.number("select count(*) from posts where id::bigint <> 5000000000 + log_offset"), 0);
 
-    // What came behind it is taken, and nothing again.
+    // Later rows are imported, and no row twice.
     bucket.put(0, 403, &parquet(columns(&toots(403..410))));
     let said = data.run(["import", bucket.typed()]).done().stderr;
     assert!(said.contains("7 events appended"), "{said}");
@@ -343,14 +343,14 @@ fn a_damaged_file_is_named_and_what_came_before_it_stays() {
         assert_eq!(said.code(), Some(2), "{said:?}");
         assert!(said.stderr.contains(path.to_str().unwrap()), "{}", said.stderr);
         assert!(said.stderr.contains("cannot be read: ") && said.stderr.contains("\nhint: "), "{}", said.stderr);
-        // Of its partition what is before it, of the other all.
+        // Everything before the file in its partition, and the whole other partition.
         assert_whole(&data, 120);
     }
     bucket.put(0, 100, &whole);
     data.run(["import", bucket.typed()]).done();
     assert_statistics(&data, &[toots(0..300), toots(1_000..1_020)].concat());
 
-    // The newest file is damaged: nothing else hangs on it.
+    // The newest file is damaged: no other file depends on it.
     let last = bucket.put(0, 300, b"nothing");
     let said = data.run(["import", bucket.typed()]);
     assert_eq!(said.code(), Some(2), "{said:?}");
@@ -386,7 +386,7 @@ fn columns_of_other_types_and_other_columns_are_taken_as_far_as_they_go() {
     let words: i64 = rows.iter().map(|row| i64::from(row.words())).sum();
     assert_eq!(data.number("select sum(words)::bigint from mastodon_toot"), words);
 
-    // Values that are not what their column holds cost themselves.
+    // Values that do not fit their column cost only themselves.
     let broken = Data::new();
     let bucket = Bucket::beside(&broken);
     let mut odd = columns(&rows);
@@ -440,7 +440,7 @@ fn imported_and_collected_posts_live_side_by_side_and_a_post_of_both_is_one() {
     };
     data.run(["replay", &frames("before.jsonl", 1..11)]).done();
 
-    // Posts 5 to 14 as the talk saw them by their pages, on another server and under other ids there.
+    // Posts 5 to 14 as the talk saw them, by their pages, on another server and under other ids.
     let page = |number: i64| Toot {
         url: Some(format!("https://a.example/@ada/{number}")),
         username: "ada".to_owned(),
@@ -452,7 +452,7 @@ fn imported_and_collected_posts_live_side_by_side_and_a_post_of_both_is_one() {
     assert_eq!(data.number("select count(*) from posts where text = 'collected'"), 10);
     assert_eq!(data.number("select count(*) from sightings"), 20);
 
-    // Later the rest of them is collected, too.
+    // Later the other posts are collected too.
     data.run(["replay", &frames("after.jsonl", 11..21)]).done();
     assert_eq!(data.number("select count(*) from posts where text = 'collected'"), 20);
     assert_eq!(data.number("select count(*) from posts"), 20);
@@ -471,7 +471,7 @@ fn a_folder_in_use_is_left_alone() {
     assert!(said.stderr.contains(&owner.pid().to_string()) && said.stderr.contains("\nhint: "), "{}", said.stderr);
 }
 
-/// Kills of an import.
+/// The number of kills of an import.
 const ROUNDS: u32 = 15;
 
 /// Data files of the imported logs.
@@ -491,7 +491,7 @@ fn a_killed_import_goes_on_and_has_each_offset_once() {
     let (one, two) = rows.split_at(20_000);
     bucket.fill(0, one, 250);
     bucket.fill(1, two, 100);
-    // Connect was set back once.
+    // Connect was set back once, and wrote rows again.
     bucket.put(0, 5_100, &parquet(columns(&one[5_100..5_600])));
 
     let mut dice = rand::rngs::StdRng::seed_from_u64(3);
@@ -501,7 +501,7 @@ fn a_killed_import_goes_on_and_has_each_offset_once() {
         // Small files, so that commits are under way most of the time.
         import.env("FEDILAKE_SINK_BUFFER_BYTES_MAX", "200000");
         let mut child = import.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // The moment of the kill is what the test varies.
+        // The test varies the moment of the kill.
         std::thread::sleep(Duration::from_millis(250).mul_f64(dice.random_range(0.0..1.0)));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -551,7 +551,7 @@ async fn a_bucket_gives_what_a_folder_gives() {
     }
 }
 
-/// A file of these columns in some codec.
+/// A file of these columns with some codec.
 fn parquet_in(codec: Compression, columns: Vec<(&'static str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
     let properties = WriterProperties::builder().set_compression(codec).build();
@@ -652,7 +652,7 @@ fn hostile_files_and_names_are_named_and_cost_no_other_file() {
             bytes
         })
         .collect();
-    // Texts that are no UTF-8, and a column of nothing but lists.
+    // Texts that are not valid UTF-8, and a column of lists only.
     hostile.push(parquet(vec![
         ("m_id", Arc::new(Int64Array::from(vec![1]))),
         ("url", Arc::new(StringArray::from(vec!["x"]))),
@@ -663,7 +663,7 @@ fn hostile_files_and_names_are_named_and_cost_no_other_file() {
         assert!(matches!(said.code(), Some(0..=2)), "{at}: {said:?}");
         assert!(!said.stderr.contains("panicked"), "{at}: {}", said.stderr);
         if said.code() == Some(0) {
-            // It was read whole, and the table has it now.
+            // The file was read completely, and the table has its rows.
             break;
         }
         std::fs::remove_file(path).unwrap();
@@ -682,7 +682,7 @@ fn hostile_files_and_names_are_named_and_cost_no_other_file() {
         std::fs::remove_file(path).unwrap();
         assert_whole(&data, 20);
     }
-    // The last offsets that there are.
+    // The greatest possible offsets.
     let last = Data::new();
     let bucket = Bucket::beside(&last);
     bucket.put(i32::MAX.unsigned_abs(), i64::MAX.unsigned_abs() - 10, &ten);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::program::{Data, corpus, run, run_with_input, says_no};
 
-/// A status that may be kept, `number` telling it from others.
+/// A status that may be kept; `number` makes it unique.
 pub fn status(number: u64, content: &str) -> Value {
     json!({
         "id": number.to_string(),
@@ -125,7 +125,7 @@ fn a_bad_line_is_counted_and_named_and_costs_no_other() {
     assert!(said.stderr.contains("odd.jsonl:3: expected a JSON object (not_an_object), at byte "), "{}", said.stderr);
     assert!(said.stderr.contains("odd.jsonl:6: expected a status with a uri"), "{}", said.stderr);
 
-    // The bookmark knows of them.
+    // The bookmark remembers them.
     let said = data.run(["replay", file.to_str().unwrap()]);
     assert_eq!(said.code(), Some(1), "{said:?}");
     assert!(said.stderr.contains("4 values of the earlier run could not be used"), "{}", said.stderr);
@@ -220,7 +220,7 @@ fn what_people_save_is_read_and_what_is_no_json_is_refused_in_a_sentence() {
         assert!(said.stderr.contains(name) && said.stderr.contains(part), "{}", said.stderr);
         assert!(!data.path().exists(), "{name}");
     }
-    // Beside others it is named, and they are replayed.
+    // Among other files it is named, and the others are replayed.
     let good = data.beside("page.json");
     std::fs::write(&good, json!(statuses).to_string()).unwrap();
     let bad = data.beside("answer.json");

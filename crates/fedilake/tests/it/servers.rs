@@ -10,7 +10,7 @@ use fedilake_sim::Config;
 use crate::live::Servers;
 use crate::program::{Data, Running, Said, fedilake, run, wait_until};
 
-/// The least that the broker allows, milliseconds.
+/// The shortest session that the broker allows, in milliseconds.
 const SESSION_MS: u128 = 6_000;
 
 /// A log of the test's own.
@@ -64,7 +64,7 @@ fn urls(servers: &Servers) -> Vec<String> {
 #[test]
 fn servers_are_added_listed_and_removed_without_a_data_folder() {
     let Some(log) = Log::new("servers_are_added_listed_and_removed_without_a_data_folder") else { return };
-    // The first to come makes the topic, and says so.
+    // The first command makes the topic, and says so.
     let said = log.run(&["servers", "add", "b.example", "http://127.0.0.1:4000"]).done();
     assert!(said.stderr.ends_with("\n2 servers listed\n"), "{}", said.stderr);
     log.run(&["servers", "add", "--local", "A.example"]).done();
@@ -106,10 +106,10 @@ fn a_killed_collector_is_replaced_by_the_other_and_nothing_is_missed() {
     log.run(&add).done();
     first.wait_for_line("collecting from 6 servers");
     let mut second = log.collect();
-    // Each has half of the partitions; what that is in servers is the hosts' matter.
+    // Each member has half of the partitions; the number of its servers depends on their hosts.
     first.wait_for_line(": 8 partitions");
 
-    // What comes before the first look at a server is not ours to have.
+    // Posts from before the first look at a server may be missing.
     let bookmarks = |log: &Log| {
         let rows = log.run(&["servers", "list", "--format", "json"]).done().json();
         rows.as_array().unwrap().iter().filter(|row| !row["bookmark"].is_null()).count()
@@ -127,10 +127,10 @@ fn a_killed_collector_is_replaced_by_the_other_and_nothing_is_missed() {
     publish(60);
     wait_until("all that was published", || log.uris().is_superset(&published));
 
-    // A removed server is read no more, however far its bookmark is.
+    // A removed server is no longer read, however far its bookmark is.
     log.run(&["servers", "remove", &urls[0]]).done();
     second.wait_for_line("collecting from 5 servers");
-    // At its end it leaves the group: who comes after it waits for no session.
+    // A member leaves the group when it ends, so the next one need not wait for a session.
     second.interrupt().done();
     let began = Instant::now();
     let mut third = log.collect();

@@ -1,4 +1,4 @@
-//! The broker's and the registry's side: what an operator or another program does to a topic.
+//! The operations of an operator or another program on a topic.
 
 use std::time::Duration;
 
@@ -40,12 +40,12 @@ impl Broker {
         }
     }
 
-    /// The first offset of a partition and the one that its next record gets.
+    /// The first offset of a partition, and the offset of its next record.
     pub fn bounds(&self, partition: i32) -> (i64, i64) {
         self.consumer.fetch_watermarks(&self.topic, partition, PATIENCE).unwrap()
     }
 
-    /// As retention does: forgets what lies below an offset.
+    /// Deletes records below an offset, as retention does.
     pub fn delete_records(&self, partition: i32, below: i64) {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, partition, Offset::Offset(below)).unwrap();
@@ -65,7 +65,7 @@ impl Broker {
         assert!(deleted[0].is_ok(), "{deleted:?}");
     }
 
-    /// Makes a topic of that name as soon as there is none.
+    /// Makes a topic of that name as soon as the old one is gone.
     pub fn create_topic(&self, partitions: i32) {
         let topic = NewTopic::new(&self.topic, partitions, TopicReplication::Fixed(1))
             .set("message.timestamp.type", "LogAppendTime");
@@ -75,7 +75,7 @@ impl Broker {
         });
     }
 
-    /// Writes a record; its offset.
+    /// Writes a record. Returns its offset.
     pub fn produce(&self, partition: i32, payload: &[u8]) -> i64 {
         let record = BaseRecord::<[u8], [u8]>::to(&self.topic).partition(partition).key(b"foreign").payload(payload);
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
@@ -90,7 +90,7 @@ impl Broker {
         (id_of(&answer), schema)
     }
 
-    /// Registers a schema for the topic; its id.
+    /// Registers a schema for the topic. Returns its id.
     pub fn register(&self, schema: &Value) -> u32 {
         let body = json!({ "schema": schema.to_string() });
         id_of(&self.ask(reqwest::Method::POST, "versions", Some(body.to_string())))

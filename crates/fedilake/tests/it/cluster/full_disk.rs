@@ -19,7 +19,7 @@ fn chaos_of_a_full_disk_of_the_broker_loses_nothing_that_was_accepted() {
         wait_for("a collector that says what it cannot do", || {
             collectors[0].failures()[before..].iter().any(|said| said.contains(&append) && said.contains("Kafka"))
         });
-        // A broker ends itself when its only disk takes nothing more.
+        // A broker ends itself when its only disk is full.
         own.stop("kafka");
         own.start_again("kafka");
         let has = cluster.number("select count(*) from posts");

@@ -44,7 +44,8 @@ fn chaos_of_a_killed_broker_registry_and_store_loses_nothing_and_doubles_nothing
         for part in parts {
             pause(&mut dice, Duration::from_millis(1_500));
             own.kill9(part);
-            // A sink that starts while a part is away must wait for it or end; its supervisor goes on.
+            // A sink that starts while a service is away must wait for it or end; its supervisor then starts it
+            // again.
             sinks[dice.random_range(0..2)].kill();
             pause(&mut dice, Duration::from_millis(1_000));
             own.start_again(part);

@@ -1,4 +1,4 @@
-//! A network that cuts, delays, swallows and throttles, between everything of ours and the broker and the store.
+//! A network that cuts, delays, swallows and throttles connections to the broker and the store.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rand::SeedableRng;
 
 use super::{Cluster, flow, pause, rounds};
 
-/// What may be wrong with a line.
+/// A fault of a line.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Cut,
@@ -19,7 +19,7 @@ const FAULTS: [Fault; 8] = [
     Fault::Cut,
     Fault::Bad(Down, Toxic::ResetPeer { ms: 20 }),
     Fault::Bad(Down, Toxic::Latency { ms: 300, jitter_ms: 200 }),
-    // What was asked is done, and nobody hears of it.
+    // Requests are carried out, and their answers are lost.
     Fault::Bad(Down, Toxic::Timeout { ms: 0 }),
     Fault::Bad(Up, Toxic::Timeout { ms: 0 }),
     Fault::Bad(Down, Toxic::LimitData { bytes: 2_000 }),
@@ -60,7 +60,7 @@ fn chaos_of_a_bad_network_loses_nothing_and_doubles_nothing() {
     let mut dice = rand::rngs::StdRng::seed_from_u64(13);
     for round in 0..rounds(2) as usize {
         for nth in 0..FAULTS.len() {
-            // Each pair of faults meets in some round.
+            // Each pair of faults occurs in some round.
             let (of_broker, of_store) = (FAULTS[nth], FAULTS[(nth + round) % FAULTS.len()]);
             of_broker.begin(&broker);
             of_store.begin(&store);

@@ -1,5 +1,5 @@
-//! Retention that deletes what the table lacks: the sink stops and names the range, and nothing goes on before somebody
-//! accepts it.
+//! Retention that deletes records which the table lacks: the sink stops and names the range, and goes on only when
+//! somebody accepts the loss.
 
 use std::time::Duration;
 
@@ -34,14 +34,14 @@ fn chaos_of_retention_stops_the_sink_until_the_gap_is_accepted() {
             lose(&broker, table_end);
             end_of(cluster.start(["sink"]))
         } else {
-            // From under a sink at work.
+            // Deletes records while a sink reads them.
             let sink = cluster.start(["sink"]);
             let before = cluster.files().0;
             appended(10);
             wait_for("a file", || cluster.files().0 > before);
             cluster.store();
             signal(sink.pid(), "STOP");
-            // Until the broker has answered the fetch that waits for records, which it does within half a second.
+            // Waits until the broker has answered a fetch that waits for records, within half a second.
             std::thread::sleep(Duration::from_secs(1));
             table_end = broker.bounds(0).1;
             appended(40);
@@ -59,7 +59,7 @@ fn chaos_of_retention_stops_the_sink_until_the_gap_is_accepted() {
             said.stderr
         );
 
-        // Nothing goes on by itself, and `check` knows.
+        // Nothing goes on by itself, and `check` reports the gap.
         let files = cluster.files();
         assert_eq!(cluster.run(["sink", "--once"]).code(), Some(2));
         let more = format!("0:{table_end}..{}", start + 1);
@@ -87,7 +87,7 @@ fn chaos_of_retention_stops_the_sink_until_the_gap_is_accepted() {
     servers.stop();
 }
 
-/// Half of what the table lacks.
+/// Deletes half of the records that the table lacks.
 fn lose(broker: &Broker, table_end: i64) {
     let end = broker.bounds(0).1;
     broker.delete_records(0, table_end + (end - table_end) / 2);

@@ -1,4 +1,5 @@
-//! Records of other programs: what is no record becomes a rejected row, what this program is too old for stops it.
+//! Records of other programs: bytes that are not a record become a rejected row, a schema that is too new stops the
+//! program.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +32,7 @@ fn chaos_of_foreign_records_rejects_garbage_and_stops_at_a_newer_schema() {
             uris
         };
         expected.extend(appended(20));
-        // No header; a header and a body that is none; nothing at all.
+        // Without a header; a header without a valid body; empty.
         broker.produce(0, b"garbage");
         broker.produce(0, &framed(id, b"\xff\xff\xff garbage"));
         broker.produce(0, b"");
@@ -41,7 +42,7 @@ fn chaos_of_foreign_records_rejects_garbage_and_stops_at_a_newer_schema() {
         let checked = cluster.run(["check", "--format", "json"]).done().json();
         assert_eq!(checked["rows"].as_i64().unwrap(), broker.bounds(0).1 - lost);
 
-        // What a newer version would write.
+        // A schema as a newer version would write it.
         let field = format!("added_{round}");
         let mut newer = schema.clone();
         let added = json!({"name": field, "type": ["null", "string"], "default": null});
@@ -57,7 +58,7 @@ fn chaos_of_foreign_records_rejects_garbage_and_stops_at_a_newer_schema() {
             assert!(told.iter().all(|part| said.stderr.contains(*part)), "{arguments:?}: {}", said.stderr);
         }
 
-        // The table ends right before it: nothing was skipped, and a gap of this one offset fits.
+        // The table ends right before this record: nothing was skipped, and a gap of this one offset fits.
         broker.delete_records(0, at + 1);
         cluster.run(["sink", "--once", "--accept-gap", &format!("0:{at}..{}", at + 1)]).done();
         lost += 1;

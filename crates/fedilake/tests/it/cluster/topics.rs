@@ -1,4 +1,4 @@
-//! Topics that change under those that use them: more partitions, another topic of the same name.
+//! Topics that change while they are used: more partitions, another topic of the same name.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +57,7 @@ fn chaos_of_a_topic_made_again_begins_another_chain_beside_the_old() {
         if is_made_again {
             broker.create_topic(PARTITIONS as i32);
         }
-        // A collector meets the topic when it appends. One that is there again it takes for its own; nothing is lost by that.
+        // A collector looks at the topic when it appends, and accepts an existing one; no post is lost by that.
         expected.extend(publish(&servers, 10));
         let said = if is_made_again { collector.interrupt() } else { end_of(collector) };
         match said.code() {
@@ -90,7 +90,7 @@ fn serving(cluster: &Cluster) -> Running {
     replica
 }
 
-/// What it shows.
+/// The posts that the replica shows.
 fn shown(cluster: &Cluster) -> BTreeSet<String> {
     let rows = cluster.run(["sql", "select uri from posts", "--format", "json"]).done().json();
     rows.as_array().unwrap().iter().map(|row| row["uri"].as_str().unwrap().to_owned()).collect()

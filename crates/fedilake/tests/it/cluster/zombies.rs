@@ -1,4 +1,4 @@
-//! Two sinks on one partition, and partitions that wander.
+//! Two sinks on one partition, and partitions that move.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn chaos_of_a_zombie_sink_stores_each_offset_once() {
     let began_ms = cluster.first_look_ms();
     let in_table = || cluster.files().0;
     for round in 0..rounds(2) as usize {
-        // One of the two has the partition; whichever is stopped, the other has it in the end.
+        // One of the two has the partition. Whichever is stopped, the other one gets it.
         let zombie = &sinks[round % 2];
         signal(zombie.pid(), "STOP");
         let before = in_table();

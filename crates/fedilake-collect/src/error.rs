@@ -94,11 +94,11 @@ pub(crate) fn said(text: &str) -> String {
 fn waiting(wait: &Wait) -> String {
     match wait.said {
         Some(said) if said > wait.kept => format!(
-            ": it asked for {} s without requests, which is not believed; asked again after {} s",
+            ": the server asked for {} s without requests, which is too long; trying again after {} s",
             said.as_secs(),
             wait.kept.as_secs()
         ),
-        Some(said) => format!(": told to wait {} s", said.as_secs()),
+        Some(said) => format!(": waiting {} s, as the server asked", said.as_secs()),
         None => format!(": waiting {} s", wait.kept.as_secs()),
     }
 }

@@ -191,7 +191,7 @@ impl Source {
             match wait.said.filter(|said| *said > wait.kept) {
                 Some(said) => tracing::info!(
                     %server,
-                    "rate limit used up for {} s, which is not believed; the next request follows after {seconds} s",
+                    "rate limit used up for {} s, which is too long; the next request follows after {seconds} s",
                     said.as_secs()
                 ),
                 None => tracing::info!(%server, "rate limit used up; the next request follows after {seconds} s"),

@@ -43,7 +43,7 @@ impl Check {
             None => Offset(0),
         };
         if end < log.start {
-            let before = "what the log still holds".to_owned();
+            let before = "the first offset of the log".to_owned();
             self.findings.push(Finding::Missing { chain: chain.clone(), first: end, next: log.start, before });
         }
     }

@@ -83,7 +83,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "fedilake_collect_server_lag_seconds",
         &["server"],
-        "Mean time between writing and showing of the server's last posts",
+        "Mean time from writing to arrival of the server's last posts, in seconds",
     ),
     counter("fedilake_sink_rows_total", &[], "Rows committed to the table"),
     counter("fedilake_sink_files_total", &[], "Data files committed to the table"),
@@ -96,10 +96,10 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "fedilake_lake_lag_seconds",
         &[],
-        "Age of the newest event that answers show, at its arrival in the lake; 0 while nothing waits",
+        "Age of the newest event in the lake when the lake took it, in seconds; 0 while no records wait",
     ),
     gauge("fedilake_lake_behind_records", &["partition"], "Records of the log that the lake does not have"),
-    histogram("fedilake_lake_take_seconds", &[], "Time that the lake took to take what came, in seconds"),
+    histogram("fedilake_lake_take_seconds", &[], "Time that each take of new records into the lake took, in seconds"),
     gauge("fedilake_log_bytes", &[], "Bytes of the log in the data folder"),
     gauge("fedilake_table_bytes", &[], "Bytes of the table in the data folder"),
     gauge("fedilake_lake_bytes", &[], "Bytes of the lake and its write-ahead log"),

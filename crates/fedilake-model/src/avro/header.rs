@@ -25,7 +25,7 @@ pub(super) fn of(fingerprint: u64) -> Header {
 pub(super) fn fingerprint(schema: &str) -> Result<u64, String> {
     match AvroSchema::new(schema.to_owned()).fingerprint(FingerprintAlgorithm::Rabin) {
         Ok(Fingerprint::Rabin(fingerprint)) => Ok(fingerprint),
-        Ok(other) => Err(format!("{other:?} is no Rabin fingerprint")),
+        Ok(other) => Err(format!("expected a Rabin fingerprint, got {other:?}")),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -111,7 +111,7 @@ pub async fn missing_from_table(settings: &Settings) -> anyhow::Result<Vec<Strin
         }
     };
     let missing = table.missing().await.context("read the table's footers")?;
-    Ok(missing.iter().map(|finding| format!("the figures lack what the table lost: {finding}")).collect())
+    Ok(missing.iter().map(|finding| format!("the figures lack offsets that the table lost: {finding}")).collect())
 }
 
 async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
@@ -140,7 +140,7 @@ fn open_local(folder: &Path) -> anyhow::Result<Table> {
         tracing::debug!(
             files = leftovers.files,
             bytes = leftovers.bytes,
-            "removed what a killed process had not committed"
+            "removed files that a killed process had not committed"
         );
     }
     let store = LocalFileSystem::new_with_prefix(folder)

@@ -166,14 +166,21 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
         .replace("{is_delete}", IS_DELETE)
         .replace("{name_of_server}", &cut("server"))
         .replace("{deleted_at}", &deleted_at())
-        .replace("{is_visible}", &deletes.visible_sql("deleted_at is not null", "from_origin"))
         .replace("{files}", files);
+    let (chosen, columns) = (chosen(deletes), include_str!("views/columns.sql"));
     let names = format!(
         "left join (values\n{}\n) as language_name (key, name) on language_name.key = {}",
         languages::rows_sql(),
         languages::key_sql("posts.language")
     );
-    format!("{base}\n{}", toot("create or replace view", &names))
+    format!("{base}\n{chosen}\n{columns}\n{}", toot("create or replace view", &names))
+}
+
+/// The SQL that chooses, of the rows of `internal.shown` and `internal.deletes`, one a visible post (`internal.post`), and defines view
+/// `sightings`. Beside the columns that it names, `internal.post` has whatever others `internal.shown` has.
+pub(crate) fn chosen(deletes: Deletes) -> String {
+    include_str!("views/chosen.sql")
+        .replace("{is_visible}", &deletes.visible_sql("deleted_at is not null", "from_origin"))
 }
 
 /// The SQL that defines the views over the lake's tables.

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use fedilake_query::sql::SqlErrorKind;
@@ -10,10 +11,10 @@ use fedilake_query::{Cancel, Rows, SqlError, SqlLimits, SqlSummary};
 use reqwest::Response;
 use serde::Serialize;
 
-use crate::check::CheckReport;
+use crate::check::{CheckReport, Progress};
 use crate::owner::{self, Access, Contact};
 use crate::pipeline::{Loops, Pipeline, Sinks};
-use crate::serve::api::{NOTE_HEADER, ReportRequest, SECRET_HEADER, SqlRequest};
+use crate::serve::api::{CheckMessage, CheckRequest, NOTE_HEADER, ReportRequest, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
 use crate::wire;
 
@@ -104,17 +105,16 @@ impl Answers {
     }
 
     /// Checks the table, and compares the lake with it.
-    pub async fn check(&mut self) -> anyhow::Result<CheckReport> {
+    pub async fn check(&mut self, progress: Arc<Progress>) -> anyhow::Result<CheckReport> {
         match self {
-            Answers::Here { pipeline, .. } => match pipeline.checker().check(&Cancel::default()).await {
+            Answers::Here { pipeline, .. } => match pipeline.checker().check(&Cancel::default(), &progress).await {
                 // The follower's error explains why the lake could not catch up.
                 Err(_) if pipeline.follower_ended() => Err(pipeline.failure().await),
                 checked => checked,
             },
             Answers::There { contact, client } => {
-                let answer =
-                    ask(client, contact, "check", &()).await?.bytes().await.context("read the owner's answer")?;
-                serde_json::from_slice(&answer).context("read the owner's answer")
+                let answer = ask(client, contact, "check", &CheckRequest { progress: true }).await?;
+                read_check(answer, &progress).await.context("read the owner's answer")?.map_err(anyhow::Error::msg)
             }
         }
     }
@@ -137,6 +137,20 @@ pub fn outcome<T>(asked: Result<SqlSummary, SqlError>, read: anyhow::Result<T>) 
         (Err(failed), _) => Err(wire::with_sql_hint(failed)),
         (Ok(_), read) => read,
     }
+}
+
+/// Reads what an owner says of a check: how far it is, line by line, then its report or why there is none.
+async fn read_check(answer: Response, progress: &Progress) -> anyhow::Result<Result<CheckReport, String>> {
+    let blocks = futures::TryStreamExt::map_err(answer.bytes_stream(), std::io::Error::other);
+    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio_util::io::StreamReader::new(blocks));
+    while let Some(line) = lines.next_line().await? {
+        match serde_json::from_str(&line)? {
+            CheckMessage::Doing(doing) => progress.note(doing),
+            CheckMessage::Report(report) => return Ok(Ok(report)),
+            CheckMessage::Failed(why) => return Ok(Err(why)),
+        }
+    }
+    bail!("the process that owns the data folder ended meanwhile")
 }
 
 async fn ask(

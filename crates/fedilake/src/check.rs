@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -19,7 +19,7 @@ use crate::lake_process::{LakeProcess, Snapshot};
 use crate::render::counted;
 use crate::wire::{ReaderSource, TableFiles};
 
-/// What a check saw.
+/// The report of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
     /// Log partitions that have files.
@@ -31,12 +31,12 @@ pub struct CheckReport {
     pub posts: u64,
     /// Ranges that the log lost before the table had them, accepted by hand. Not a fault, but never forgotten.
     pub accepted_gaps: Vec<String>,
-    /// What is wrong; empty when nothing is.
+    /// A sentence for each fault; empty when there is none.
     pub findings: Vec<String>,
 }
 
 impl CheckReport {
-    /// Whether nothing is missing and nothing is doubled.
+    /// True if no row is missing and none is doubled.
     pub fn is_whole(&self) -> bool {
         self.findings.is_empty()
     }
@@ -66,7 +66,36 @@ impl CheckReport {
     }
 }
 
-/// What a check works on.
+/// The step that a check is at.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Doing {
+    /// A sentence without its subject, for people.
+    pub what: String,
+    /// The share of the whole check that is done, 0 to 1.
+    pub share: f64,
+}
+
+/// The progress of a running check; anyone may look at any time.
+#[derive(Debug, Default)]
+pub struct Progress(Mutex<Doing>);
+
+impl Progress {
+    /// The step that the check is at now.
+    pub fn doing(&self) -> Doing {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes the step that the check is at now.
+    pub fn note(&self, doing: Doing) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    }
+
+    fn say(&self, what: &str, share: f64) {
+        self.note(Doing { what: what.to_owned(), share });
+    }
+}
+
+/// The table, the log and the lake that a check holds against each other.
 #[derive(Clone)]
 pub struct Checker {
     pub table: Arc<Table>,
@@ -79,8 +108,7 @@ pub struct Checker {
     pub reached: watch::Receiver<HashMap<Partition, Offset>>,
 }
 
-/// How long a lake that lies behind may stand still before it is checked as it is.
-/// A rebuilt one stands still while it takes some files at once.
+/// Give up waiting when the lake has not advanced for this long. One transaction of a rebuild takes several files, hence the length.
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The table may grow until the lake has what it had, and the log let go of that: how often to begin again. Only a sink that
@@ -88,13 +116,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const ATTEMPTS: u32 = 50;
 /// Records in a chunk of the log's tail.
 const CHUNK_ROWS_MAX: usize = 100_000;
+/// The share of a check that is done when each file was held against its checksum.
+const TABLE_SHARE: f64 = 0.1;
 
 /// A moment at which the table, the log's tail behind it and the lake belong together.
 struct Moment {
     /// The table's files, and of the log what the lake has and the table not.
     chunks: Vec<Chunk>,
     lake: Snapshot,
-    /// Whether the follower had ended before the lake had all of the table.
+    /// True if the follower had ended before the lake had all of the table.
     left_behind: bool,
 }
 
@@ -102,11 +132,13 @@ impl Checker {
     /// Checks the table by itself and against what the log still holds, then, if it is whole, its rows against each other and
     /// the lake against them and the log's tail. The lake is looked at as it was at one moment; collectors, sink and follower go
     /// on. `cancel` ends what runs on a thread; all else ends when the call is dropped.
-    pub async fn check(&self, cancel: &Cancel) -> anyhow::Result<CheckReport> {
+    pub async fn check(&self, cancel: &Cancel, progress: &Arc<Progress>) -> anyhow::Result<CheckReport> {
+        progress.say("waits for the lake to have what the table and the log have", 0.0);
         let scratch = Scratch::new(&self.chunks_folder);
         let Moment { chunks, lake: mut snapshot, left_behind } = self.moment(scratch.path()).await?;
         // Before the table is looked at: the log lets go of what a sink commits meanwhile.
         let logs = self.logs().await?;
+        progress.say("reads the table's files", 0.0);
         let mut checked = self.table.check().await.context("check the table")?;
         for (chain, bounds) in logs {
             checked.hold_against(&chain, bounds);
@@ -117,9 +149,13 @@ impl Checker {
         if compare && left_behind {
             bail!("the lake no longer follows, and lacks what the table has");
         }
-        let cancel = cancel.clone();
+        let (cancel, progress) = (cancel.clone(), Arc::clone(progress));
         let (found, posts) = tokio::task::spawn_blocking(move || {
-            let found = if compare { snapshot.compare(&chunks, &cancel)? } else { Vec::new() };
+            let mut compared = |share: f64| {
+                progress.say("compares the lake with the table", TABLE_SHARE + (1.0 - TABLE_SHARE) * share);
+            };
+            compared(0.0);
+            let found = if compare { snapshot.compare(&chunks, &cancel, &mut compared)? } else { Vec::new() };
             anyhow::Ok((found, snapshot.posts()?))
         })
         .await?
@@ -156,7 +192,7 @@ impl Checker {
             logs = self.logs().await?;
             let now = self.table.snapshot().await.context("read the table")?;
             if now == table {
-                // It is missing, which the check of the table says.
+                // The log's tail is missing, which the check of the table says.
                 return Ok(Moment { chunks, lake, left_behind });
             }
             table = now;
@@ -194,7 +230,7 @@ impl Checker {
         }
     }
 
-    /// What the log's partitions hold.
+    /// The bounds of the log's partitions.
     async fn logs(&self) -> anyhow::Result<Vec<(Chain, Bounds)>> {
         let mut reader = (self.readers)()?;
         let mut logs = Vec::new();
@@ -205,7 +241,7 @@ impl Checker {
         Ok(logs)
     }
 
-    /// What the lake at `positions` has of the log and the table not, as chunks in `folder`; None when the log no longer has it.
+    /// The records that the lake at `positions` has and the table lacks, as chunks in `folder`; None when the log has let go of them.
     async fn tail(
         &self,
         logs: &[(Chain, Bounds)],

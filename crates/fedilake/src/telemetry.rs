@@ -241,6 +241,8 @@ pub enum Unit {
     Bytes,
     Posts,
     Frames,
+    /// Parts of a whole.
+    Share,
     /// Nothing that can be counted: only the message is shown.
     Nothing,
 }
@@ -249,6 +251,7 @@ pub enum Unit {
 /// Without a total no rate is shown either: others decide how fast live posts come.
 fn style(total: u64, unit: Unit) -> ProgressStyle {
     let template = match (unit, total) {
+        (Unit::Share, _) => "{prefix:<10} {bar:12} {percent:>3} %  {elapsed}  {wide_msg}",
         (Unit::Nothing, _) => "{prefix:<10} {spinner} {wide_msg}",
         (Unit::Bytes, 0) => "{prefix:<10} {spinner} {bytes}  {wide_msg}",
         (Unit::Bytes, _) => "{prefix:<10} {bar:12} {percent:>3} %  {bytes_per_sec}  {eta} left  {wide_msg}",

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use fedilake_query::check::{self, Finding};
+use fedilake_query::check::{self, AtOnce, Finding};
+use fedilake_query::views::Deletes;
 use fedilake_query::{Cancel, Chunk, Lake, LakeError};
 
 use crate::support::{Bench, Event};
@@ -23,8 +24,17 @@ fn bench() -> Bench {
 }
 
 fn rows(lake: &Lake, chunks: &[Chunk]) -> Vec<Finding> {
-    check::rows(lake, &lake.snapshot().unwrap(), chunks, &Cancel::default()).unwrap()
+    check::rows(lake, &lake.snapshot().unwrap(), chunks, &Cancel::default(), &mut |_| {}).unwrap()
 }
+
+/// The same, in parts as small as these.
+fn rows_in_parts(lake: &Lake, chunks: &[Chunk], staged_rows: u64, chosen_rows: u64) -> Vec<Finding> {
+    let at_once = AtOnce { staged_rows, chosen_rows };
+    check::rows_within(lake, &lake.snapshot().unwrap(), chunks, at_once, &Cancel::default(), &mut |_| {}).unwrap()
+}
+
+/// From all at once to a few rows after the other.
+const PARTS: [(u64, u64); 3] = [(1_000_000, 1_000_000), (1_000_000, 30), (60, 20)];
 
 #[test]
 fn a_lake_and_its_table_have_no_findings() {
@@ -106,7 +116,7 @@ fn a_check_sees_the_lake_as_it_was_while_takes_go_on() {
     let snapshot = bench.lake.snapshot().unwrap();
     let posts = snapshot.posts().unwrap();
     bench.take(&[post(70), Event::deleted("alpha.test", 5, 80)]);
-    assert_eq!(check::rows(&bench.lake, &snapshot, &before, &Cancel::default()).unwrap(), []);
+    assert_eq!(check::rows(&bench.lake, &snapshot, &before, &Cancel::default(), &mut |_| {}).unwrap(), []);
     assert_eq!(snapshot.posts().unwrap(), posts);
     assert_eq!(rows(&bench.lake, &bench.chunks), []);
     let ahead = Finding::Ahead { log: "log-a".to_owned(), partition: 0, lake: 34, files: Some(32) };
@@ -118,7 +128,123 @@ fn a_check_that_nobody_wants_any_more_ends_and_says_so() {
     let bench = bench();
     let cancel = Cancel::default();
     cancel.cancel();
-    let checked = check::rows(&bench.lake, &bench.lake.snapshot().unwrap(), &bench.chunks, &cancel);
+    let checked = check::rows(&bench.lake, &bench.lake.snapshot().unwrap(), &bench.chunks, &cancel, &mut |_| {});
     assert!(matches!(checked, Err(LakeError::Interrupted)), "{checked:?}");
     assert_eq!(rows(&bench.lake, &bench.chunks), []);
+}
+
+/// Posts of people who are spelled in several ways, on several servers, edited, deleted and shown again.
+fn spelled(deletes: Deletes) -> Bench {
+    let mut bench = Bench::with(deletes);
+    let spellings = ["ann@one.test", "Ann@one.test", "ANN@one.test", "aNN@one.test"];
+    for file in 0..6 {
+        let mut events = Vec::new();
+        for n in file * 20..file * 20 + 20 {
+            let by = spellings[usize::try_from(n).unwrap() * 7 % 4];
+            let post = Event::created(["alpha.test", "beta.test"][usize::try_from(n).unwrap() % 2], n, by, n);
+            if n % 5 == 0 {
+                events.push(post.clone().by_own_server());
+            }
+            if n % 3 == 0 {
+                events.push(Event { server: "gamma.test".to_owned(), observed: n + 9, ..post.clone() });
+            }
+            if n % 11 == 0 {
+                events.push(Event { kind: "edited", edited: Some(n + 20), observed: n + 21, ..post.clone() });
+            }
+            if n % 4 == 1 {
+                events.push(Event::deleted("gamma.test", n - 1, n + 30));
+            }
+            events.push(post);
+        }
+        bench.take(&events);
+    }
+    bench
+}
+
+#[test]
+fn a_person_of_several_spellings_is_one_in_every_part() {
+    for deletes in [Deletes::Origin, Deletes::Any, Deletes::All] {
+        let bench = spelled(deletes);
+        for (staged, chosen) in PARTS {
+            assert_eq!(rows_in_parts(&bench.lake, &bench.chunks, staged, chosen), [], "{deletes} {staged} {chosen}");
+        }
+    }
+}
+
+#[test]
+fn the_same_is_found_in_however_many_parts() {
+    let mut bench = spelled(Deletes::Origin);
+    // The lake has the last file's posts, the table others.
+    let Some(last) = bench.chunks.pop() else { panic!("files were written") };
+    fs::remove_file(&last.parquet).unwrap();
+    let others: Vec<Event> =
+        (last.first..last.next).map(|n| Event::created("alpha.test", n + 5_000, "AnN@one.test", n)).collect();
+    bench.write("log-a", 0, &others);
+    let counts = |findings: Vec<Finding>| -> Vec<(&str, u64, u64)> {
+        let count = |finding: &Finding| match finding {
+            Finding::Differs { view, missing, surplus, uris } if !uris.is_empty() => (*view, *missing, *surplus),
+            other => panic!("{other}"),
+        };
+        findings.iter().map(count).collect()
+    };
+    let found = counts(rows(&bench.lake, &bench.chunks));
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[1].1, others.len() as u64);
+    for (staged, chosen) in PARTS {
+        assert_eq!(counts(rows_in_parts(&bench.lake, &bench.chunks, staged, chosen)), found, "{staged} {chosen}");
+    }
+}
+
+#[test]
+fn a_difference_in_any_column_is_found() {
+    let post = || Event { lists: Some(vec![Some("a".to_owned())]), app: Some("Tusky".to_owned()), ..post(1) };
+    let others: Vec<(&str, Event)> = vec![
+        ("url", Event { url: Some("https://one.test/other".to_owned()), ..post() }),
+        ("no url", Event { url: None, ..post() }),
+        ("created_at", Event { created: Some(0), ..post() }),
+        ("edited_at", Event { edited: Some(1), ..post() }),
+        ("observed_at", Event { observed: 4, ..post() }),
+        ("author", Event { author: "Ann@one.test".to_owned(), ..post() }),
+        ("author_bot", Event { bot: Some(true), ..post() }),
+        ("language", Event { language: Some("de".to_owned()), ..post() }),
+        ("no language", Event { language: None, ..post() }),
+        ("text", Event { text: "post 2".to_owned(), ..post() }),
+        ("lists", Event { lists: Some(vec![Some("a".to_owned()), None]), ..post() }),
+        ("no lists", Event { lists: None, ..post() }),
+        ("app", Event { app: Some("Ivory".to_owned()), ..post() }),
+        ("favourites", Event { favourites: 1, ..post() }),
+        ("from_origin", Event { own: Some(true), ..post() }),
+        ("in_reply_to", Event { reply: (Some("other"), None, None), ..post() }),
+        ("in_reply_to_id", Event { reply: (None, Some("7".to_owned()), None), ..post() }),
+        ("in_reply_to_author", Event { reply: (None, None, Some("bob@two.test".to_owned())), ..post() }),
+        ("server", Event { server: "beta.test".to_owned(), ..post() }),
+        ("id", Event { id: "7".to_owned(), ..post() }),
+        ("uri", Event { uri: Some("https://one.test/7".to_owned()), ..post() }),
+    ];
+    let mut bench = Bench::new();
+    bench.take(&[post()]);
+    assert_eq!(rows(&bench.lake, &bench.chunks), []);
+    for (column, other) in others {
+        let Some(chunk) = bench.chunks.pop() else { panic!("a file was written") };
+        fs::remove_file(&chunk.parquet).unwrap();
+        bench.write("log-a", 0, &[other]);
+        match &rows(&bench.lake, &bench.chunks)[..] {
+            [Finding::Differs { view: "posts", missing: 1, surplus: 1, .. }, ..] => {}
+            other => panic!("{column}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn progress_goes_up_to_the_end() {
+    let bench = spelled(Deletes::Origin);
+    for (staged_rows, chosen_rows) in PARTS {
+        let mut told = Vec::new();
+        let at_once = AtOnce { staged_rows, chosen_rows };
+        let (snapshot, cancel) = (bench.lake.snapshot().unwrap(), Cancel::default());
+        check::rows_within(&bench.lake, &snapshot, &bench.chunks, at_once, &cancel, &mut |share| told.push(share))
+            .unwrap();
+        assert!(told.is_sorted() && told.len() > 3, "{told:?}");
+        assert!(told.last().is_some_and(|last| (last - 1.0).abs() < 1e-6), "{told:?}");
+    }
 }

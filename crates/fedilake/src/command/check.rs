@@ -17,7 +17,7 @@ pub(super) async fn run(typed: &cli::Check, settings: &Settings) -> anyhow::Resu
         bail!("check answers as a table or as json");
     }
     let mut answers = Answers::of_any(&settings.data()?, settings).await?;
-    let report = checking::shown(answers.check()).await?;
+    let report = checking::shown(|progress| answers.check(progress)).await?;
     let closed = answers.close().await;
     // A lake that could not catch up is explained by the findings.
     if report.is_whole() {

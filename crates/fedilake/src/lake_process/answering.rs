@@ -124,11 +124,16 @@ impl Work {
             match question {
                 SnapshotQuestion::Compare(chunks) => {
                     cancel_when_gone(socket, cancel)?;
-                    let found =
-                        compare(lake, &snapshot, &chunks, cancel).map_err(|error| match begun.is_out_of_memory() {
-                            true => LakeError::OutOfMemory(begun.out_of_memory()),
-                            false => error,
-                        });
+                    let mut progress = |share: f64| {
+                        let share = serde_json::to_vec(&share).unwrap_or_default();
+                        // Nobody looks at how far it is; it goes on.
+                        let _ = protocol::send_piece(socket, &Piece::Progress(share));
+                    };
+                    let found = compare(lake, &snapshot, &chunks, cancel, &mut progress);
+                    let found = found.map_err(|error| match begun.is_out_of_memory() {
+                        true => LakeError::OutOfMemory(begun.out_of_memory()),
+                        false => error,
+                    });
                     protocol::send_end(socket, &found)?;
                 }
                 SnapshotQuestion::Posts => protocol::send_end(socket, &snapshot.posts())?,
@@ -139,8 +144,14 @@ impl Work {
 }
 
 /// What is wrong, a sentence each.
-fn compare(lake: &Lake, snapshot: &Snapshot, chunks: &[Chunk], cancel: &Cancel) -> Result<Vec<String>, LakeError> {
-    Ok(check::rows(lake, snapshot, chunks, cancel)?.iter().map(ToString::to_string).collect())
+fn compare(
+    lake: &Lake,
+    snapshot: &Snapshot,
+    chunks: &[Chunk],
+    cancel: &Cancel,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Vec<String>, LakeError> {
+    Ok(check::rows(lake, snapshot, chunks, cancel, progress)?.iter().map(ToString::to_string).collect())
 }
 
 /// Cancels the question when the other side of its socket goes.

@@ -29,7 +29,7 @@ use fedilake_query::{
     Cancel, Chunk, Filter, LakeError, LakePosition, Report, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress,
 };
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 pub use self::protocol::Opening;
 use self::protocol::{Ending, Piece, Question, SnapshotQuestion};
@@ -158,7 +158,7 @@ impl LakeProcess {
     pub fn snapshot(&self) -> Result<Snapshot, AskError> {
         self.twice(|| {
             let mut answer = self.ask(&Question::Snapshot)?;
-            let positions = answer.next_end(&mut |_| {})?;
+            let positions = answer.next_end(&mut |_: IgnoredAny| {})?;
             Ok(Snapshot { answer, positions })
         })
     }
@@ -206,19 +206,25 @@ impl Snapshot {
         &self.positions
     }
 
-    /// Checks every row of the files, and this moment of the lake against them: what is wrong, a sentence each.
-    pub fn compare(&mut self, chunks: &[Chunk], cancel: &Cancel) -> Result<Vec<String>, AskError> {
+    /// Checks every row of the files, and this moment of the lake against them: what is wrong, a sentence each. `progress` is told the
+    /// share that is done, 0 to 1.
+    pub fn compare(
+        &mut self,
+        chunks: &[Chunk],
+        cancel: &Cancel,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Vec<String>, AskError> {
         let _asking = self.answer.supervised.asking();
         self.answer.cancel = Some(cancel.clone());
         self.answer.socket.set_read_timeout(Some(LOOK_AGAIN)).map_err(broken)?;
         self.answer.send(&SnapshotQuestion::Compare(chunks.to_vec()))?;
-        self.answer.next_end(&mut |_| {})
+        self.answer.next_end(progress)
     }
 
     /// How many posts it shows.
     pub fn posts(&mut self) -> Result<u64, AskError> {
         self.answer.send(&SnapshotQuestion::Posts)?;
-        self.answer.next_end(&mut |_| {})
+        self.answer.next_end(&mut |_: IgnoredAny| {})
     }
 }
 
@@ -263,7 +269,10 @@ impl Answer {
         self.next_end(progress)
     }
 
-    fn next_end<T: DeserializeOwned>(&mut self, progress: &mut dyn FnMut(TakeProgress)) -> Result<T, AskError> {
+    fn next_end<T: DeserializeOwned, P: DeserializeOwned>(
+        &mut self,
+        progress: &mut dyn FnMut(P),
+    ) -> Result<T, AskError> {
         loop {
             match self.piece()? {
                 Piece::Progress(json) => progress(read(&json)?),

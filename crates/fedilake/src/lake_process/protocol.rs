@@ -114,7 +114,7 @@ pub enum SnapshotQuestion {
 pub enum Piece {
     /// Bytes of an Arrow IPC stream.
     Block(Vec<u8>),
-    /// How far a take is: JSON.
+    /// How far a take or a comparison is: JSON.
     Progress(Vec<u8>),
     /// The result, after which nothing comes: JSON.
     End(Vec<u8>),

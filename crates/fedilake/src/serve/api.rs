@@ -3,6 +3,8 @@
 use fedilake_query::{Filter, Report};
 use serde::{Deserialize, Serialize};
 
+use crate::check::{CheckReport, Doing};
+
 /// The header that carries the folder's secret.
 pub const SECRET_HEADER: &str = "x-fedilake-secret";
 /// The header that carries a report's note, as UTF-8.
@@ -19,4 +21,23 @@ pub struct ReportRequest {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SqlRequest {
     pub query: String,
+}
+
+/// A check that is wanted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CheckRequest {
+    /// Whether the answer is lines, a [`CheckMessage`] each, and not the report alone.
+    #[serde(default)]
+    pub progress: bool,
+}
+
+/// A line of an answer to a check.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum CheckMessage {
+    /// The check goes on.
+    Doing(Doing),
+    /// The check has ended; nothing comes after it.
+    Report(CheckReport),
+    /// There is no report, and why; nothing comes after it.
+    Failed(String),
 }

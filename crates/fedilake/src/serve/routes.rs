@@ -1,8 +1,11 @@
 //! The routes.
 
+use std::convert::Infallible;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -18,15 +21,16 @@ use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{NOTE_HEADER, ReportRequest, SqlRequest};
+use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, ReportRequest, SqlRequest};
 use super::{METRICS_TEXT, State, guard};
-use crate::check::CheckReport;
+use crate::check::{CheckReport, Progress};
 use crate::lake_process::LakeProcess;
 use crate::telemetry;
 use crate::wire::with_sql_hint;
 
 /// Blocks of an SQL answer on their way to the socket.
 const ANSWER_BLOCKS_MAX: usize = 4;
+const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 const ARROW_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.apache.arrow.stream");
 
 type Shared = extract::State<Arc<State>>;
@@ -126,11 +130,44 @@ async fn sql(extract::State(state): Shared, Json(request): Json<SqlRequest>) -> 
     Ok(([(header::CONTENT_TYPE, ARROW_STREAM)], Body::from_stream(blocks)).into_response())
 }
 
-async fn check(extract::State(state): Shared) -> Result<Json<CheckReport>, Refused> {
+/// How often a guest is told how far a check is.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+
+async fn check(extract::State(state): Shared, Json(request): Json<Option<CheckRequest>>) -> Result<Response, Refused> {
+    let progress = Arc::<Progress>::default();
+    if !request.unwrap_or_default().progress {
+        return checked(&state, &progress).await.map(|report| Json(report).into_response());
+    }
+    let (sender, receiver) = mpsc::channel(ANSWER_BLOCKS_MAX);
+    tokio::spawn(async move {
+        let mut check = pin!(checked(&state, &progress));
+        let mut looks = tokio::time::interval(TOLD_EVERY);
+        loop {
+            let message = tokio::select! {
+                // The guest went away: dropped, the check is cancelled.
+                () = sender.closed() => return,
+                checked = &mut check => match checked {
+                    Ok(report) => CheckMessage::Report(report),
+                    Err((_, why)) => CheckMessage::Failed(why),
+                },
+                _ = looks.tick() => CheckMessage::Doing(progress.doing()),
+            };
+            let is_last = !matches!(message, CheckMessage::Doing(_));
+            let mut line = serde_json::to_vec(&message).unwrap_or_default();
+            line.push(b'\n');
+            if sender.send(Ok::<_, Infallible>(Bytes::from(line))).await.is_err() || is_last {
+                return;
+            }
+        }
+    });
+    Ok(([(header::CONTENT_TYPE, JSON_LINES)], Body::from_stream(ReceiverStream::new(receiver))).into_response())
+}
+
+async fn checked(state: &State, progress: &Arc<Progress>) -> Result<CheckReport, Refused> {
     let asking = Asking::begin(&state.questions);
     tokio::select! {
-        checked = state.checker.check(&asking.cancel) => {
-            checked.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
+        checked = state.checker.check(&asking.cancel, progress) => {
+            checked.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
         }
         () = state.questions.cancelled() => {
             Err((StatusCode::SERVICE_UNAVAILABLE, "the process that was checked is stopping".to_owned()))

@@ -1,0 +1,35 @@
+-- The visible posts with the columns of `posts`, and the server that showed the version.
+create or replace view internal.version as
+select
+    p.first_server as server, p.first_id as id, p.uri, nullif(p.url, '') as url, p.created_at, p.edited_at,
+    p.first_observed_at as observed_at, coalesce(author.name, p.author) as author, p.author_domain,
+    coalesce(p.author_bot, false) as author_bot, p.author_followers, p.author_indexable, p.language, p.text,
+    p.spoiler_text, coalesce(p.characters, 0) as characters, p.words, p.tags, p.mentions, p.links, p.media, p.media_described, p.poll,
+    p.in_reply_to, p.quote_uri, p.best_app as app, p.sensitive, p.favourites, p.reblogs, p.replies,
+    p.in_reply_to_id, p.in_reply_to_author, p.media_types, p.from_origin,
+    p.log_partition, p.log_offset, p.server as shown_by
+from internal.post p
+left join (from internal.author where has_several) author
+    on author.person = lower(p.author) and author.domain = p.author_domain;
+
+create or replace view posts as
+select * exclude (shown_by) from internal.version;
+
+-- One row for each visible post that answers another.
+create or replace view replies as
+select
+    v.uri, place.parent.uri as parent_uri, v.author,
+    coalesce(place.parent.author, known.name, v.in_reply_to_author, case when v.in_reply_to = 'self' then v.author end) as parent_author,
+    v.created_at, v.server, v.in_reply_to
+from (from internal.version where in_reply_to_id is not null or in_reply_to <> 'none') v
+left join (
+    select s.server, s.id, min({'uri': p.uri, 'author': p.author}) as parent
+    from sightings s
+    semi join (
+        select shown_by as server, in_reply_to_id as id from internal.version where in_reply_to_id is not null
+    ) asked on asked.server = s.server and asked.id = s.id
+    join posts p on p.uri = s.uri
+    group by s.server, s.id
+) place on place.server = v.shown_by and place.id = v.in_reply_to_id
+left join internal.author known
+    on known.person = lower(v.in_reply_to_author) and known.domain = lower(split_part(v.in_reply_to_author, '@', -1));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fedilake_model::{PostEvent, Server};
+use fedilake_model::{Flaw, PostEvent, Server};
 
 use crate::admit::Skipped;
 use crate::error::SourceError;
@@ -50,12 +50,23 @@ impl Tally {
     pub fn flaw(&mut self, event: &PostEvent) {
         let Some(post) = event.post() else { return };
         for flaw in post.flaws.iter() {
-            *self.flaws.entry(flaw.as_str()).or_default() += 1;
+            self.add_flaw(flaw);
             if flaw.is_unreadable_time() && self.unread.len() < UNREAD_KEPT {
                 let uri: String = post.uri.chars().take(200).collect();
                 self.unread.push(format!("{uri} ({})", flaw.as_str()));
             }
         }
+    }
+
+    /// Counts something that was wrong with one that was admitted.
+    pub fn add_flaw(&mut self, flaw: Flaw) {
+        *self.flaws.entry(flaw.as_str()).or_default() += 1;
+    }
+
+    /// The number of fields that were given and are not kept as they were given ([`Flaw::is_loss`]).
+    pub fn lost_total(&self) -> u64 {
+        let count = |flaw: Flaw| self.flaws.get(flaw.as_str()).copied().unwrap_or(0);
+        Flaw::ALL.into_iter().filter(|flaw| flaw.is_loss()).map(count).sum()
     }
 
     /// The number of events that were not admitted.

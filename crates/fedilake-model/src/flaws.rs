@@ -37,11 +37,13 @@ pub enum Flaw {
     LinksCut,
     /// Kinds of attachments were left out or cut: too many, or too long.
     MediaTypesCut,
+    /// A field is of a kind that the API does not give there, such as a word in place of a count: it counts as not given.
+    FieldUnreadable,
 }
 
 impl Flaw {
     /// Every flaw.
-    pub const ALL: [Flaw; 17] = [
+    pub const ALL: [Flaw; 18] = [
         Flaw::CreatedAtMissing,
         Flaw::CreatedAtUnreadable,
         Flaw::EditedAtUnreadable,
@@ -59,6 +61,7 @@ impl Flaw {
         Flaw::MentionsCut,
         Flaw::LinksCut,
         Flaw::MediaTypesCut,
+        Flaw::FieldUnreadable,
     ];
 
     /// The flaw as a metric's label.
@@ -81,10 +84,16 @@ impl Flaw {
             Flaw::MentionsCut => "mentions_cut",
             Flaw::LinksCut => "links_cut",
             Flaw::MediaTypesCut => "media_types_cut",
+            Flaw::FieldUnreadable => "field_unreadable",
         }
     }
 
-    /// True for a time that was given but cannot be read. `replay` and `import` name where it stands.
+    /// True for a field that was given and is not kept as it was given: left out, cut, or not readable.
+    pub fn is_loss(self) -> bool {
+        self != Flaw::CreatedAtMissing
+    }
+
+    /// True for a time that was given but cannot be read.
     pub fn is_unreadable_time(self) -> bool {
         matches!(self, Flaw::CreatedAtUnreadable | Flaw::EditedAtUnreadable | Flaw::ObservedAtUnreadable)
     }

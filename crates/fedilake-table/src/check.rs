@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use fedilake_log::{Bounds, Offset};
 use futures::StreamExt;
@@ -27,6 +28,8 @@ pub struct Check {
     pub accepted_gaps: Vec<FileMeta>,
     /// For each chain, the offset after the last one that it covers; `None` if its newest file cannot be read.
     pub ends: BTreeMap<Chain, Option<Offset>>,
+    /// The offsets that the files of each chain cover without a record, ascending; those of accepted gaps are not among them.
+    pub holes: BTreeMap<Chain, Vec<Range<Offset>>>,
     /// The faults, chain by chain; empty if the table is whole.
     pub findings: Vec<Finding>,
 }
@@ -110,6 +113,11 @@ impl Table {
         Ok(findings)
     }
 
+    /// Reads every data file's footer: the offsets that each chain covers without a record ([`Check::holes`]).
+    pub async fn holes(&self) -> Result<BTreeMap<Chain, Vec<Range<Offset>>>, TableError> {
+        Ok(self.check_to(Depth::Footers).await?.holes)
+    }
+
     async fn check_to(&self, depth: Depth) -> Result<Check, TableError> {
         let mut check = Check::default();
         let mut chains: BTreeMap<Chain, BTreeMap<Offset, Listed>> = BTreeMap::new();
@@ -178,6 +186,8 @@ impl Table {
                     check.rows += footer.rows;
                     if footer.is_accepted_gap() {
                         check.accepted_gaps.push(meta(&footer, listed));
+                    } else if footer.holes.count() > 0 {
+                        check.holes.entry(chain.clone()).or_default().extend(footer.holes.ranges());
                     }
                     Some(footer.next)
                 }

@@ -4,7 +4,7 @@
 //! compacted ones). An accepted gap is a file that is one hole. Written as inclusive ranges: `0..=9,12..=12`.
 
 use std::fmt;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 
 use fedilake_log::Offset;
@@ -33,6 +33,11 @@ impl Holes {
     /// Returns the number of offsets that carry no record.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|hole| hole.end() - hole.start() + 1).sum()
+    }
+
+    /// The runs of offsets that carry no record, ascending.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<Offset>> + '_ {
+        self.0.iter().map(|hole| Offset(*hole.start())..Offset(hole.end() + 1))
     }
 
     /// True if `offset` carries no record.

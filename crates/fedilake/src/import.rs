@@ -17,6 +17,7 @@ mod column;
 mod fetch;
 mod file;
 mod findings;
+mod missing;
 mod name;
 mod reader;
 mod row;
@@ -33,6 +34,7 @@ use fedilake_table::{Chain, Table, TableError};
 use tokio_util::sync::CancellationToken;
 
 pub use findings::{Findings, Progress, SHOWN_MAX};
+pub use missing::missing;
 use reader::ImportReader;
 pub use source::{Listing, Source, Topic};
 
@@ -40,7 +42,7 @@ pub use source::{Listing, Source, Topic};
 pub struct Imported {
     /// Rows that the table did not have before.
     pub committed: SinkSummary,
-    /// What the import met on its way.
+    /// Gaps, doubled rows and values that could not be used.
     pub findings: Findings,
 }
 

@@ -1,18 +1,19 @@
 //! `fedilake import`: a table as the talk's Kafka Connect sink wrote it, into the table and the lake.
 
+use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use fedilake_log::LogError;
+use fedilake_log::{LogError, Offset, Partition};
 use fedilake_query::Cancel;
 use indicatif::ProgressBar;
 
 use crate::check::CheckReport;
 use crate::cli;
 use crate::command::{checking, collecting};
-use crate::import::{self, Findings, Imported, Listing, Progress, SHOWN_MAX, Source};
+use crate::import::{self, Findings, Imported, Listing, Progress, SHOWN_MAX, Source, Topic};
 use crate::output;
 use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline, Sinks};
@@ -41,8 +42,8 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     let ownership = Arc::new(Ownership::take_or_refuse(&settings.data()?)?);
     let (table, _) = wire::open_table(Some(&ownership), settings, Use::Write).await?;
     let mut failures = beyond;
-    let (mut missing, mut is_lacking) = (Vec::new(), false);
-    for topic in topics {
+    let mut is_lacking = false;
+    for topic in topics.clone() {
         let name = topic.to_string();
         let bytes = topic.bytes();
         let progress = Arc::new(Progress::default());
@@ -56,10 +57,7 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
         bar.finish_and_clear();
         let imported = imported?;
         say(&name, &imported);
-        if imported.findings.missing > 0 {
-            missing.push(format!("{name}: {}", missing_offsets(&imported.findings)));
-        }
-        is_lacking |= imported.findings.conflicting > 0 || imported.findings.tally.rejected_total() > 0;
+        is_lacking |= imported.findings.is_lacking();
         failures.extend(imported.findings.failures);
         if shutdown.is_cancelled() {
             telemetry::say("stopped before the end\nhint: the same command goes on from here");
@@ -69,19 +67,29 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     if !failures.is_empty() {
         bail!("{}", unread(&failures));
     }
-    let report = check(ownership, settings, missing).await?;
+    let report = check(ownership, settings, &topics).await?;
     report.write(&mut output::page())?;
     Ok(if report.is_whole() && !is_lacking { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Lets the lake take what was imported, and checks all there is. Rows that the source lacks are findings, too.
-async fn check(ownership: Arc<Ownership>, settings: &Settings, missing: Vec<String>) -> anyhow::Result<CheckReport> {
+/// Lets the lake take what was imported, and checks all there is. Rows that the source lacks are findings, too, also those that an
+/// earlier run met.
+async fn check(ownership: Arc<Ownership>, settings: &Settings, topics: &[Topic]) -> anyhow::Result<CheckReport> {
     let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
-    let mut report = match checking::shown(pipeline.checker().check(&Cancel::default())).await {
+    let (checker, cancel) = (pipeline.checker(), Cancel::default());
+    let mut report = match checking::shown(async |progress| checker.check(&cancel, &progress).await).await {
         // Why the lake could not follow explains more than that it did not.
         Err(_) if pipeline.follower_ended() => return Err(pipeline.failure().await),
         checked => checked?,
     };
+    let mut missing = Vec::new();
+    for topic in topics {
+        let gaps = import::missing(topic, &checker.table).await?;
+        if !gaps.is_empty() {
+            let offsets = gaps.iter().fold(0_u64, |sum, (_, gap)| sum.saturating_add(gap.end.0 - gap.start.0));
+            missing.push(format!("{topic}: {}", missing_offsets(offsets, &gaps)));
+        }
+    }
     let stopped = pipeline.stop().await;
     // A lake that could not catch up is explained by the findings.
     if report.is_whole() {
@@ -124,12 +132,13 @@ fn oddities(findings: &Findings) -> Vec<String> {
     for bad in &findings.bad_rows {
         lines.push(format!("{}: row {}: {}", bad.file, bad.row, why(bad.why)));
     }
-    let unshown = findings.tally.rejected_total().saturating_sub(findings.bad_rows.len() as u64);
+    let all = findings.tally.rejected_total() + findings.tally.lost_total();
+    let unshown = all.saturating_sub(findings.bad_rows.len() as u64);
     if unshown > 0 {
         lines.push(format!("… and {} that could not be used", counted(unshown, "more row")));
     }
     if findings.missing > 0 {
-        lines.push(missing_offsets(findings));
+        lines.push(missing_offsets(findings.missing, &findings.gaps));
     }
     if !findings.unreadable.is_empty() {
         let total: u64 = findings.unreadable.values().sum();
@@ -160,11 +169,11 @@ fn oddities(findings: &Findings) -> Vec<String> {
 }
 
 /// `50 offsets that no file has: 0:200..250`.
-fn missing_offsets(findings: &Findings) -> String {
-    let shown = findings.gaps.iter().map(|(partition, gap)| format!("{partition}:{}..{}", gap.start, gap.end));
+fn missing_offsets(missing: u64, gaps: &[(Partition, Range<Offset>)]) -> String {
+    let shown = gaps.iter().take(SHOWN_MAX).map(|(partition, gap)| format!("{partition}:{}..{}", gap.start, gap.end));
     let shown: Vec<String> = shown.collect();
-    let more = if findings.gaps.len() == SHOWN_MAX { ", …" } else { "" };
-    format!("{} that no file has: {}{more}", counted(findings.missing, "offset"), shown.join(", "))
+    let more = if gaps.len() >= SHOWN_MAX { ", …" } else { "" };
+    format!("{} that no file has: {}{more}", counted(missing, "offset"), shown.join(", "))
 }
 
 /// Why a row could not be used: a sentence, and the label under which it is counted.
@@ -173,6 +182,15 @@ fn why(label: &str) -> String {
         "no_id" => "it has no m_id",
         "no_url" => "it has no url of a post",
         "no_account" => "it has no username",
+        "bad_id" => "its m_id is too long, or has spaces or control characters",
+        "bad_uri" => "its url is too long, or has control characters",
+        "bad_account" => "its username is too long, or has control characters",
+        "observed_at_unreadable" => "its time cannot be read, and that of the file stands in",
+        "tags_cut" => "it has more hashtags than are kept",
+        "text_cut" => "its text is longer than is kept, and is cut",
+        "app_cut" => "its app is longer than is kept, and is cut",
+        "language_dropped" => "its language is longer than is kept, and is left out",
+        "url_dropped" => "its url is longer than is kept, and is left out",
         _ => return label.to_owned(),
     };
     format!("{sentence} ({label})")

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use chrono::DateTime;
 use fedilake_collect::admit::{Skipped, admit};
 use fedilake_log::Key;
+use fedilake_model::Flaws;
 use fedilake_model::avro::Encoder;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
@@ -81,7 +82,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The row may be kept, as this record.
-    Admitted { key: Key, value: Bytes, received_at_ms: i64 },
+    Admitted { key: Key, value: Bytes, received_at_ms: i64, flaws: Flaws },
     /// The row may not be kept.
     Skipped(Skipped),
     /// The row is no post.
@@ -104,7 +105,7 @@ pub(super) fn rows(bytes: Bytes, written_at_ms: i64, encoder: &mut Encoder) -> R
     for batch in batches(&bytes, &metadata, &COLUMNS)? {
         let columns = Columns::of(&batch?, unit)?;
         columns.count_unreadable(&mut read.unreadable);
-        record_bytes += translate(&columns, written_at_ms, encoder, &mut read.rows);
+        record_bytes += translate(&columns, written_at_ms, encoder, &mut read);
         if record_bytes > RECORD_BYTES_MAX {
             return Err(format!("its rows are more than {RECORD_BYTES_MAX} bytes"));
         }
@@ -128,7 +129,7 @@ fn within_limits(metadata: &ParquetMetaData) -> Result<(), String> {
     Ok(())
 }
 
-/// The same file with its texts as bytes: one that is no UTF-8 is to cost only itself.
+/// The file's metadata with texts read as bytes, so that a text that is no UTF-8 costs only itself.
 fn readable(metadata: ParquetMetaData) -> parquet::errors::Result<ArrowReaderMetadata> {
     let file = metadata.file_metadata();
     let root = file.schema_descr().root_schema();
@@ -201,8 +202,9 @@ fn differences(schema: &Schema) -> (Vec<String>, Vec<&'static str>) {
     (others.cloned().collect(), COLUMNS.into_iter().filter(|name| !has(name)).collect())
 }
 
-/// Appends the rows of a batch to `rows`; the bytes of their records.
-fn translate(columns: &Columns, written_at_ms: i64, encoder: &mut Encoder, rows: &mut Vec<Row>) -> usize {
+/// Appends the rows of a batch to what was read; the bytes of their records.
+fn translate(columns: &Columns, written_at_ms: i64, encoder: &mut Encoder, read: &mut FileRows) -> usize {
+    let FileRows { rows, unreadable, .. } = read;
     let written_at = DateTime::from_timestamp_millis(written_at_ms).unwrap_or_default();
     let mut events = Vec::with_capacity(columns.rows);
     let mut kept = Vec::with_capacity(columns.rows);
@@ -210,6 +212,9 @@ fn translate(columns: &Columns, written_at_ms: i64, encoder: &mut Encoder, rows:
         let row = columns.row(at);
         let id = row.m_id.as_deref().unwrap_or_default();
         let names = xxh3_64(format!("{id}\n{}", row.url.as_deref().unwrap_or_default()).as_bytes());
+        for column in row.odd() {
+            *unreadable.entry(column).or_default() += 1;
+        }
         let outcome = match row.event(written_at) {
             Err(why) => Outcome::Rejected(why),
             Ok(event) => match admit(&event) {
@@ -217,10 +222,11 @@ fn translate(columns: &Columns, written_at_ms: i64, encoder: &mut Encoder, rows:
                 Ok(()) => {
                     let key = Key(event.key().into());
                     let received_at_ms = row.received_at().map_or(written_at_ms, |moment| moment.timestamp_millis());
+                    let flaws = event.post().map_or_else(Flaws::default, |post| post.flaws);
                     events.push(event);
                     kept.push(rows.len());
                     // Its value comes with those of the others.
-                    Outcome::Admitted { key, value: Bytes::new(), received_at_ms }
+                    Outcome::Admitted { key, value: Bytes::new(), received_at_ms, flaws }
                 }
             },
         };

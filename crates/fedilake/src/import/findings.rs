@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fedilake_collect::Tally;
 use fedilake_log::{LogError, Offset, Partition};
+use fedilake_model::Flaw;
 
 /// Findings of a sort that are kept to be shown; the counts count all.
 pub const SHOWN_MAX: usize = 10;
@@ -20,7 +21,7 @@ pub struct Findings {
     pub rows: u64,
     /// The outcome of these rows; `accepted` were read, and may not be in the table if the import was stopped.
     pub tally: Tally,
-    /// The first rows that are no post.
+    /// The first rows that are no post, or of which a column could not be used whole.
     pub bad_rows: Vec<BadRow>,
     /// Offsets that no file has.
     pub missing: u64,
@@ -44,14 +45,14 @@ pub struct Findings {
     pub failures: Vec<LogError>,
 }
 
-/// A row that is no post.
+/// A row that is no post, or one with a column that could not be used whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRow {
     /// The file's name.
     pub file: String,
     /// From 1.
     pub row: u64,
-    /// The label under which it is counted.
+    /// The label under which it is counted, or its column's.
     pub why: &'static str,
 }
 
@@ -88,6 +89,14 @@ impl Progress {
 }
 
 impl Findings {
+    /// True if a row or a value of the source is not in the table as it was given.
+    pub fn is_lacking(&self) -> bool {
+        self.conflicting > 0
+            || self.tally.rejected_total() > 0
+            || self.tally.lost_total() > 0
+            || self.unreadable.values().any(|count| *count > 0)
+    }
+
     pub(super) fn bad_row(&mut self, file: &str, row: u64, why: &'static str) {
         self.tally.reject(why);
         if self.bad_rows.len() < SHOWN_MAX {
@@ -95,8 +104,15 @@ impl Findings {
         }
     }
 
+    pub(super) fn flaw(&mut self, file: &str, row: u64, flaw: Flaw) {
+        self.tally.add_flaw(flaw);
+        if flaw.is_loss() && self.bad_rows.len() < SHOWN_MAX {
+            self.bad_rows.push(BadRow { file: file.to_owned(), row, why: flaw.as_str() });
+        }
+    }
+
     pub(super) fn gap(&mut self, partition: Partition, offsets: Range<Offset>) {
-        self.missing += offsets.end.0 - offsets.start.0;
+        self.missing = self.missing.saturating_add(offsets.end.0 - offsets.start.0);
         if self.gaps.len() < SHOWN_MAX {
             self.gaps.push((partition, offsets));
         }

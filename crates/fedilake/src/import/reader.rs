@@ -83,7 +83,7 @@ impl ImportReader {
         let mut partitions = BTreeMap::new();
         for (partition, files) in topic.files {
             let first = files.first().map_or(Offset(0), |file| file.first);
-            // What the table lacks before the first file that is still there is a gap like any other.
+            // Offsets between the table's end and the first file that is still there are a gap like any other.
             let start = known.get(&partition).map_or(first, |known| first.min(*known));
             let end = end(&files, &mut row_counts, topic.store.as_ref()).await?;
             partitions.insert(partition, Reading::new(Arc::new(files), Bounds { start, end }));
@@ -110,13 +110,13 @@ async fn end(files: &[SourceFile], counts: &mut RowCounts, store: &dyn ObjectSto
 }
 
 /// The offset after the file's last row.
-fn after(file: &SourceFile, rows: u64) -> Offset {
+pub(super) fn after(file: &SourceFile, rows: u64) -> Offset {
     Offset(file.first.0.saturating_add(rows).min(OFFSETS_END))
 }
 
 /// An offset that the file surely ends before: each row names another post, which takes more than a byte. Spares the footers of
 /// all files that end long before the place that is looked at.
-fn reach(file: &SourceFile) -> Offset {
+pub(super) fn reach(file: &SourceFile) -> Offset {
     Offset(file.first.0.saturating_add(file.bytes))
 }
 
@@ -189,11 +189,12 @@ impl Reading {
             let is_new = offset >= self.position;
             findings.rows += u64::from(is_new);
             match row.outcome {
-                Outcome::Admitted { key, value, received_at_ms } => {
+                Outcome::Admitted { key, value, received_at_ms, flaws } => {
                     // Nothing was received after the file that holds it was written: an odd row's claim goes no further.
                     self.appended_at_ms = self.appended_at_ms.max(received_at_ms.min(file.written_at_ms));
                     if is_new {
                         findings.tally.accepted += 1;
+                        flaws.iter().for_each(|flaw| findings.flaw(&shown, number, flaw));
                         let appended_at_ms = self.appended_at_ms;
                         records.push(Record { partition, offset, appended_at_ms, key, value });
                         self.handed = offset.next();
@@ -221,7 +222,7 @@ impl LogReader for ImportReader {
         if let Some(partition) = self.unassigned.pop_front() {
             return Ok(LogEvent::Assigned(partition));
         }
-        // What was handed out last is taken: its taker has come for more.
+        // The caller asks for more, so it has taken the last records.
         while let Some((partition, reading)) = self.partitions.iter_mut().find(|(_, reading)| reading.is_under_way()) {
             reading.ask(&self.store, &self.encoders);
             match reading.asked.next().await {

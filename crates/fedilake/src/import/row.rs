@@ -12,7 +12,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
-use fedilake_model::{Consent, Flaws, InReplyTo, Post, PostEvent, Server};
+use fedilake_model::{Consent, Flaw, Flaws, InReplyTo, Post, PostEvent, Server};
 
 /// A hashtag whose name nobody kept. No hashtag has this name, for names come without their `#`.
 pub(super) const UNKNOWN_TAG: &str = "#";
@@ -47,19 +47,28 @@ impl TalkRow<'_> {
         let origin = Server::of_url(url).ok_or("no_url")?;
         let user = filled(self.username.as_deref()).map(|name| name.trim_start_matches('@')).ok_or("no_account")?;
         let user = user.split('@').next().filter(|user| !user.is_empty()).ok_or("no_account")?;
+        let base_url = filled(self.base_url.as_deref());
+        let shown_by = base_url.and_then(server);
+        // Without a base_url the post counts as shown by its own server; with an unreadable one nobody knows who showed it.
+        let from_origin = shown_by.as_ref().map_or(base_url.is_none(), |shown_by| *shown_by == origin);
         // Of the two servers that have the post the author's is known.
-        let server = filled(self.base_url.as_deref()).and_then(server).unwrap_or_else(|| origin.clone());
+        let server = shown_by.unwrap_or_else(|| origin.clone());
         let text = self.mastodon_text.as_deref().unwrap_or_default();
         let tags = self.tags.unwrap_or(0).clamp(0, TAGS_MAX);
+        let received_at = self.received_at();
+        let is_dated = self.created_at.is_some() || filled(self.created_at_str.as_deref()).is_some();
+        let mut flaws = Flaws::default();
+        flaws.add_if(is_dated && received_at.is_none(), Flaw::ObservedAtUnreadable);
+        flaws.add_if(self.tags.is_some_and(|tags| tags > TAGS_MAX), Flaw::TagsCut);
         let post = Post {
-            from_origin: server == origin,
+            from_origin,
             server,
             id: id.to_owned(),
             uri: uri(url, &origin).unwrap_or_else(|| url.to_owned()),
             url: Some(url.to_owned()),
             created_at: None,
             edited_at: None,
-            observed_at: self.received_at().unwrap_or(file_written_at),
+            observed_at: received_at.unwrap_or(file_written_at),
             author: format!("{user}@{origin}"),
             author_domain: origin.to_string(),
             author_created_at: None,
@@ -89,10 +98,27 @@ impl TalkRow<'_> {
             in_reply_to_author: None,
             media_types: Vec::new(),
             consent: Consent::default(),
-            flaws: Flaws::default(),
+            flaws,
         };
         let post = post.within_caps().map_err(|reason| reason.as_str())?;
         Ok(PostEvent::Created(Box::new(post)))
+    }
+
+    /// The columns of which this row has a value that is of their type and means nothing: it counts as not given.
+    pub(super) fn odd(&self) -> impl Iterator<Item = &'static str> {
+        let is_odd_server = filled(self.base_url.as_deref()).is_some_and(|base_url| server(base_url).is_none());
+        let is_below_0 = |count: Option<i64>| count.is_some_and(|count| count < 0);
+        let is_beyond = |count: Option<i64>| count.is_some_and(|count| count > i64::from(i32::MAX));
+        let is_odd = |count| is_below_0(count) || is_beyond(count);
+        [
+            ("base_url", is_odd_server),
+            ("favourites", is_odd(self.favourites)),
+            ("tags", is_below_0(self.tags)),
+            ("characters", is_odd(self.characters)),
+            ("words", is_odd(self.words)),
+        ]
+        .into_iter()
+        .filter_map(|(column, is_odd)| is_odd.then_some(column))
     }
 
     /// The time of receipt by the talk's listener.
@@ -108,7 +134,7 @@ pub(super) fn written_at(text: &str) -> Option<DateTime<Utc>> {
     written.map(|moment| moment.and_utc()).filter(is_dated)
 }
 
-/// Whether it is a moment of a year that every reader of dates knows.
+/// True if the moment's year is one that every reader of dates knows.
 fn is_dated(moment: &DateTime<Utc>) -> bool {
     (1..=9999).contains(&moment.year())
 }

@@ -1,23 +1,28 @@
 //! Replay: recorded posts into the log, as if they were seen now.
 //!
-//! An input holds JSON in any layout that people save ([`chunk`]): JSON lines, arrays such as a saved page of the API, indented or
+//! An input holds JSON in any layout that people save ([`chunks`]): JSON lines, arrays such as a saved page of the API, indented or
 //! joined objects, lists within wrappers. Each value is a bare status as the API gives it, or a recorded frame
 //! `{"server", "observed_at", "event": "update|status.update|delete", "payload"}`. Files are plain, zstd or gzip, told by their
 //! first bytes; an input that is something else is refused ([`Refusal`]). A thread splits the input into chunks of values; the
 //! cores translate, admit and encode them side by side; the records are appended in the order of the input. A value that cannot
-//! be used costs only itself: it is counted, and the first ones are kept with their places.
+//! be used costs only itself, and a field that cannot be used costs only itself too: both are counted, and the first ones are kept
+//! with their places.
 //!
-//! A bookmark under a hash of a file's whole content keeps how far the file was appended, and how many of its values could not
-//! be used. So a replay that starts again after a kill goes on from there, and repeats at most the last append; a file that was
+//! A bookmark under a hash of a file's whole content keeps how far the file was appended, and how many of its values and fields
+//! could not be used. So a replay that starts again after a kill goes on from there, and repeats at most the last append; a file that was
 //! replayed to its end is not replayed again, unless a byte of it has changed; and a second run says the same of it as the first.
 //! Standard input has no identity and always starts anew; repeated records are one post in the `posts` view.
 
 mod chunk;
+mod chunks;
 mod input;
 mod line;
+mod nested;
 mod pace;
 mod part;
+mod position;
 mod progress;
+mod python;
 mod refusal;
 mod value;
 
@@ -37,12 +42,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::counts::Tally;
-use chunk::{Bad, Position};
+use chunk::Bad;
 pub use input::Input;
 use input::{Fault, Opened};
 use pace::Pacer;
 pub use pace::{Pace, PaceError};
 use part::{Part, Translator};
+use position::Position;
 pub use progress::Progress;
 pub use refusal::Refusal;
 
@@ -80,7 +86,7 @@ impl ReplaySettings {
     }
 }
 
-/// A value that could not be used.
+/// A value that could not be used, or one with a field that could not be used whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadValue {
     /// The input's name, as given.
@@ -89,7 +95,7 @@ pub struct BadValue {
     pub line: u64,
     /// The place of its first byte in the decoded input, from 0.
     pub byte: u64,
-    /// The label under which it is counted.
+    /// The label under which it is counted, or its field's.
     pub why: &'static str,
 }
 
@@ -102,9 +108,11 @@ pub struct ReplaySummary {
     pub lines_resumed: u64,
     /// Values of these lines that could not be used; `tally` does not count them.
     pub rejected_resumed: u64,
-    /// What became of the values.
+    /// Fields of these lines that could not be used whole; `tally` does not count them.
+    pub lost_resumed: u64,
+    /// Counts of the values, by outcome.
     pub tally: Tally,
-    /// The first values that could not be used, at most [`BAD_KEPT`]; `tally.rejected` counts all.
+    /// The first values and fields that could not be used, at most [`BAD_KEPT`]; `tally` counts all.
     pub bad: Vec<BadValue>,
     /// Inputs that could not be opened, were refused, or broke off. The others are not affected.
     pub failures: Vec<ReplayError>,
@@ -116,6 +124,11 @@ impl ReplaySummary {
     /// Values that could not be used, those of an earlier run included.
     pub fn rejected_total(&self) -> u64 {
         self.rejected_resumed + self.tally.rejected_total()
+    }
+
+    /// Fields that could not be used whole, those of an earlier run included.
+    pub fn lost_total(&self) -> u64 {
+        self.lost_resumed + self.tally.lost_total()
     }
 }
 
@@ -130,7 +143,7 @@ pub enum ReplayError {
     Open {
         /// The input's name.
         input: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The input is something else than posts in JSON.
@@ -138,7 +151,7 @@ pub enum ReplayError {
     Refused {
         /// The input's name.
         input: String,
-        /// What it is.
+        /// The input's kind, and a hint.
         refusal: Refusal,
     },
     /// The input broke off while it was read: a damaged or cut archive, a failing disk. All values before are appended.
@@ -148,7 +161,7 @@ pub enum ReplayError {
         input: String,
         /// The last line that was read whole.
         line: u64,
-        /// What the system or the decoder said.
+        /// The system's or the decoder's error.
         source: std::io::Error,
     },
     /// The log failed, which ends the replay.
@@ -214,6 +227,7 @@ impl Replay {
         };
         self.summary.lines_resumed += from.lines;
         self.summary.rejected_resumed += from.rejected;
+        self.summary.lost_resumed += from.lost;
         let opened = input.open(self.progress.clone()).map_err(open_error)?;
         let mut parts = pacer.paced(translated(opened, from, &self.settings));
         let now = Instant::now();
@@ -256,7 +270,11 @@ impl Replay {
         pending.records.extend(part.records);
         if let Some(end) = part.end {
             self.summary.lines += end.lines - pending.end.lines;
-            pending.end = Position { rejected: pending.end.rejected + part.tally.rejected_total(), ..end };
+            pending.end = Position {
+                rejected: pending.end.rejected + part.tally.rejected_total(),
+                lost: pending.end.lost + part.tally.lost_total(),
+                ..end
+            };
         }
         self.summary.tally.add(&part.tally);
         let room = BAD_KEPT - self.summary.bad.len();

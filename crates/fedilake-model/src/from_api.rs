@@ -90,6 +90,7 @@ fn post(payload: &[u8], shown_by: ShownBy<'_>, observed_at: DateTime<Utc>) -> Re
     flaws.add_if(status.created_at == Moment::Unreadable, Flaw::CreatedAtUnreadable);
     flaws.add_if(status.edited_at == Moment::Unreadable, Flaw::EditedAtUnreadable);
     flaws.add_if(account.created_at == Moment::Unreadable, Flaw::AuthorCreatedAtUnreadable);
+    flaws.add_if(status.has_unreadable || account.has_unreadable, Flaw::FieldUnreadable);
 
     let post = Post {
         server: shown_by.server().clone(),

@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use crate::{Flaw, Flaws, domain};
+use crate::{Flaws, domain};
 
 /// A Mastodon server that we read, as `host` or `host:port`.
 ///
@@ -86,14 +86,6 @@ impl PostEvent {
             PostEvent::Deleted(deletion) => (&deletion.server, &deletion.id),
         };
         format!("{server}/{id}")
-    }
-
-    /// Adds a flaw to the post; does nothing for a deletion.
-    pub fn add_flaw(&mut self, flaw: Flaw) {
-        match self {
-            PostEvent::Created(post) | PostEvent::Edited(post) => post.flaws.add(flaw),
-            PostEvent::Deleted(_) => {}
-        }
     }
 
     /// The post, unless the event is a deletion.

@@ -1,8 +1,8 @@
 //! A status as the API gives it, read leniently.
 //!
 //! A dozen server programs speak this API, each in its own way. So every field may be missing, null or of any type:
-//! an unusable value counts as missing and costs only its own field. Unknown fields are skipped; of repeated fields
-//! the last counts.
+//! an unusable value counts as missing and costs only its own field, and is noted unless programs write it for nothing.
+//! Unknown fields are skipped; of repeated fields the last counts.
 
 use std::borrow::Cow;
 
@@ -39,6 +39,8 @@ pub(crate) struct Status<'a> {
     pub(crate) media: Vec<Media<'a>>,
     pub(crate) mentions: Vec<Mention<'a>>,
     pub(crate) tags: Vec<&'a str>,
+    /// True if a field, other than a time, has a value that cannot be read.
+    pub(crate) has_unreadable: bool,
 }
 
 /// The author's account.
@@ -56,6 +58,8 @@ pub(crate) struct Account<'a> {
     pub(crate) indexable: Option<bool>,
     pub(crate) noindex: bool,
     pub(crate) suspended: bool,
+    /// True if a field, other than a time, has a value that cannot be read.
+    pub(crate) has_unreadable: bool,
 }
 
 /// A quoted post, wherever the server's software puts it.
@@ -85,24 +89,25 @@ impl Object {
     pub(crate) fn status(&self) -> Status<'_> {
         let mut status = Status::default();
         let Some(fields) = self.value().as_object() else { return status };
+        let odd = &mut false;
         for (key, value) in fields {
             match key {
                 "id" => status.id = id(value),
                 "uri" => status.uri = text(value),
-                "url" => status.url = text(value),
+                "url" => status.url = read(value, text, odd),
                 "created_at" => status.created_at = Moment::of(value),
                 "edited_at" => status.edited_at = Moment::of(value),
                 "account" => status.account = account(value),
-                "content" => status.content = text(value),
-                "spoiler_text" => status.spoiler_text = text(value),
-                "language" => status.language = text(value),
+                "content" => status.content = read(value, text, odd),
+                "spoiler_text" => status.spoiler_text = read(value, text, odd),
+                "language" => status.language = read(value, text, odd),
                 "visibility" => status.visibility = text(value),
-                "sensitive" => status.sensitive = flag(value),
-                "favourites_count" => status.favourites = count(value),
-                "reblogs_count" => status.reblogs = count(value),
-                "replies_count" => status.replies = count(value),
-                "in_reply_to_id" => status.in_reply_to_id = id(value),
-                "in_reply_to_account_id" => status.in_reply_to_account_id = id(value),
+                "sensitive" => status.sensitive = read(value, flag, odd),
+                "favourites_count" => status.favourites = read(value, count, odd),
+                "reblogs_count" => status.reblogs = read(value, count, odd),
+                "replies_count" => status.replies = read(value, count, odd),
+                "in_reply_to_id" => status.in_reply_to_id = read(value, id, odd),
+                "in_reply_to_account_id" => status.in_reply_to_account_id = read(value, id, odd),
                 // Whatever the value is, the status is not the author's own post.
                 "reblog" => status.is_boost = !value.is_null() && flag(value) != Some(false),
                 "poll" => status.has_poll = value.is_object(),
@@ -111,18 +116,20 @@ impl Object {
                 "quote_url" | "quote_uri" => status.quote.add(quote_by_uri(value)),
                 "pleroma" | "akkoma" | "misskey" | "friendica" => status.quote.add(extension(value)),
                 "application" => status.application_name = text_field(value, "name"),
-                "media_attachments" => status.media = elements(value).map(media).collect(),
-                "mentions" => status.mentions = elements(value).map(mention).collect(),
-                "tags" => status.tags = elements(value).filter_map(|tag| text_field(tag, "name")).collect(),
+                "media_attachments" => status.media = list(value, odd).map(media).collect(),
+                "mentions" => status.mentions = list(value, odd).map(mention).collect(),
+                "tags" => status.tags = list(value, &mut *odd).filter_map(|value| read(value, tag, odd)).collect(),
                 _ => {}
             }
         }
+        status.has_unreadable = *odd;
         status
     }
 }
 
 fn account(value: &Value) -> Option<Account<'_>> {
     let mut account = Account::default();
+    let odd = &mut false;
     for (key, value) in value.as_object()? {
         match key {
             "id" => account.id = id(value),
@@ -144,15 +151,16 @@ fn account(value: &Value) -> Option<Account<'_>> {
                 }
             }
             "created_at" => account.created_at = Moment::of(value),
-            "bot" => account.bot = flag(value),
-            "followers_count" => account.followers = count(value),
-            "indexable" => account.indexable = flag(value),
+            "bot" => account.bot = read(value, flag, odd),
+            "followers_count" => account.followers = read(value, count, odd),
+            "indexable" => account.indexable = read(value, flag, odd),
             // A value of an unexpected type still asks for no index.
             "noindex" => account.noindex |= flag(value).unwrap_or(value.is_str() || value.is_number()),
             "suspended" => account.suspended = flag(value) == Some(true),
             _ => {}
         }
     }
+    account.has_unreadable = *odd;
     Some(account)
 }
 
@@ -190,6 +198,34 @@ fn extension(value: &Value) -> Quote<'_> {
         }
     }
     found
+}
+
+/// What `reader` makes of a value; `is_odd` becomes true where the value says something and it makes nothing of it.
+fn read<'a, T>(value: &'a Value, reader: impl FnOnce(&'a Value) -> Option<T>, is_odd: &mut bool) -> Option<T> {
+    let found = reader(value);
+    *is_odd |= found.is_none() && !says_nothing(value);
+    found
+}
+
+/// The elements of a list; `is_odd` becomes true where the value says something and is no list.
+fn list<'a>(value: &'a Value, is_odd: &mut bool) -> impl Iterator<Item = &'a Value> + use<'a> {
+    *is_odd |= !value.is_array() && !says_nothing(value);
+    elements(value)
+}
+
+/// Whether programs write the value for nothing: a number below 0 is one that is hidden.
+fn says_nothing(value: &Value) -> bool {
+    value.is_null()
+        || value.as_bool() == Some(false)
+        || value.as_str().is_some_and(|text| text.trim().is_empty())
+        || value.as_array().is_some_and(|list| list.is_empty())
+        || value.as_object().is_some_and(|object| object.is_empty())
+        || value.as_f64().is_some_and(|number| number < 0.0)
+}
+
+/// A hashtag's name; some dumps have it bare.
+fn tag(value: &Value) -> Option<&str> {
+    text_field(value, "name").or_else(|| text(value))
 }
 
 fn media(value: &Value) -> Media<'_> {
@@ -242,6 +278,9 @@ fn flag(value: &Value) -> Option<bool> {
     value.as_bool().or(is_true.then_some(true)).or(is_false.then_some(false))
 }
 
+/// A count, as a number or as text.
 fn count(value: &Value) -> Option<i64> {
-    value.as_i64().filter(|count| *count >= 0)
+    let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
+    let read = || value.as_f64().and_then(whole).or_else(|| value.as_str()?.trim().parse().ok());
+    value.as_i64().or_else(read).filter(|count| *count >= 0)
 }

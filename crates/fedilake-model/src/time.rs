@@ -122,7 +122,8 @@ fn any_form(text: &str) -> Option<DateTime<Utc>> {
 /// Reads the time in a JSON object. The recursion is bounded by the JSON's depth.
 fn wrapped(value: &Value) -> Option<DateTime<Utc>> {
     let field = |names: &[&str]| names.iter().find_map(|name| value.as_object()?.get(name));
-    if let Some(inner) = field(&["$date", "$numberLong", "$timestamp", "t"]) {
+    let names = ["$date", "$numberLong", "$numberDouble", "$numberDecimal", "$numberInt", "$timestamp", "t"];
+    if let Some(inner) = field(&names) {
         return Moment::of(inner).at();
     }
     let seconds = field(&["seconds", "_seconds"])?;
@@ -177,6 +178,11 @@ mod tests {
                     r#""2023-05-01T10:11:12.345Z""#,
                     r#""2023-05-01T10:11:12.345""#,
                     r#""2023-05-01t10:11:12.345z""#,
+                    r#""+2023-05-01T10:11:12.345Z""#,
+                    r#""+002023-05-01T10:11:12.345Z""#,
+                    r#""2023W181T101112.345Z""#,
+                    r#""2023121T101112.345Z""#,
+                    r#"{"$date":{"$numberDouble":"1682935872345"}}"#,
                     r#""2023-05-01T10:11:12,345Z""#,
                     r#""2023-05-01T10:11:12.345000000Z""#,
                     r#""2023-05-01T10:11:12.3450000001Z""#,
@@ -237,6 +243,7 @@ mod tests {
                     "1682935872",
                     r#""1682935872""#,
                     r#""Mon, 01 May 2023 10:11:12 GMT""#,
+                    r#""Mon, 01 May 23 10:11:12 GMT""#,
                     r#""Mon, 1 May 2023 12:11:12 +0200""#,
                     r#""Mon, 01 May 2023 05:11:12 EST""#,
                     r#""01 May 2023 10:11:12 UT""#,

@@ -12,7 +12,9 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::chunk::{Chunk, Chunks, Position};
+use super::chunk::Chunk;
+use super::chunks::Chunks;
+use super::position::Position;
 use super::refusal::{self, HEAD_BYTES, Refusal};
 use super::{Progress, ReplayError};
 
@@ -62,7 +64,7 @@ impl Input {
         let opened = Input::File(path.clone()).open(Arc::default()).map_err(open_error)?;
         match opened.decoded(Position::default()) {
             Err(Fault::Refused(refusal)) => Err(ReplayError::Refused { input: self.to_string(), refusal }),
-            // What cannot be decoded further on is said with the line that it comes after.
+            // Damage further on is reported with the line that it comes after.
             Err(Fault::Read(_)) | Ok(_) => Ok(()),
         }
     }
@@ -193,7 +195,7 @@ impl Opened {
 pub(super) enum Fault {
     /// The input holds no posts.
     Refused(Refusal),
-    /// It broke off.
+    /// The input broke off.
     Read(io::Error),
 }
 
@@ -231,7 +233,7 @@ fn beginning(decoded: &mut dyn Read, is_live: bool) -> (Vec<u8>, io::Result<()>)
     (head, Ok(()))
 }
 
-/// What follows the first bytes: an error that was met with them, or the rest.
+/// The input after its first bytes: an error that was met with them, or the rest.
 struct Rest {
     error: Option<io::Error>,
     decoded: Box<dyn Read + Send>,

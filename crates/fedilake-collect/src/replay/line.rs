@@ -108,13 +108,19 @@ fn recorded(line: &Bytes, members: &Members<'_>, event: &Raw<'_>, payload: &Raw<
         Some("delete") => FrameKind::Delete,
         _ => return Ok(Line::Unknown),
     };
-    let server = text(&members.server).and_then(Server::parse).ok_or("no_server")?;
     let data = match payload.text() {
         // As in a WebSocket frame: the status is a string that holds JSON. For a delete it is the id.
         Some(string) => Bytes::copy_from_slice(string.as_bytes()),
         None if kind == FrameKind::Delete && !payload.is_number() => return Err("no_id"),
         None => part_of(line, payload.json()),
     };
+    let server = match &members.server {
+        Some(_) => text(&members.server).and_then(Server::parse),
+        // A message of a streaming server's WebSocket, saved as it came.
+        None if kind == FrameKind::Delete => None,
+        None => Members::parse(&data).ok().and_then(|status| server_of(&status.uri).or_else(|| server_of(&status.url))),
+    };
+    let server = server.ok_or("no_server")?;
     let observed_at = members.observed_at.as_ref().map(Raw::moment).unwrap_or_default();
     Ok(Line::Frame { server, observed_at, frame: Frame { kind, data } })
 }
@@ -133,7 +139,7 @@ fn text<'v>(value: &'v Option<Raw<'_>>) -> Option<&'v str> {
 }
 
 /// `raw` as a part of `line` where it is one, else copied.
-fn part_of(line: &Bytes, raw: &str) -> Bytes {
+pub(super) fn part_of(line: &Bytes, raw: &str) -> Bytes {
     let (start, raw_start) = (line.as_ptr() as usize, raw.as_ptr() as usize);
     if raw_start >= start && raw_start + raw.len() <= start + line.len() {
         line.slice(raw_start - start..raw_start - start + raw.len())

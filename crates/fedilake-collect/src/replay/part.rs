@@ -6,10 +6,14 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fedilake_log::Key;
 use fedilake_model::avro::Encoder;
-use fedilake_model::{Flaw, Moment, PostEvent};
+use fedilake_model::{Flaw, Flaws, Moment, PostEvent};
 
-use super::chunk::{Bad, Chunk, Chunks, Position};
+use super::chunk::{Bad, Chunk};
+use super::chunks::Chunks;
 use super::line::Line;
+use super::nested;
+use super::position::Position;
+use super::python;
 use crate::admit::admit;
 use crate::counts::Tally;
 use crate::records::records;
@@ -23,7 +27,7 @@ pub(super) struct Part {
     /// The input's position once the records are appended; None if more parts of the same chunk follow.
     pub(super) end: Option<Position>,
     pub(super) tally: Tally,
-    /// The first values that could not be used.
+    /// The first values that could not be used, or not whole.
     pub(super) bad: Vec<Bad>,
 }
 
@@ -67,24 +71,37 @@ impl Translator {
                 part.reject(bad);
             }
             let text = chunk.text.slice(value.start..value.end);
-            if let Err(why) = self.take(&text, &mut events, &mut part) {
-                self.take_apart(&text, Bad { line: value.line, byte, why }, &mut events, &mut part);
+            let place = Bad { line: value.line, byte, why: "" };
+            if let Err(why) = self.take(&text, place, &mut events, &mut part) {
+                self.take_apart(&text, Bad { why, ..place }, &mut events, &mut part);
             }
         }
         broken.for_each(|bad| part.reject(bad));
         part.observed_ms = events.iter().map(observed_ms).collect();
-        events.iter().for_each(|event| part.tally.flaw(event));
         let mut encoder = self.idle().pop().unwrap_or_default();
         part.records = records(&mut encoder, &events);
         self.idle().push(encoder);
         part
     }
 
-    /// Reads a value and counts what becomes of it; an error is the label of why it cannot be used.
-    fn take(&self, value: &Bytes, events: &mut Vec<PostEvent>, part: &mut Part) -> Result<(), &'static str> {
-        match self.event(value)? {
-            Outcome::Event(event) => match admit(&event) {
-                Ok(()) => events.push(event),
+    /// Reads the value at `place` and counts what becomes of it; an error is the label of why it cannot be used.
+    fn take(
+        &self,
+        value: &Bytes,
+        place: Bad,
+        events: &mut Vec<PostEvent>,
+        part: &mut Part,
+    ) -> Result<(), &'static str> {
+        let outcome = self.event(value).or_else(|why| match python::without_nan(value).filter(|_| why == "not_json") {
+            Some(mended) => self.event(&Bytes::from(mended)),
+            None => Err(why),
+        });
+        match outcome? {
+            Outcome::Event(event, flaws) => match admit(&event) {
+                Ok(()) => {
+                    flaws.iter().for_each(|flaw| part.flaw(flaw, place));
+                    events.push(event);
+                }
                 Err(skipped) => part.tally.skip(skipped),
             },
             Outcome::Unknown => part.tally.unknown += 1,
@@ -103,14 +120,17 @@ impl Translator {
             broken.extend(chunk.bad);
         }
         let is_one = values.first().is_some_and(|value: &Bytes| value.len() == text.len());
-        if is_one || values.is_empty() {
+        let nested = if is_one || values.is_empty() { nested::posts_in(text) } else { Vec::new() };
+        if !nested.is_empty() {
+            values = nested;
+        } else if is_one || values.is_empty() {
             let is_activity = ["\"@context\"", "\"attributedTo\"", "\"actor\""]
                 .iter()
                 .any(|name| memchr::memmem::find(text, name.as_bytes()).is_some());
             return part.reject(Bad { why: if is_activity { "activity_pub" } else { whole.why }, ..whole });
         }
         for value in values {
-            if let Err(why) = self.take(&value, events, part) {
+            if let Err(why) = self.take(&value, whole, events, part) {
                 part.reject(Bad { why, ..whole });
             }
         }
@@ -134,11 +154,10 @@ impl Translator {
             Line::Unknown => return Ok(Outcome::Unknown),
         };
         let event = PostEvent::from_api(&frame, &server, observed_at.at().unwrap_or(self.observed_at));
-        let mut event = event.map_err(|rejected| rejected.reason.as_str())?;
-        if observed_at == Moment::Unreadable {
-            event.add_flaw(Flaw::ObservedAtUnreadable);
-        }
-        Ok(Outcome::Event(event))
+        let event = event.map_err(|rejected| rejected.reason.as_str())?;
+        let mut flaws = event.post().map_or_else(Flaws::default, |post| post.flaws);
+        flaws.add_if(observed_at == Moment::Unreadable, Flaw::ObservedAtUnreadable);
+        Ok(Outcome::Event(event, flaws))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Encoder>> {
@@ -147,13 +166,25 @@ impl Translator {
 }
 
 enum Outcome {
-    Event(PostEvent),
+    /// An event, and what is wrong with what it was made of.
+    Event(PostEvent, Flaws),
     Unknown,
 }
 
 impl Part {
     fn reject(&mut self, bad: Bad) {
         self.tally.reject(bad.why);
+        self.keep(bad);
+    }
+
+    fn flaw(&mut self, flaw: Flaw, place: Bad) {
+        self.tally.add_flaw(flaw);
+        if flaw.is_loss() {
+            self.keep(Bad { why: flaw.as_str(), ..place });
+        }
+    }
+
+    fn keep(&mut self, bad: Bad) {
         if self.bad.len() < super::BAD_KEPT {
             self.bad.push(bad);
         }

@@ -5,9 +5,9 @@ use std::fmt;
 /// Why an input is refused: what it is, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What the input is: `a Parquet file`.
+    /// The input's kind: `a Parquet file`.
     pub what: &'static str,
-    /// What to do with it.
+    /// A way to make posts of the input.
     pub hint: &'static str,
 }
 
@@ -67,6 +67,9 @@ pub(super) fn of(head: &[u8]) -> Option<Refusal> {
     }
     let refuse = |what, hint| Some(Refusal { what, hint });
     let is_utf16 = |pair: &[u8]| pair.contains(&0) && pair.iter().any(|byte| matches!(byte, b'{' | b'[' | b' '));
+    if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
+        return refuse("UTF-32 text", "convert it: `iconv -f UTF-32 -t UTF-8 FILE | fedilake replay -`");
+    }
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.get(..2).is_some_and(is_utf16) {
         return refuse("UTF-16 text", TO_UTF8);
     }
@@ -89,6 +92,15 @@ pub(super) fn of(head: &[u8]) -> Option<Refusal> {
         refuse("an HTML or XML page", "a server that is busy or wants a login answers with one: get the file again")
     } else if head.contains(&0) {
         refuse("binary data", POSTS)
+    } else if text.starts_with(b"event:") || text.starts_with(b"data:") || text.starts_with(b":") {
+        refuse(
+            "a recorded event stream",
+            "take its posts out: `sed -n 's/^data: *{/{/p' FILE | fedilake replay -`; its deletes do not say which server they are of",
+        )
+    } else if text.starts_with(b"\"{") {
+        refuse("JSON within texts", "take it out: `jq -r . FILE | fedilake replay -`")
+    } else if first_line.contains(&b'{') {
+        refuse("text before the JSON of a line", "cut it off: `sed 's/^[^{[]*//' FILE | fedilake replay -`")
     } else if first_line.iter().filter(|byte| matches!(byte, b',' | b';' | b'\t')).count() >= 2 {
         refuse("a table in CSV", "export it as JSON lines, one status a line as the API gives it")
     } else {
@@ -96,7 +108,7 @@ pub(super) fn of(head: &[u8]) -> Option<Refusal> {
     }
 }
 
-/// Whether some line begins as JSON does.
+/// True if some line begins as JSON does.
 fn may_hold_posts(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n').any(|line| {
         let begin = line.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b',' | 0x1e | 0xef | 0xbb | 0xbf));
@@ -131,6 +143,12 @@ mod tests {
             (&utf16, "UTF-16 text"),
             (b"<!DOCTYPE html>\n<html>", "an HTML or XML page"),
             (b"  <?xml version=\"1.0\"?>", "an HTML or XML page"),
+            (b"\xff\xfe\0\0{\0\0\0", "UTF-32 text"),
+            (b"event: update\ndata: {\"id\":1}\n", "a recorded event stream"),
+            (b":thump\n\nevent: update\ndata: {\"id\":1}\n", "a recorded event stream"),
+            (b"\"{\\\"id\\\":1}\"\n", "JSON within texts"),
+            (b"callback([{\"id\":1, \"a\":2, \"b\":3}]);", "text before the JSON of a line"),
+            (b"2023-05-01 INFO {\"id\":1, \"a\":2, \"b\":3}\n", "text before the JSON of a line"),
             (b"id,created_at,text\n1,2023-02-04,hello\n", "a table in CSV"),
             (b"id\tcreated_at\ttext\n", "a table in CSV"),
             (b"Dear diary,\ntoday I tooted.\n", "text that is no JSON"),

@@ -190,7 +190,7 @@ impl Scan {
     }
 }
 
-/// Whether a byte may be of a number or a word; Python writes `NaN` and `-Infinity`.
+/// True for a byte of a number or a word; Python writes `NaN` and `-Infinity`.
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }

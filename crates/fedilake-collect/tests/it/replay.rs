@@ -416,6 +416,20 @@ fn layouts(statuses: &[Value]) -> Vec<(&'static str, String)> {
             let wrapped = |status: &Value| json!({"id": "1", "type": "mention", "status": status}).to_string() + "\n";
             statuses.iter().map(wrapped).collect()
         }),
+        ("an answer in an answer", json!({"response": {"code": 200, "body": statuses}}).to_string()),
+        ("a database's export", {
+            let hits: Vec<Value> = statuses.iter().map(|status| json!({"_index": "x", "_source": status})).collect();
+            json!({"hits": {"total": 1, "hits": hits}}).to_string()
+        }),
+        ("messages of a WebSocket", {
+            let message =
+                |status: &Value| json!({"stream": ["public"], "event": "update", "payload": status.to_string()});
+            statuses.iter().map(|status| message(status).to_string() + "\n").collect()
+        }),
+        ("a number that is none", {
+            let scored = |status: &Value| status.to_string().replacen('{', "{\"score\":NaN,\"rank\":-Infinity,", 1);
+            statuses.iter().map(scored).collect::<Vec<_>>().join("\n")
+        }),
         ("lines, then a wrapped one", {
             let (last, most) = statuses.split_last().unwrap();
             lines(most) + &json!({"data": [last]}).to_string() + "\n"
@@ -520,4 +534,43 @@ async fn an_input_that_fails_does_not_hide_the_others() {
     }
     assert_eq!(said.len(), 4);
     assert!(summary.complete);
+}
+
+#[tokio::test]
+async fn a_field_that_cannot_be_used_is_named_by_its_line_and_said_by_a_second_run_too() {
+    let post = |id: &str, at: &str, value: Value| with(status("a.example", id), at, value);
+    let delete =
+        json!({"server": "a.example", "observed_at": "yesterday", "event": "delete", "payload": "1"}).to_string();
+    let odd = [
+        (post("1", "/created_at", json!("yesterday")).to_string(), "created_at_unreadable"),
+        (post("2", "/edited_at", json!(true)).to_string(), "edited_at_unreadable"),
+        (post("3", "/account/created_at", json!("soon")).to_string(), "author_created_at_unreadable"),
+        (post("4", "/favourites_count", json!("many")).to_string(), "field_unreadable"),
+        (post("5", "/language", json!(7)).to_string(), "field_unreadable"),
+        (post("6", "/language", json!("x".repeat(100))).to_string(), "language_dropped"),
+        (post("7", "/content", json!("x".repeat(300_000))).to_string(), "text_cut"),
+        (delete, "observed_at_unreadable"),
+    ];
+    let good = status("a.example", "9").to_string();
+    // Not given is not unreadable, and what may not be kept is not asked.
+    let timeless = post("10", "/created_at", json!(null)).to_string();
+    let unlisted = with(post("11", "/created_at", json!("yesterday")), "/visibility", json!("unlisted")).to_string();
+    let mut lines = vec![good.clone(), timeless, unlisted];
+    lines.extend(odd.iter().flat_map(|(line, _)| [line.clone(), good.clone()]));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("odd.jsonl");
+    for text in [lines.join("\n"), format!("[\n{}\n]", lines.join(",\n"))] {
+        fs::write(&path, &text).unwrap();
+        let (log, bookmarks) = (Arc::new(MemoryLog::new()), Arc::new(MemoryBookmarks::default()));
+        let replayed = async || replay_with(file(&path), ReplaySettings::new(observed_at()), &log, &bookmarks).await;
+        let summary = replayed().await.unwrap();
+        assert_eq!(log.keys().len(), lines.len() - 1);
+        assert_eq!((summary.rejected_total(), summary.lost_total()), (0, odd.len() as u64), "{:?}", summary.tally);
+        assert_eq!(summary.tally.flaws.get("created_at_missing"), Some(&1));
+        let first = if text.starts_with('[') { 5 } else { 4 };
+        let expected: Vec<(u64, &str)> = (0..).map(|n| first + 2 * n).zip(odd.iter().map(|(_, why)| *why)).collect();
+        assert_eq!(summary.bad.iter().map(|bad| (bad.line, bad.why)).collect::<Vec<_>>(), expected);
+        let again = replayed().await.unwrap();
+        assert_eq!((again.tally.accepted, again.lost_total()), (0, odd.len() as u64));
+    }
 }

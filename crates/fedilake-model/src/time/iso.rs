@@ -14,14 +14,24 @@ pub(super) fn read(text: &str) -> Option<DateTime<Utc>> {
     Some(offset.from_local_datetime(&local).single()?.to_utc())
 }
 
-/// Reads `2023-05-01`, `20230501`, `2023-W18-1` or `2023-121`. Only the first form may have other separators than the
-/// hyphen.
+/// Reads `2023-05-01`, `20230501`, `2023-W18-1`, `2023W181`, `2023-121` or `2023121`, also with the year as `+2023` or `+002023`. Only the
+/// first form may have other separators than the hyphen.
 fn date(rest: &mut Rest<'_>) -> Option<NaiveDate> {
+    let has_sign = rest.take('+').is_some();
     let digits = rest.digits();
     if let (8, Some(date)) = (digits.len(), compact(digits)) {
         return Some(date);
     }
+    if let (7, Some((year, day))) = (digits.len(), digits.split_at_checked(4)) {
+        return NaiveDate::from_yo_opt(year.parse().ok()?, day.parse().ok()?);
+    }
+    let digits = digits.strip_prefix("00").filter(|year| has_sign && year.len() == 4).unwrap_or(digits);
     let year = (digits.len() == 4).then(|| digits.parse().ok())??;
+    if rest.take_any(&['W', 'w']).is_some() {
+        let digits = rest.digits();
+        let (week, day) = digits.split_at_checked(2).filter(|_| digits.len() == 3)?;
+        return of_week(year, week.parse().ok()?, day.parse().ok()?);
+    }
     let separator = rest.0.chars().next()?;
     if !matches!(separator, '-' | '/' | '.' | ' ') {
         return None;
@@ -30,8 +40,7 @@ fn date(rest: &mut Rest<'_>) -> Option<NaiveDate> {
     if separator == '-' && rest.take_any(&['W', 'w']).is_some() {
         let week = rest.number(2..=2)?;
         rest.take('-')?;
-        let day = Weekday::try_from(u8::try_from(rest.number(1..=1)?.checked_sub(1)?).ok()?).ok()?;
-        return NaiveDate::from_isoywd_opt(year, week, day);
+        return of_week(year, week, rest.number(1..=1)?);
     }
     let next = rest.digits();
     if next.len() == 3 {
@@ -40,6 +49,12 @@ fn date(rest: &mut Rest<'_>) -> Option<NaiveDate> {
     let month = (1..=2).contains(&next.len()).then(|| next.parse().ok())??;
     rest.take(separator)?;
     NaiveDate::from_ymd_opt(year, month, rest.number(1..=2)?)
+}
+
+/// The day of a week, from 1 for Monday.
+fn of_week(year: i32, week: u32, day: u32) -> Option<NaiveDate> {
+    let day = Weekday::try_from(u8::try_from(day.checked_sub(1)?).ok()?).ok()?;
+    NaiveDate::from_isoywd_opt(year, week, day)
 }
 
 /// Reads `20230501`.

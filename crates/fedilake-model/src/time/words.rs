@@ -34,6 +34,10 @@ impl<'a> Parts<'a> {
         if is_number && word.len() == 4 {
             return put(&mut self.year, word.parse().ok()?);
         }
+        if is_number && word.len() == 2 && self.day.is_some() && self.month.is_some() && self.year.is_none() {
+            // As RFC 822 had it.
+            return put(&mut self.year, full_year(word)?);
+        }
         if is_number && word.len() <= 2 {
             return put(&mut self.day, word.parse().ok()?);
         }

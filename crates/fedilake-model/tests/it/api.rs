@@ -464,3 +464,42 @@ fn hundreds_of_thousands_of_tags_are_read_in_a_moment() {
     assert_eq!(post.tags, names[..256].iter().map(|name| name.to_lowercase()).collect::<Vec<_>>());
     assert!(post.flaws.iter().any(|flaw| flaw == Flaw::TagsCut));
 }
+
+#[test]
+fn a_field_of_another_kind_is_read_where_it_can_be_and_noted_where_it_says_something() {
+    let flaws = |fields: Value| {
+        let mut given = json!({"created_at": "2023-02-04T10:00:00Z"});
+        given.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        post(given).flaws.iter().map(Flaw::as_str).collect::<Vec<_>>()
+    };
+    for odd in [
+        json!({"favourites_count": "many"}),
+        json!({"reblogs_count": 1.5}),
+        json!({"replies_count": [1]}),
+        json!({"content": {"html": "x"}}),
+        json!({"spoiler_text": 7}),
+        json!({"language": ["en"]}),
+        json!({"sensitive": "perhaps"}),
+        json!({"url": 12}),
+        json!({"in_reply_to_id": {"id": 1}}),
+        json!({"tags": "a, b"}),
+        json!({"tags": [{"label": "a"}]}),
+        json!({"mentions": "ann"}),
+        json!({"media_attachments": {"url": "x"}}),
+    ] {
+        assert_eq!(flaws(odd.clone()), ["field_unreadable"], "{odd}");
+    }
+    for nothing in [
+        json!({"favourites_count": null, "reblogs_count": -1, "replies_count": ""}),
+        json!({"content": false, "spoiler_text": null, "language": "", "sensitive": null}),
+        json!({"tags": null, "mentions": {}, "media_attachments": false}),
+        json!({"in_reply_to_id": null, "url": null}),
+    ] {
+        assert_eq!(flaws(nothing.clone()), [""; 0], "{nothing}");
+    }
+    let read = json!({"favourites_count": "12", "reblogs_count": 3.0, "replies_count": " 4 ", "tags": ["One", {"name": "two"}]});
+    let kept = post(read.clone());
+    assert_eq!((kept.favourites, kept.reblogs, kept.replies), (12, 3, 4));
+    assert_eq!(kept.tags, ["one", "two"]);
+    assert_eq!(flaws(read), [""; 0]);
+}

@@ -19,8 +19,8 @@ use crate::telemetry::{self, Unit};
 
 /// Replays until the files end; their posts are in the table and the lake then.
 ///
-/// Exits 1 if a value could not be used, 2 if a file could not be read to its end, and says so each time: a bookmark remembers the
-/// values that an earlier run could not use.
+/// Exits 1 if a value or a field of one could not be used, 2 if a file could not be read to its end, and says so each time: a bookmark
+/// remembers what an earlier run could not use.
 pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Result<ExitCode> {
     let pace: Pace = typed.pace.parse()?;
     let inputs = typed.files.iter().map(|file| Input::new(&file.to_string_lossy()));
@@ -44,7 +44,8 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
     if !failures.is_empty() {
         return fail(failures);
     }
-    Ok(if summary.rejected_total() > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let is_whole = summary.rejected_total() == 0 && summary.lost_total() == 0;
+    Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// The inputs that can be opened and are not refused at first sight, and what is wrong with the others.
@@ -118,12 +119,13 @@ fn with_hint(error: ReplayError) -> anyhow::Error {
     anyhow::anyhow!("replay: {error}\n{hint}")
 }
 
-/// Says what was replayed, and names the first values that could not be used.
+/// Says what was replayed, and names the first values and fields that could not be used.
 fn say_summary(summary: &ReplaySummary) {
     for bad in &summary.bad {
         telemetry::say(&format!("{}:{}: {}, at byte {}", bad.input, bad.line, why(bad.why), bad.byte));
     }
-    let unshown = summary.tally.rejected_total().saturating_sub(summary.bad.len() as u64);
+    let all = summary.tally.rejected_total() + summary.tally.lost_total();
+    let unshown = all.saturating_sub(summary.bad.len() as u64);
     if unshown > 0 {
         telemetry::say(&format!("… and {} that could not be used", counted(unshown, "more value")));
     }
@@ -131,8 +133,9 @@ fn say_summary(summary: &ReplaySummary) {
         let earlier = counted(summary.lines_resumed, "line");
         telemetry::say(&format!("{earlier} of an earlier run: not appended again"));
     }
-    if summary.rejected_resumed > 0 {
-        let earlier = counted(summary.rejected_resumed, "value");
+    let unusable = summary.rejected_resumed + summary.lost_resumed;
+    if unusable > 0 {
+        let earlier = counted(unusable, "value");
         telemetry::say(&format!(
             "{earlier} of the earlier run could not be used\nhint: correct the file: it is read anew when a byte of it changes"
         ));
@@ -157,9 +160,27 @@ fn why(label: &str) -> String {
         "no_uri" => "the status has no uri",
         "no_account" => "the status has no account with a name",
         "activity_pub" => "expected a status of the Mastodon API, found ActivityPub",
-        _ => return label.to_owned(),
+        "bad_id" => "the status's id is too long, or has spaces or control characters",
+        "bad_uri" => "the status's uri is too long, or has control characters",
+        "bad_account" => "the account's name is too long, or has control characters",
+        "created_at_unreadable" => "expected a time in created_at; the post counts as written when it was seen",
+        "edited_at_unreadable" => "expected a time in edited_at; the post counts as never edited",
+        "author_created_at_unreadable" => "expected a time in the account's created_at; it is left out",
+        "field_unreadable" => "a field is not of the kind that the API gives; it counts as not given",
+        "observed_at_unreadable" => "expected a time in observed_at; the frame counts as seen now",
+        _ => return of_flaw(label),
     };
     format!("{sentence} ({label})")
+}
+
+/// The sentence for a field that is kept in part or left out: `text_cut`, `url_dropped`.
+fn of_flaw(label: &str) -> String {
+    let named = |end: &str| label.strip_suffix(end).map(|field| format!("{field} is longer than its column"));
+    match (named("_cut"), named("_dropped")) {
+        (Some(long), _) => format!("{long}; it is cut ({label})"),
+        (_, Some(long)) => format!("{long}, or has control characters; it is left out ({label})"),
+        _ => label.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn local(settings: &Settings) -> anyhow::Result<String> {
     Ok(views::over_parquet(&pattern, wire::deletes(settings)?))
 }
 
-/// Whether a Parquet file lies anywhere below.
+/// True if a Parquet file lies anywhere below `folder`.
 fn has_file(folder: &Path) -> bool {
     let Ok(entries) = folder.read_dir() else { return false };
     entries.flatten().map(|entry| entry.path()).any(|path| {

@@ -228,3 +228,39 @@ fn what_people_save_is_read_and_what_is_no_json_is_refused_in_a_sentence() {
     assert_eq!(said.code(), Some(2), "{said:?}");
     assert_eq!(data.number("select count(*) from posts"), 3);
 }
+
+#[test]
+fn a_field_that_cannot_be_used_is_named_by_its_line_and_means_exit_1_each_time() {
+    let data = Data::new();
+    let file = data.beside("odd.jsonl");
+    let with = |number, field: &str, value: Value| {
+        let mut status = status(number, "text");
+        status[field] = value;
+        status.to_string()
+    };
+    let lines = [
+        status(1, "good").to_string(),
+        with(2, "created_at", json!("last Tuesday")),
+        with(3, "favourites_count", json!("many")),
+        with(4, "created_at", Value::Null),
+        frame("update", &status(5, "good"), "some time"),
+        with(6, "language", json!("x".repeat(90))),
+    ];
+    write_lines(&file, &lines);
+    let said = data.run(["replay", file.to_str().unwrap()]);
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    for part in [
+        "odd.jsonl:2: expected a time in created_at; the post counts as written when it was seen (created_at_unreadable), at byte ",
+        "odd.jsonl:3: a field is not of the kind",
+        "odd.jsonl:5: expected a time in observed_at",
+        "odd.jsonl:6: language is longer than its column, or has control characters; it is left out (language_dropped)",
+        "6 events appended, flaws: created_at_missing 1, created_at_unreadable 1, ",
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
+    assert!(!said.stderr.contains("odd.jsonl:4: "), "{}", said.stderr);
+    assert_eq!(data.number("select count(*) from posts"), 6);
+    let said = data.run(["replay", file.to_str().unwrap()]);
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert!(said.stderr.contains("4 values of the earlier run could not be used"), "{}", said.stderr);
+}

@@ -700,3 +700,50 @@ fn hostile_files_and_names_are_named_and_cost_no_other_file() {
     last.run(["import", bucket.typed()]).done();
     assert_whole(&last, 10);
 }
+
+#[test]
+fn a_value_that_means_nothing_or_is_not_kept_whole_is_counted_and_means_exit_1() {
+    let texts = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![Some(text), None, None])) };
+    let numbers = |number: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![Some(number), None, None])) };
+    let cases: [(&[(&str, ArrayRef)], &str); 8] = [
+        (&[("base_url", texts("not a host"))], "1 value could not be read as what their columns hold: base_url 1"),
+        (&[("favourites", numbers(-1))], "columns hold: favourites 1"),
+        (&[("characters", numbers(1 << 40))], "columns hold: characters 1"),
+        (&[("tags", numbers(300))], "row 1: it has more hashtags than are kept (tags_cut)"),
+        (&[("language", texts(&"x".repeat(100)))], "row 1: its language is longer than is kept, and is left out"),
+        (&[("app", texts(&"x".repeat(1_000)))], "flaws: app_cut 1"),
+        (&[("mastodon_text", texts(&"x".repeat(300_000)))], "flaws: text_cut 1"),
+        (&[("created_at", numbers(i64::MAX)), ("created_at_str", texts("yesterday"))], "created_at says no unit"),
+    ];
+    for (columns_of_it, part) in cases {
+        let data = Data::new();
+        let bucket = Bucket::beside(&data);
+        let mut odd = columns(&toots(0..3));
+        for (name, column) in columns_of_it {
+            odd.iter_mut().find(|(other, _)| other == name).unwrap().1 = Arc::clone(column);
+        }
+        bucket.put(0, 0, &parquet(odd));
+        let said = data.run(["import", bucket.typed()]);
+        let is_refused = part.contains("unit");
+        assert_eq!(said.code(), Some(if is_refused { 2 } else { 1 }), "{part}: {said:?}");
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+        if !is_refused {
+            assert_whole(&data, 3);
+        }
+    }
+    // The time of most rows tells the unit; the time of one that is in none cannot be read.
+    let data = Data::new();
+    let bucket = Bucket::beside(&data);
+    let mut odd = columns(&toots(0..3));
+    for (name, column) in &mut odd {
+        *column = match *name {
+            "created_at" => Arc::new(Int64Array::from(vec![BEGIN.into(), BEGIN.into(), i64::MAX])),
+            "created_at_str" => Arc::new(StringArray::from(vec![None, None, Some("yesterday")])),
+            _ => Arc::clone(column),
+        };
+    }
+    bucket.put(0, 0, &parquet(odd));
+    let said = data.run(["import", bucket.typed()]);
+    assert_eq!(said.code(), Some(1), "{said:?}");
+    assert!(said.stderr.contains("row 3: its time cannot be read, and that of the file stands in"), "{}", said.stderr);
+}

@@ -129,7 +129,10 @@ impl Scheme {
             (Some("s3"), "table.url") => Ok(Scheme::S3),
             _ => {
                 let other = if key == "log.url" { "kafka://BROKER:9092/TOPIC" } else { "s3://BUCKET/PREFIX" };
-                bail!("setting {key} = {:?}: expected file:PATH or {other}", masked(url))
+                bail!(
+                    "setting {key} = {:?}: expected file:PATH or {other}\nhint: file:PATH lies in the data folder",
+                    masked(url)
+                )
             }
         }
     }

@@ -77,7 +77,7 @@ fn log_format(typed: Option<LogFormat>) -> anyhow::Result<LogFormat> {
             let value = value.to_string_lossy();
             let format = <LogFormat as clap::ValueEnum>::from_str(&value, true).ok();
             format.with_context(|| {
-                format!("invalid environment variable FEDILAKE_LOG_FORMAT = {value:?}: expected text or json")
+                format!("invalid environment variable FEDILAKE_LOG_FORMAT = {value:?}: expected text or json\nhint: leave it out for text")
             })
         }
     }

@@ -8,6 +8,10 @@ pub(super) const PARTITION: Partition = Partition(0);
 /// The number of the layout that this program writes; it opens no other.
 pub(super) const LAYOUT: &[u8] = b"1";
 
+/// The version of the bookmarks that this program writes, and the newest that it reads. A log without one has this version too.
+pub(super) const BOOKMARKS: &[u8] = b"1";
+
+pub(super) const BOOKMARKS_KEY: &[u8] = b"bookmarks";
 pub(super) const LAYOUT_KEY: &[u8] = b"layout";
 pub(super) const ID_KEY: &[u8] = b"id";
 pub(super) const START_KEY: &[u8] = b"start";

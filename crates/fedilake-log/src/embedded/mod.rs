@@ -24,6 +24,7 @@
 //!          "start"          → the log's first offset (u64), and from when it was set: the time of the last record (i64),
 //!                             the number of the next block (u64)
 //!          "trimmed"        → below which offset blocks were last removed (u64); nothing reads it
+//!          "bookmarks"      → "1", the version of the bookmarks; written with the first of them
 //!          "bookmark/NAME"  → a bookmark
 //! ```
 //!
@@ -47,7 +48,7 @@
 //!
 //! | found | then |
 //! |---|---|
-//! | a version beyond ours: of `version`, fjall's format, the layout, a block | [`LogError::Newer`], and nothing was written |
+//! | a version beyond ours: of `version`, fjall's format, the layout, the bookmarks, a block | [`LogError::Newer`], and nothing was written |
 //! | no `store` | a new log with a new identity; a `store.new` of an unfinished attempt and the old end mark are removed |
 //! | an unfinished write at the journal's end | fjall cuts it off; it was never acknowledged |
 //! | an end below the end mark or the start | [`LogError::Damaged`]: acknowledged records are lost |

@@ -3,7 +3,7 @@
 use super::block::BlockKey;
 use super::end_mark::EndMark;
 use super::fault::storage;
-use super::layout::{ID_KEY, LAYOUT_KEY, START_KEY, Start};
+use super::layout::{BOOKMARKS_KEY, ID_KEY, LAYOUT_KEY, START_KEY, Start};
 use super::store::Store;
 use super::version;
 use crate::{Bounds, LogError, LogId, Offset};
@@ -23,6 +23,7 @@ pub(super) struct Recovered {
 /// Reads the log's state from `store` and checks that every offset from its start to its end is there.
 pub(super) fn recover(store: &Store) -> Result<Recovered, LogError> {
     check_layout(store)?;
+    check_bookmarks(store)?;
     let id = identity(store)?;
     let start = start(store)?;
     let last = store.last_block()?;
@@ -55,6 +56,13 @@ fn check_layout(store: &Store) -> Result<(), LogError> {
     match store.state(LAYOUT_KEY)? {
         Some(layout) => version::check_layout(&layout, store.folder()),
         None => Err(damaged(store, "it does not say its layout".to_owned())),
+    }
+}
+
+fn check_bookmarks(store: &Store) -> Result<(), LogError> {
+    match store.state(BOOKMARKS_KEY)? {
+        Some(version) => version::check_bookmarks(&version, store.folder()),
+        None => Ok(()),
     }
 }
 

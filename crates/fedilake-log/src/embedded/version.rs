@@ -6,15 +6,15 @@
 //! ```
 //!
 //! A log from before there was a `version` gets one. A number above ours belongs to a newer fedilake and is not
-//! damage: [`LogError::Newer`]. Blocks have a version of their own ([`super::block`]), and the store contains the
-//! layout's number once more.
+//! damage: [`LogError::Newer`]. Blocks ([`super::block`]) and bookmarks have versions of their own, and the store contains
+//! the layout's number once more.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use super::fault::{from_io, storage};
-use super::layout::LAYOUT;
+use super::layout::{BOOKMARKS, LAYOUT};
 use crate::LogError;
 
 pub(super) const VERSION_FILE: &str = "version";
@@ -49,12 +49,21 @@ pub(super) fn check_store(store: &Path) -> Result<(), LogError> {
 
 /// Refuses a layout that this program does not read. `layout` was read from `path`.
 pub(super) fn check_layout(layout: &[u8], path: &Path) -> Result<(), LogError> {
+    check_number("layout", layout, LAYOUT, path)
+}
+
+/// Refuses bookmarks of a version that this program does not read. `version` was read from the store at `path`.
+pub(super) fn check_bookmarks(version: &[u8], path: &Path) -> Result<(), LogError> {
+    check_number("bookmarks' version", version, BOOKMARKS, path)
+}
+
+fn check_number(of: &str, found: &[u8], ours: &[u8], path: &Path) -> Result<(), LogError> {
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.trim_end().parse::<u64>().ok();
-    let ours = number(LAYOUT).expect("our layout is a number");
-    match number(layout) {
-        Some(layout) if layout == ours => Ok(()),
-        Some(layout) if layout > ours => Err(newer(path, format!("its layout is {layout}, this one reads {ours}"))),
-        _ => Err(LogError::Damaged { at: path.display().to_string(), why: "it does not say its layout".to_owned() }),
+    let ours = number(ours).expect("our versions are numbers");
+    match number(found) {
+        Some(found) if found == ours => Ok(()),
+        Some(found) if found > ours => Err(newer(path, format!("its {of} is {found}, this one reads {ours}"))),
+        _ => Err(LogError::Damaged { at: path.display().to_string(), why: format!("it does not say its {of}") }),
     }
 }
 

@@ -14,7 +14,7 @@ use super::Shared;
 use super::block::{BlockBuilder, BlockKey};
 use super::end_mark::EndMark;
 use super::fault::storage;
-use super::layout::{self, PARTITION, START_KEY, Start};
+use super::layout::{self, BOOKMARKS, BOOKMARKS_KEY, PARTITION, START_KEY, Start};
 use super::recovery::Recovered;
 use super::store::{Batch, Store};
 use crate::{Bounds, Key, LogError, Offset};
@@ -150,7 +150,11 @@ impl<Clock: Fn() -> i64> Batches<Clock> {
                         blocks.push(&key, &value, &mut batch);
                     }
                 }
-                Write::Bookmark { name, value } => batch.put_state(&layout::bookmark_key(&name), value.as_bytes()),
+                Write::Bookmark { name, value } => {
+                    batch.put_state(&layout::bookmark_key(&name), value.as_bytes());
+                    // With each, since the log may be of a fedilake that wrote no version.
+                    batch.put_state(BOOKMARKS_KEY, BOOKMARKS);
+                }
                 Write::Start(wanted) if wanted > blocks.end => {
                     let beyond = LogError::BeyondEnd { partition: PARTITION, wanted, end: blocks.end };
                     let _ = answer.send(Err(beyond));

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use tempfile::tempdir;
 
 use super::super::block::{BlockBuilder, BlockKey};
-use super::super::layout::LAYOUT_KEY;
+use super::super::layout::{BOOKMARKS, BOOKMARKS_KEY, LAYOUT_KEY, bookmark_key};
 use super::super::store::Store;
 use super::*;
+use crate::Bookmarks;
 
 /// Every file of a folder with its bytes.
 fn content(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -52,12 +53,22 @@ async fn a_newer_log_is_refused_and_nothing_of_it_is_touched() {
 }
 
 #[tokio::test]
-async fn a_newer_layout_or_block_within_the_store_is_refused() {
+async fn a_newer_layout_bookmark_or_block_within_the_store_is_refused() {
     type Change = fn(&Store);
-    let cases: [(&str, Change); 2] = [
+    let cases: [(&str, Change); 4] = [
         ("layout", |store| {
             let mut batch = store.batch();
             batch.put_state(LAYOUT_KEY, b"2");
+            batch.commit().unwrap();
+        }),
+        ("bookmarks", |store| {
+            let mut batch = store.batch();
+            batch.put_state(BOOKMARKS_KEY, b"2");
+            batch.commit().unwrap();
+        }),
+        ("bookmarks of far later", |store| {
+            let mut batch = store.batch();
+            batch.put_state(BOOKMARKS_KEY, b"4711");
             batch.commit().unwrap();
         }),
         ("block", |store| {
@@ -89,4 +100,26 @@ async fn a_log_without_a_version_is_opened_and_gets_one() {
     fs::remove_file(folder.path().join("version")).unwrap();
     assert_eq!(read(&open(folder.path()).unwrap(), Offset(0)).await.unwrap().len(), 1);
     assert_eq!(fs::read(folder.path().join("version")).unwrap(), b"1\n");
+}
+
+/// As earlier versions left it.
+#[tokio::test]
+async fn bookmarks_without_a_version_are_read_and_the_next_one_gives_it() {
+    let folder = tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let store = Store::open(folder.path(), SMALL).unwrap();
+    assert_eq!(store.state(BOOKMARKS_KEY).unwrap(), None);
+    let mut batch = store.batch();
+    batch.put_state(&bookmark_key("timeline/a.example/public"), b"17");
+    batch.commit().unwrap();
+    drop(store);
+    let log = open(folder.path()).unwrap();
+    assert_eq!(log.load("timeline/a.example/public").await.unwrap().as_deref(), Some("17"));
+    log.save("timeline/a.example/public", "18").await.unwrap();
+    drop(log);
+    let store = Store::open(folder.path(), SMALL).unwrap();
+    assert_eq!(store.state(BOOKMARKS_KEY).unwrap().as_deref(), Some(BOOKMARKS));
+    drop(store);
+    let log = open(folder.path()).unwrap();
+    assert_eq!(log.load("timeline/a.example/public").await.unwrap().as_deref(), Some("18"));
 }

@@ -35,10 +35,10 @@ bench-peer: build ## The talk's way and the best Python beside our stages (PEER_
 demo-scale: build ## The whole system as processes on real services, after make services (DEMO_FLAGS="--exit-after 20s")
 	@scripts/demo-scale $(DEMO_FLAGS)
 
-services: ## Install and start Kafka, Schema Registry and an S3 store, from packages; prints where they are
+services: ## Install and start Kafka, Schema Registry and an S3 store, from packages; prints variables for a shell
 	@scripts/services/install >&2
-	@scripts/services/svc start
-	@scripts/services/svc env
+	@scripts/services/svc start >&2
+	@scripts/services/svc variables
 
 services-stop: ## Stop them; their data stays
 	@scripts/services/svc stop

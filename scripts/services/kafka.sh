@@ -1,7 +1,13 @@
 # Apache Kafka, one node that is broker and controller. Three listeners: its own, the controller's, and one that is advertised
 # behind the network proxy, so that a client which came through the proxy stays behind it.
 
-ports_kafka() { echo "$KAFKA_PORT $KAFKA_CONTROLLER_PORT $KAFKA_PROXIED_PORT"; }
+#
+# With FEDILAKE_SERVICES_SECURE set at a set's first start it has two more, TLS and SASL over TLS, and access rules: see secure.sh.
+
+ports_kafka() {
+    echo "$KAFKA_PORT $KAFKA_CONTROLLER_PORT $KAFKA_PROXIED_PORT"
+    ! is_secure || (. "$RUN/secure/ports" && echo "$KAFKA_TLS_PORT $KAFKA_SASL_PORT")
+}
 
 begin_kafka() {
     local home=$INSTALLED/kafka data=$RUN/data/kafka
@@ -11,6 +17,7 @@ begin_kafka() {
         # A cluster of its own: clients that hold the id of another set's cluster must not take this for it.
         sed -i "s/^cluster.id=.*/cluster.id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'AA' | tr -d '=')/" "$data/meta.properties"
     fi
+    [ -z "${FEDILAKE_SERVICES_SECURE:-}" ] || is_secure || make_secure || return 1
     # Times are for tests: members may leave after 2 s without a word, a killed broker is back within 7 s, what is deleted
     # or too old goes within a second or two.
     cat >"$RUN/kafka.properties" <<P
@@ -46,6 +53,7 @@ log.retention.check.interval.ms=1000
 log.segment.delete.delay.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
 P
+    ! is_secure || secure_kafka "$home" "$data" || return 1
     # The class path is relative because the archive's is.
     launch kafka env --chdir="$home" java -XX:SharedArchiveFile=classes.jsa -Xms128m -Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:+ExitOnOutOfMemoryError \
         -Djava.awt.headless=true -Dlog4j2.configurationFile=log4j2.yaml -Dkafka.logs.dir="$RUN" \

@@ -17,7 +17,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub use own::Own;
+pub use own::{Own, Secure};
 pub use toxics::{Proxy, Stream, Toxic, Toxics};
 
 /// The addresses of a set's services. The address of a missing service is empty.

@@ -8,6 +8,20 @@ use std::{os::unix::process::CommandExt as _, thread};
 
 use crate::{S3, Services, missing};
 
+/// The ways to a broker that asks who one is. Users of SASL, by PLAIN and SCRAM-SHA-512: `fedilake`, who may do everything, with
+/// the password `fedilake-secret`; `reader`, by PLAIN alone, who may do what access rules say, with `reader-secret`.
+#[derive(Debug, Clone)]
+pub struct Secure {
+    /// The listener with TLS, `host:port`.
+    pub tls: String,
+    /// The listener with SASL over TLS, `host:port`.
+    pub sasl: String,
+    /// The certificate (PEM) of the authority that signed the broker's.
+    pub ca_file: PathBuf,
+    /// The certificate (PEM) of an authority that did not.
+    pub other_ca_file: PathBuf,
+}
+
 /// Services of the test's own, on free ports, with their data in a temporary folder. Several sets may run at once.
 ///
 /// When the value is dropped, or the test's process ends in any way, the services are killed and the folder is
@@ -25,6 +39,16 @@ impl Own {
     /// being killed; without, it forgets them. Panics if a service does not start, or if FEDILAKE_REQUIRE_SERVICES is set and
     /// nothing is installed.
     pub fn start(names: &[&str]) -> Option<Self> {
+        Self::start_with(names, &[])
+    }
+
+    /// Starts the services as [`Own::start`] does, with a broker that has listeners with TLS and SASL, and access rules: see
+    /// [`Secure`].
+    pub fn start_secure(names: &[&str]) -> Option<Self> {
+        Self::start_with(names, &[("FEDILAKE_SERVICES_SECURE", "yes")])
+    }
+
+    fn start_with(names: &[&str], variables: &[(&str, &str)]) -> Option<Self> {
         if !script("install").arg("--check").status().expect("bash runs").success() {
             // The harness names a test's thread after the test.
             return missing(thread::current().name().unwrap_or("a test"), "no services here (not installed)");
@@ -39,18 +63,24 @@ impl Own {
             .spawn()
             .expect("bash runs");
         let own = Self { run, guard };
-        own.svc("start", names);
+        own.svc_with("start", names, variables);
         Some(own)
+    }
+
+    /// The secure ways to the broker of a set that [`Own::start_secure`] started.
+    pub fn secure(&self) -> Secure {
+        let folder = self.run.join("secure");
+        Secure {
+            tls: self.value("FEDILAKE_TEST_KAFKA_TLS"),
+            sasl: self.value("FEDILAKE_TEST_KAFKA_SASL"),
+            ca_file: folder.join("ca.pem"),
+            other_ca_file: folder.join("other.pem"),
+        }
     }
 
     /// The services' addresses. A proxied broker is there if the set has both `kafka` and `proxy`.
     pub fn services(&self) -> Services {
-        let lines = fs::read_to_string(self.run.join("env")).expect("svc start wrote env");
-        let value = |name: &str| {
-            let value =
-                lines.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(name)?.strip_prefix('='));
-            value.unwrap_or_default().to_owned()
-        };
+        let value = |name: &str| self.value(name);
         Services {
             kafka: value("FEDILAKE_TEST_KAFKA"),
             kafka_proxied: value("FEDILAKE_TEST_KAFKA_PROXIED"),
@@ -58,6 +88,19 @@ impl Own {
             s3: S3 { endpoint: value("FEDILAKE_TEST_S3"), ..S3::default() },
             proxy: value("FEDILAKE_TEST_PROXY"),
         }
+    }
+
+    /// A variable of the set's file `env`; empty if it is not there.
+    fn value(&self, name: &str) -> String {
+        let lines = fs::read_to_string(self.run.join("env")).expect("svc start wrote env");
+        let value = lines.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(name)?.strip_prefix('='));
+        value.unwrap_or_default().to_owned()
+    }
+
+    /// The output of `svc variables`: shell commands with which the program finds the set.
+    pub fn variables(&self) -> String {
+        let output = script("svc").arg("variables").env("FEDILAKE_SERVICES_RUN", &self.run).output();
+        String::from_utf8(output.expect("bash runs").stdout).expect("variables are text")
     }
 
     /// The folder of the set's data, logs and settings: `data/NAME`, `NAME.log`.
@@ -105,7 +148,13 @@ impl Own {
     }
 
     fn svc(&self, verb: &str, names: &[&str]) {
-        let output = script("svc").arg(verb).args(names).env("FEDILAKE_SERVICES_RUN", &self.run).output();
+        self.svc_with(verb, names, &[]);
+    }
+
+    fn svc_with(&self, verb: &str, names: &[&str], variables: &[(&str, &str)]) {
+        let mut svc = script("svc");
+        svc.arg(verb).args(names).env("FEDILAKE_SERVICES_RUN", &self.run).envs(variables.iter().copied());
+        let output = svc.output();
         let output = output.expect("bash runs");
         assert!(output.status.success(), "svc {verb} {names:?}: {}", String::from_utf8_lossy(&output.stderr));
     }

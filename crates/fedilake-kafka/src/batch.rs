@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fedilake_log::{Key, Offset, Partition, Record};
 
-/// What a record's key and value take together, about.
+/// Typical size of a record's key and value together.
 const RECORD_BYTES: usize = 384;
 
 pub(crate) struct Batch {
@@ -11,7 +11,7 @@ pub(crate) struct Batch {
     records: Vec<Place>,
 }
 
-/// A record, and where its key and its value end among the bytes; it begins where the one before it ends.
+/// A record's key and value among the bytes, by their ends. A record begins where the one before it ends.
 struct Place {
     at: (Partition, Offset, i64),
     key_end: usize,

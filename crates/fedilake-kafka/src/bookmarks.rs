@@ -1,7 +1,7 @@
-//! What the servers' topic says: read again from where it was left off before each answer.
+//! The servers topic as a map. Before each answer it is caught up from the last offset read.
 //!
-//! A key belongs where [`partition_by_host`] puts it now. What was written before partitions were added lies where it was put
-//! then: it counts as long as the key is not found where it belongs.
+//! A key belongs where [`partition_by_host`] puts it now. A record from before partitions were added lies where it was put then,
+//! and counts as long as the key is not found where it belongs. A bookmark of a newer fedilake is [`LogError::Newer`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,12 +17,12 @@ use tokio::task::spawn_blocking;
 use crate::listener::Listener;
 use crate::native::{Queue, What};
 use crate::topic::Asker;
-use crate::{KafkaError, KafkaSettings, partition_by_host};
+use crate::{KafkaError, KafkaSettings, partition_by_host, version};
 
-/// How many messages are taken at once, and how long they are waited for.
+/// Messages taken at once, and the wait for them.
 const TAKEN: usize = 1_000;
 const WAIT: Duration = Duration::from_millis(100);
-/// For how long the number of partitions is believed.
+/// Age at which the number of partitions is asked for again.
 const COUNT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Marks {
@@ -32,7 +32,7 @@ pub(crate) struct Marks {
     place: String,
 }
 
-/// What was read so far.
+/// The topic as far as it was read.
 struct Tail {
     queue: Queue,
     consumer: Arc<BaseConsumer<Listener>>,
@@ -47,7 +47,14 @@ struct Tail {
 #[derive(Default)]
 struct Read {
     next: u64,
-    values: HashMap<Vec<u8>, String>,
+    values: HashMap<Vec<u8>, Value>,
+}
+
+#[derive(Clone)]
+struct Value {
+    text: String,
+    /// The version, if a newer fedilake wrote it.
+    newer: Option<String>,
 }
 
 impl Marks {
@@ -71,14 +78,15 @@ impl Marks {
         Ok(Marks { partitions, tail: Arc::new(Mutex::new(tail)), place })
     }
 
-    /// Where `key` belongs, as far as is known.
+    /// The partition that `key` belongs to, by the last known number of partitions.
     pub(crate) fn partition(&self, key: &str) -> u32 {
         partition_by_host(key, self.partitions.load(Ordering::Relaxed))
     }
 
-    /// What any process saved last under each key.
+    /// Returns the value that any process saved last under each key.
     pub(crate) async fn load(&self, keys: Vec<String>) -> Result<Vec<Option<String>>, LogError> {
-        self.blocking("load a bookmark from", move |tail| {
+        let names = keys.clone();
+        let values = self.blocking("load a bookmark from", move |tail| {
             let partitions = tail.count(COUNT)?;
             let mut is_read = HashSet::new();
             let mut values = Vec::with_capacity(keys.len());
@@ -101,11 +109,18 @@ impl Marks {
                 values.push(value);
             }
             Ok(values)
-        })
-        .await
+        });
+        let readable = |(name, value): (&String, Option<Value>)| match value {
+            Some(Value { newer: Some(version), .. }) => Err(LogError::Newer {
+                at: self.place.clone(),
+                why: format!("{name} has version {version}, this one reads {}", version::OURS),
+            }),
+            value => Ok(value.map(|value| value.text)),
+        };
+        names.iter().zip(values.await?).map(readable).collect()
     }
 
-    /// All that each partition holds below keys that begin with `prefix`, by the rest of the key.
+    /// Returns, for each partition, the values of keys that begin with `prefix`, by the rest of the key.
     pub(crate) async fn all(&self, prefix: &'static str) -> Result<Vec<BTreeMap<String, String>>, LogError> {
         self.blocking("read", move |tail| {
             let partitions = tail.count(Duration::ZERO)?;
@@ -113,8 +128,8 @@ impl Marks {
                 .map(|partition| {
                     tail.read(partition)?;
                     let values = tail.read.get(&partition).into_iter().flat_map(|read| &read.values);
-                    let named = |(key, value): (&Vec<u8>, &String)| {
-                        Some((std::str::from_utf8(key).ok()?.strip_prefix(prefix)?.to_owned(), value.clone()))
+                    let named = |(key, value): (&Vec<u8>, &Value)| {
+                        Some((std::str::from_utf8(key).ok()?.strip_prefix(prefix)?.to_owned(), value.text.clone()))
                     };
                     Ok(values.filter_map(named).collect())
                 })
@@ -136,7 +151,7 @@ impl Marks {
 }
 
 impl Tail {
-    /// The number of partitions, asked for if what is known of it is older than that.
+    /// Returns the number of partitions, asked for again if it is older than `age_max`.
     fn count(&mut self, age_max: Duration) -> Result<u32, String> {
         if self.counted.elapsed() >= age_max {
             let topic = self.asker.describe(&self.topic)?.ok_or("the topic was deleted")?;
@@ -161,7 +176,7 @@ impl Tail {
         Ok(())
     }
 
-    fn value(&self, partition: u32, key: &str) -> Option<String> {
+    fn value(&self, partition: u32, key: &str) -> Option<Value> {
         self.read.get(&partition)?.values.get(key.as_bytes()).cloned()
     }
 }
@@ -199,7 +214,9 @@ impl Read {
                 let offset = u64::try_from(message.offset).unwrap_or(0);
                 match message.what {
                     What::Record { key, value: Some(value), .. } => {
-                        self.values.insert(key.to_owned(), String::from_utf8_lossy(value).into_owned());
+                        let newer = version::check(messages.header(version::HEADER_C)).err();
+                        let text = String::from_utf8_lossy(value).into_owned();
+                        self.values.insert(key.to_owned(), Value { text, newer });
                         self.next = offset + 1;
                     }
                     What::Record { key, value: None, .. } => {

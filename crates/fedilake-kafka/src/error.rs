@@ -3,25 +3,52 @@
 /// Why a log over Kafka was not opened. Nothing was appended or read.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaError {
-    /// The settings make no client.
+    /// librdkafka rejects the settings.
     #[error("set up the client of Kafka at {brokers}: {why}")]
     Settings {
         /// The brokers' addresses.
         brokers: String,
-        /// What librdkafka said.
+        /// librdkafka's words.
         why: String,
     },
     /// No broker answered, or one refused.
-    #[error(
-        "{doing} at Kafka {brokers}: {why}\nhint: is a broker there, and are its address, TLS and SASL settings right?"
-    )]
+    #[error("{doing} at Kafka {brokers}: {why}\nhint: {hint}")]
     Broker {
-        /// A verb and the thing: what was being done.
+        /// The operation that failed, a verb and the thing.
         doing: String,
         /// The brokers' addresses.
         brokers: String,
-        /// What the broker or the client said.
+        /// The broker's or the client's words.
         why: String,
+        /// The setting to look at.
+        hint: &'static str,
+    },
+    /// A reader found no topic of that name, and made none.
+    #[error(
+        "Kafka at {brokers} has no topic {topic}\n\
+         hint: is its name right? `fedilake collect` creates the topics when it starts; a command that only reads creates none"
+    )]
+    NoTopic {
+        /// The topic.
+        topic: String,
+        /// The brokers' addresses.
+        brokers: String,
+    },
+    /// The brokers' access rules forbid the operation.
+    #[error(
+        "{doing} at Kafka {brokers}: {why}\n\
+         hint: the user of log.user lacks a right: reading takes Describe and Read on topic {topic}; \
+         a collector also needs Create and Write, and `servers add` the same on the servers' topic"
+    )]
+    Forbidden {
+        /// The operation that was refused, a verb and the thing.
+        doing: String,
+        /// The brokers' addresses.
+        brokers: String,
+        /// The broker's words.
+        why: String,
+        /// The topic.
+        topic: String,
     },
     /// The topic is there, with settings that would lose data or break the log.
     #[error(
@@ -37,9 +64,9 @@ pub enum KafkaError {
         setting: &'static str,
         /// Its value.
         value: Box<str>,
-        /// What would happen.
+        /// The consequence.
         why: &'static str,
-        /// What it should be.
+        /// The value that fits.
         wanted: &'static str,
     },
     /// The registry did not answer, or refused.
@@ -47,11 +74,11 @@ pub enum KafkaError {
         "{doing} at the schema registry {url}: {why}\nhint: is the registry there, and are its address and login right?"
     )]
     Registry {
-        /// A verb and the thing: what was being done.
+        /// The operation that failed, a verb and the thing.
         doing: String,
         /// The registry's address.
         url: String,
-        /// What it or the network said.
+        /// The registry's or the network's words.
         why: String,
     },
     /// Readers of what the subject holds could not read our records, or the other way round.
@@ -64,7 +91,7 @@ pub enum KafkaError {
         subject: String,
         /// The registry's address.
         url: String,
-        /// What the registry said.
+        /// The registry's words.
         why: String,
     },
 }

@@ -1,9 +1,9 @@
-//! Where in the servers' topic a key belongs: with all else of the same host.
+//! The partition of the servers' topic that a key belongs to: one for all keys of a host.
 
-/// What the names of timelines' bookmarks begin with.
+/// Prefix of the names of timelines' bookmarks.
 const TIMELINE: &str = "timeline/";
 
-/// Whether a bookmark of this name says how far a server's timeline was collected.
+/// True if the name is of a timeline's bookmark.
 pub(crate) fn is_of_a_timeline(name: &str) -> bool {
     name.starts_with(TIMELINE)
 }
@@ -26,7 +26,7 @@ pub fn partition_by_host(key: &str, partitions: u32) -> u32 {
     (murmur2(host_of(key).as_bytes()) & 0x7fff_ffff) % partitions.max(1)
 }
 
-/// As `org.apache.kafka.common.utils.Utils.murmur2`.
+/// The hash `org.apache.kafka.common.utils.Utils.murmur2`.
 fn murmur2(bytes: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     const SEED: u32 = 0x9747_b28c;

@@ -1,4 +1,4 @@
-//! An open log: its topics, its writer, and what its readers share.
+//! An open log, to be read ([`KafkaSource`]) or to be written as well ([`KafkaLog`]).
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,24 +8,32 @@ use bytes::Bytes;
 use fedilake_log::{Bookmarks, Bounds, Key, LogError, LogId, LogReader, LogWriter, Offset, Partition};
 use tokio::task::spawn_blocking;
 
+use crate::cache::Cache;
 use crate::membership::Membership;
 use crate::native::{Topic, TopicId};
 use crate::reader::KafkaReader;
 use crate::registry::Registry;
-use crate::schemas::{Ids, Schemas};
+use crate::schemas::{Frame, Ids, Schemas};
 use crate::servers::Servers;
 use crate::topic::{self, Asker, Purpose};
 use crate::writer::Writer;
 use crate::{KafkaError, KafkaSettings, hosts};
 
-/// A log in a topic of Kafka. Readers may outlive it.
-pub struct KafkaLog {
+/// A log in a topic of Kafka, open to be read: nothing is produced, no schema registered, and the Schema Registry is asked only
+/// for schemas that records have and this program has not met. Readers may outlive it.
+pub struct KafkaSource {
     shared: Arc<Shared>,
+}
+
+/// A log in a topic of Kafka, open to be written and read. Readers may outlive it.
+pub struct KafkaLog {
+    source: KafkaSource,
+    frame: Frame,
     writer: Arc<Writer>,
     servers: Servers,
 }
 
-/// What the log and its readers share.
+/// State shared by a log and its readers.
 pub(crate) struct Shared {
     pub(crate) settings: KafkaSettings,
     pub(crate) id: LogId,
@@ -34,25 +42,33 @@ pub(crate) struct Shared {
     pub(crate) asker: Arc<Asker>,
 }
 
-impl KafkaLog {
-    /// Registers the schema, creates the topics that are not there, and checks those that are.
-    pub async fn open(settings: KafkaSettings, schemas: Schemas) -> Result<KafkaLog, KafkaError> {
-        let brokers = settings.brokers.clone();
-        settings.security.check().map_err(|why| KafkaError::Settings { brokers, why })?;
-        let registry = Registry::new(&settings.registry)?;
-        let own_id = registry.register(&format!("{}-value", settings.topic), schemas.schema).await?;
-        let ids = Ids::new(registry, &schemas, own_id);
-
+impl KafkaSource {
+    /// Opens the log of a topic that is there, with the right to describe and read it. [`KafkaError::NoTopic`] if there is none.
+    pub async fn open(settings: KafkaSettings, schemas: Schemas) -> Result<KafkaSource, KafkaError> {
         let asker = Arc::new(Asker::new(&settings)?);
-        let (topic, servers) = tokio::try_join!(
-            topic::ensure(&settings, &asker, &settings.topic, Purpose::Records),
-            topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers),
-        )?;
-        let id = LogId::new(topic.id.for_urls()).expect("base64 for URLs is in an id's alphabet");
-        let writer = Arc::new(Writer::new(&settings)?);
-        let servers = Servers::new(&settings, asker.clone(), writer.clone(), servers.partitions)?;
-        let shared = Shared { settings, id, topic_id: topic.id, ids, asker };
-        Ok(KafkaLog { shared: Arc::new(shared), writer, servers })
+        let topic = topic::require(&settings, &asker, &settings.topic).await?;
+        KafkaSource::of(settings, schemas, asker, topic.id)
+    }
+
+    /// The same for a sink, which may be the first to run: creates the topic if there is none, and refuses one whose settings
+    /// would lose records.
+    pub async fn open_or_create(settings: KafkaSettings, schemas: Schemas) -> Result<KafkaSource, KafkaError> {
+        let asker = Arc::new(Asker::new(&settings)?);
+        let topic = topic::ensure(&settings, &asker, &settings.topic, Purpose::Records).await?;
+        KafkaSource::of(settings, schemas, asker, topic.id)
+    }
+
+    fn of(
+        settings: KafkaSettings,
+        schemas: Schemas,
+        asker: Arc<Asker>,
+        topic_id: TopicId,
+    ) -> Result<KafkaSource, KafkaError> {
+        let id = LogId::new(topic_id.for_urls()).expect("base64 for URLs is in an id's alphabet");
+        let registry = Registry::new(&settings.registry)?;
+        let cache = settings.schema_cache.as_ref().map(|folder| Cache::new(folder, &id));
+        let ids = Ids::new(registry, &schemas, cache);
+        Ok(KafkaSource { shared: Arc::new(Shared { settings, id, topic_id, ids, asker }) })
     }
 
     /// The log's identity: the topic's id.
@@ -60,22 +76,59 @@ impl KafkaLog {
         &self.shared.id
     }
 
-    /// What the servers' topic lists.
-    pub fn servers(&self) -> &Servers {
-        &self.servers
-    }
-
-    /// A reader of every partition, also of those that are added later, independent of all others. What it releases is
-    /// told nobody.
+    /// A reader of every partition, also of those that are added later, independent of all others. Its releases have no effect.
     pub fn reader(&self) -> Result<Box<dyn LogReader>, KafkaError> {
         Ok(Box::new(KafkaReader::new(self.shared.clone(), None)?))
     }
 
-    /// A reader of the partitions that `group` gives it: each is one member's at a time. What it releases is committed as
-    /// the group's offset, for others to see the lag by.
+    /// A reader of the partitions that `group` gives it: each is one member's at a time. Its releases are committed as the
+    /// group's offsets, for others to see the lag by.
     pub fn group_reader(&self, group: &str) -> Result<Box<dyn LogReader>, KafkaError> {
         let member = Membership::join(&self.shared.settings, group)?;
         Ok(Box::new(KafkaReader::new(self.shared.clone(), Some(member))?))
+    }
+}
+
+impl KafkaLog {
+    /// Registers the schema, creates the topics that are not there, and checks those that are.
+    pub async fn open(settings: KafkaSettings, schemas: Schemas) -> Result<KafkaLog, KafkaError> {
+        let asker = Arc::new(Asker::new(&settings)?);
+        let registry = Registry::new(&settings.registry)?;
+        let own_id = registry.register(&format!("{}-value", settings.topic), schemas.schema).await?;
+        let (topic, servers) = tokio::try_join!(
+            topic::ensure(&settings, &asker, &settings.topic, Purpose::Records),
+            topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers),
+        )?;
+        let writer = Arc::new(Writer::new(&settings)?);
+        let servers = Servers::new(&settings, asker.clone(), Some(writer.clone()), servers.partitions)?;
+        let source = KafkaSource::of(settings, schemas, asker, topic.id)?;
+        source.shared.ids.know(own_id, Some(schemas.header));
+        Ok(KafkaLog { source, frame: Frame { header: schemas.header, own_id }, writer, servers })
+    }
+
+    /// The log's identity: the topic's id.
+    pub fn id(&self) -> &LogId {
+        self.source.id()
+    }
+
+    /// The list of servers beside the log.
+    pub fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    /// The same log, to be read.
+    pub fn source(&self) -> &KafkaSource {
+        &self.source
+    }
+
+    /// See [`KafkaSource::reader`].
+    pub fn reader(&self) -> Result<Box<dyn LogReader>, KafkaError> {
+        self.source.reader()
+    }
+
+    /// See [`KafkaSource::group_reader`].
+    pub fn group_reader(&self, group: &str) -> Result<Box<dyn LogReader>, KafkaError> {
+        self.source.group_reader(group)
     }
 }
 
@@ -83,15 +136,15 @@ impl KafkaLog {
 impl LogWriter for KafkaLog {
     /// A call that is dropped before it returns may have appended any of its records.
     async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError> {
-        self.writer.append(&self.shared.settings.topic, &records, &self.shared.ids).await
+        self.writer.append(&self.source.shared.settings.topic, &records, &self.frame).await
     }
 }
 
 impl KafkaLog {
-    /// A bookmark's name in the topic that all logs of these servers share. A timeline's is the same for all, since a server is
-    /// collected into one of them; any other, how far a file was replayed, is this log's own.
+    /// A bookmark's name in the topic that all logs of these servers share. A timeline's bookmark is common to all logs, since a
+    /// server is collected into one of them; any other, such as the progress of a replay, belongs to this log.
     fn own<'a>(&self, name: &'a str) -> Cow<'a, str> {
-        if hosts::is_of_a_timeline(name) { name.into() } else { format!("{}/{name}", self.shared.id).into() }
+        if hosts::is_of_a_timeline(name) { name.into() } else { format!("{}/{name}", self.id()).into() }
     }
 }
 
@@ -112,7 +165,7 @@ impl Shared {
         self.blocking(Shared::topic_now).await
     }
 
-    /// What the partition holds now, and that it is still of the topic that was opened.
+    /// The partition's bounds now, if the topic is still the one that was opened.
     pub(crate) async fn bounds(self: &Arc<Shared>, partition: Partition) -> Result<Bounds, LogError> {
         self.blocking(move |shared| shared.bounds_now(partition)).await
     }
@@ -133,9 +186,9 @@ impl Shared {
         }
     }
 
-    /// Whatever topic has the name now. Blocks.
+    /// The topic that has the name now, whichever it is. Blocks.
     pub(crate) fn describe(&self) -> Result<Option<Topic>, LogError> {
-        self.asker.describe(&self.settings.topic).map_err(|why| self.failed("look up", why))
+        self.asker.describe(&self.settings.topic).map_err(|refusal| self.failed("look up", refusal.why))
     }
 
     fn bounds_now(&self, partition: Partition) -> Result<Bounds, LogError> {
@@ -143,7 +196,7 @@ impl Shared {
             return Err(LogError::NotAssigned { partition });
         }
         let bounds = self.asker.bounds(&self.settings.topic, partition.0);
-        let (start, end) = bounds.map_err(|why| self.failed("look up the bounds of", why))?;
+        let (start, end) = bounds.map_err(|refusal| self.failed("look up the bounds of", refusal.why))?;
         Ok(Bounds { start: Offset(start), end: Offset(end) })
     }
 

@@ -1,6 +1,6 @@
 //! Membership in a consumer group: which partitions are ours.
 //!
-//! It is a client of its own that reads nothing. The group's decisions are answered at once and kept as changes for the
+//! The membership is a client of its own that reads nothing. The group's decisions are answered at once and kept as changes for the
 //! reader's loop; reading itself works as without a group (see [`crate::reader`]), where a position can be set at any time.
 
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ pub(crate) struct Membership {
     topic: String,
 }
 
-/// What the group decided.
+/// A decision of the group.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Change {
     Assigned(Vec<i32>),
@@ -34,7 +34,7 @@ pub(crate) enum Change {
 pub(crate) struct Changes {
     listener: Listener,
     changes: Mutex<VecDeque<Change>>,
-    /// Something was heard since it was last looked at.
+    /// Set when something was heard, cleared by the next look.
     heard: AtomicBool,
 }
 
@@ -62,7 +62,7 @@ impl Membership {
         self.consumer.set_nonempty_callback(wake);
     }
 
-    /// The next change, if there is one. The error is one that does not pass by itself.
+    /// Returns the next change, if there is one. An error does not pass by itself.
     pub(crate) fn hear(&self) -> Result<Option<Change>, String> {
         loop {
             if let Some(change) = self.consumer.context().changes().pop_front() {
@@ -124,7 +124,7 @@ impl ClientContext for Changes {
 impl ConsumerContext for Changes {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let partitions: Vec<i32> = partitions.elements().iter().map(|element| element.partition()).collect();
-        // The answer that the group waits for, about no partition: this client reads none.
+        // The group waits for an answer; it names no partition, since this client reads none.
         let nothing = TopicPartitionList::new();
         let (answered, change) = match what {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {

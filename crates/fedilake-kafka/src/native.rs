@@ -1,5 +1,5 @@
-//! What librdkafka can do and the crate rdkafka does not wrap: a topic's id, and taking many messages at once, each end
-//! of a partition with its offset among them.
+//! Functions of librdkafka that the crate rdkafka does not wrap: a topic's id, taking many messages at once (each end of a
+//! partition with its offset among them), and a single header of a message.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_int};
@@ -29,12 +29,12 @@ pub(crate) struct Topic {
 pub(crate) struct TopicId(u128);
 
 impl TopicId {
-    /// As Kafka's own tools write it: 22 characters of base64 for URLs.
+    /// Writes the id as Kafka's own tools do: 22 characters of base64 for URLs.
     pub(crate) fn for_urls(self) -> String {
         self.base64(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
     }
 
-    /// As librdkafka writes it: 22 characters of common base64.
+    /// Writes the id as librdkafka does: 22 characters of common base64.
     pub(crate) fn of_librdkafka(self) -> String {
         self.base64(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
     }
@@ -45,7 +45,7 @@ impl TopicId {
     }
 }
 
-/// Why there was no answer.
+/// The reason for which there was no answer.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) code: RDKafkaErrorCode,
@@ -53,8 +53,14 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn because(why: &str) -> Refusal {
+    pub(crate) fn because(why: &str) -> Refusal {
         Refusal { code: RDKafkaErrorCode::Fail, why: why.to_owned() }
+    }
+}
+
+impl From<Refusal> for String {
+    fn from(refusal: Refusal) -> String {
+        refusal.why
     }
 }
 
@@ -116,7 +122,7 @@ pub(crate) fn describe<C: ClientContext>(
     }
 }
 
-/// What a client logs, kept apart for its listener: the functions here that serve a client's queue would print it.
+/// A client's log messages, kept apart for its listener: the functions here that serve a client's queue would print them.
 pub(crate) struct Logs(Owned<rd_kafka_queue_t>);
 
 // SAFETY: librdkafka's queues are locked inside and bound to no thread.
@@ -124,7 +130,7 @@ unsafe impl Send for Logs {}
 unsafe impl Sync for Logs {}
 
 impl Logs {
-    /// To be dropped before the client is.
+    /// Takes a client's log queue. The result must be dropped before the client is.
     pub(crate) fn of<C: ClientContext>(client: &Client<C>) -> Logs {
         // SAFETY: the client is there, and keeps the queue for itself after the handle here is destroyed.
         unsafe {
@@ -134,14 +140,14 @@ impl Logs {
         }
     }
 
-    /// Lets `listener` hear all that was logged.
+    /// Passes all log messages to `listener`.
     pub(crate) fn hear(&self, listener: &impl ClientContext) {
         self.0.hear(listener);
     }
 }
 
 impl Owned<rd_kafka_queue_t> {
-    /// Lets `listener` hear all that is logged in a queue that has nothing else of worth.
+    /// Passes all log messages of a queue to `listener`; the queue has nothing else of worth.
     fn hear(&self, listener: &impl ClientContext) {
         // SAFETY: what is read from the event is read before it is destroyed.
         unsafe {
@@ -190,13 +196,13 @@ impl Queue {
         let queue = unsafe { rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
         assert!(!queue.is_null(), "a consumer with a group has a queue");
         let queue = Owned(queue, rd_kafka_queue_destroy);
-        // What was logged while it was made is here.
+        // Messages from the making of the consumer are here.
         queue.hear(&**consumer.context());
         Queue { queue, logs, consumer }
     }
 
-    /// What is there now, at most `max`; waits up to `patience` for the first. What the client had to say before any of it
-    /// was fetched has been heard by its [`Listener`].
+    /// Takes the messages that are there now, at most `max`; waits up to `patience` for the first. The [`Listener`] has heard
+    /// everything that the client logged before it fetched them.
     pub(crate) fn take(&self, max: usize, patience: Duration) -> Messages {
         let mut messages: Vec<*mut rd_kafka_message_t> = Vec::with_capacity(max.max(1));
         if !patience.is_zero() {
@@ -233,20 +239,20 @@ pub(crate) struct Messages {
 // SAFETY: a message is owned by whoever took it, and bound to no thread.
 unsafe impl Send for Messages {}
 
-/// One of them.
+/// A message.
 pub(crate) struct Message<'a> {
     pub(crate) partition: i32,
-    /// For [`What::End`] that of the next record.
+    /// For [`What::End`] the offset of the next record.
     pub(crate) offset: i64,
     pub(crate) what: What<'a>,
 }
 
-/// What a message is.
+/// The content of a message.
 pub(crate) enum What<'a> {
     Record {
         time_ms: i64,
         key: &'a [u8],
-        /// None where a compacted topic is told to forget the key.
+        /// None in a tombstone, which tells a compacted topic to forget the key.
         value: Option<&'a [u8]>,
     },
     /// Everything of the partition was read.
@@ -262,7 +268,7 @@ impl Messages {
         self.messages.len() - self.next
     }
 
-    /// The next one.
+    /// The next message.
     pub(crate) fn peek(&self) -> Option<Message<'_>> {
         let message = *self.messages.get(self.next)?;
         // SAFETY: the message was taken and is not destroyed before `self.next` is behind it; its key and payload live as long.
@@ -281,7 +287,23 @@ impl Messages {
         }
     }
 
-    /// Lets go of the next one.
+    /// The value of a header of the next message.
+    pub(crate) fn header(&self, name: &CStr) -> Option<&[u8]> {
+        let message = *self.messages.get(self.next)?;
+        let (mut headers, mut value, mut length) = (ptr::null_mut(), ptr::null(), 0);
+        // SAFETY: the message was taken and is not destroyed before `self.next` is behind it; its headers live as long.
+        unsafe {
+            let none = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+            if rd_kafka_message_headers(message, &mut headers) != none
+                || rd_kafka_header_get_last(headers, name.as_ptr(), &mut value, &mut length) != none
+            {
+                return None;
+            }
+            bytes(value.cast(), length)
+        }
+    }
+
+    /// Destroys the next message.
     pub(crate) fn advance(&mut self) {
         if let Some(&message) = self.messages.get(self.next) {
             self.next += 1;
@@ -290,7 +312,7 @@ impl Messages {
         }
     }
 
-    /// Lets go of all that are left of a partition.
+    /// Destroys all messages of a partition that are left.
     pub(crate) fn discard(&mut self, partition: i32) {
         let rest = self.messages.split_off(self.next);
         self.messages.clear();
@@ -316,7 +338,7 @@ impl Drop for Messages {
     }
 }
 
-/// What librdkafka gave us to destroy.
+/// A pointer from librdkafka that is ours to destroy.
 struct Owned<T>(*mut T, unsafe extern "C" fn(*mut T));
 
 impl<T> Drop for Owned<T> {

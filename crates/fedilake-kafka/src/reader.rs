@@ -1,11 +1,11 @@
-//! A reader: which partitions are its own, where it stands in each, and what it hands out.
+//! A reader: its partitions, its position in each, and the events that it hands out.
 //!
 //! A partition is given to librdkafka at its first seek and taken back and given again at every other, so that nothing
 //! read before comes after. Records move from librdkafka's queue to the caller within one poll of `next`, and the position
 //! with them: dropping the call loses nothing. What has to be waited for (a schema, a look at the topic) is a task that
 //! belongs to the reader and not to the call.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ use crate::listener::Listener;
 use crate::log::Shared;
 use crate::membership::{Change, Membership};
 use crate::native::{Messages, Queue, Topic, What};
-use crate::schemas::{Header, from_wire};
+use crate::schemas::{Header, Known, from_wire};
 
 /// The group that librdkafka wants of every consumer. Nothing joins it or commits to it.
 pub(crate) const READER_GROUP: &str = "fedilake-reader";
 /// Records handed out at once.
 const RECORDS_MAX: usize = 4_096;
-/// How often the topic is looked at: is it still the same, and has it more partitions?
+/// Interval between looks at the topic: is it still the same, and has it more partitions?
 const LOOK: Duration = Duration::from_secs(2);
 
 pub(crate) struct KafkaReader {
@@ -42,17 +42,17 @@ pub(crate) struct KafkaReader {
     queue: Queue,
     consumer: Arc<BaseConsumer<Listener>>,
     group: Option<Membership>,
-    /// Something may be in a queue.
+    /// Notified when a queue may have something.
     wake: Arc<Notify>,
     places: Vec<Place>,
     events: VecDeque<LogEvent>,
-    known: Arc<HashMap<u32, Header>>,
+    known: Arc<Known>,
     check: Option<Check>,
     look: Option<JoinHandle<Result<Option<Topic>, LogError>>>,
     next_look: Instant,
-    /// Looks in a row that found no topic.
+    /// Number of looks in a row that found no topic.
     missed: u32,
-    /// Why nothing comes any more.
+    /// The error that ended the reader.
     ended: Option<LogError>,
 }
 
@@ -62,11 +62,11 @@ struct Place {
     is_assigned: bool,
     /// The next offset to hand out; none before the first seek.
     position: Option<u64>,
-    /// librdkafka reads no further: whether the log still has the position must be looked at.
+    /// librdkafka reads no further: a look at the log's bounds must tell whether the position is still there.
     is_stuck: bool,
 }
 
-/// What is waited for before records are handed out again.
+/// A wait before records are handed out again.
 enum Check {
     Schema { at: (Partition, Offset), task: JoinHandle<Result<(), String>> },
     Bounds { of: Partition, task: JoinHandle<Result<Bounds, LogError>> },
@@ -125,7 +125,7 @@ impl KafkaReader {
         })
     }
 
-    /// Takes note of what the group decided.
+    /// Takes note of the group's decisions.
     fn hear_group(&mut self) -> Result<(), LogError> {
         while let Some(group) = &self.group {
             match group.hear().map_err(|why| self.shared.failed("read", why))? {
@@ -165,7 +165,7 @@ impl KafkaReader {
         if position.is_some() { self.stop(partition) } else { Ok(()) }
     }
 
-    /// No more of the partition comes, also of what was read already.
+    /// Hands out no more of the partition, not even records that were read already.
     fn stop(&mut self, partition: u32) -> Result<(), LogError> {
         if let Some(messages) = &mut self.messages {
             messages.discard(partition as i32);
@@ -196,7 +196,7 @@ impl KafkaReader {
         place.ok_or(LogError::NotAssigned { partition })
     }
 
-    /// What can be handed out without waiting.
+    /// Returns the next event that needs no wait.
     fn step(&mut self) -> Step {
         loop {
             let messages = match &mut self.messages {
@@ -217,7 +217,7 @@ impl KafkaReader {
         }
     }
 
-    /// Begins what has to be waited for before a partition that librdkafka gave up is read again.
+    /// Begins to ask for the bounds of a partition that librdkafka gave up.
     fn look_at_stuck(&mut self) {
         let stuck = self.places.iter().position(|place| place.is_stuck && place.position.is_some());
         if let (None, Some(partition)) = (&self.check, stuck) {
@@ -228,7 +228,7 @@ impl KafkaReader {
         }
     }
 
-    /// Goes on after a check, or says why not.
+    /// Goes on after a check, or returns its error.
     fn checked(&mut self, outcome: Checked) -> Result<(), LogError> {
         match outcome {
             Checked::Schema { at: (partition, offset), learned } => {
@@ -365,7 +365,7 @@ impl LogReader for KafkaReader {
     }
 }
 
-/// What came of a check.
+/// The outcome of a check.
 enum Checked {
     Schema { at: (Partition, Offset), learned: Result<(), String> },
     Bounds { of: Partition, bounds: Result<Bounds, LogError> },
@@ -398,15 +398,10 @@ async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
     }
 }
 
-/// The next event out of `messages`; lets go of what is before it.
-fn hand_out(
-    messages: &mut Messages,
-    places: &mut [Place],
-    known: &mut Arc<HashMap<u32, Header>>,
-    shared: &Shared,
-) -> Step {
+/// Takes the next event out of `messages`, with everything before it.
+fn hand_out(messages: &mut Messages, places: &mut [Place], known: &mut Arc<Known>, shared: &Shared) -> Step {
     let mut batch = Batch::with_capacity(messages.len());
-    let mut last: Option<(u32, Header)> = None;
+    let mut last: Option<(u32, Option<Header>)> = None;
     while let Some(message) = messages.peek() {
         let (partition, offset) = (Partition(message.partition as u32), message.offset as u64);
         let place = places.get_mut(partition.0 as usize).filter(|place| place.position.is_some());
@@ -435,7 +430,8 @@ fn hand_out(
                             last = known.get(&id).map(|header| (id, *header));
                         }
                         match &last {
-                            Some((_, header)) => batch.push(at, key, header, body),
+                            Some((_, Some(header))) => batch.push(at, key, header, body),
+                            Some((_, None)) => batch.push(at, key, &[], value),
                             None if batch.is_empty() => return Step::Schema(partition, Offset(offset), id),
                             None => break,
                         }
@@ -470,7 +466,7 @@ fn hand_out(
     if batch.is_empty() { Step::Nothing } else { Step::Event(LogEvent::Records(batch.records())) }
 }
 
-/// Whether the error is that librdkafka does not know where to go on: a look at the log's bounds tells.
+/// True if librdkafka does not know where to go on: a look at the log's bounds tells.
 fn is_about_position(code: RDKafkaRespErr) -> bool {
     use RDKafkaRespErr::*;
     matches!(
@@ -486,7 +482,7 @@ fn is_about_position(code: RDKafkaRespErr) -> bool {
     )
 }
 
-/// Whether the error is one that does not pass by itself.
+/// True if the error does not pass by itself.
 pub(crate) fn is_forbidden(code: RDKafkaRespErr) -> bool {
     use RDKafkaRespErr::*;
     matches!(

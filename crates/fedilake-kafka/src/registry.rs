@@ -13,7 +13,7 @@ use crate::KafkaError;
 use crate::settings::{RegistrySettings, Secret};
 
 const CONTENT: &str = "application/vnd.schemaregistry.v1+json";
-/// What a registry says when it has no such subject, version or schema, and when a schema does not fit.
+/// Error codes for a subject and a version that the registry does not have.
 const NO_SUBJECT: i64 = 40_401;
 const NO_VERSION: i64 = 40_402;
 
@@ -24,23 +24,25 @@ pub(crate) struct Registry {
     pub(crate) patience: Duration,
 }
 
-/// Why a request had no good answer.
+/// The reason for which a request had no good answer.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// It answered, and asking again gives the same.
+    /// The registry answered, and asking again gives the same.
     Final(String),
-    /// It did not answer, or was busy.
+    /// The registry did not answer, or was busy.
     Away(String),
+    /// The schema is there and is none of Avro.
+    Foreign(String),
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Refusal::Final(why) | Refusal::Away(why)) = self;
+        let (Refusal::Final(why) | Refusal::Away(why) | Refusal::Foreign(why)) = self;
         f.write_str(why)
     }
 }
 
-/// An answer that came.
+/// An answer of the registry.
 struct Answer {
     status: StatusCode,
     body: Value,
@@ -71,7 +73,7 @@ impl Registry {
         Ok(Registry { http, url, login, patience })
     }
 
-    /// Registers `schema` under `subject` unless what is there forbids it; its id.
+    /// Registers `schema` under `subject`, unless an earlier version there forbids it, and returns its id.
     pub(crate) async fn register(&self, subject: &str, schema: &str) -> Result<u32, KafkaError> {
         let failed = |doing: &str, why: String| KafkaError::Registry {
             doing: format!("{doing} subject {subject}"),
@@ -122,7 +124,7 @@ impl Registry {
         let stored = Stored::deserialize(answer.body).map_err(|error| Refusal::Final(error.to_string()))?;
         match stored.schema_type.as_deref() {
             None | Some("" | "AVRO") => {}
-            Some(other) => return Err(Refusal::Final(format!("it is of type {other} and not AVRO"))),
+            Some(other) => return Err(Refusal::Foreign(format!("it is of type {other} and not AVRO"))),
         }
         if stored.references.is_some_and(|references| !references.is_empty()) {
             return Err(Refusal::Final("it refers to other schemas".into()));
@@ -180,7 +182,7 @@ fn shown(url: &Url) -> String {
     url.to_string()
 }
 
-/// reqwest names what failed, and its sources why.
+/// The error and its causes: reqwest names the operation, and its sources the reason.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut causes = error.to_string();
     let mut source = error.source();

@@ -1,7 +1,8 @@
-//! Which schema a record was written with: an id of the registry in Kafka, a fingerprint everywhere else.
+//! The schema that a record was written with: an id of the registry in Kafka, a fingerprint everywhere else.
 //!
-//! In Kafka a record is as Confluent's clients have it, `00`, an id of the registry (4 bytes, big endian) and the body.
-//! Outside it is ten bytes of header and the body. Only the header differs; what has neither is the same in both.
+//! In Kafka a record is as Confluent's clients have it: `00`, an id of the registry (4 bytes, big endian) and the body.
+//! Outside Kafka a record is ten bytes of header and the body. Only the header differs; a value with neither header is the same
+//! in both.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use crate::cache::Cache;
 use crate::registry::{Refusal, Registry};
 
 /// The bytes before a record's body outside Kafka.
@@ -17,85 +19,143 @@ pub type Header = [u8; 10];
 /// The bytes before a record's body in Kafka.
 pub(crate) const WIRE_BYTES: usize = 5;
 
-/// What the program says of its schemas. This crate knows nothing of what is in them.
+/// The program's schemas. This crate knows nothing of their content.
 #[derive(Clone, Copy, Debug)]
 pub struct Schemas {
     /// The header of records that this program writes.
     pub header: Header,
     /// Their schema.
     pub schema: &'static str,
-    /// Makes another schema known to the program's decoders; the header of its records. The error says which part of it
-    /// the program lacks.
-    pub learn: fn(&str) -> Result<Header, String>,
+    /// Makes another schema known to the program's decoders and returns the header of its records. The error names the part of
+    /// the schema that the program lacks.
+    pub learn: fn(&str) -> Result<Header, Unlearned>,
 }
 
-/// Headers by the registry's ids. An id names one schema for ever, so that what was asked once holds.
-pub(crate) struct Ids {
-    registry: Registry,
-    own: Header,
-    own_id: u32,
-    learn: fn(&str) -> Result<Header, String>,
-    known: Mutex<Arc<HashMap<u32, Header>>>,
+/// The reason for which a schema cannot be learned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlearned {
+    /// A newer version of the program may have made the schema. The reader stops before its first record, and says this.
+    Newer(String),
+    /// The schema is of another program and its records are none of ours: readers hand them out as they are in Kafka.
+    Foreign(String),
 }
 
-impl Ids {
-    pub(crate) fn new(registry: Registry, schemas: &Schemas, own_id: u32) -> Ids {
-        let known = Mutex::new(Arc::new(HashMap::from([(own_id, schemas.header)])));
-        Ids { registry, own: schemas.header, own_id, learn: schemas.learn, known }
-    }
+/// The framing of records that this program writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    pub(crate) header: Header,
+    /// The registry's id of their schema.
+    pub(crate) own_id: u32,
+}
 
-    /// What a value is in Kafka: the bytes before, and the rest.
+impl Frame {
+    /// A value as Kafka has it: the bytes before its body, and the body. `None` for a value of another schema or of none.
     pub(crate) fn to_wire<'a>(&self, value: &'a [u8]) -> Option<([u8; WIRE_BYTES], &'a [u8])> {
-        let body = value.strip_prefix(&self.own)?;
+        let body = value.strip_prefix(&self.header)?;
         let [a, b, c, d] = self.own_id.to_be_bytes();
         Some(([0, a, b, c, d], body))
     }
+}
+
+/// Headers by the registry's ids; None for a schema whose records are none of ours.
+pub(crate) type Known = HashMap<u32, Option<Header>>;
+
+/// Headers by the registry's ids. An id names one schema for ever, so an answer of the registry holds for ever: a [`Cache`] keeps
+/// it over restarts, and a start does not need the registry for schemas that were met before.
+pub(crate) struct Ids {
+    registry: Registry,
+    learn: fn(&str) -> Result<Header, Unlearned>,
+    cache: Option<Cache>,
+    known: Mutex<Arc<Known>>,
+}
+
+impl Ids {
+    pub(crate) fn new(registry: Registry, schemas: &Schemas, cache: Option<Cache>) -> Ids {
+        Ids { registry, learn: schemas.learn, cache, known: Mutex::default() }
+    }
+
+    /// Adds an id whose header is known.
+    pub(crate) fn know(&self, id: u32, header: Option<Header>) {
+        Arc::make_mut(&mut self.lock()).insert(id, header);
+    }
 
     /// All that are known now.
-    pub(crate) fn known(&self) -> Arc<HashMap<u32, Header>> {
+    pub(crate) fn known(&self) -> Arc<Known> {
         self.lock().clone()
     }
 
-    /// Learns what an id stands for. While the registry is away it is asked again, up to its patience. The error is why the
-    /// schema cannot be had or used.
+    /// Learns the schema of an id, from the cache or the registry. While the registry is away it is asked again, up to its
+    /// patience. The error says why the schema cannot be had or used.
     pub(crate) async fn resolve(&self, id: u32) -> Result<(), String> {
-        let schema = self.schema(id).await.map_err(|why| {
-            let url = self.registry.shown();
-            format!(
-                "schema {id} cannot be had from the registry {url}: {why}\n\
-                 hint: nothing is skipped; start again when the registry has the schema"
-            )
-        })?;
-        let header = (self.learn)(&schema).map_err(|why| {
-            format!(
+        if let Some(schema) = self.cache.as_ref().and_then(|cache| cache.load(id))
+            && let Ok(header) = (self.learn)(&schema)
+        {
+            self.know(id, Some(header));
+            return Ok(());
+        }
+        let schema = match self.schema(id).await {
+            Ok(schema) => schema,
+            Err(Refusal::Foreign(why)) => return Ok(self.know_foreign(id, &why)),
+            Err(Refusal::Final(why)) => {
+                return Err(format!(
+                    "the registry {} does not have schema {id}: {why}\n\
+                     hint: nothing is skipped; bring the registry's schemas back and start again\n\
+                     hint: if another program wrote this record by mistake, delete the records up to it \
+                     (kafka-delete-records.sh), then `fedilake sink --accept-gap`",
+                    self.registry.shown()
+                ));
+            }
+            Err(Refusal::Away(why)) => {
+                return Err(format!(
+                    "schema {id} cannot be had from the registry {}: {why}\n\
+                     hint: nothing is skipped; start again when the registry answers",
+                    self.registry.shown()
+                ));
+            }
+        };
+        match (self.learn)(&schema) {
+            Ok(header) => {
+                if let Some(cache) = &self.cache {
+                    cache.store(id, &schema);
+                }
+                self.know(id, Some(header));
+                Ok(())
+            }
+            Err(Unlearned::Foreign(why)) => Ok(self.know_foreign(id, &why)),
+            Err(Unlearned::Newer(why)) => Err(format!(
                 "schema {id} was made by a newer fedilake, or by another program: {why}\n\
                  hint: use the fedilake that wrote it or a later one; nothing is skipped"
-            )
-        })?;
-        let mut known = self.lock();
-        Arc::make_mut(&mut known).insert(id, header);
-        Ok(())
+            )),
+        }
     }
 
-    async fn schema(&self, id: u32) -> Result<String, String> {
+    fn know_foreign(&self, id: u32, why: &str) {
+        tracing::warn!(
+            "records with schema {id} of the registry are another program's, and become rejected rows: {why}"
+        );
+        self.know(id, None);
+    }
+
+    async fn schema(&self, id: u32) -> Result<String, Refusal> {
         const WAIT_MAX: Duration = Duration::from_secs(5);
         let end = Instant::now() + self.registry.patience;
         let mut wait = Duration::from_millis(100);
         loop {
             match self.registry.schema(id).await {
                 Ok(schema) => return Ok(schema),
-                Err(Refusal::Final(why)) => return Err(why),
                 Err(Refusal::Away(why)) if Instant::now() + wait >= end => {
-                    return Err(format!("{why} (asked for {} s)", self.registry.patience.as_secs_f32()));
+                    let seconds = self.registry.patience.as_secs_f32();
+                    return Err(Refusal::Away(format!("{why} (asked for {seconds} s)")));
                 }
-                Err(Refusal::Away(why)) => tracing::warn!("schema {id} is asked again in {wait:?}: {why}"),
+                Err(Refusal::Away(why)) => tracing::warn!("ask the registry for schema {id} again in {wait:?}: {why}"),
+                Err(refusal) => return Err(refusal),
             }
             sleep(wait).await;
             wait = (wait * 2).min(WAIT_MAX);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Arc<HashMap<u32, Header>>> {
+    fn lock(&self) -> MutexGuard<'_, Arc<Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! The list of servers: named values in the compacted topic, beside the bookmarks of what is read from them.
 //!
-//! What holds:
+//! Guarantees:
 //! - A value that was put is in every in-sync replica; a removal is a tombstone, and the key's later values are new entries.
 //! - Only [`Servers::put`] and [`Servers::remove`] write `server/NAME`; bookmarks have keys of their own, so none brings a
 //!   removed name back.
@@ -21,7 +21,7 @@ use crate::topic::{self, Asker, Purpose};
 use crate::writer::Writer;
 use crate::{KafkaError, KafkaSettings};
 
-/// What the keys of the list begin with.
+/// Prefix of the list's keys.
 pub(crate) const SERVER: &str = "server/";
 
 /// The list of servers, and their bookmarks.
@@ -29,30 +29,40 @@ pub(crate) const SERVER: &str = "server/";
 pub struct Servers {
     settings: Arc<KafkaSettings>,
     asker: Arc<Asker>,
-    writer: Arc<Writer>,
+    /// None if the list was opened to be read.
+    writer: Option<Arc<Writer>>,
     marks: Arc<Marks>,
 }
 
 impl Servers {
-    /// Opens the list without the log; its topic is created if it is not there.
+    /// Opens the list without the log, to be read: with the right to describe and read its topic, which must be there
+    /// ([`KafkaError::NoTopic`]).
+    pub async fn open_to_read(settings: KafkaSettings) -> Result<Servers, KafkaError> {
+        let asker = Arc::new(Asker::new(&settings)?);
+        let topic = topic::require(&settings, &asker, &settings.servers_topic).await?;
+        Servers::new(&settings, asker, None, topic.partitions)
+    }
+
+    /// Opens the list without the log, to be changed; its topic is created if it is not there.
     pub async fn open(settings: KafkaSettings) -> Result<Servers, KafkaError> {
         let asker = Arc::new(Asker::new(&settings)?);
         let topic = topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers).await?;
         let writer = Arc::new(Writer::new(&settings)?);
-        Servers::new(&settings, asker, writer, topic.partitions)
+        Servers::new(&settings, asker, Some(writer), topic.partitions)
     }
 
     pub(crate) fn new(
         settings: &KafkaSettings,
         asker: Arc<Asker>,
-        writer: Arc<Writer>,
+        writer: Option<Arc<Writer>>,
         partitions: u32,
     ) -> Result<Servers, KafkaError> {
         let marks = Arc::new(Marks::new(settings, asker.clone(), partitions)?);
         Ok(Servers { settings: Arc::new(settings.clone()), asker, writer, marks })
     }
 
-    /// Lists each name with its value, instead of the value that it had.
+    /// Lists each name with its value, instead of the value that it had. Panics on a list that was opened to be read, as do the
+    /// other changes.
     pub async fn put(&self, entries: &[(String, String)]) -> Result<(), LogError> {
         let before = self.marks.all(SERVER).await?;
         try_join_all(entries.iter().map(|(name, value)| self.write(name, Some(value)))).await?;
@@ -68,7 +78,7 @@ impl Servers {
         Ok(names.iter().map(|name| before.iter().any(|partition| partition.contains_key(name))).collect())
     }
 
-    /// What is listed now: values by name.
+    /// Returns the list as it is now: values by name.
     pub async fn list(&self) -> Result<BTreeMap<String, String>, LogError> {
         let partitions = self.marks.all(SERVER).await?;
         let mut listed = BTreeMap::new();
@@ -87,7 +97,7 @@ impl Servers {
         self.marks.load(names.iter().map(|name| bookmark_key(name)).collect()).await
     }
 
-    /// How many partitions the list has: as many members of a group get some of it.
+    /// Returns the number of the list's partitions: as many members of a group get a share.
     pub async fn partitions(&self) -> Result<u32, LogError> {
         Ok(self.marks.all(SERVER).await?.len() as u32)
     }
@@ -97,13 +107,17 @@ impl Servers {
         Share::join(&self.settings, self.asker.clone(), group)
     }
 
-    /// Where a name belongs.
+    fn writer(&self) -> &Writer {
+        self.writer.as_ref().expect("only a list that was opened to be changed is changed")
+    }
+
+    /// The partition that a name belongs to.
     fn home(&self, name: &str) -> u32 {
         self.marks.partition(&key(name))
     }
 
     async fn write(&self, name: &str, value: Option<&str>) -> Result<(), LogError> {
-        self.writer.put(&self.settings.servers_topic, self.home(name), &key(name), value).await
+        self.writer().put(&self.settings.servers_topic, self.home(name), &key(name), value).await
     }
 
     /// Forgets each name in every partition that has it, but in the one beside it.
@@ -118,7 +132,7 @@ impl Servers {
             having.filter(move |(partition, _)| Some(*partition) != home).map(move |(partition, _)| (name, partition))
         });
         let forgotten =
-            strays.map(|(name, partition)| async move { self.writer.put(topic, partition, &key(name), None).await });
+            strays.map(|(name, partition)| async move { self.writer().put(topic, partition, &key(name), None).await });
         try_join_all(forgotten).await.map(drop)
     }
 }
@@ -131,7 +145,7 @@ impl Bookmarks for Servers {
 
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {
         let key = bookmark_key(name);
-        self.writer.put(&self.settings.servers_topic, self.marks.partition(&key), &key, Some(value)).await
+        self.writer().put(&self.settings.servers_topic, self.marks.partition(&key), &key, Some(value)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a log over Kafka needs to be told.
+//! Settings of a log over Kafka.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use url::Url;
 use crate::KafkaError;
 use crate::reader::READER_GROUP;
 
-/// Where the log is and how it is made.
+/// Settings of a log: its place, and its form where it is created.
 #[derive(Clone, Debug)]
 pub struct KafkaSettings {
     /// `host:port`, several separated by commas.
@@ -19,47 +19,49 @@ pub struct KafkaSettings {
     pub topic: String,
     /// The compacted topic of the servers and their bookmarks, partitioned by host: see [`crate::partition_by_host`].
     pub servers_topic: String,
-    /// How many partitions the log's topic gets when it is created.
+    /// Number of partitions of the log's topic, when it is created.
     pub partitions: u32,
-    /// The same for the servers' topic: as many collectors can share the servers.
+    /// Number of partitions of the servers' topic, when it is created: as many collectors can share the servers.
     pub servers_partitions: u32,
-    /// How many copies each of the two topics gets when it is created; -1 leaves it to the broker.
+    /// Number of copies of each of the two topics, when it is created; -1 leaves the number to the broker.
     pub replication: i16,
-    /// How long the log's topic keeps records, when it is created.
+    /// Retention of the log's topic, when it is created.
     pub retention: Duration,
-    /// After what silence a member of a group has lost its partitions.
+    /// Silence after which a member of a group loses its partitions.
     pub session_timeout: Duration,
-    /// How long an append is tried before it fails.
+    /// Time for which an append is tried before it fails.
     pub delivery_timeout: Duration,
-    /// How long a question to a broker may take, and opening each of its steps.
+    /// Limit of the time for a question to a broker, and for each step of opening.
     pub request_timeout: Duration,
-    /// How brokers are reached.
+    /// Encryption and authentication.
     pub security: Security,
-    /// Where the schemas are.
+    /// The Schema Registry.
     pub registry: RegistrySettings,
+    /// A folder, made when needed, in which a reader keeps schemas that the registry gave. Without one each start asks anew.
+    pub schema_cache: Option<PathBuf>,
 }
 
-/// Where the schemas are.
+/// The Schema Registry.
 #[derive(Clone, Debug)]
 pub struct RegistrySettings {
     /// The address of the Confluent API, with or without a path before it.
     pub url: Url,
-    /// For a registry that asks for a name: it and the password.
+    /// User and password, for a registry that asks for them.
     pub login: Option<(String, Secret)>,
     /// Certificates (PEM) to trust beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// How long one request may take.
+    /// Limit of the time for one request.
     pub request_timeout: Duration,
-    /// How long a reader asks again for a schema while the registry is away.
+    /// Time for which a reader asks again for a schema while the registry is away.
     pub patience: Duration,
 }
 
-/// How brokers are reached.
+/// Encryption and authentication.
 #[derive(Clone, Debug, Default)]
 pub struct Security {
     /// Encrypted, if given.
     pub tls: Option<Tls>,
-    /// Who we are, if the broker asks.
+    /// User and password, if the broker asks for them.
     pub sasl: Option<Sasl>,
 }
 
@@ -77,7 +79,7 @@ pub struct Tls {
 /// Name and password.
 #[derive(Clone, Debug)]
 pub struct Sasl {
-    /// How they are shown to the broker.
+    /// The mechanism by which the broker checks them.
     pub mechanism: SaslMechanism,
     /// The name.
     pub user: String,
@@ -85,10 +87,10 @@ pub struct Sasl {
     pub password: Secret,
 }
 
-/// How name and password are shown to a broker.
+/// A mechanism by which a broker checks name and password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaslMechanism {
-    /// As they are: over TLS only.
+    /// PLAIN sends both as they are, so use it over TLS only.
     Plain,
     /// SCRAM-SHA-256.
     ScramSha256,
@@ -128,10 +130,11 @@ impl KafkaSettings {
                 request_timeout: Duration::from_secs(10),
                 patience: Duration::from_secs(30),
             },
+            schema_cache: None,
         }
     }
 
-    /// What every client of the brokers is made with.
+    /// Configuration common to every client of the brokers.
     pub(crate) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("client.id", "fedilake");
@@ -141,7 +144,7 @@ impl KafkaSettings {
         config
     }
 
-    /// What every client that reads partitions of its own choice is made with.
+    /// Configuration of a client that reads partitions of its own choice.
     pub(crate) fn reading_client(&self) -> ClientConfig {
         let mut config = self.client();
         config
@@ -152,14 +155,14 @@ impl KafkaSettings {
         config
     }
 
-    /// That librdkafka makes no client of these settings.
+    /// The error for settings that librdkafka rejects.
     pub(crate) fn no_client(&self, error: impl fmt::Display) -> KafkaError {
         KafkaError::Settings { brokers: self.brokers.as_str().into(), why: error.to_string() }
     }
 }
 
 impl Security {
-    /// What is wrong with the files, before librdkafka says so without their names.
+    /// Checks the certificate files, since librdkafka's own errors do not name them.
     pub(crate) fn check(&self) -> Result<(), String> {
         let Some(Tls { ca_file, certificate_file, key_file }) = &self.tls else { return Ok(()) };
         for file in [ca_file, certificate_file, key_file].into_iter().flatten() {

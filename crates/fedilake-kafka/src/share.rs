@@ -1,8 +1,8 @@
 //! A share of the list of servers: the partitions that a consumer group gives to this member, and what they list.
 //!
-//! The group decides who has which partition; nobody else is asked. A partition that comes is read from its start to the end
-//! that it has then, and told of as it is there: what compaction left of older values does not show. From then on each change
-//! is told. A partition that goes, also because the group gave us up, is told of before anything else.
+//! The group alone decides which member has which partition. An assigned partition is read from its start to its end at that
+//! moment and reported as a whole, so that older values which compaction has left do not show. From then on each change is
+//! reported. A revoked partition, also one that the group took because it gave us up, is reported before anything else.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,74 +19,74 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::listener::Listener;
 use crate::membership::{Change, Membership};
-use crate::native::{Message, Queue, What};
+use crate::native::{Message, Queue, Refusal, What};
 use crate::reader::is_forbidden;
 use crate::servers::SERVER;
 use crate::topic::Asker;
 use crate::{KafkaError, KafkaSettings};
 
-/// How often the group is asked for news that nobody told of, and what failed is tried again.
+/// Interval at which the group is asked for news without a sign of any, and failed reads are tried again.
 const LOOK: Duration = Duration::from_secs(1);
-/// How many messages are taken at once.
+/// Messages taken at once.
 const TAKEN: usize = 1_000;
 
-/// What became of a member's share of the list.
+/// A change of a member's share of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShareEvent {
-    /// The partition is ours, with these values by name.
+    /// A partition is this member's from now on.
     Assigned {
-        /// Which.
+        /// The partition.
         partition: u32,
-        /// What it listed when it became ours, or a little later.
+        /// Its values by name when it was assigned, or a little later.
         entries: BTreeMap<String, String>,
     },
-    /// The partition is another's now, with all its names.
+    /// A partition, with all its names, is another member's now.
     Revoked {
-        /// Which.
+        /// The partition.
         partition: u32,
     },
     /// A name was added, or has another value.
     Put {
-        /// Of ours.
+        /// A partition of this member.
         partition: u32,
-        /// What was added.
+        /// The name.
         name: String,
-        /// Its value.
+        /// Its new value.
         value: String,
     },
     /// A name is no longer in the partition.
     Removed {
-        /// Of ours.
+        /// A partition of this member.
         partition: u32,
-        /// What was removed.
+        /// The name.
         name: String,
     },
 }
 
-/// A member of a group that shares the list. One that is dropped leaves the group, and blocks for it: see [`Share::leave`].
+/// A member of a group that shares the list. Dropping it leaves the group and blocks meanwhile: see [`Share::leave`].
 pub struct Share {
     topic: String,
     asker: Arc<Asker>,
     member: Membership,
     queue: Queue,
     consumer: Arc<BaseConsumer<Listener>>,
-    /// Something may be in a queue.
+    /// Notified when a queue may have something.
     wake: Arc<Notify>,
     places: HashMap<u32, Place>,
     events: VecDeque<ShareEvent>,
-    /// Where partitions that came end.
+    /// The ends of assigned partitions, being asked for.
     ends: JoinSet<(u32, Result<u64, String>)>,
     next_look: Instant,
 }
 
-/// A partition of ours.
+/// A partition of this member.
 #[derive(Default)]
 struct Place {
     next: u64,
-    /// Up to where it is read before it is told of.
+    /// The offset up to which the partition is read before it is reported.
     end: Option<u64>,
     is_told: bool,
-    /// librdkafka reads no further; it is started again at the next look.
+    /// librdkafka reads no further; the next look starts it again.
     is_stuck: bool,
     entries: BTreeMap<String, String>,
 }
@@ -151,7 +151,7 @@ impl Share {
         let _ = spawn_blocking(move || drop(self)).await;
     }
 
-    /// Takes note of what the group decided.
+    /// Takes note of the group's decisions.
     fn hear_group(&mut self) -> Result<(), LogError> {
         while let Some(change) = self.member.hear().map_err(|why| self.failed(why))? {
             match change {
@@ -185,8 +185,8 @@ impl Share {
         self.ends.spawn(async move {
             sleep(after).await;
             let bounds = spawn_blocking(move || asker.bounds(&topic, partition)).await;
-            let bounds = bounds.unwrap_or_else(|error| Err(error.to_string()));
-            (partition, bounds.map(|(_, end)| end))
+            let bounds = bounds.unwrap_or_else(|error| Err(Refusal::because(&error.to_string())));
+            (partition, bounds.map(|(_, end)| end).map_err(String::from))
         });
     }
 
@@ -204,7 +204,7 @@ impl Share {
         }
     }
 
-    /// Takes what was read.
+    /// Takes the messages that were read.
     fn read(&mut self) -> Result<(), LogError> {
         loop {
             let mut messages = self.queue.take(TAKEN, Duration::ZERO);
@@ -227,7 +227,7 @@ impl Share {
         }
     }
 
-    /// Tries again what failed.
+    /// Starts failed reads again.
     fn look(&mut self) -> Result<(), LogError> {
         self.next_look = Instant::now() + LOOK;
         let stuck = self.places.iter_mut().filter(|(_, place)| place.is_stuck);
@@ -262,7 +262,7 @@ impl Share {
 }
 
 impl Place {
-    /// Takes a message; it is news where the partition was told of already.
+    /// Takes a message; returns its change if the partition was reported already.
     fn take(&mut self, partition: u32, message: Message<'_>) -> Option<ShareEvent> {
         let offset = message.offset as u64;
         let (key, value) = match message.what {
@@ -294,7 +294,7 @@ impl Place {
         (self.is_told && is_news).then_some(news)
     }
 
-    /// The partition as it is, once it is read as far as it must be.
+    /// Returns the whole partition, once it is read as far as it must be.
     fn tell_if_read(&mut self, partition: u32) -> Option<ShareEvent> {
         if self.is_told || self.end.is_none_or(|end| self.next < end) {
             return None;

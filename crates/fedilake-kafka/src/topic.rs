@@ -1,4 +1,4 @@
-//! The two topics: made if they are not there, refused if their settings would lose data.
+//! The two topics: found by readers; created by writers where they are not there, and refused if their settings would lose data.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use tokio::time::sleep;
 
 use crate::listener::Listener;
 use crate::native::{self, Logs, Refusal, Topic};
-use crate::{KafkaError, KafkaSettings};
+use crate::{KafkaError, KafkaSettings, remedy};
 
-/// How often it is asked whether a topic that was just created is there.
+/// Interval between looks for a topic that was just created.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Asks the brokers things. It has no group and reads nothing.
+/// A client that asks the brokers questions. It has no group and reads no records.
 pub(crate) struct Asker {
     logs: Logs,
     client: BaseConsumer<Listener>,
@@ -25,7 +25,7 @@ pub(crate) struct Asker {
     patience: Duration,
 }
 
-/// What a topic is for.
+/// The use of a topic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Purpose {
     /// The log.
@@ -36,9 +36,13 @@ pub(crate) enum Purpose {
 
 impl Asker {
     pub(crate) fn new(settings: &KafkaSettings) -> Result<Asker, KafkaError> {
+        let brokers = settings.brokers.clone();
+        settings.security.check().map_err(|why| KafkaError::Settings { brokers, why })?;
         let mut config = settings.client();
         // The end of a partition is that of all that was acknowledged, also while another's transaction is open.
         config.set("isolation.level", "read_uncommitted");
+        // A connection that ends while it is set up tells which setting does not fit; only a question's error shows it.
+        config.set("log.connection.close", "true");
         let client = BaseConsumer::from_config_and_context(&config, Listener::default());
         let client = client.map_err(|error| settings.no_client(error))?;
         Ok(Asker {
@@ -49,18 +53,19 @@ impl Asker {
         })
     }
 
-    /// The topic as it is now; `None` where there is none. Blocks.
-    pub(crate) fn describe(&self, topic: &str) -> Result<Option<Topic>, String> {
+    /// Returns the topic as it is now; `None` where there is none. Blocks.
+    pub(crate) fn describe(&self, topic: &str) -> Result<Option<Topic>, Refusal> {
         self.told(self.patiently(|patience| native::describe(self.client.client(), topic, patience)))
     }
 
-    /// First offset, and the one that the next record gets. Blocks.
-    pub(crate) fn bounds(&self, topic: &str, partition: u32) -> Result<(u64, u64), String> {
-        let partition = i32::try_from(partition).map_err(|_| format!("{partition} is no partition's number"))?;
+    /// Returns a partition's first offset and the offset that its next record gets. Blocks.
+    pub(crate) fn bounds(&self, topic: &str, partition: u32) -> Result<(u64, u64), Refusal> {
+        let partition =
+            i32::try_from(partition).map_err(|_| Refusal::because(&format!("{partition} is no partition's number")))?;
         let ask = |patience| Ok(self.client.fetch_watermarks(topic, partition, patience)?);
         let bounds = self.patiently(|patience| match ask(patience) {
             Err(Refusal { code: RDKafkaErrorCode::UnknownPartition, .. }) => {
-                // What the client knows of the topic is from before the partition was added; it would be for minutes.
+                // The client's metadata is from before the partition was added; it would stay so for minutes.
                 self.client.fetch_metadata(Some(topic), patience)?;
                 ask(patience)
             }
@@ -70,32 +75,32 @@ impl Asker {
         Ok((u64::try_from(start).unwrap_or(0), u64::try_from(end).unwrap_or(0)))
     }
 
-    /// Asks again, as long as the patience lasts, where the connection went away under the question: the broker starts again, or
+    /// Asks again, as long as the patience lasts, where the connection ended under the question: the broker starts again, or
     /// has just been found under its own name.
-    fn patiently<T>(&self, ask: impl Fn(Duration) -> Result<T, Refusal>) -> Result<T, String> {
+    fn patiently<T>(&self, ask: impl Fn(Duration) -> Result<T, Refusal>) -> Result<T, Refusal> {
         const WAIT: Duration = Duration::from_millis(100);
         let end = Instant::now() + self.patience;
         loop {
             match ask(end.saturating_duration_since(Instant::now())) {
                 Err(Refusal { code, .. }) if broke_off(code) && Instant::now() + WAIT < end => std::thread::sleep(WAIT),
-                answer => return answer.map_err(|refusal| refusal.why),
+                answer => return answer,
             }
         }
     }
 
-    /// An error with what the client heard meanwhile: "timed out" alone tells nobody why.
-    fn told<T>(&self, answer: Result<T, String>) -> Result<T, String> {
-        // What the client has to say waits to be picked up.
+    /// Adds to an error the trouble that the client heard meanwhile: "timed out" alone explains nothing.
+    fn told<T>(&self, answer: Result<T, Refusal>) -> Result<T, Refusal> {
+        // The client's messages wait to be picked up.
         while self.client.poll(Duration::ZERO).is_some() {}
         self.logs.hear(&**self.client.context());
-        answer.map_err(|why| match self.client.context().trouble() {
-            Some(trouble) => format!("{why} ({trouble})"),
-            None => why,
+        answer.map_err(|Refusal { code, why }| match self.client.context().trouble() {
+            Some(trouble) => Refusal { code, why: format!("{why} ({trouble})") },
+            None => Refusal { code, why },
         })
     }
 }
 
-/// Whether it was the connection that ended and not the question that was answered.
+/// True if the connection ended before the question was answered.
 fn broke_off(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{
         AllBrokersDown, BrokerTransportFailure, DestroyBroker, LeaderNotAvailable, NotController, NotLeaderForPartition,
@@ -111,50 +116,61 @@ fn broke_off(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// The topic of that name: created as `settings` say if there is none, checked if there is.
+/// Returns the topic of that name. Needs the right to describe it, and makes nothing.
+pub(crate) async fn require(settings: &KafkaSettings, asker: &Arc<Asker>, name: &str) -> Result<Topic, KafkaError> {
+    let found = find(settings, asker, name).await?;
+    found.ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned(), brokers: settings.brokers.clone() })
+}
+
+/// Returns the topic of that name: created as `settings` say if there is none, checked if there is.
 pub(crate) async fn ensure(
     settings: &KafkaSettings,
     asker: &Arc<Asker>,
     name: &str,
     purpose: Purpose,
 ) -> Result<Topic, KafkaError> {
-    let failed = |doing: &str, why: String| KafkaError::Broker {
-        doing: format!("{doing} topic {name}"),
-        brokers: settings.brokers.clone(),
-        why,
-    };
-    let describe = async || {
-        let (asker, name) = (asker.clone(), name.to_owned());
-        let found = spawn_blocking(move || asker.describe(&name)).await;
-        found.map_err(|error| failed("look up", error.to_string()))?.map_err(|why| failed("look up", why))
-    };
-    let found = describe().await?;
+    let found = find(settings, asker, name).await?;
     let admin = AdminClient::from_config_and_context(&settings.client(), Listener::default());
-    let admin = admin.map_err(|error| failed("set up the client for", error.to_string()))?;
+    let admin = admin.map_err(|error| failed(settings, "set up the client for", name, error.into()))?;
     let options = AdminOptions::new().request_timeout(Some(settings.request_timeout));
     let topic = match found {
         Some(topic) => topic,
         None => {
-            create(settings, &admin, &options, name, purpose).await.map_err(|why| failed("create", why))?;
-            let end = Instant::now() + settings.request_timeout;
-            loop {
-                match describe().await? {
-                    Some(topic) if topic.partitions > 0 => break topic,
-                    _ if Instant::now() > end => return Err(failed("create", "it does not appear".into())),
-                    _ => sleep(LOOK).await,
-                }
-            }
+            let created = create(settings, &admin, &options, name, purpose).await;
+            created.map_err(|refusal| failed(settings, "create", name, refusal))?;
+            appeared(settings, asker, name).await?
         }
     };
-    let described = admin.describe_configs(&[ResourceSpecifier::Topic(name)], &options).await;
-    let described = described.map_err(|error| failed("look up the settings of", error.to_string()))?;
-    let config = match described.into_iter().next() {
-        Some(Ok(config)) => config,
-        Some(Err(code)) => return Err(failed("look up the settings of", code.to_string())),
-        None => return Err(failed("look up the settings of", "an empty answer".into())),
-    };
-    check(settings, name, purpose, &config)?;
+    match described(&admin, &options, name).await {
+        Ok(config) => check(settings, name, purpose, &config)?,
+        // The settings are checked by every process that may look at them.
+        Err(refusal) if is_forbidden(refusal.code) => {
+            tracing::debug!("look up the settings of topic {name}: {}", refusal.why);
+        }
+        Err(refusal) => return Err(failed(settings, "look up the settings of", name, refusal)),
+    }
     Ok(topic)
+}
+
+async fn find(settings: &KafkaSettings, asker: &Arc<Asker>, name: &str) -> Result<Option<Topic>, KafkaError> {
+    let (asker, topic) = (asker.clone(), name.to_owned());
+    let found = spawn_blocking(move || asker.describe(&topic)).await;
+    let found = found.unwrap_or_else(|error| Err(Refusal::because(&error.to_string())));
+    found.map_err(|refusal| failed(settings, "look up", name, refusal))
+}
+
+/// Waits for a topic that was just created.
+async fn appeared(settings: &KafkaSettings, asker: &Arc<Asker>, name: &str) -> Result<Topic, KafkaError> {
+    let end = Instant::now() + settings.request_timeout;
+    loop {
+        match find(settings, asker, name).await? {
+            Some(topic) if topic.partitions > 0 => return Ok(topic),
+            _ if Instant::now() > end => {
+                return Err(failed(settings, "create", name, Refusal::because("it does not appear")));
+            }
+            _ => sleep(LOOK).await,
+        }
+    }
 }
 
 async fn create(
@@ -163,12 +179,12 @@ async fn create(
     options: &AdminOptions,
     name: &str,
     purpose: Purpose,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let partitions = match purpose {
         Purpose::Records => settings.partitions,
         Purpose::Servers => settings.servers_partitions,
     };
-    let partitions = i32::try_from(partitions).map_err(|error| error.to_string())?;
+    let partitions = i32::try_from(partitions).map_err(|error| Refusal::because(&error.to_string()))?;
     let retention_ms = settings.retention.as_millis().to_string();
     let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(settings.replication.into()));
     let topic = match purpose {
@@ -178,16 +194,49 @@ async fn create(
             .set("retention.ms", &retention_ms),
         Purpose::Servers => topic.set("cleanup.policy", "compact"),
     };
-    let created = admin.create_topics([&topic], options).await.map_err(|error| error.to_string())?;
+    let created = admin.create_topics([&topic], options).await?;
     match created.into_iter().next() {
-        // Another process was quicker.
-        Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {
+        Some(Ok(_)) => {
             tracing::info!("created topic {name} with {partitions} partitions");
             Ok(())
         }
-        Some(Err((_, code))) => Err(code.to_string()),
-        None => Err("an empty answer".into()),
+        // Another process was quicker.
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(()),
+        Some(Err((_, code))) => Err(Refusal { code, why: code.to_string() }),
+        None => Err(Refusal::because("an empty answer")),
     }
+}
+
+async fn described(
+    admin: &AdminClient<Listener>,
+    options: &AdminOptions,
+    name: &str,
+) -> Result<ConfigResource, Refusal> {
+    let described = admin.describe_configs(&[ResourceSpecifier::Topic(name)], options).await?;
+    match described.into_iter().next() {
+        // The crate rdkafka gives no error where the broker forbids the look, but no setting either.
+        Some(Ok(config)) if config.entries.is_empty() => {
+            let code = RDKafkaErrorCode::TopicAuthorizationFailed;
+            Err(Refusal { code, why: code.to_string() })
+        }
+        Some(Ok(config)) => Ok(config),
+        Some(Err(code)) => Err(Refusal { code, why: code.to_string() }),
+        None => Err(Refusal::because("an empty answer")),
+    }
+}
+
+fn failed(settings: &KafkaSettings, doing: &str, topic: &str, refusal: Refusal) -> KafkaError {
+    let (brokers, doing) = (settings.brokers.clone(), format!("{doing} topic {topic}"));
+    if is_forbidden(refusal.code) {
+        return KafkaError::Forbidden { doing, brokers, why: refusal.why, topic: topic.to_owned() };
+    }
+    KafkaError::Broker { doing, brokers, hint: remedy::of(&refusal.why), why: refusal.why }
+}
+
+/// True if the brokers' access rules forbid what was asked.
+fn is_forbidden(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+    matches!(code, TopicAuthorizationFailed | ClusterAuthorizationFailed)
 }
 
 fn check(settings: &KafkaSettings, topic: &str, purpose: Purpose, config: &ConfigResource) -> Result<(), KafkaError> {

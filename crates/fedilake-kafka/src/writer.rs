@@ -12,17 +12,18 @@ use fedilake_log::{Key, LogError};
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError as Rdkafka, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::listener::Listener;
-use crate::schemas::{Ids, WIRE_BYTES};
-use crate::{KafkaError, KafkaSettings};
+use crate::schemas::{Frame, WIRE_BYTES};
+use crate::{KafkaError, KafkaSettings, remedy, version};
 
-/// How long a full queue is given to drain before it is tried again.
+/// Wait for a full queue to drain before the next try.
 const FULL: Duration = Duration::from_millis(2);
-/// After how many records another task gets its turn.
+/// Records after which another task gets its turn.
 const TURN: usize = 2_048;
 
 pub(crate) struct Writer {
@@ -30,7 +31,7 @@ pub(crate) struct Writer {
     brokers: String,
 }
 
-/// What became of the records of one call.
+/// The outcome of one call's records.
 #[derive(Default)]
 pub(crate) struct Delivery {
     /// Records that are not yet acknowledged or failed, and one for the call while it hands them over.
@@ -66,11 +67,11 @@ impl Writer {
     }
 
     /// Returns when all are acknowledged, in the order given within each partition.
-    pub(crate) async fn append(&self, topic: &str, records: &[(Key, Bytes)], ids: &Ids) -> Result<(), LogError> {
+    pub(crate) async fn append(&self, topic: &str, records: &[(Key, Bytes)], frame: &Frame) -> Result<(), LogError> {
         let mut framed = Vec::new();
         let delivery = Delivery::begin();
         for (nth, (key, value)) in records.iter().enumerate() {
-            let value = match ids.to_wire(value) {
+            let value = match frame.to_wire(value) {
                 Some((head, body)) => {
                     framed.clear();
                     framed.reserve(WIRE_BYTES + body.len());
@@ -89,7 +90,8 @@ impl Writer {
         delivery.end().await.map_err(|error| self.failed(topic, &error))
     }
 
-    /// Returns when the record is acknowledged in that partition. Without a value a compacted topic forgets the key.
+    /// Returns when the record is acknowledged in that partition, with the version of its form in a header. Without a value a
+    /// compacted topic forgets the key.
     pub(crate) async fn put(
         &self,
         topic: &str,
@@ -101,7 +103,11 @@ impl Writer {
         let partition = i32::try_from(partition).expect("a partition's number is below 2^31");
         let record = BaseRecord::with_opaque_to(topic, delivery.clone()).partition(partition).key(key);
         let record = match value {
-            Some(value) => record.payload(value),
+            Some(value) => {
+                let version = version::OURS.to_string();
+                let header = Header { key: version::HEADER, value: Some(&version) };
+                record.payload(value).headers(OwnedHeaders::new_with_capacity(1).insert(header))
+            }
             None => record,
         };
         let handed = self.hand_over(record, &delivery).await;
@@ -128,13 +134,11 @@ impl Writer {
     }
 
     fn failed(&self, topic: &str, error: &Rdkafka) -> LogError {
-        let trouble = self.producer.context().listener.trouble();
-        let trouble = trouble.map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-        LogError::Storage {
-            doing: "append to",
-            at: format!("topic {topic} of Kafka {}", self.brokers),
-            why: format!("{error}{trouble}"),
-        }
+        let why = match self.producer.context().listener.trouble() {
+            Some(trouble) => format!("{error} ({trouble})\nhint: {}", remedy::of(&trouble)),
+            None => error.to_string(),
+        };
+        LogError::Storage { doing: "append to", at: format!("topic {topic} of Kafka {}", self.brokers), why }
     }
 }
 

@@ -476,7 +476,7 @@ mod tests {
         // The table was empty when the follower looked; then records came and were committed, and the log released
         // them.
         let record = || (Key(b"k".as_slice().into()), b"unreadable".as_slice().into());
-        stores.log.writer.append(vec![record(), record(), record()]).await?;
+        stores.log.appending().writer.append(vec![record(), record(), record()]).await?;
         let (stop, progress) = (CancellationToken::new(), Arc::<SinkProgress>::default());
         let sink = sink::run(
             stores.log.sink_reader()?,

@@ -64,6 +64,8 @@ pub struct Loops {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sinks {
     No,
+    /// No sink, since the caller has filled the table itself.
+    Before,
     /// A sink that shares the log's partitions with others.
     Shared,
     /// A sink that has stored all of the log when the pipeline has stopped, even if others sink it too.
@@ -146,13 +148,17 @@ impl Pipeline {
         };
         // The lake's process starts while the log is opened.
         let lake = Arc::new(wire::open_lake(Arc::clone(&ownership), settings)?);
-        let used = if loops.sink == Sinks::No { Use::Read } else { Use::Write };
+        let used = match loops.sink {
+            Sinks::No => Use::Read,
+            Sinks::Before => Use::Store,
+            Sinks::Shared | Sinks::All => Use::Write,
+        };
         let stores = Stores::open(Some(&ownership), settings, used).await?;
         let limits = wire::sink_limits(settings)?;
         let sql_limits = wire::sql_limits(settings)?;
         opened(&lake).await?;
         let sink_reader = match loops.sink {
-            Sinks::No => None,
+            Sinks::No | Sinks::Before => None,
             Sinks::Shared => Some(stores.log.sink_reader()?),
             Sinks::All => Some(stores.log.reader()?),
         };

@@ -13,7 +13,7 @@ use fedilake_table::Table;
 
 pub use self::kafka::listed_servers;
 pub use self::lake::{deletes, direct_limits, open_files, open_lake, sql_limits, with_sql_hint};
-pub use self::log::{Log, ReaderSource};
+pub use self::log::{Appending, Log, ReaderSource};
 pub use self::table::{TableFiles, Use, missing_from_table, open_table, sink_limits, table_folder};
 use crate::owner::{self, Ownership};
 use crate::settings::{Settings, masked};
@@ -28,10 +28,11 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Opens both stores and creates missing ones. Stores in the data folder need its ownership, and keep it.
+    /// Opens both stores for `used`, which decides whether missing ones are created. Stores in the data folder need its
+    /// ownership, and keep it.
     pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<Stores> {
         let (table, files) = open_table(ownership, settings, used).await?;
-        let log = match Log::open(ownership, settings).await {
+        let log = match Log::open(ownership, settings, used).await {
             Ok(log) => log,
             Err(error) if log::is_damaged(&error) => {
                 let hint = damaged_log_hint(settings, &table).await?;

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use fedilake_kafka::{KafkaSettings, Servers, ShareEvent, partition_by_host};
-use fedilake_log::Bookmarks;
+use fedilake_log::{Bookmarks, LogError};
 use fedilake_services::{Own, Toxics};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::services::{add_partitions_to, open, settings};
+use crate::services::{add_partitions_to, client, open, settings};
 
 /// How long is waited for what must come.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -229,4 +231,41 @@ async fn where_partitions_are_added_nothing_is_lost_and_a_put_moves_it() {
     member.until("the removal", |lists| names(lists).len() == 18).await;
     assert_eq!(servers.list().await.unwrap().len(), 18);
     member.leave().await;
+}
+
+#[tokio::test]
+async fn a_bookmark_of_a_newer_version_is_refused_and_one_without_a_version_is_read() {
+    let Some(settings) = settings("versions") else { return };
+    let log = open(&settings).await;
+    let key = "bookmark/a.example/public";
+    let partition = partition_by_host(key, settings.servers_partitions) as i32;
+    let producer: BaseProducer = client(&settings).create().unwrap();
+    let put = |value: &str, version: Option<&str>| {
+        let record = BaseRecord::to(&settings.servers_topic).partition(partition).key(key).payload(value);
+        let record = match version {
+            Some(version) => {
+                record.headers(OwnedHeaders::new().insert(Header { key: "fedilake-version", value: Some(version) }))
+            }
+            None => record,
+        };
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(20)).unwrap();
+    };
+    let name = "timeline/a.example/public";
+    // As earlier versions wrote it.
+    put("7", None);
+    assert_eq!(log.load(name).await.unwrap().as_deref(), Some("7"));
+    for version in ["2", "17", "4294967296", "two"] {
+        put("what only a newer one can read", Some(version));
+        let error = log.load(name).await.unwrap_err();
+        let LogError::Newer { at, why } = &error else { panic!("{error}") };
+        assert!(at.contains(&settings.servers_topic) && why.contains(version) && why.contains(key), "{error}");
+        assert!(error.to_string().contains("made by a newer fedilake"), "{error}");
+        // No other bookmark is hindered.
+        assert_eq!(log.load("timeline/b.example/public").await.unwrap(), None);
+    }
+    log.save(name, "8").await.unwrap();
+    assert_eq!(log.load(name).await.unwrap().as_deref(), Some("8"));
+    put("9", Some("1"));
+    assert_eq!(open(&settings).await.load(name).await.unwrap().as_deref(), Some("9"));
 }

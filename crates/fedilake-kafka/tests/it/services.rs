@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use fedilake_kafka::{Header, KafkaLog, KafkaSettings, Schemas};
+use fedilake_kafka::{Header, KafkaLog, KafkaSettings, Schemas, Unlearned};
 use fedilake_services::Services;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -20,8 +20,10 @@ const SCHEMA: &str =
 
 /// Schemas whose other versions are learned unless they have a field `strange`.
 pub(crate) fn schemas() -> Schemas {
-    let learn = |schema: &str| {
-        if schema.contains("\"strange\"") { Err("the field `strange`".to_owned()) } else { Ok(LEARNED) }
+    let learn = |schema: &str| match schema {
+        schema if schema.contains("\"strange\"") => Err(Unlearned::Newer("the field `strange`".to_owned())),
+        schema if !schema.contains("Thing") => Err(Unlearned::Foreign("another name".to_owned())),
+        _ => Ok(LEARNED),
     };
     Schemas { header: HEADER, schema: SCHEMA, learn }
 }
@@ -47,6 +49,22 @@ pub(crate) fn client(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &settings.brokers);
     config
+}
+
+/// Names of the broker's topics that begin with the test's own.
+pub(crate) fn topics(settings: &KafkaSettings) -> Vec<String> {
+    let admin = admin(settings);
+    let metadata = admin.inner().fetch_metadata(None, Duration::from_secs(20)).unwrap();
+    let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
+    names.filter(|name| name.starts_with(&settings.topic)).collect()
+}
+
+/// The registry's subjects that begin with the test's own.
+pub(crate) async fn subjects(settings: &KafkaSettings) -> Vec<String> {
+    let url = settings.registry.url.join("subjects").unwrap();
+    let answer = reqwest::Client::new().get(url).send().await.unwrap().bytes().await.unwrap();
+    let subjects: Option<Vec<String>> = serde_json::from_slice(&answer).unwrap();
+    subjects.unwrap_or_default().into_iter().filter(|name| name.starts_with(&settings.topic)).collect()
 }
 
 fn admin(settings: &KafkaSettings) -> AdminClient<DefaultClientContext> {

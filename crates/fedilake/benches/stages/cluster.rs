@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use fedilake_collect::replay::{self, Input, Progress, ReplaySettings};
-use fedilake_kafka::{KafkaLog, KafkaSettings, Schemas};
+use fedilake_kafka::{KafkaLog, KafkaSettings, Schemas, Unlearned};
 use fedilake_log::{Key, LogEvent, LogReader, LogWriter, Offset, Partition, Record};
 use fedilake_model::{avro, schema};
 use fedilake_services::Services;
@@ -100,7 +100,7 @@ impl Cluster {
         let schemas = Schemas {
             header: avro::own_header(),
             schema: schema::AVRO,
-            learn: |schema| avro::learn(schema).map_err(|error| error.to_string()),
+            learn: |schema| avro::learn(schema).map_err(|error| Unlearned::Newer(error.to_string())),
         };
         Ok(KafkaLog::open(settings, schemas).await?)
     }

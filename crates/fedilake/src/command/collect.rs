@@ -18,7 +18,7 @@ use crate::serve::Figures;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
-use crate::wire::{self, Log};
+use crate::wire::{self, Log, Use};
 
 /// Collects until a signal or the given time.
 pub(super) async fn run(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
@@ -34,7 +34,7 @@ async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow:
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_the_log(settings)?;
-    let log = Log::open(ownership.as_ref(), settings).await?;
+    let log = Log::open(ownership.as_ref(), settings, Use::Write).await?;
     let mut collecting = Collecting::start(servers, &log, settings)?;
     let _figures = Figures::start(typed.listen, ready(&collecting)).await?;
     let watching = Watching::start(collecting.counts.clone());
@@ -63,8 +63,8 @@ async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyho
     }
     let tokens = collecting::tokens(settings)?;
     let shutdown = shutdown::on_signal()?;
-    let log = Log::open(None, settings).await?;
-    let servers = wire::listed_servers(settings).await?;
+    let log = Log::open(None, settings, Use::Write).await?;
+    let servers = wire::listed_servers(settings, Use::Read).await?;
     if servers.list().await.context("read the list of servers")?.is_empty() {
         telemetry::say(
             "no server is listed yet\nhint: `fedilake servers add mastodon.social`; it is collected at once",

@@ -17,7 +17,7 @@ use crate::render::counted;
 use crate::secret;
 use crate::settings::Settings;
 use crate::telemetry;
-use crate::wire::Log;
+use crate::wire::{Appending, Log};
 
 /// The contact sent to servers if the operator sets none.
 const PROJECT: &str = "https://github.com/fedilake/fedilake";
@@ -52,12 +52,12 @@ impl Collecting {
             std::time::Duration::from_millis(settings.number("collect.batch_age_milliseconds_max")?);
         let (counts, stop) = (Arc::new(Counts::default()), CancellationToken::new());
         let (changes, receiver) = mpsc::channel(CHANGES_MAX);
-        let log = log.clone();
+        let Appending { writer, bookmarks } = log.appending();
         let run = collector::run_changing(
             ReceiverStream::new(receiver).boxed(),
             collector,
-            log.writer,
-            log.bookmarks,
+            writer,
+            bookmarks,
             Arc::clone(&counts),
             stop.clone(),
         );

@@ -75,7 +75,7 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
 /// Lets the lake take what was imported, and checks all there is. Rows that the source lacks are findings, too, also those that an
 /// earlier run met.
 async fn check(ownership: Arc<Ownership>, settings: &Settings, topics: &[Topic]) -> anyhow::Result<CheckReport> {
-    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
+    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::Before, listen: None }).await?;
     let (checker, cancel) = (pipeline.checker(), Cancel::default());
     let mut report = match checking::shown(async |progress| checker.check(&cancel, &progress).await).await {
         // Why the lake could not follow explains more than that it did not.

@@ -80,8 +80,9 @@ pub(super) async fn append(
     let progress = Arc::new(Progress::default());
     let total = inputs.iter().map(Input::length).sum();
     let bar = telemetry::progress_bar("replay", total, Unit::Bytes);
-    let log = (pipeline.stores.log.writer.clone(), pipeline.stores.log.bookmarks.clone());
-    let replay = replay::run(inputs, settings, log.0, log.1, Arc::clone(&progress), shutdown.child_token());
+    let log = pipeline.stores.log.appending();
+    let replay =
+        replay::run(inputs, settings, log.writer, log.bookmarks, Arc::clone(&progress), shutdown.child_token());
     let shown = show(&bar, &progress);
     let summary = tokio::select! {
         summary = replay => summary.map_err(with_hint)?,

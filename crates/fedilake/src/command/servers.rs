@@ -17,7 +17,7 @@ use crate::command::listed::Listed;
 use crate::render::{self, counted};
 use crate::settings::Settings;
 use crate::telemetry;
-use crate::wire;
+use crate::wire::{self, Use};
 
 /// Runs the verb: adds, removes or lists servers.
 pub(super) async fn run(typed: &ServersVerb, settings: &Settings) -> anyhow::Result<ExitCode> {
@@ -30,7 +30,7 @@ pub(super) async fn run(typed: &ServersVerb, settings: &Settings) -> anyhow::Res
 
 async fn add(typed: &ServersAdd, settings: &Settings) -> anyhow::Result<ExitCode> {
     let (addresses, timeline) = (addresses(&typed.servers)?, collecting::timeline(settings)?);
-    let servers = wire::listed_servers(settings).await?;
+    let servers = wire::listed_servers(settings, Use::Write).await?;
     let entry = |address: &ServerAddress| (address.server.to_string(), Listed::new(address, timeline).to_text());
     let entries: Vec<(String, String)> = addresses.iter().map(entry).collect();
     servers.put(&entries).await.context("add to the list of servers")?;
@@ -41,7 +41,7 @@ async fn add(typed: &ServersAdd, settings: &Settings) -> anyhow::Result<ExitCode
 /// Removing a server that is not listed is not an error.
 async fn remove(typed: &[String], settings: &Settings) -> anyhow::Result<ExitCode> {
     let names: Vec<String> = addresses(typed)?.iter().map(|address| address.server.to_string()).collect();
-    let servers = wire::listed_servers(settings).await?;
+    let servers = wire::listed_servers(settings, Use::Write).await?;
     let were_listed = servers.remove(&names).await.context("remove from the list of servers")?;
     for (name, _) in names.iter().zip(were_listed).filter(|(_, was_listed)| !was_listed) {
         telemetry::say(&format!("{name} was not listed"));
@@ -52,7 +52,7 @@ async fn remove(typed: &[String], settings: &Settings) -> anyhow::Result<ExitCod
 
 async fn list(format: Format, settings: &Settings) -> anyhow::Result<ExitCode> {
     render::check(format)?;
-    let servers = wire::listed_servers(settings).await?;
+    let servers = wire::listed_servers(settings, Use::Read).await?;
     let listed = servers.list().await.context("read the list of servers")?;
     let (mut hosts, mut timelines, mut urls, mut names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (host, value) in listed {

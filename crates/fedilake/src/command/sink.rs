@@ -28,7 +28,7 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
     let gap = typed.accept_gap.as_deref().map(parse_gap).transpose()?;
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_what_is_local(settings)?;
-    let stores = Stores::open(ownership.as_ref(), settings, Use::Write).await?;
+    let stores = Stores::open(ownership.as_ref(), settings, Use::Store).await?;
     if let Some(gap) = gap {
         accept_gap(gap, &stores).await?;
     }

@@ -5,29 +5,68 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use fedilake_kafka::{
-    KafkaLog, KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Schemas, Secret, Security, Servers, Tls,
+    KafkaLog, KafkaSettings, KafkaSource, RegistrySettings, Sasl, SaslMechanism, Schemas, Secret, Security, Servers,
+    Tls, Unlearned,
 };
 use fedilake_model::{avro, schema};
 use reqwest::Url;
 
+use super::Use;
 use crate::secret;
 use crate::settings::{Settings, masked};
 
 /// So many collectors can share the servers at least: what the list's topic holds is small, and its partitions cost little.
 const SERVERS_PARTITIONS_MIN: u32 = 16;
 
-/// Opens the log; its topics are made where they are not there.
-pub(super) async fn open(settings: &Settings) -> anyhow::Result<Arc<KafkaLog>> {
-    let schemas = Schemas {
+/// Opens the log to be written: registers the schema, and makes the topics that are not there. `cache` keeps schemas.
+pub(super) async fn open(settings: &Settings, cache: Option<PathBuf>) -> anyhow::Result<Arc<KafkaLog>> {
+    let kafka = KafkaSettings { schema_cache: cache, ..kafka_settings(settings)? };
+    Ok(Arc::new(KafkaLog::open(kafka, schemas()).await.context("open the log")?))
+}
+
+/// Opens the log to be read, or stored in the table.
+pub(super) async fn open_source(
+    settings: &Settings,
+    cache: Option<PathBuf>,
+    used: Use,
+) -> anyhow::Result<Arc<KafkaSource>> {
+    let kafka = KafkaSettings { schema_cache: cache, ..kafka_settings(settings)? };
+    let opened = match used {
+        Use::Read => KafkaSource::open(kafka, schemas()).await,
+        Use::Store | Use::Write => KafkaSource::open_or_create(kafka, schemas()).await,
+    };
+    Ok(Arc::new(opened.context("open the log")?))
+}
+
+fn schemas() -> Schemas {
+    Schemas {
         header: avro::own_header(),
         schema: schema::AVRO,
-        learn: |schema| avro::learn(schema).map_err(|error| error.to_string()),
+        learn: |schema| {
+            avro::learn(schema).map_err(|error| {
+                let why = error.to_string();
+                if is_of_fedilake(schema) { Unlearned::Newer(why) } else { Unlearned::Foreign(why) }
+            })
+        },
+    }
+}
+
+/// True if a schema has the name of ours: every version of fedilake keeps it.
+fn is_of_fedilake(schema: &str) -> bool {
+    let name = |schema: &str| {
+        let schema = serde_json::from_str::<serde_json::Value>(schema).ok()?;
+        let (name, namespace) = (schema["name"].as_str()?, schema["namespace"].as_str());
+        // A name with a dot brings its namespace along.
+        Some(match namespace.filter(|_| !name.contains('.')) {
+            Some(namespace) => format!("{namespace}.{name}"),
+            None => name.to_owned(),
+        })
     };
-    Ok(Arc::new(KafkaLog::open(kafka_settings(settings)?, schemas).await.context("open the log")?))
+    name(schema) == name(schema::AVRO)
 }
 
 /// Opens the list of servers that is kept beside the log.
-pub async fn listed_servers(settings: &Settings) -> anyhow::Result<Servers> {
+pub async fn listed_servers(settings: &Settings, used: Use) -> anyhow::Result<Servers> {
     if super::log_is_local(settings)? {
         bail!(
             "only a log in Kafka has a list of servers, and setting log.url = {:?} is a folder's\n\
@@ -35,7 +74,12 @@ pub async fn listed_servers(settings: &Settings) -> anyhow::Result<Servers> {
             settings.text("log.url")
         );
     }
-    Servers::open(kafka_settings(settings)?).await.context("open the list of servers")
+    let kafka = kafka_settings(settings)?;
+    let opened = match used {
+        Use::Read | Use::Store => Servers::open_to_read(kafka).await,
+        Use::Write => Servers::open(kafka).await,
+    };
+    opened.context("open the list of servers")
 }
 
 /// What the settings say of Kafka and the registry.
@@ -73,6 +117,7 @@ pub(crate) fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSetting
                 "log.registry_password_file",
                 "FEDILAKE_LOG_REGISTRY_PASSWORD",
             )?,
+            ca_file: file(settings, "log.ca_file"),
             ..KafkaSettings::new("", "", registry.clone()).registry
         },
         ..KafkaSettings::new(brokers, topic, registry)

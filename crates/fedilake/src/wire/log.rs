@@ -7,9 +7,12 @@ use anyhow::Context;
 use fedilake_log::embedded::EmbeddedLog;
 use fedilake_log::{Bookmarks, LogError, LogReader, LogWriter};
 
-use super::{Scheme, kafka, path_below};
+use super::{Scheme, Use, kafka, path_below};
 use crate::owner::Ownership;
 use crate::settings::Settings;
+
+/// The folder in a data folder that keeps schemas of a log in Kafka.
+const SCHEMA_CACHE: &str = "schemas";
 
 /// Makes readers of the log.
 pub type ReaderSource = Arc<dyn Fn() -> anyhow::Result<Box<dyn LogReader>> + Send + Sync>;
@@ -17,24 +20,37 @@ pub type ReaderSource = Arc<dyn Fn() -> anyhow::Result<Box<dyn LogReader>> + Sen
 /// An open log, as who works with it needs it.
 #[derive(Clone)]
 pub struct Log {
-    pub writer: Arc<dyn LogWriter>,
-    pub bookmarks: Arc<dyn Bookmarks>,
+    /// None if the log was not opened to be written.
+    appending: Option<Appending>,
     /// Makes readers that get every partition.
     pub readers: ReaderSource,
     /// Makes readers that share the partitions with those of other sinks.
     pub sink_readers: ReaderSource,
 }
 
+/// The writing ends of a log.
+#[derive(Clone)]
+pub struct Appending {
+    pub writer: Arc<dyn LogWriter>,
+    pub bookmarks: Arc<dyn Bookmarks>,
+}
+
 impl Log {
-    /// Opens the log, making it if it is not there. One in the data folder needs its ownership, and keeps it.
-    pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings) -> anyhow::Result<Log> {
+    /// Opens the log. One in the data folder needs its ownership, keeps it, and is made if it is not there; in Kafka `used` says
+    /// what is made.
+    pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<Log> {
         match Scheme::of("log.url", settings)? {
-            Scheme::Kafka => open_kafka(settings).await,
+            Scheme::Kafka => open_kafka(ownership, settings, used).await,
             _ => {
                 let ownership = ownership.context("a `file:` log has one owner")?.clone();
                 open_embedded(ownership, settings).await
             }
         }
+    }
+
+    /// The writing ends, of a log that was opened with [`Use::Write`]; panics for others.
+    pub fn appending(&self) -> Appending {
+        self.appending.clone().expect("only a log that was opened to be written is written")
     }
 
     /// A reader that gets every partition, without a position.
@@ -48,15 +64,25 @@ impl Log {
     }
 }
 
-async fn open_kafka(settings: &Settings) -> anyhow::Result<Log> {
-    let log = kafka::open(settings).await?;
+async fn open_kafka(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<Log> {
     let group = settings.text("sink.group").to_owned();
+    let cache = ownership.map(|ownership| ownership.folder().join(SCHEMA_CACHE));
+    let context = || "open a reader of the log";
+    if used != Use::Write {
+        let log = kafka::open_source(settings, cache, used).await?;
+        let (all, shared) = (Arc::clone(&log), log);
+        return Ok(Log {
+            appending: None,
+            readers: Arc::new(move || all.reader().with_context(context)),
+            sink_readers: Arc::new(move || shared.group_reader(&group).with_context(context)),
+        });
+    }
+    let log = kafka::open(settings, cache).await?;
     let (all, shared) = (Arc::clone(&log), Arc::clone(&log));
     Ok(Log {
-        writer: log.clone(),
-        bookmarks: log,
-        readers: Arc::new(move || all.reader().context("open a reader of the log")),
-        sink_readers: Arc::new(move || shared.group_reader(&group).context("open a reader of the log")),
+        appending: Some(Appending { writer: log.clone(), bookmarks: log }),
+        readers: Arc::new(move || all.reader().with_context(context)),
+        sink_readers: Arc::new(move || shared.group_reader(&group).with_context(context)),
     })
 }
 
@@ -72,7 +98,8 @@ async fn open_embedded(ownership: Arc<Ownership>, settings: &Settings) -> anyhow
             Ok(log.reader())
         }
     });
-    Ok(Log { writer: log.clone(), bookmarks: log, sink_readers: Arc::clone(&readers), readers })
+    let appending = Some(Appending { writer: log.clone(), bookmarks: log });
+    Ok(Log { appending, sink_readers: Arc::clone(&readers), readers })
 }
 
 /// The folder of a `file:` log.

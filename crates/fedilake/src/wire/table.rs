@@ -63,12 +63,15 @@ fn own_end(file: &FileMeta, path: &Path) -> anyhow::Result<Offset> {
     }
 }
 
-/// The purpose for which a table is opened.
+/// The purpose for which a log and a table are opened. It decides what is created and which permissions are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Reading, which needs no permission to write.
+    /// Reading, which needs no permission to write and creates nothing in Kafka or on S3.
     Read,
-    /// Writing: a store that ignores create-only puts is refused.
+    /// Storing the log in the table: creates the log's topic if there is none, and appends nothing. A store that ignores
+    /// create-only puts is refused.
+    Store,
+    /// Appending to the log as well: registers the schema and creates the topics.
     Write,
 }
 
@@ -120,7 +123,7 @@ async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
     let s3 = open().with_context(|| format!("open table {url}"))?;
     let reached = match used {
         Use::Read => s3.reach().await,
-        Use::Write => s3.probe().await,
+        Use::Store | Use::Write => s3.probe().await,
     };
     reached.with_context(|| format!("open table {url}"))?;
     Ok(Table::new(s3.store, s3.prefix))

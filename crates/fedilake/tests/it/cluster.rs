@@ -6,10 +6,14 @@
 
 mod broker;
 mod full_disk;
+mod healthy;
+mod hostile;
 mod kills;
 mod network;
+mod reading;
 mod retention;
 mod schemas;
+mod secure;
 mod topics;
 mod zombies;
 
@@ -26,7 +30,7 @@ use fedilake_services::Services;
 use fedilake_sim::Config;
 use fedilake_sim::serve::RateLimits;
 use futures::TryStreamExt;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::{ObjectStore, path::Path};
 use rand::Rng;
 
@@ -126,7 +130,7 @@ pub struct Cluster {
     settings: Vec<(String, String)>,
     pub topic: String,
     services: Services,
-    data: Data,
+    data: Arc<Data>,
     /// A `serve` on the data folder, started by the first question to the lake.
     replica: RefCell<Option<Kept>>,
 }
@@ -160,7 +164,7 @@ impl Cluster {
             set("AWS_ACCESS_KEY_ID", &services.s3.key),
             set("AWS_SECRET_ACCESS_KEY", &services.s3.secret),
         ];
-        let data = Data::new();
+        let data = Arc::new(Data::new());
         std::fs::create_dir_all(data.path()).unwrap();
         Cluster { settings, topic: name, services: services.clone(), data, replica: RefCell::default() }
     }
@@ -170,6 +174,18 @@ impl Cluster {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The same system with the same data folder, for other settings beside these.
+    pub fn beside(&self) -> Cluster {
+        let Cluster { settings, topic, services, data, .. } = self;
+        let (settings, services) = (settings.clone(), services.clone());
+        Cluster { settings, topic: topic.clone(), services, data: Arc::clone(data), replica: RefCell::default() }
+    }
+
+    /// The data folder of replicas and questions.
+    pub fn folder(&self) -> std::path::PathBuf {
+        self.data.path()
     }
 
     /// A command of the program on this system.
@@ -263,8 +279,15 @@ impl Cluster {
     /// The number of the table's data files, and of their partitions.
     #[track_caller]
     pub fn files(&self) -> (usize, usize) {
+        let files = self.objects();
+        let folders: BTreeSet<_> = files.iter().filter_map(|name| name.rsplit_once('/')).map(|(to, _)| to).collect();
+        (files.len(), folders.len())
+    }
+
+    /// The bucket of the table.
+    pub fn bucket(&self) -> AmazonS3 {
         let s3 = &self.services.s3;
-        let store = AmazonS3Builder::new()
+        AmazonS3Builder::new()
             .with_endpoint(&s3.endpoint)
             .with_allow_http(true)
             .with_bucket_name(&s3.bucket)
@@ -272,14 +295,20 @@ impl Cluster {
             .with_access_key_id(&s3.key)
             .with_secret_access_key(&s3.secret)
             .build()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// The names of the table's Parquet files, in order.
+    #[track_caller]
+    pub fn objects(&self) -> Vec<String> {
+        let store = self.bucket();
         let place = Path::from(format!("{}/posts", self.topic));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listed: Vec<_> = runtime.block_on(store.list(Some(&place)).try_collect()).unwrap();
-        let names = listed.iter().map(|object| object.location.as_ref());
-        let files: Vec<&str> = names.filter(|name| name.ends_with(".parquet")).collect();
-        let folders: BTreeSet<_> = files.iter().filter_map(|name| name.rsplit_once('/')).map(|(to, _)| to).collect();
-        (files.len(), folders.len())
+        let names = listed.iter().map(|object| object.location.to_string());
+        let mut files: Vec<String> = names.filter(|name| name.ends_with(".parquet")).collect();
+        files.sort();
+        files
     }
 
     /// Stores everything that the log holds, beside any running sinks.
@@ -291,10 +320,16 @@ impl Cluster {
     /// Ends the replica, if there is one, and returns the output of `check`, which must find nothing.
     #[track_caller]
     pub fn check(&self) -> Said {
+        self.stopped_check().done()
+    }
+
+    /// The same, whatever it finds.
+    #[track_caller]
+    pub fn stopped_check(&self) -> Said {
         if let Some(replica) = self.replica.take() {
             replica.stop();
         }
-        self.run(["check"]).done()
+        self.run(["check"])
     }
 
     /// Waits until the collectors are at work. Returns the time from which no post may be missing.

@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Broker {
     topic: String,
     registry: String,
+    config: ClientConfig,
     admin: AdminClient<DefaultClientContext>,
     consumer: BaseConsumer,
     producer: BaseProducer,
@@ -37,12 +38,27 @@ impl Broker {
             consumer: config.create().unwrap(),
             producer: config.create().unwrap(),
             runtime: Runtime::new().unwrap(),
+            config,
         }
     }
 
     /// The first offset of a partition, and the offset of its next record.
     pub fn bounds(&self, partition: i32) -> (i64, i64) {
         self.consumer.fetch_watermarks(&self.topic, partition, PATIENCE).unwrap()
+    }
+
+    /// The topics of the cluster that are there.
+    pub fn topics(&self) -> Vec<String> {
+        let metadata = self.consumer.fetch_metadata(None, PATIENCE).unwrap();
+        let names = metadata.topics().iter().map(|topic| topic.name().to_owned());
+        names.filter(|name| name.starts_with(&self.topic)).collect()
+    }
+
+    /// The registry's subjects of the cluster.
+    pub fn subjects(&self) -> Vec<String> {
+        let listed = self.asked(reqwest::Method::GET, &format!("{}/subjects", self.registry), None);
+        let names = listed.as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.filter(|name| name.starts_with(&self.topic)).map(str::to_owned).collect()
     }
 
     /// Deletes records below an offset, as retention does.
@@ -77,10 +93,26 @@ impl Broker {
 
     /// Writes a record. Returns its offset.
     pub fn produce(&self, partition: i32, payload: &[u8]) -> i64 {
-        let record = BaseRecord::<[u8], [u8]>::to(&self.topic).partition(partition).key(b"foreign").payload(payload);
+        self.produce_with(partition, Some(payload), Some(b"foreign"))
+    }
+
+    /// The same for a record that may have no value or no key.
+    pub fn produce_with(&self, partition: i32, payload: Option<&[u8]>, key: Option<&[u8]>) -> i64 {
+        let mut record = BaseRecord::<[u8], [u8]>::to(&self.topic).partition(partition);
+        (record.payload, record.key) = (payload, key);
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
         self.producer.flush(PATIENCE).unwrap();
         self.bounds(partition).1 - 1
+    }
+
+    /// The value of a record, as it is in Kafka.
+    pub fn value(&self, partition: i32, offset: i64) -> Vec<u8> {
+        let reader: BaseConsumer = self.config.clone().set("group.id", "tests").create().unwrap();
+        let mut at = TopicPartitionList::new();
+        at.add_partition_offset(&self.topic, partition, Offset::Offset(offset)).unwrap();
+        reader.assign(&at).unwrap();
+        let message = reader.poll(PATIENCE).expect("a record").unwrap();
+        message.payload().unwrap_or_default().to_vec()
     }
 
     /// The registry's newest schema of the topic: id and text.
@@ -96,8 +128,19 @@ impl Broker {
         id_of(&self.ask(reqwest::Method::POST, "versions", Some(body.to_string())))
     }
 
+    /// Registers a schema under a subject of another program; its id.
+    pub fn register_elsewhere(&self, schema: &Value) -> u32 {
+        let body = json!({ "schema": schema.to_string() }).to_string();
+        let name = schema["name"].as_str().unwrap_or("plain");
+        let url = format!("{}/subjects/{}-other-{name}/versions", self.registry, self.topic);
+        id_of(&self.asked(reqwest::Method::POST, &url, Some(body)))
+    }
+
     fn ask(&self, method: reqwest::Method, path: &str, body: Option<String>) -> Value {
-        let url = format!("{}/subjects/{}-value/{path}", self.registry, self.topic);
+        self.asked(method, &format!("{}/subjects/{}-value/{path}", self.registry, self.topic), body)
+    }
+
+    fn asked(&self, method: reqwest::Method, url: &str, body: Option<String>) -> Value {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.request(method, url).header("Content-Type", "application/json");
         let request = request.body(body.unwrap_or_default());

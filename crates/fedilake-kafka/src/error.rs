@@ -26,7 +26,8 @@ pub enum KafkaError {
     /// A reader found no topic of that name, and made none.
     #[error(
         "Kafka at {brokers} has no topic {topic}\n\
-         hint: is its name right? `fedilake collect` creates the topics when it starts; a command that only reads creates none"
+         hint: is its name right? `fedilake collect` creates the topics when it starts, `fedilake servers add` that of the servers; \
+         a command that only reads creates none"
     )]
     NoTopic {
         /// The topic.

@@ -74,9 +74,14 @@ pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> any
     )
 }
 
+/// Names that a reader's folder keeps after its lake was deleted, as an operator may.
+const LEFT_BESIDE_A_LAKE: [&str; 3] = ["lock", "schemas", "tmp"];
+
+/// True if the folder is not there, or holds nothing beyond the remains of a reader's folder.
 fn is_empty_or_absent(folder: &std::path::Path) -> bool {
     match std::fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_none(),
+        Ok(mut entries) => entries
+            .all(|entry| entry.is_ok_and(|entry| LEFT_BESIDE_A_LAKE.iter().any(|name| entry.file_name() == *name))),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }

@@ -75,8 +75,8 @@ impl Listener {
         let can_pass = !matches!(code, Some(Authentication | Fatal | SaslAuthenticationFailed | SSL));
         let is_warning = {
             let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-            // That all brokers are down has a cause, which was reported before.
-            if code != Some(AllBrokersDown) || trouble.cause.is_none() {
+            // That all brokers are down has a cause, which is reported beside it.
+            if code != Some(AllBrokersDown) {
                 trouble.cause = Some(report.to_owned());
             }
             trouble.hear(Instant::now(), can_pass)
@@ -111,7 +111,8 @@ impl ClientContext for Listener {
             RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
                 // A connection that was closed: most often idle, but the cause of what fails next where a setting does not fit.
                 if facility == "FAIL" {
-                    self.trouble.lock().unwrap_or_else(PoisonError::into_inner).cause = Some(message.to_owned());
+                    let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                    trouble.cause.get_or_insert_with(|| message.to_owned());
                 }
                 tracing::debug!("kafka: {facility}: {message}");
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::task::spawn_blocking;
@@ -42,7 +42,7 @@ impl Asker {
         // The end of a partition is that of all that was acknowledged, also while another's transaction is open.
         config.set("isolation.level", "read_uncommitted");
         // A connection that ends while it is set up tells which setting does not fit; only a question's error shows it.
-        config.set("log.connection.close", "true");
+        config.set("log.connection.close", "true").set_log_level(RDKafkaLogLevel::Info);
         let client = BaseConsumer::from_config_and_context(&config, Listener::default());
         let client = client.map_err(|error| settings.no_client(error))?;
         Ok(Asker {

@@ -54,6 +54,11 @@ impl Broker {
         names.filter(|name| name.starts_with(&self.topic)).collect()
     }
 
+    /// True if the topic of records is there.
+    pub fn has_topic(&self) -> bool {
+        self.topics().contains(&self.topic)
+    }
+
     /// The registry's subjects of the cluster.
     pub fn subjects(&self) -> Vec<String> {
         let listed = self.asked(reqwest::Method::GET, &format!("{}/subjects", self.registry), None);

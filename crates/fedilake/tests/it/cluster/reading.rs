@@ -54,7 +54,7 @@ fn a_replica_starts_and_goes_on_while_the_registry_is_away() {
     let away = cluster.beside().with("FEDILAKE_LOG_REGISTRY_URL", NOWHERE);
     let collector = cluster.collector(&servers);
     let broker = Broker::of(&cluster);
-    wait_for("the topic", || !broker.topics().is_empty());
+    wait_for("the topic", || broker.has_topic());
 
     // Nothing is in the log yet, so no schema is asked for.
     let mut first = replica(&away);

@@ -41,7 +41,7 @@ fn chaos_of_a_topic_made_again_begins_another_chain_beside_the_old() {
     for round in 0..rounds {
         let collector = cluster.start(cluster.collect(&servers));
         let sink = cluster.start(["sink"]);
-        wait_for("the topic", || !broker.topics().is_empty());
+        wait_for("the topic", || broker.has_topic());
         let replica = serving(&cluster);
         if round == 0 {
             wait_for("the collector's first look", || {

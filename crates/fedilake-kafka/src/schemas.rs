@@ -95,7 +95,10 @@ impl Ids {
         }
         let schema = match self.schema(id).await {
             Ok(schema) => schema,
-            Err(Refusal::Foreign(why)) => return Ok(self.know_foreign(id, &why)),
+            Err(Refusal::Foreign(why)) => {
+                self.know_foreign(id, &why);
+                return Ok(());
+            }
             Err(Refusal::Final(why)) => {
                 return Err(format!(
                     "the registry {} does not have schema {id}: {why}\n\
@@ -121,7 +124,10 @@ impl Ids {
                 self.know(id, Some(header));
                 Ok(())
             }
-            Err(Unlearned::Foreign(why)) => Ok(self.know_foreign(id, &why)),
+            Err(Unlearned::Foreign(why)) => {
+                self.know_foreign(id, &why);
+                Ok(())
+            }
             Err(Unlearned::Newer(why)) => Err(format!(
                 "schema {id} was made by a newer fedilake, or by another program: {why}\n\
                  hint: use the fedilake that wrote it or a later one; nothing is skipped"

@@ -1,6 +1,6 @@
 //! Encrypted connections and passwords, on a broker that asks for them.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use fedilake_kafka::{KafkaLog, KafkaSettings, KafkaSource, Sasl, SaslMechanism, Secret, Security, Tls};
@@ -10,8 +10,8 @@ use url::Url;
 
 use crate::services::{HEADER, schemas};
 
-pub(crate) fn tls(ca_file: &PathBuf) -> Option<Tls> {
-    Some(Tls { ca_file: Some(ca_file.clone()), ..Tls::default() })
+pub(crate) fn tls(ca_file: &Path) -> Option<Tls> {
+    Some(Tls { ca_file: Some(ca_file.to_owned()), ..Tls::default() })
 }
 
 pub(crate) fn sasl(mechanism: SaslMechanism, user: &str, password: &str) -> Option<Sasl> {

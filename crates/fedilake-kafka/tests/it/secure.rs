@@ -88,7 +88,7 @@ async fn a_secure_broker_is_written_and_read_and_each_wrong_setting_is_named() {
             Security { tls: tls(ca), sasl: sasl(SaslMechanism::ScramSha256, "fedilake", "hunter2") },
             "log.sasl",
         ),
-        ("no SASL where it is asked for", &secure.sasl, Security { tls: tls(ca), sasl: None }, "log.sasl"),
+        ("no SASL where it is asked for", &secure.sasl, Security { tls: tls(ca), sasl: None }, "log.user"),
         (
             "SASL to a port without",
             &secure.tls,

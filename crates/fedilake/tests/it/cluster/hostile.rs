@@ -86,8 +86,6 @@ fn chaos_of_hostile_records_costs_only_themselves() {
     // A lake that is made anew from the table has the same.
     std::fs::remove_file(cluster.folder().join("lake.duckdb")).unwrap();
     assert!(shown().is_superset(&expected));
-    let kinds = cluster.run(["sql", "--direct", "select count(*) as n from posts", "--format", "json"]);
-    assert_eq!(kinds.code(), Some(0), "{kinds:#?}");
     assert_eq!(shown().len() as i64, broker.bounds(0).1 - rejected);
     servers.stop();
 }
@@ -109,7 +107,7 @@ fn an_id_that_the_registry_does_not_have_stops_the_sink_at_its_offset() {
 }
 
 #[test]
-fn foreign_objects_in_the_bucket_cost_only_themselves() {
+fn objects_of_odd_names_in_the_bucket_cost_only_themselves() {
     let Some(services) = Services::shared("foreign objects") else { return };
     let cluster = Cluster::new(&services, 1);
     let servers = still(1);
@@ -175,16 +173,5 @@ fn foreign_objects_in_the_bucket_cost_only_themselves() {
     strays.iter().for_each(|name| runtime.block_on(store.delete(&Path::parse(name).unwrap())).unwrap());
     cluster.check();
 
-    // Files of another log that are none: named, and the others answer.
-    for (nth, bytes) in
-        [&b""[..], b"PAR1", b"PAR1PAR1", &real[..real.len() / 2], &real[..real.len() - 1], &real].iter().enumerate()
-    {
-        let name = format!("{posts}/log=foreign{nth}/partition=0/00000000000000000000.parquet");
-        put(&name, bytes);
-        let said = whole(&name);
-        assert!(said.stdout.contains(&format!("log=foreign{nth}")), "{}", said.stdout);
-        runtime.block_on(store.delete(&Path::parse(&name).unwrap())).unwrap();
-    }
-    cluster.check();
     servers.stop();
 }

@@ -166,48 +166,43 @@ fn what_was_accepted_survives_a_power_cut() {
     disk.run(&["check"]).done();
 }
 
-#[test]
-fn a_disk_that_turns_read_only_ends_the_program_with_its_name_and_costs_nothing_that_was_accepted() {
-    let name = "a_disk_that_turns_read_only_ends_the_program_with_its_name_and_costs_nothing_that_was_accepted";
-    let Some(disk) = Disk::new(name, 256) else { return };
+/// Breaks the disk under a replay, which ends with `error`, mends it, and looks whether all that was accepted is there.
+fn replay_meets(test: &str, error: &str, break_it: impl FnOnce(&Disk), mend: impl FnOnce(&Disk)) {
+    const POSTS: u64 = 20_000;
+    let Some(disk) = Disk::new(test, 256) else { return };
     let file = disk.folder.path().join("frames.jsonl");
-    frames(&file, 20_000);
+    frames(&file, POSTS);
     let file = file.to_str().unwrap();
     let running = Running::start(&mut disk.command(&["replay", file, "--pace", "real"]));
     wait_until("an accepted record", || disk.answered() > 0);
     let answered = disk.answered();
-    disk.turn_read_only();
+    break_it(&disk);
     let said = running.end();
     assert_eq!(said.code(), Some(2), "{said:#?}");
-    assert!(said.stderr.contains("error: ") && said.stderr.contains("Read-only file system"), "{said:#?}");
+    assert!(said.stderr.contains("error: ") && said.stderr.contains(error), "{said:#?}");
 
-    disk.restore();
+    mend(&disk);
     let there = disk.number("select coalesce(max(log_offset) + 1, 0) from posts");
     assert!(there >= answered, "{answered} records were accepted, {there} are there");
+    disk.run(&["replay", file]).done();
+    assert_eq!(disk.number("select count(*) from posts"), POSTS);
     disk.run(&["check"]).done();
+}
+
+#[test]
+fn a_disk_that_turns_read_only_ends_the_program_with_its_name_and_costs_nothing_that_was_accepted() {
+    let name = "a_disk_that_turns_read_only_ends_the_program_with_its_name_and_costs_nothing_that_was_accepted";
+    replay_meets(name, "Read-only file system", Disk::turn_read_only, Disk::restore);
 }
 
 #[test]
 fn a_disk_that_is_full_ends_the_program_with_its_name_and_goes_on_when_there_is_room() {
     let name = "a_disk_that_is_full_ends_the_program_with_its_name_and_goes_on_when_there_is_room";
-    let Some(disk) = Disk::new(name, 256) else { return };
-    let file = disk.folder.path().join("frames.jsonl");
-    frames(&file, 20_000);
-    let file = file.to_str().unwrap();
-    disk.run(&["report", "statistics"]);
-    let balloon = disk.mount().join("balloon");
-    let running = Running::start(&mut disk.command(&["replay", file, "--pace", "real"]));
-    wait_until("an accepted record", || disk.answered() > 0);
-    // Fills the disk in pieces.
-    let mut air = fs::File::create(&balloon).unwrap();
-    while std::io::Write::write_all(&mut air, &vec![1; 1 << 20]).is_ok() {}
-    let said = running.end();
-    assert_eq!(said.code(), Some(2), "{said:#?}");
-    assert!(said.stderr.contains("error: ") && said.stderr.contains("No space left on device"), "{said:#?}");
-
-    fs::remove_file(&balloon).unwrap();
-    drop(air);
-    disk.run(&["replay", file]).done();
-    assert_eq!(disk.number("select count(*) from posts"), 20_000);
-    disk.run(&["check"]).done();
+    let balloon = |disk: &Disk| disk.mount().join("balloon");
+    let fill = |disk: &Disk| {
+        // In pieces, until no room is left.
+        let mut file = fs::File::create(balloon(disk)).unwrap();
+        while std::io::Write::write_all(&mut file, &vec![1; 1 << 20]).is_ok() {}
+    };
+    replay_meets(name, "No space left on device", fill, |disk| fs::remove_file(balloon(disk)).unwrap());
 }

@@ -19,10 +19,10 @@ use crate::sql::{self, SqlError, SqlLimits, SqlSummary};
 use crate::views::Deletes;
 use crate::{LakeError, rows, views};
 
-/// What a question may take, and where things are.
+/// The limits of a question to plain files, and the paths that it needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DirectOptions {
-    /// What DuckDB may hold in memory: bytes.
+    /// DuckDB's memory limit: bytes.
     pub memory_bytes_max: u64,
     /// Threads of a query.
     pub threads: usize,
@@ -43,7 +43,7 @@ pub struct S3Secret {
     pub region: String,
     /// Whether the bucket stands in the path.
     pub path_style: bool,
-    /// What it is for, such as `s3://bucket`; None: all of S3.
+    /// The prefix that the secret is for, such as `s3://bucket`; None: all of S3.
     pub scope: Option<String>,
     /// Who asks.
     pub key: S3Key,
@@ -54,7 +54,7 @@ pub struct S3Secret {
 pub enum S3Key {
     /// This key, its secret and a session's token.
     Given {
-        /// Its id.
+        /// The key's id.
         id: String,
         /// The secret.
         secret: String,

@@ -1,4 +1,4 @@
-//! What can go wrong with the lake, by what the caller does about it.
+//! The lake's failures, by what the caller does about each.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ pub enum LakeError {
     Newer {
         /// The lake's file.
         path: PathBuf,
-        /// Its version and ours.
+        /// The lake's version and ours.
         why: String,
     },
     /// A Parquet file cannot be read. Nothing of the call was taken.
@@ -39,7 +39,7 @@ pub enum LakeError {
     DamagedFile {
         /// The file.
         path: PathBuf,
-        /// What reading it said.
+        /// The reader's words.
         reason: String,
     },
     /// The chunks leave out offsets that the lake does not have. Nothing of the call was taken.
@@ -66,7 +66,7 @@ pub enum LakeError {
     /// DuckDB gave the database up, as after a commit that could not be written: the lake has to be opened again.
     #[error("lake has to be opened again: {0}")]
     Fatal(String),
-    /// The lake's file is not what DuckDB wrote. It is a cache.
+    /// The lake's file is not what DuckDB wrote. The lake is a cache: deleting the file repairs it.
     #[error(
         "lake is damaged: {0}\nhint: delete lake.duckdb in the data folder; it is rebuilt from the table and the log"
     )]

@@ -20,11 +20,11 @@ use crate::{LakeError, LakePosition, layout, rows};
 /// The lake's limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LakeOptions {
-    /// What DuckDB may hold in memory for the lake, and again for reading files: bytes.
+    /// DuckDB's memory limit for the lake, and again for reading files: bytes.
     pub memory_bytes_max: u64,
     /// Threads of a query.
     pub threads: usize,
-    /// What a query may spill to disk beside the lake: bytes.
+    /// The limit of a query's spill files beside the lake: bytes.
     pub spill_bytes_max: u64,
     /// Which deletes hide a post. A lake that was built with another setting is rebuilt.
     pub deletes: Deletes,
@@ -58,6 +58,10 @@ impl Lake {
     /// Spills of a killed process's queries are removed.
     pub fn open(path: &Path, options: LakeOptions) -> Result<Lake, LakeError> {
         let existed = path.exists();
+        if !existed {
+            // Its commits belong to a lake that somebody deleted.
+            remove_if_there(&beside(path, WAL))?;
+        }
         let (writer, rebuilt) = match connect(path, &options) {
             Ok(connection) if !existed => {
                 layout::create(&connection, options.deletes)?;
@@ -79,10 +83,9 @@ impl Lake {
         };
         // Only now is it sure that no other process has them. DuckDB makes them when it first spills.
         remove_spills(path).map_err(|error| LakeError::Open { path: path.to_owned(), reason: error.to_string() })?;
-        // Posts lie in it: it is for its user alone, also in a folder that is not.
-        #[cfg(unix)]
-        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
-            .map_err(|error| LakeError::Open { path: path.to_owned(), reason: error.to_string() })?;
+        // Posts lie in them: they are for their user alone, also in a folder that is not.
+        make_private(path)?;
+        make_private(&beside(path, WAL))?;
         layout::enter(&writer)?;
         let counter = writer.try_clone()?;
         layout::enter(&counter)?;
@@ -147,7 +150,7 @@ impl Lake {
         })
     }
 
-    /// The lake as it is now. What is taken later does not show, and does not wait for it.
+    /// The lake as it is now. Later takes do not show in a snapshot, and do not wait for it.
     pub fn snapshot(&self) -> Result<Snapshot, LakeError> {
         let connection = self.another()?;
         connection.execute_batch("begin transaction read only")?;
@@ -236,8 +239,10 @@ impl DerefMut for Outside<'_> {
     }
 }
 
-/// What the name of a folder that queries spill into ends in.
+/// The end of the name of a folder that queries spill into.
 const SPILL: &str = ".spill";
+/// The end of the name of a lake's write-ahead log.
+const WAL: &str = ".wal";
 
 /// An in-memory DuckDB that may open files, with a spill folder of its own beside the lake.
 pub(crate) fn outside_of(path: &Path, name: &str, options: &LakeOptions) -> Result<Connection, LakeError> {
@@ -271,16 +276,31 @@ fn connect(path: &Path, options: &LakeOptions) -> duckdb::Result<Connection> {
 }
 
 fn recreate(path: &Path, options: &LakeOptions) -> Result<Connection, LakeError> {
-    for file in [path.to_owned(), beside(path, ".wal")] {
-        match std::fs::remove_file(&file) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(LakeError::Open { path: file, reason: error.to_string() }),
-        }
-    }
+    remove_if_there(path)?;
+    remove_if_there(&beside(path, WAL))?;
     let connection = connect(path, options).map_err(|error| refused(path, &error))?;
     layout::create(&connection, options.deletes)?;
     Ok(connection)
+}
+
+fn remove_if_there(file: &Path) -> Result<(), LakeError> {
+    if_there(file, std::fs::remove_file(file))
+}
+
+/// Takes the rights of all but the user from a file that an earlier version or a copy left open.
+fn make_private(file: &Path) -> Result<(), LakeError> {
+    #[cfg(unix)]
+    if_there(file, std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)))?;
+    Ok(())
+}
+
+fn if_there(file: &Path, done: std::io::Result<()>) -> Result<(), LakeError> {
+    match done {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(LakeError::Open { path: file.to_owned(), reason: error.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes the folders into which queries of a killed process spilled.

@@ -46,7 +46,7 @@ pub(crate) fn name(tag: &str) -> Option<&'static str> {
     keys().find_map(|(key, name)| (key == wanted).then_some(name))
 }
 
-/// What a person means who types a language: a tag, a code or an English name.
+/// The language that a typed tag, code or English name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Meant {
     /// Posts of which the language is not known.

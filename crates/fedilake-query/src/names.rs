@@ -29,7 +29,7 @@ const SORTS: [Sort; 4] = [
     Sort { table: "app", column: "app", rows: "kind = 0", brings: |kind| kind == 0 },
 ];
 
-/// What a lake's process knows of its names.
+/// The names that a lake's process remembers.
 #[derive(Default)]
 pub(crate) struct Names {
     sorts: [Known; 4],

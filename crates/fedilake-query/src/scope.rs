@@ -33,9 +33,9 @@ struct Relation {
     table: &'static str,
     keys: &'static str,
     sealed: &'static str,
-    /// The same of one post.
+    /// The condition on one post.
     single: &'static str,
-    /// The same of a group of posts.
+    /// The condition on a group of posts.
     grouped: &'static str,
 }
 
@@ -82,7 +82,7 @@ impl Scope {
         self.whole.filter(|_| every_post)
     }
 
-    /// The same filter without its whole sealed days; None when nothing is left.
+    /// The filter without its whole sealed days; None when nothing is left.
     pub(crate) fn other_days(&self) -> Option<Scope> {
         (!self.parts.is_empty()).then(|| Scope { whole: None, ..self.clone() })
     }

@@ -48,7 +48,7 @@ impl Default for SqlLimits {
     }
 }
 
-/// What a statement gave.
+/// The size of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlSummary {
     /// Rows written.

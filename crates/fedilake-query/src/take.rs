@@ -341,7 +341,7 @@ fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
     Ok(())
 }
 
-/// What is not kept of a withheld post that comes back only with the words of its own server.
+/// The columns emptied in a withheld post, which comes back only with the words of its own server.
 const EMPTIED: &str = "replace (
     null as uri, null as uri_number, null as url, null as text, null as spoiler_text, null as tags, null as mentions, null as links,
     null as quote_uri, null as in_reply_to_author, null as reply_native, null as reply_native_text, null as media_types,

@@ -1,4 +1,4 @@
-//! What it means that a post mentions a word.
+//! Topics: the rule by which a post mentions a word.
 //!
 //! The word stands in the text in any case, also inside of a longer word. A regular expression decides, when a followed
 //! word is looked for while its post is taken and when any other is looked for later: of DuckDB's ways it is the fastest

@@ -156,7 +156,7 @@ pub fn plain(path: &str) -> String {
     path.chars().map(each).collect()
 }
 
-/// The same over a SQL expression that names files.
+/// The views over a SQL expression that names files.
 pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
     let base = include_str!("views/parquet.sql")
         .replace("{columns}", &cast_columns())

@@ -1,11 +1,15 @@
-//! Leftovers of a killed process in a table on local disk.
+//! A table on local disk: its folder, held open ([`InPlace`]), and the leftovers of a killed process in it.
 //!
-//! The object store writes `X.parquet#1`, syncs it, links it to `X.parquet` if that does not exist, and removes the
+//! A put writes `X.parquet#1`, syncs it, links it to `X.parquet` if that does not exist, and removes the
 //! first name. A killed process leaves the first name behind, half-written or as a second link to a committed file.
 //! No listing and no `*.parquet` takes it for a data file, so it only takes up disk space.
 
+mod in_place;
+
 use std::io;
 use std::path::Path;
+
+pub use in_place::InPlace;
 
 /// Removes the files that killed writers left below `table`, and returns their number and size. Call it only if no
 /// writer is active there: the owner of the data folder does at its start.

@@ -1,16 +1,20 @@
 //! The answers to questions: from the lake in this process, or from the process that owns the folder. Callers need
 //! not know which.
 
+mod pieces;
+
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::{Cancel, Rows, SqlError, SqlLimits, SqlSummary};
 use reqwest::Response;
 use serde::Serialize;
 
+use self::pieces::Pieces;
 use crate::check::{CheckReport, Progress};
 use crate::owner::{self, Access, Contact};
 use crate::pipeline::{Loops, Pipeline, Sinks};
@@ -34,8 +38,7 @@ impl Answers {
             // The follower of this process logs the missing offsets itself.
             Answers::Here { pipeline, .. } => pipeline.lake_catches_up().await?,
             Answers::There { contact, client } => {
-                let missing =
-                    ask(client, contact, "missing", &()).await?.bytes().await.context("read the owner's answer")?;
+                let missing = whole(ask(client, contact, "missing", &()).await?, contact).await?;
                 let missing: Vec<String> = serde_json::from_slice(&missing).context("read the owner's answer")?;
                 missing.iter().for_each(|sentence| tracing::warn!("{sentence}"));
             }
@@ -74,7 +77,7 @@ impl Answers {
                     .headers()
                     .get(NOTE_HEADER)
                     .and_then(|note| String::from_utf8(note.as_bytes().to_vec()).ok());
-                let ipc = response.bytes().await.context("read the owner's answer")?.to_vec();
+                let ipc = whole(response, contact).await?.to_vec();
                 Ok(Rows { ipc, note })
             }
         }
@@ -97,9 +100,17 @@ impl Answers {
             }
             Answers::There { contact, client } => {
                 let response = ask(client, contact, "sql", &SqlRequest { query }).await?;
-                let blocks = futures::TryStreamExt::map_err(response.bytes_stream(), std::io::Error::other);
-                let mut answer = tokio_util::io::SyncIoBridge::new(tokio_util::io::StreamReader::new(blocks));
-                tokio::task::spawn_blocking(move || read(&mut answer)).await?
+                let bytes = futures::TryStreamExt::map_err(response.bytes_stream(), std::io::Error::other);
+                let bytes = tokio_util::io::SyncIoBridge::new(tokio_util::io::StreamReader::new(bytes));
+                let mut answer = Pieces::new(bytes, broke_off(contact));
+                tokio::task::spawn_blocking(move || {
+                    let read = read(&mut answer);
+                    match answer.result(read.is_ok()) {
+                        Some(asked) => outcome(asked, read),
+                        None => read,
+                    }
+                })
+                .await?
             }
         }
     }
@@ -114,7 +125,7 @@ impl Answers {
             },
             Answers::There { contact, client } => {
                 let answer = ask(client, contact, "check", &CheckRequest { progress: true }).await?;
-                read_check(answer, &progress).await.context("read the owner's answer")?.map_err(anyhow::Error::msg)
+                read_check(answer, contact, &progress).await
             }
         }
     }
@@ -139,18 +150,18 @@ pub fn outcome<T>(asked: Result<SqlSummary, SqlError>, read: anyhow::Result<T>) 
     }
 }
 
-/// Reads what an owner says of a check: how far it is, line by line, then its report or why there is none.
-async fn read_check(answer: Response, progress: &Progress) -> anyhow::Result<Result<CheckReport, String>> {
+/// Reads an owner's messages about a check: its progress, a line each, then its report or its error.
+async fn read_check(answer: Response, contact: &Contact, progress: &Progress) -> anyhow::Result<CheckReport> {
     let blocks = futures::TryStreamExt::map_err(answer.bytes_stream(), std::io::Error::other);
     let mut lines = tokio::io::AsyncBufReadExt::lines(tokio_util::io::StreamReader::new(blocks));
-    while let Some(line) = lines.next_line().await? {
-        match serde_json::from_str(&line)? {
+    while let Ok(Some(line)) = lines.next_line().await {
+        match serde_json::from_str(&line).context("read the owner's answer")? {
             CheckMessage::Doing(doing) => progress.note(doing),
-            CheckMessage::Report(report) => return Ok(Ok(report)),
-            CheckMessage::Failed(why) => return Ok(Err(why)),
+            CheckMessage::Report(report) => return Ok(report),
+            CheckMessage::Failed(why) => bail!(why),
         }
     }
-    bail!("the process that owns the data folder ended meanwhile")
+    bail!(broke_off(contact))
 }
 
 async fn ask(
@@ -160,7 +171,6 @@ async fn ask(
     request: &impl Serialize,
 ) -> anyhow::Result<Response> {
     let url = format!("http://{}/api/{what}", contact.address);
-    let who = || format!("ask the process that owns the data folder (pid {}, {})", contact.pid, contact.address);
     let response = client
         .post(url)
         .header(SECRET_HEADER, &contact.secret)
@@ -168,10 +178,31 @@ async fn ask(
         .body(serde_json::to_vec(request).context("write the question")?)
         .send()
         .await
-        .with_context(who)?;
+        .map_err(|error| match error.is_connect() {
+            true => anyhow::Error::new(error).context(format!(
+                "ask the process that owns the data folder (pid {}, {})",
+                contact.pid, contact.address
+            )),
+            // A connection that was there and went says no more than that.
+            false => anyhow::anyhow!(broke_off(contact)),
+        })?;
     if response.status().is_success() {
         return Ok(response);
     }
-    let why = response.text().await.with_context(who)?;
-    bail!("{}", why.trim_end())
+    let why = whole(response, contact).await?;
+    bail!("{}", String::from_utf8_lossy(&why).trim_end())
+}
+
+/// The body of an answer that is small enough to be held.
+async fn whole(response: Response, contact: &Contact) -> anyhow::Result<Bytes> {
+    response.bytes().await.map_err(|_| anyhow::anyhow!(broke_off(contact)))
+}
+
+/// The error for an answer that has no end.
+fn broke_off(contact: &Contact) -> String {
+    format!(
+        "the process that owns the data folder (pid {}) ended in the middle of its answer\n\
+         hint: ask again; its own last lines say why it ended",
+        contact.pid
+    )
 }

@@ -67,17 +67,36 @@ impl Behind {
 
     /// The distance between the lake as it is now and the log as it was last read.
     pub fn distance(&self) -> Distance {
-        let (mut distance, reached) = (self.distance.borrow().clone(), self.reached.borrow());
-        for partition in &mut distance.partitions {
-            let position = reached.get(&Partition(partition.partition)).map_or(0, |position| position.0);
-            partition.position = partition.position.max(position);
-            partition.records = partition.end.saturating_sub(partition.position);
+        let looked = self.distance.borrow();
+        let ends = looked.partitions.iter().map(|partition| (Partition(partition.partition), Offset(partition.end)));
+        let mut now = Distance::between(ends, &self.reached.borrow(), looked.seconds);
+        now.is_known = looked.is_known;
+        if now.records == 0 {
+            now.seconds = 0.0;
         }
-        distance.records = distance.partitions.iter().map(|partition| partition.records).sum();
-        if distance.records == 0 {
-            distance.seconds = 0.0;
-        }
-        distance
+        now
+    }
+}
+
+impl Distance {
+    /// The distance from where the lake is to these ends of the log.
+    fn between(
+        ends: impl IntoIterator<Item = (Partition, Offset)>,
+        reached: &HashMap<Partition, Offset>,
+        seconds: f64,
+    ) -> Distance {
+        let distance = |(partition, end): (Partition, Offset)| {
+            let position = reached.get(&partition).copied().unwrap_or(Offset(0));
+            PartitionDistance {
+                partition: partition.0,
+                position: position.0,
+                end: end.0,
+                records: end.0.saturating_sub(position.0),
+            }
+        };
+        let partitions: Vec<PartitionDistance> = ends.into_iter().map(distance).collect();
+        let records = partitions.iter().map(|partition| partition.records).sum();
+        Distance { is_known: true, records, seconds, partitions }
     }
 }
 
@@ -118,24 +137,7 @@ impl Looks {
         }
         self.current_at = Some(newest);
         let Some(last) = &self.last else { return Distance::default() };
-        let partitions: Vec<PartitionDistance> = last
-            .iter()
-            .map(|(partition, end)| {
-                let position = position(partition);
-                PartitionDistance {
-                    partition: partition.0,
-                    position: position.0,
-                    end: end.0,
-                    records: end.0.saturating_sub(position.0),
-                }
-            })
-            .collect();
-        Distance {
-            is_known: true,
-            records: partitions.iter().map(|partition| partition.records).sum(),
-            seconds: now.duration_since(newest).as_secs_f64(),
-            partitions,
-        }
+        Distance::between(last.iter().copied(), positions, now.duration_since(newest).as_secs_f64())
     }
 }
 

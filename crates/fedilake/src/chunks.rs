@@ -52,8 +52,7 @@ impl ChunkWriter {
         let rows = self.decoder.decode(&encoded).context("read the log's records")?;
         let parquet = self.folder.join(name);
         if let Some(folder) = parquet.parent().filter(|folder| *folder != self.folder) {
-            make_in_place(&self.folder)?;
-            std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+            make_below(&self.folder, folder)?;
         }
         let bytes = fedilake_table::file::encode(&[rows]).context("write a chunk for the lake")?;
         std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
@@ -74,6 +73,18 @@ fn make_in_place(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// Makes `base` and the folders between it and `folder`, but not what `base` lies in.
+pub fn make_below(base: &Path, folder: &Path) -> anyhow::Result<()> {
+    make_in_place(base)?;
+    let below = folder.strip_prefix(base).context("a folder of chunks lies elsewhere")?;
+    let mut made = base.to_owned();
+    for name in below.components() {
+        made.push(name);
+        make_in_place(&made)?;
+    }
+    Ok(())
+}
+
 /// Hive-style folders. `log_partition` and `log_offset` repeat across logs, so a reader of several logs needs the
 /// folder to tell rows apart.
 pub fn folders(log: &LogId, partition: Partition) -> String {
@@ -92,6 +103,11 @@ impl Scratch {
     /// Chooses a unique name below `folder`; the folder is created with its first file.
     pub fn new(folder: &Path) -> Scratch {
         Scratch(folder.join(format!("scratch-{:08x}", rand::random::<u32>())))
+    }
+
+    /// A name that begins with `name`, in a folder into which others write too: nobody can have made it before.
+    pub fn unguessable(folder: &Path, name: &str) -> Scratch {
+        Scratch(folder.join(format!("{name}-{:032x}", rand::random::<u128>())))
     }
 
     /// The folder's path.

@@ -1,7 +1,7 @@
 //! The follower: moves the table's files and the log's tail into the lake, at most a second behind.
 //!
 //! The follower reads the log without a group. It takes the records of each [`FOLLOW_INTERVAL`], or up to
-//! [`CHUNK_ROWS_MAX`] when it is behind, into the lake as one small Parquet file; the same transaction moves the
+//! [`CHUNK_ROWS_MAX`] or [`CHUNK_BYTES_MAX`] when it is behind, into the lake as one small Parquet file; the same transaction moves the
 //! lake's position. Records for the next take gather while one take runs, so a record waits at most for the rest of
 //! one take and for its own. If the lake's position lies below the log's start, the follower takes the table's files
 //! instead. The lake is a cache: when deleted, it is rebuilt here. When the lake's process ends, the follower goes
@@ -35,6 +35,8 @@ const REST: Duration = Duration::from_secs(2);
 /// The most records in one transaction: a follower that is behind takes few large pieces, which is fastest. As many
 /// again gather meanwhile.
 const CHUNK_ROWS_MAX: usize = 200_000;
+/// Bytes of records that are enough for a take, whatever their number is. The read that reaches it is the last one.
+const CHUNK_BYTES_MAX: usize = 32 << 20;
 /// The pauses before each further try of a take that found no memory.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(250),
@@ -79,6 +81,8 @@ enum Taken {
 #[derive(Default)]
 struct Gathered {
     records: Vec<Record>,
+    /// Memory of the records: bytes.
+    bytes: usize,
     /// Offsets that the log reported as reached: below them no more records come, because its last offsets may be
     /// holes.
     reached: HashMap<Partition, Offset>,
@@ -89,10 +93,25 @@ impl Gathered {
         self.records.is_empty() && self.reached.is_empty()
     }
 
+    fn is_full(&self) -> bool {
+        self.records.len() >= CHUNK_ROWS_MAX || self.bytes >= CHUNK_BYTES_MAX
+    }
+
+    fn add(&mut self, records: Vec<Record>) {
+        self.bytes += bytes(&records);
+        self.records.extend(records);
+    }
+
     fn forget(&mut self, partition: Partition) {
         self.records.retain(|record| record.partition != partition);
+        self.bytes = bytes(&self.records);
         self.reached.remove(&partition);
     }
+}
+
+/// Memory of records: bytes.
+fn bytes(records: &[Record]) -> usize {
+    records.iter().map(|record| size_of::<Record>() + record.key.0.len() + record.value.len()).sum()
 }
 
 impl Follower {
@@ -132,7 +151,7 @@ impl Follower {
                 self.go_back(&shutdown).await?;
             }
             tokio::select! {
-                event = self.reader.next(), if gathered.records.len() < CHUNK_ROWS_MAX => match event {
+                event = self.reader.next(), if !gathered.is_full() => match event {
                     Ok(LogEvent::Assigned(partition)) => self.begin(partition, &shutdown).await?,
                     Ok(LogEvent::Revoked(partition)) => gathered.forget(partition),
                     Ok(LogEvent::Reached(partition, offset)) => {
@@ -146,8 +165,8 @@ impl Follower {
                         if gathered.is_empty() {
                             deadline = Instant::now() + FOLLOW_INTERVAL;
                         }
-                        gathered.records.extend(records);
-                        if gathered.records.len() >= CHUNK_ROWS_MAX {
+                        gathered.add(records);
+                        if gathered.is_full() {
                             deadline = Instant::now();
                         }
                     }
@@ -319,7 +338,7 @@ impl Follower {
     }
 
     /// Starts to take the gathered records; [`Follower::taking`] ends when the lake has them.
-    fn take(&mut self, Gathered { records, reached }: Gathered) {
+    fn take(&mut self, Gathered { records, reached, .. }: Gathered) {
         assert!(self.taking.is_none(), "one take runs at a time");
         let newest_appended_at_ms = records.iter().map(|record| record.appended_at_ms).max();
         let mut by_partition: HashMap<Partition, Vec<Record>> =
@@ -498,6 +517,31 @@ mod tests {
         let lake = fedilake_query::Lake::open(&folder.path().join("lake.duckdb"), LakeOptions::default())?;
         assert_eq!(lake.rejected()?, [("no_header".to_owned(), 3)]);
         Ok(())
+    }
+
+    #[test]
+    fn what_gathers_is_bounded_in_records_and_in_bytes() {
+        let record = |partition, bytes: usize| Record {
+            partition: Partition(partition),
+            offset: Offset(0),
+            key: Key(b"k".as_slice().into()),
+            value: vec![0; bytes].into(),
+            appended_at_ms: 0,
+        };
+        let mut gathered = Gathered::default();
+        gathered.add(vec![record(0, 1); CHUNK_ROWS_MAX - 1]);
+        assert!(!gathered.is_full());
+        gathered.add(vec![record(1, 1)]);
+        assert!(gathered.is_full());
+        gathered.forget(Partition(1));
+        assert!(!gathered.is_full());
+        let mut gathered = Gathered::default();
+        gathered.add(vec![record(0, CHUNK_BYTES_MAX - 10_000)]);
+        assert!(!gathered.is_full());
+        gathered.add(vec![record(1, 10_000)]);
+        assert!(gathered.is_full());
+        gathered.forget(Partition(0));
+        assert!(!gathered.is_full() && gathered.records.len() == 1);
     }
 
     #[test]

@@ -3,12 +3,17 @@
 //! docs/metrics.md is generated from [`METRICS`]; `FEDILAKE_BLESS=1 cargo test --release -p fedilake metric` writes
 //! it again. A test compares the list with every metric in the sources.
 
+use std::time::Duration;
+
 use metrics::Unit;
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 /// Upper bounds of a histogram's buckets, in seconds: a take of new records needs up to a quarter of a second, a
 /// rebuild minutes.
 const SECONDS_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
+
+/// Samples of histograms are kept one by one until they are sorted into buckets: by a scrape, or after this long without one.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +49,13 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
 /// Every metric of this program, in the order in which posts pass. The crate `metrics-process` adds those of the
 /// process.
 pub const METRICS: &[Metric] = &[
-    counter("fedilake_collect_flaws_total", &["reason"], "Fields of kept posts that could not be read, by reason"),
-    gauge("fedilake_lake_missing_offsets", &[], "Offsets that the table lost, so that answers lack their records"),
     gauge("fedilake_build_info", &["version"], "Always 1; the label is the version that runs"),
     counter("fedilake_collect_accepted_total", &[], "Events appended to the log"),
     counter("fedilake_collect_duplicates_total", &[], "Events seen just before, and not appended again"),
     counter("fedilake_collect_unknown_total", &[], "Events of a kind that is not known"),
     counter("fedilake_collect_skipped_total", &["reason"], "Posts not kept, by the reason of admission"),
     counter("fedilake_collect_rejected_total", &["reason"], "Frames of which no event could be made, by reason"),
+    counter("fedilake_collect_flaws_total", &["reason"], "Fields of kept posts that could not be read, by reason"),
     counter("fedilake_collect_failures_total", &["kind"], "Failed requests and streams of all servers, by kind"),
     gauge("fedilake_collect_servers", &["state"], "Collected servers by state: live, polling, connecting, backing_off"),
     gauge(
@@ -99,6 +103,7 @@ pub const METRICS: &[Metric] = &[
         "Age of the newest event in the lake when the lake took it, in seconds; 0 while no records wait",
     ),
     gauge("fedilake_lake_behind_records", &["partition"], "Records of the log that the lake does not have"),
+    gauge("fedilake_lake_missing_offsets", &[], "Offsets that the table lost, so that answers lack their records"),
     histogram("fedilake_lake_take_seconds", &[], "Time that each take of new records into the lake took, in seconds"),
     gauge("fedilake_log_bytes", &[], "Bytes of the log in the data folder"),
     gauge("fedilake_table_bytes", &[], "Bytes of the table in the data folder"),
@@ -107,8 +112,17 @@ pub const METRICS: &[Metric] = &[
     gauge("fedilake_disk_bytes", &[], "Size of the data folder's disk in bytes"),
 ];
 
+/// Why nothing is counted.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    #[error(transparent)]
+    Recorder(#[from] BuildError),
+    #[error("start the thread that keeps histograms small: {0}")]
+    Upkeep(std::io::Error),
+}
+
 /// Installs the recorder with the help of every metric. Call it once a process.
-pub fn install() -> Result<PrometheusHandle, BuildError> {
+pub fn install() -> Result<PrometheusHandle, MetricsError> {
     let handle = PrometheusBuilder::new().set_buckets(&SECONDS_BUCKETS)?.install_recorder()?;
     for metric in METRICS {
         let unit = unit(metric.name);
@@ -118,6 +132,12 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
             Kind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
         }
     }
+    let kept = handle.clone();
+    let upkeep = move || loop {
+        std::thread::sleep(UPKEEP_EVERY);
+        kept.run_upkeep();
+    };
+    std::thread::Builder::new().name("metrics".to_owned()).spawn(upkeep).map_err(MetricsError::Upkeep)?;
     metrics_process::Collector::default().describe();
     metrics::gauge!("fedilake_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)

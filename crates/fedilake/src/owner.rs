@@ -19,8 +19,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::identity::Identity;
 use crate::telemetry;
 
+/// The name of the file in a data folder that its owner locks.
+pub const LOCK_FILE: &str = "lock";
 /// How often a waiting process tries the lock and reads the owner's sign again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a reader waits before it names the process it waits for, or gives up on an owner that never answers.
@@ -59,7 +62,7 @@ impl Sign {
 }
 
 /// The version that this program writes and reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 fn first_version() -> u32 {
     1
@@ -90,8 +93,7 @@ enum Answering {
 pub struct Ownership {
     lock: File,
     folder: PathBuf,
-    /// The folder's device and inode.
-    identity: (u64, u64),
+    identity: Identity,
 }
 
 /// The folder itself, or the contact of an owner that answers.
@@ -108,7 +110,8 @@ impl Ownership {
         let lock = open_lock(folder)?;
         match lock.try_lock() {
             Ok(()) => {
-                let identity = identity(folder).with_context(|| format!("look at data folder {}", folder.display()))?;
+                let identity =
+                    Identity::at(folder).with_context(|| format!("look at data folder {}", folder.display()))?;
                 let ownership = Ownership { lock, folder: folder.to_owned(), identity };
                 ownership.sign(Answering::NotYet)?;
                 Ok(Some(ownership))
@@ -159,7 +162,7 @@ impl Ownership {
 
     /// True while the folder at this path is the one that was taken.
     pub fn is_in_place(&self) -> bool {
-        identity(&self.folder).is_ok_and(|identity| identity == self.identity)
+        self.identity.is_at(&self.folder)
     }
 
     /// Resolves with an error when the folder is no longer at its path. Cancel-safe.
@@ -231,7 +234,14 @@ pub async fn access(folder: &Path) -> anyhow::Result<Access> {
         if began.elapsed() < AFTERLIFE_MAX {
             sign = sign.filter(Sign::is_of_the_living);
         }
-        if let Some(Sign { pid, answers: Answering::At { address, secret }, .. }) = sign {
+        if let Some(Sign { version, pid, answers: Answering::At { address, secret } }) = sign {
+            if version < VERSION {
+                bail!(
+                    "data folder {} is in use by an older fedilake (pid {pid})\n\
+                     hint: restart it with this version, or ask with that one",
+                    folder.display()
+                );
+            }
             return Ok(Access::Guest(Contact { pid, address, secret }));
         }
         if began.elapsed() >= PATIENCE {
@@ -271,14 +281,8 @@ pub async fn lost(ownership: Option<&Ownership>) -> anyhow::Error {
     }
 }
 
-fn identity(folder: &Path) -> std::io::Result<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    let found = std::fs::metadata(folder)?;
-    Ok((found.dev(), found.ino()))
-}
-
 fn lock_path(folder: &Path) -> PathBuf {
-    folder.join("lock")
+    folder.join(LOCK_FILE)
 }
 
 fn open_lock(folder: &Path) -> anyhow::Result<File> {
@@ -347,9 +351,9 @@ mod tests {
     #[tokio::test]
     async fn an_owner_of_a_newer_version_is_named_and_not_waited_for() -> anyhow::Result<()> {
         let signs = [
-            r#"{"version":2,"pid":77,"answers":{"socket":"/run/fedilake"}}"#,
+            r#"{"version":3,"pid":77,"answers":{"socket":"/run/fedilake"}}"#,
             r#"{"version":9,"pid":77}"#,
-            r#"{"version":2,"process":{"id":77}}"#,
+            r#"{"version":3,"process":{"id":77}}"#,
         ];
         for sign in signs {
             let folder = tempfile::tempdir()?;
@@ -365,15 +369,23 @@ mod tests {
         Ok(())
     }
 
+    /// What it is asked changed with the version: it answers another question, or another way.
     #[tokio::test]
-    async fn a_sign_without_a_version_is_of_the_first() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let owner = Ownership::take(folder.path())?.context("free")?;
-        let sign = r#"{"pid":77,"answers":{"at":{"address":"127.0.0.1:9","secret":"s"}}}"#;
-        std::fs::write(lock_path(folder.path()), sign)?;
-        let Access::Guest(contact) = access(folder.path()).await? else { bail!("the folder has an owner") };
-        assert_eq!(contact.pid, 77);
-        drop(owner);
+    async fn an_owner_of_an_older_version_is_named_and_not_asked() -> anyhow::Result<()> {
+        let pid = std::process::id();
+        // The first version wrote no number.
+        for version in ["", r#""version":1,"#] {
+            let folder = tempfile::tempdir()?;
+            let owner = Ownership::take(folder.path())?.context("free")?;
+            let sign =
+                format!(r#"{{{version}"pid":{pid},"answers":{{"at":{{"address":"127.0.0.1:9","secret":"s"}}}}}}"#);
+            std::fs::write(lock_path(folder.path()), sign)?;
+            let asked = access(folder.path()).await.unwrap_err().to_string();
+            assert!(asked.contains(&format!("in use by an older fedilake (pid {pid})\nhint: ")), "{asked}");
+            let taken = Ownership::take_or_refuse(folder.path()).unwrap_err().to_string();
+            assert!(taken.contains("in use by another fedilake") && taken.contains(&pid.to_string()), "{taken}");
+            drop(owner);
+        }
         Ok(())
     }
 

@@ -10,16 +10,16 @@ use crate::LakeError;
 use crate::error::message;
 use crate::sql::nearest;
 
-/// What kind of failure it was.
+/// The kind of a failed statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SqlErrorKind {
     /// The text is no SQL.
     Syntax,
-    /// It would do more than read, or is more than one statement.
+    /// The statement would do more than read, or is more than one.
     Refused,
-    /// It ran longer than allowed.
+    /// The statement ran longer than allowed.
     Time,
-    /// It needed more memory than allowed.
+    /// The statement needed more memory than allowed.
     Memory,
     /// Somebody cancelled it.
     Cancelled,
@@ -31,12 +31,12 @@ pub enum SqlErrorKind {
     Output,
 }
 
-/// A failed statement. Its display is for people: the message, then the line with a caret below the place.
+/// A failed statement. The display is for people: the message, then the line with a caret below the place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlError {
     /// What kind of failure it was.
     pub kind: SqlErrorKind,
-    /// What is wrong.
+    /// The message: the fault and its cause.
     pub message: String,
     /// The line, from 1.
     pub line: Option<usize>,
@@ -72,7 +72,7 @@ impl From<LakeError> for SqlError {
 impl SqlError {
     /// An error without a place.
     pub(super) fn plain(kind: SqlErrorKind, message: String) -> SqlError {
-        SqlError { kind, message, line: None, column: None, excerpt: None }
+        SqlError { kind, message: shortened(message), line: None, column: None, excerpt: None }
     }
 
     /// An error at a character of the text, counted from 0.
@@ -85,7 +85,7 @@ impl SqlError {
         let line_text = text[line_start..].lines().next().unwrap_or_default();
         SqlError {
             kind,
-            message,
+            message: shortened(message),
             line: Some(before.matches('\n').count() + 1),
             column: Some(column),
             excerpt: Some(excerpt(line_text, column)),
@@ -121,6 +121,20 @@ impl SqlError {
             Some((kind, message)) if matches!(self.kind, SqlErrorKind::Cancelled) => SqlError::plain(kind, message),
             _ => self,
         }
+    }
+}
+
+/// Characters of a message that are told from its beginning, and from its end, where hints are.
+const TOLD: (usize, usize) = (4_000, 1_000);
+
+/// A message without its middle where it is long: DuckDB repeats in it the value that could not be cast, of any size.
+fn shortened(message: String) -> String {
+    let (head, tail) = TOLD;
+    let after = |count| message.char_indices().nth(count).map(|(byte, _)| byte);
+    let before = |count: usize| message.char_indices().rev().nth(count - 1).map(|(byte, _)| byte);
+    match (after(head), after(head + tail), before(tail)) {
+        (Some(end), Some(_), Some(begin)) if begin > end => format!("{} … {}", &message[..end], &message[begin..]),
+        _ => message,
     }
 }
 
@@ -179,4 +193,21 @@ fn excerpt(line: &str, column: usize) -> String {
     let start = column.saturating_sub(AROUND + 1);
     let shown: String = line.chars().skip(start).take(2 * AROUND).map(|c| if c == '\t' { ' ' } else { c }).collect();
     format!("{shown}\n{}^", " ".repeat(column - 1 - start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_any_length_keeps_its_beginning_and_its_end() {
+        let (head, tail) = TOLD;
+        for length in [0, 1, head, head + tail] {
+            assert_eq!(shortened("é".repeat(length)), "é".repeat(length));
+        }
+        let long = format!("cannot cast {}\nhint: cast it", "é".repeat(1_000_000));
+        let told = shortened(long);
+        assert!(told.starts_with("cannot cast é") && told.ends_with("é\nhint: cast it"), "{}", told.len());
+        assert_eq!(told.chars().count(), head + tail + 3);
+    }
 }

@@ -44,7 +44,7 @@ pub(super) fn admit(connection: &Connection, text: &str) -> Result<Edited, SqlEr
     admit_below(connection, text, 0)
 }
 
-/// The same for a question that this many others wait for.
+/// As [`admit`], for a question that `depth` other questions wait for.
 pub(super) fn admit_below(connection: &Connection, text: &str, depth: usize) -> Result<Edited, SqlError> {
     let (explain, inner) = split_explain(text);
     let parsed = parse(connection, inner)?;

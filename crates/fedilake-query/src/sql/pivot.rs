@@ -37,7 +37,7 @@ impl Edited {
         Edited { text, edits: Vec::new() }
     }
 
-    /// The same behind as many characters more.
+    /// The edit behind `text`, which stands before everything else.
     pub(super) fn behind(mut self, head: &str) -> Edited {
         let characters = head.chars().count();
         self.text.insert_str(0, head);
@@ -117,7 +117,7 @@ fn values(connection: &Connection, question: &str, depth: usize) -> Result<Vec<S
 
 /// A column of a PIVOT that lacks its values.
 struct Open {
-    /// What a list of them replaces.
+    /// The part of the text that a list of the values replaces.
     place: Range<usize>,
     /// Asks for them, in their order.
     question: String,

@@ -14,7 +14,7 @@ use crate::command::serving;
 use crate::command::sharing::Sharing;
 use crate::command::watching::Watching;
 use crate::owner;
-use crate::serve::Figures;
+use crate::serve::{Figures, Readiness, Standing};
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
@@ -91,13 +91,13 @@ async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyho
 }
 
 /// The answer of `/readyz`: the servers by state. Not ready if there are servers but none of them can be read.
-fn ready(collecting: &Collecting) -> impl Fn() -> (bool, serde_json::Value) + Clone + Send + Sync + 'static {
+fn ready(collecting: &Collecting) -> impl Fn() -> Readiness + Clone + Send + Sync + 'static {
     let counts = std::sync::Arc::clone(&collecting.counts);
     move || {
         let servers = counts.snapshot();
-        let read = servers.iter().filter(|server| matches!(server.state.as_str(), "live" | "polling")).count();
-        let states = servers.iter().map(|server| (server.server.to_string(), server.state.as_str().into()));
-        let states: serde_json::Map<String, serde_json::Value> = states.collect();
-        (servers.is_empty() || read > 0, serde_json::json!({ "servers": states }))
+        let is_read = servers.iter().any(|server| matches!(server.state.as_str(), "live" | "polling"));
+        let why_not = if servers.is_empty() || is_read { None } else { Some("no server can be read") };
+        let states = servers.iter().map(|server| (server.server.to_string(), server.state.as_str()));
+        Readiness::unless(why_not, Standing::Servers(states.collect()))
     }
 }

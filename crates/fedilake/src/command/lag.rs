@@ -15,7 +15,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A sink's distance to the end of a log partition, in records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct PartitionLag {
+pub struct PartitionLag {
     pub partition: u32,
     /// Records that the sink has not read.
     pub lag_records: u64,

@@ -27,6 +27,7 @@ mod watching;
 use std::io::Write;
 use std::process::ExitCode;
 
+pub use self::lag::PartitionLag;
 use crate::cli::{Cli, Servers, ServersVerb, Verb};
 use crate::command::reloading::Again;
 use crate::output;

@@ -16,7 +16,7 @@ use crate::owner;
 use crate::pipeline::with_hint;
 use crate::progress;
 use crate::render::counted;
-use crate::serve::Figures;
+use crate::serve::{Figures, Readiness, Standing};
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
@@ -73,10 +73,11 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
 }
 
 /// The answer of `/readyz`: the sink's partitions and its lag in each. Ready once the log has answered.
-fn ready(lag: Arc<Lag>) -> impl Fn() -> (bool, serde_json::Value) + Clone + Send + Sync + 'static {
+fn ready(lag: Arc<Lag>) -> impl Fn() -> Readiness + Clone + Send + Sync + 'static {
     move || {
         let looked = lag.looked();
-        (looked.is_some(), serde_json::json!({ "partitions": looked.unwrap_or_default() }))
+        let why_not = looked.is_none().then_some("the log does not answer");
+        Readiness::unless(why_not, Standing::Partitions(looked.unwrap_or_default()))
     }
 }
 

@@ -13,19 +13,19 @@ use super::child::Notices;
 use super::database::Database;
 use super::protocol::{self, Ending, OtherSide, Piece, Question, SnapshotQuestion};
 
-/// How often an answer that nobody takes looks whether it is still wanted.
+/// Interval at which an answer that nobody takes looks whether somebody still wants it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// Bytes of an answer that go together.
+/// Size of a block of an answer.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// The database, and what looks after the questions to it.
+/// The database, and the watch over its questions.
 pub struct Work {
     pub database: Database,
     pub running: Arc<Running>,
     pub notices: Notices,
 }
 
-/// Answers the question that comes on `socket`. Failing to write to it means that nobody waits for the answer any more.
+/// Answers the question that comes on `socket`. A failed write means that nobody waits for the answer any more.
 pub fn answer(work: Arc<Work>, socket: UnixStream) {
     let Ok(Some(question)) = protocol::receive(&socket) else { return };
     let running = Arc::clone(&work.running);
@@ -143,7 +143,7 @@ impl Work {
     }
 }
 
-/// What is wrong, a sentence each.
+/// The findings, a sentence each.
 fn compare(
     lake: &Lake,
     snapshot: &Snapshot,

@@ -5,8 +5,9 @@
 //! of people; beyond it, or where one does not stop, it ends the process: the parent starts another, and the lake is a cache whose
 //! transactions are whole.
 //!
-//! Between two looks memory can grow by what the cores can touch in [`LOOK_EVERY`], some tens of megabytes. The system's own limit on
-//! writable memory ([`limit_mappings`]) holds for a single request that is out of all proportion.
+//! Between two looks memory grows by what the cores can touch, so the looks come closer together as the bound does ([`pause`]), and the
+//! process ends [`END_MARGIN_BYTES`] before it: what an observer sees of it, the program's own text included, stays within the bound. The
+//! system's own limit on writable memory ([`limit_mappings`]) holds for a single request that is out of all proportion.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,14 +17,19 @@ use fedilake_query::Cancel;
 
 use super::protocol::Ending;
 
-/// What the process may hold beyond the limits of its two databases: what functions write, batches on their way, the allocator's rests.
+/// Memory beyond the limits of the two databases: the output of functions, batches on their way, the allocator's rests.
 const SLACK_BYTES: u64 = 512 << 20;
 /// People's statements are stopped when so much is left to the bound.
-const MARGIN_BYTES: u64 = 128 << 20;
+const MARGIN_BYTES: u64 = 224 << 20;
+/// The process ends itself when so much is left to the bound: for the text of program and libraries, which does not count here, and
+/// for what is touched between two looks.
+const END_MARGIN_BYTES: u64 = 128 << 20;
 /// A statement since whose start the process grew by less is not stopped: others made it large.
 const GROWTH_BYTES_MIN: u64 = 64 << 20;
-/// How often the watch looks while a question runs.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Longest and shortest pause between two looks while a question runs.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_micros(200));
+/// Memory that the cores of a machine may touch in a millisecond.
+const BYTES_A_MILLISECOND: u64 = 16 << 20;
 /// How long a statement may go on after it was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -46,6 +52,17 @@ impl Bound {
     fn near_bytes(self) -> u64 {
         self.0 - MARGIN_BYTES
     }
+
+    /// From where on the process ends itself: bytes.
+    fn end_bytes(self) -> u64 {
+        self.0 - END_MARGIN_BYTES
+    }
+}
+
+/// How long to wait for the next look when so many bytes are left: no longer than the cores need to touch a fourth of them.
+fn pause(bytes_left: u64) -> Duration {
+    let (longest, shortest) = PAUSES;
+    Duration::from_micros(bytes_left.saturating_mul(250) / BYTES_A_MILLISECOND).clamp(shortest, longest)
 }
 
 /// The questions that the process works on.
@@ -55,13 +72,13 @@ pub struct Running {
     changed: Condvar,
 }
 
-/// One of them.
+/// A question that runs.
 struct Entry {
-    /// Stops it; None where it is not stopped for others.
+    /// Stops the question; None for one that is not stopped for others.
     cancel: Option<Cancel>,
-    /// When it is stopped by its own limit.
+    /// When the question's own limit stops it.
     until: Option<Instant>,
-    /// What the process held when it began: bytes.
+    /// Memory of the process when the question began: bytes.
     held_before: u64,
     out_of_memory: AtomicBool,
 }
@@ -73,7 +90,7 @@ pub struct Begun<'a> {
 }
 
 impl Running {
-    /// None yet, of a process that may hold so much.
+    /// No question yet, in a process with this bound.
     pub fn new(bound: Bound) -> Running {
         Running { bound, questions: Mutex::default(), changed: Condvar::new() }
     }
@@ -110,7 +127,7 @@ impl Running {
             let now = Instant::now();
             // Where the system does not tell, only the time is watched.
             let held = held_bytes().unwrap_or(0);
-            if held > bound.bytes() {
+            if held > bound.end_bytes() {
                 return Ending::Memory { bytes_max: bound.bytes() };
             }
             if held > bound.near_bytes() {
@@ -131,11 +148,11 @@ impl Running {
                     None => deaf.push((entry, now)),
                 }
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(pause(bound.end_bytes().saturating_sub(held)));
         }
     }
 
-    /// Those that run, waiting until one does.
+    /// The running questions; waits until there is one.
     fn some_questions(&self) -> Vec<Arc<Entry>> {
         let mut questions = self.questions();
         while questions.is_empty() {
@@ -161,7 +178,7 @@ impl Begun<'_> {
         self.entry.out_of_memory.load(Ordering::Relaxed)
     }
 
-    /// The words for it.
+    /// The words for a question that was stopped so.
     pub fn out_of_memory(&self) -> String {
         out_of_memory(self.running.bound.bytes())
     }
@@ -182,7 +199,7 @@ pub fn out_of_memory(bytes_max: u64) -> String {
 /// Lets the system refuse more writable memory than the process can have a use for. Much more than the bound: an allocator and the
 /// threads' stacks reserve what they do not touch.
 pub fn limit_mappings(bound: Bound) {
-    let bytes = bound.bytes().saturating_mul(2).saturating_add(1 << 30);
+    let bytes = bound.bytes().saturating_mul(2).saturating_add(2 << 30);
     let limit = rustix::process::Rlimit { current: Some(bytes), maximum: Some(bytes) };
     // A system that has no such limit, or a lower one, is not made to have it.
     let _ = rustix::process::setrlimit(rustix::process::Resource::Data, limit);
@@ -218,6 +235,12 @@ mod tests {
         assert_eq!(Bound::of_databases(u64::MAX).bytes(), u64::MAX);
     }
 
+    #[test]
+    fn looks_come_closer_together_as_the_bound_does() {
+        let pauses = [u64::MAX, 1 << 30, 128 << 20, 64 << 20, 16 << 20, 1 << 20, 0].map(pause);
+        assert!(pauses.is_sorted_by(|a, b| a >= b) && pauses[0] == PAUSES.0 && pauses[6] == PAUSES.1, "{pauses:?}");
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_process_beyond_its_bound_ends_and_near_it_people_are_stopped() {
@@ -235,7 +258,7 @@ mod tests {
             }
             assert!(people.is_out_of_memory() && !take.is_out_of_memory() && !watch.is_finished());
             // Ends the watch.
-            let more = vec![1_u8; MARGIN_BYTES as usize + (64 << 20)];
+            let more = vec![1_u8; (MARGIN_BYTES - END_MARGIN_BYTES) as usize + (64 << 20)];
             assert_eq!(watch.join().unwrap(), Ending::Memory { bytes_max: near.bytes() });
             drop(more);
         });

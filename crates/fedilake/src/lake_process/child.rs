@@ -1,28 +1,37 @@
 //! The lake's process itself: it owns the database, answers what comes on the control socket, and ends with its parent.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustix::fs::Mode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::answering::{self, Work};
 use super::bound::{self, Bound, Running};
 use super::database::Database;
 use super::protocol::{self, Ending, Notice, Opening, Order, OtherSide};
+use crate::identity::Identity;
+use crate::owner::LOCK_FILE;
 
 /// How long questions may take to end when the database is to be closed.
 const LAST_QUESTIONS: Duration = Duration::from_secs(10);
+
+/// Stack of a question's thread: DuckDB parses and plans a nested statement on it.
+const STACK_BYTES: usize = 16 << 20;
 
 /// Opens what the parent names on the control socket, which is standard input, and answers until the parent orders the close. Without
 /// a parent the process ends at once, as a kill ends it.
 pub fn run() -> anyhow::Result<ExitCode> {
     let control = control_socket()?;
     ignore_signals()?;
+    // The lake, its write-ahead log and what questions spill are for their user alone, also in a folder that is not.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let opening: Opening =
         protocol::receive(&control).context("hear from the parent")?.context("the parent is gone")?;
     // A machine whose memory runs out ends this process first, not the one that collects.
@@ -32,6 +41,12 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let Some((Order::Keep, lock)) = protocol::receive_order(&control)? else { bail!("the parent is gone") };
     end_with_the_parent(control.try_clone()?);
     let notices = Notices::new(control.try_clone()?);
+    if let (Opening::Lake { path, .. }, Some(lock)) = (&opening, &lock)
+        && !is_of_the_folder(lock, path)?
+    {
+        notices.send(&Notice::Refused("the data folder or its lock file was moved, deleted or replaced".to_owned()))?;
+        return Ok(ExitCode::from(2));
+    }
     let database = match Database::open(&opening) {
         Ok(database) => database,
         Err(error) => {
@@ -47,7 +62,11 @@ pub fn run() -> anyhow::Result<ExitCode> {
         match protocol::receive_order(&control)? {
             Some((Order::Answer, Some(socket))) => {
                 let work = Arc::clone(&work);
-                std::thread::spawn(move || answering::answer(work, UnixStream::from(socket)));
+                let question = move || answering::answer(work, UnixStream::from(socket));
+                std::thread::Builder::new()
+                    .stack_size(STACK_BYTES)
+                    .spawn(question)
+                    .context("start a question's thread")?;
             }
             Some((Order::Close, _)) => break,
             Some((Order::Keep | Order::Answer, _)) => bail!("an order came without what it needs"),
@@ -62,6 +81,12 @@ pub fn run() -> anyhow::Result<ExitCode> {
     }
     drop(lock);
     Ok(ExitCode::SUCCESS)
+}
+
+/// True while the locked file lies beside the lake at `path`: another folder at that path has other owners.
+fn is_of_the_folder(lock: &OwnedFd, path: &Path) -> anyhow::Result<bool> {
+    let identity = Identity::of(lock).context("look at the data folder's lock")?;
+    Ok(identity.is_at(&path.with_file_name(LOCK_FILE)))
 }
 
 fn control_socket() -> anyhow::Result<UnixStream> {

@@ -1,18 +1,18 @@
 //! The database that the lake's process owns: a lake, or a DuckDB over plain files.
 
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use fedilake_query::{Direct, Lake, LakeError, SqlError, SqlLimits, SqlSummary};
 
 use super::protocol::Opening;
+use crate::identity::Identity;
 
-/// What is asked.
+/// The database behind every question.
 pub enum Database {
-    Lake { lake: Box<Lake>, file: LakeFile },
+    Lake { lake: Box<Lake>, path: PathBuf, identity: Identity },
     Files(Mutex<Direct>),
 }
 
@@ -21,7 +21,8 @@ impl Database {
         match opening {
             Opening::Lake { path, options } => {
                 let lake = Box::new(Lake::open(path, options.clone())?);
-                Ok(Database::Lake { lake, file: LakeFile::of(path)? })
+                let identity = Identity::at(path).with_context(|| format!("look at {}", path.display()))?;
+                Ok(Database::Lake { lake, path: path.clone(), identity })
             }
             Opening::Files { options, pattern, secret } => {
                 Ok(Database::Files(Mutex::new(Direct::open(options, pattern, secret.as_ref())?)))
@@ -36,9 +37,9 @@ impl Database {
         }
     }
 
-    /// Whether the lake's file is another one than was opened, so that whatever is written is lost.
+    /// True if the lake's path names another file than the opened one, so that every write is lost.
     pub fn is_replaced(&self) -> bool {
-        matches!(self, Database::Lake { file, .. } if !file.is_there())
+        matches!(self, Database::Lake { path, identity, .. } if !identity.is_at(path))
     }
 
     pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
@@ -51,23 +52,5 @@ impl Database {
     /// Whether DuckDB refuses everything from now on, as after an error that should not be.
     pub fn is_invalidated(&self) -> bool {
         matches!(self, Database::Lake { lake, .. } if matches!(lake.positions(), Err(LakeError::Fatal(_))))
-    }
-}
-
-/// The file that was opened as the lake.
-pub struct LakeFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-impl LakeFile {
-    fn of(path: &Path) -> anyhow::Result<LakeFile> {
-        let file = std::fs::metadata(path).with_context(|| format!("look at {}", path.display()))?;
-        Ok(LakeFile { path: path.to_owned(), device: file.dev(), inode: file.ino() })
-    }
-
-    fn is_there(&self) -> bool {
-        std::fs::metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode))
     }
 }

@@ -31,14 +31,15 @@ use fedilake_query::{
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-pub use self::protocol::Opening;
-use self::protocol::{Ending, Piece, Question, SnapshotQuestion};
+use self::protocol::{Ending, Question, SnapshotQuestion};
+pub use self::protocol::{Opening, Piece, receive_piece, send_piece};
 use self::supervisor::{Channel, Supervised};
+use crate::chunks::Scratch;
 use crate::owner::Ownership;
 
 /// The verb that is the lake's process.
 pub const VERB: &str = "lake-process";
-/// How often who waits for an answer looks whether it is still wanted.
+/// Interval at which a waiting asker looks whether the answer is still wanted.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Why a question has no answer.
@@ -58,7 +59,7 @@ pub enum AskError {
 /// Why a process of the lake ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
-    /// It held more than so many bytes.
+    /// The process held more than so many bytes.
     #[error("{}", bound::out_of_memory(*bytes_max))]
     Memory { bytes_max: u64 },
     /// A statement did not stop when its time was over, or when nobody waited for it any more.
@@ -90,6 +91,8 @@ impl From<Ending> for Ended {
 pub struct LakeProcess {
     supervised: Arc<Supervised>,
     supervisor: Mutex<Option<JoinHandle<()>>>,
+    /// Removed after the end of the process.
+    scratch: Option<Scratch>,
 }
 
 impl LakeProcess {
@@ -100,12 +103,23 @@ impl LakeProcess {
             let supervised = Arc::clone(&supervised);
             move || supervisor::run(&supervised, &opening, ownership)
         });
-        LakeProcess { supervised, supervisor: Mutex::new(Some(supervisor)) }
+        LakeProcess { supervised, supervisor: Mutex::new(Some(supervisor)), scratch: None }
+    }
+
+    /// Removes `scratch`, into which the process may write, after its end, however it ends.
+    pub fn with_scratch(mut self, scratch: Scratch) -> LakeProcess {
+        self.scratch = Some(scratch);
+        self
     }
 
     /// Returns when the database is open, or cannot be opened.
     pub fn opened(&self) -> Result<(), AskError> {
         self.supervised.channel().map(drop)
+    }
+
+    /// Whether questions are answered now, and not only after another process has opened the database. Does not block.
+    pub fn is_open(&self) -> bool {
+        self.supervised.is_open()
     }
 
     /// The next offset that the lake needs, for each log partition that it has taken from.
@@ -150,7 +164,9 @@ impl LakeProcess {
         match answer.stream::<Result<SqlSummary, SqlError>>(out) {
             Ok(answered) => answered,
             Err(StreamError::Ask(error)) => Err(of_statement(error)),
-            Err(StreamError::Write(error)) => Err(engine(format!("write the answer: {error}"))),
+            Err(StreamError::Write(error)) => {
+                Err(SqlError { kind: SqlErrorKind::Output, ..engine(format!("write the answer: {error}")) })
+            }
         }
     }
 
@@ -191,6 +207,7 @@ impl Drop for LakeProcess {
         if let Some(supervisor) = supervisor {
             supervisor.join().expect("the supervisor does not panic");
         }
+        drop(self.scratch.take());
     }
 }
 
@@ -309,7 +326,7 @@ impl Answer {
         }
     }
 
-    /// Why the other side is gone.
+    /// The reason for the end of the other side.
     fn ended(&self) -> AskError {
         self.supervised.why_ended(&self.channel)
     }

@@ -1,4 +1,4 @@
-//! What the lake's process and its parent say to each other, and how it lies on the wire.
+//! The protocol between the lake's process and its parent: messages, and their bytes on the wire.
 //!
 //! The child's standard input is one end of a socket, the **control socket**. On it the parent sends an [`Opening`], then one byte a
 //! message ([`Order`]), some with a file descriptor; the child sends [`Notice`]s. A question travels on a socket of its own, whose other
@@ -36,7 +36,7 @@ pub enum Opening {
 }
 
 impl Opening {
-    /// What DuckDB may hold for each of the child's databases: bytes.
+    /// DuckDB's memory limit for each of the child's databases: bytes.
     pub fn memory_bytes_max(&self) -> u64 {
         match self {
             Opening::Lake { options, .. } => options.memory_bytes_max,
@@ -45,7 +45,7 @@ impl Opening {
     }
 }
 
-/// What the parent wants, beside the opening.
+/// An order of the parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Keep the descriptor open until the database is closed: the data folder's lock.
@@ -56,7 +56,7 @@ pub enum Order {
     Close,
 }
 
-/// What the child says on the control socket.
+/// A notice of the child on the control socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notice {
     /// The database is open: questions may come.
@@ -70,7 +70,7 @@ pub enum Notice {
 /// Why the child ends itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
-    /// It held more memory than so many bytes.
+    /// The child held more memory than so many bytes.
     Memory { bytes_max: u64 },
     /// A statement did not hear that it was to stop.
     Unheard,
@@ -80,7 +80,7 @@ pub enum Ending {
     Replaced,
 }
 
-/// What is asked on a socket of its own.
+/// A question, on a socket of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Question {
     Positions,
@@ -100,7 +100,7 @@ pub enum Question {
     Snapshot,
 }
 
-/// What is asked of a snapshot.
+/// A question to a snapshot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum SnapshotQuestion {
     /// Checks every row of the files, and the snapshot against them.
@@ -200,7 +200,7 @@ pub fn receive_order(socket: &UnixStream) -> io::Result<Option<(Order, Option<Ow
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::empty())
+        recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::CMSG_CLOEXEC)
     })?;
     let descriptor = control.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
@@ -229,7 +229,7 @@ pub fn wait_for_other_side(socket: impl AsFd) -> io::Result<OtherSide> {
     }
 }
 
-/// What the other side of a socket does.
+/// The other side of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherSide {
     Speaks,

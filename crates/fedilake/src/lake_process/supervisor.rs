@@ -1,4 +1,4 @@
-//! Who starts the lake's process, and another one when it has ended.
+//! The supervisor: starts the lake's process, and another one when that has ended.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader};
@@ -15,7 +15,7 @@ use super::protocol::{self, Notice, Opening, Order};
 use super::{AskError, Ended};
 use crate::owner::Ownership;
 
-/// What makes this program the lake's process. A test program has no verbs: there a test plays it.
+/// Arguments that make this program the lake's process. A test program has no verbs: there a test plays the process.
 #[cfg(not(test))]
 const ARGUMENTS: &[&str] = &[super::VERB];
 #[cfg(test)]
@@ -32,7 +32,7 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(30);
 /// Lines of the child's stderr that may explain its end.
 const LAST_LINES: usize = 5;
 
-/// What the supervisor and those who ask share.
+/// State that the supervisor and the askers share.
 #[derive(Default)]
 pub struct Supervised {
     state: Mutex<State>,
@@ -58,11 +58,11 @@ enum Stage {
     #[default]
     Opening,
     Open(Arc<Channel>),
-    /// There will be none any more, and why.
+    /// No further process starts, for this reason.
     Over(String),
 }
 
-/// The way to one process.
+/// The control socket of one process.
 pub struct Channel {
     control: Mutex<UnixStream>,
     /// How many processes had ended before this one began.
@@ -87,7 +87,7 @@ impl Drop for Asking {
 }
 
 impl Supervised {
-    /// The way to the process, waiting until one is ready.
+    /// The process's control socket; waits until a process is ready.
     pub fn channel(&self) -> Result<Arc<Channel>, AskError> {
         let mut state = self.state();
         loop {
@@ -97,6 +97,11 @@ impl Supervised {
                 Stage::Over(why) => return Err(AskError::Gone(why.clone())),
             }
         }
+    }
+
+    /// Whether a process is ready.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state().stage, Stage::Open(_))
     }
 
     /// Notes a person's question.
@@ -200,7 +205,7 @@ enum End {
     Died(Ended),
 }
 
-/// One child.
+/// A running child process.
 struct Process {
     child: Child,
     control: UnixStream,
@@ -228,7 +233,7 @@ impl Process {
         Ok(process)
     }
 
-    /// Lets those who ask have it, until its end.
+    /// Hands the process to the askers, until its end.
     fn live(mut self, supervised: &Supervised, number: u64) -> End {
         let (mut refused, mut ending) = (None, None);
         while let Ok(Some(notice)) = protocol::receive::<Notice>(&self.control) {
@@ -256,7 +261,7 @@ impl Process {
         }
     }
 
-    /// Its end, which has begun: it says nothing more.
+    /// Waits for the end of a child that says nothing more, and kills one that does not end in time.
     fn end(&mut self) -> io::Result<ExitStatus> {
         let deadline = Instant::now() + CLOSES_WITHIN;
         while Instant::now() < deadline {

@@ -1,4 +1,4 @@
-//! What guests of a data folder send its owner, and how the answers come back.
+//! Requests of a data folder's guests to its owner.
 
 use fedilake_query::{Filter, Report};
 use serde::{Deserialize, Serialize};

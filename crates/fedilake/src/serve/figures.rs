@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 
-use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::{Router, get};
 use tokio::task::JoinHandle;
 
 use super::connections::Bounded;
-use super::{METRICS_TEXT, listen};
+use super::{METRICS_TEXT, Readiness, listen, warn_of_others};
 use crate::telemetry;
 
 /// Answers until it is dropped.
@@ -17,23 +16,20 @@ pub struct Figures(JoinHandle<()>);
 
 impl Figures {
     /// Begins to answer on `address`, if one was given, and says where.
-    /// `/readyz` answers what `ready` gives: 200 or 503, and a JSON object that says why.
+    /// `/readyz` answers what `ready` gives.
     pub async fn start(
         address: Option<SocketAddr>,
-        ready: impl Fn() -> (bool, serde_json::Value) + Clone + Send + Sync + 'static,
+        ready: impl Fn() -> Readiness + Clone + Send + Sync + 'static,
     ) -> anyhow::Result<Option<Figures>> {
         let Some(address) = address else { return Ok(None) };
         let listener = listen(address).await?;
         let metrics = || async { ([(header::CONTENT_TYPE, METRICS_TEXT)], telemetry::metrics()).into_response() };
-        let ready = move || async move {
-            let (is_ready, mut body) = ready();
-            body["ready"] = is_ready.into();
-            (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body)).into_response()
-        };
+        let ready = move || async move { ready() };
         let routes = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics));
+        warn_of_others(listener.local_addr()?);
         telemetry::say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
         Ok(Some(Figures(tokio::spawn(async move {
             if let Err(error) = axum::serve(Bounded::new(listener), routes).await {

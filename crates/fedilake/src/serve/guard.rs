@@ -1,15 +1,16 @@
-//! Who may ask. Any web page that a person opens can send requests to this machine's ports, so the Host must be this
-//! address (a name that was re-bound to it is refused), and what reads posts needs the secret of the lock file.
+//! The guards of the routes. Any web page that a person opens can send requests to this machine's ports, so the Host must be this
+//! address (a name that was re-bound to it is refused), and every route that reads posts needs the secret of the lock file.
 
 use std::net::SocketAddr;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::api::SECRET_HEADER;
+use super::connections::Trust;
 
 /// Refuses a Host that is not this server's address or a loopback name with its port.
 pub(super) async fn host(
@@ -30,10 +31,12 @@ pub(super) async fn host(
 /// Refuses a request without the secret.
 pub(super) async fn secret(
     State(secret): State<String>,
+    ConnectInfo(trust): ConnectInfo<Trust>,
     request: Request<Body>,
     next: Next,
 ) -> Result<Response, (StatusCode, &'static str)> {
     if sent_secret(request.headers()).is_some_and(|sent| equal_in_constant_time(sent, secret.as_bytes())) {
+        trust.grant();
         return Ok(next.run(request).await);
     }
     Err((StatusCode::UNAUTHORIZED, "the secret of the data folder's lock file is needed\n"))

@@ -1,10 +1,11 @@
-//! What a running process answers on its local address: reports, SQL and the check for those who know the folder's secret,
-//! /healthz, /readyz and /metrics for everyone on this machine.
+//! The server of a running process: reports, SQL and the check for those who know the folder's secret, /healthz, /readyz and /metrics
+//! for everyone on this machine.
 
 pub mod api;
 mod connections;
 mod figures;
 mod guard;
+mod readiness;
 mod routes;
 
 use std::future::IntoFuture;
@@ -17,13 +18,14 @@ use fedilake_query::SqlLimits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::connections::Bounded;
+use self::connections::{Bounded, Trust};
 pub use self::figures::Figures;
+pub use self::readiness::{Readiness, Standing};
 use crate::behind::Behind;
 use crate::check::Checker;
 use crate::lake_process::LakeProcess;
 
-/// The type of what Prometheus reads.
+/// Content type of Prometheus's text format.
 const METRICS_TEXT: &str = "text/plain; version=0.0.4";
 
 /// A server that is bound but does not answer yet.
@@ -33,7 +35,7 @@ pub struct Server {
     state: Arc<State>,
 }
 
-/// What the routes work on.
+/// State of the routes.
 struct State {
     lake: Arc<LakeProcess>,
     checker: Checker,
@@ -53,6 +55,16 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("listen on {address}\nhint: --listen 127.0.0.1:0 picks a free port"))
 }
 
+/// Warns of an address that other machines reach: whoever reaches it may read the figures.
+fn warn_of_others(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "other machines reach {address}: they may read /healthz, /readyz and /metrics, which name the collected servers; posts \
+             are answered to nobody without the secret in the data folder's lock file"
+        );
+    }
+}
+
 impl Server {
     /// Answers on `listener` once it runs; cancelling `questions` ends those under way and refuses new ones.
     pub fn new(
@@ -65,6 +77,7 @@ impl Server {
         behind_max: Duration,
     ) -> anyhow::Result<Server> {
         let address = listener.local_addr().context("listen")?;
+        warn_of_others(address);
         let secret = format!("{:032x}", rand::random::<u128>());
         let state = State { lake, checker, sql_limits, questions, secret, behind, behind_max };
         Ok(Server { listener, address, state: Arc::new(state) })
@@ -75,14 +88,14 @@ impl Server {
         self.address
     }
 
-    /// What a guest must send.
+    /// The secret that a guest must send.
     pub fn secret(&self) -> &str {
         &self.state.secret
     }
 
     /// Answers until `stop`; questions under way are ended with it.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let routes = routes::routes(self.state, self.address);
+        let routes = routes::routes(self.state, self.address).into_make_service_with_connect_info::<Trust>();
         let server =
             axum::serve(Bounded::new(self.listener), routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {

@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
+use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::{Cancel, SqlError, SqlLimits};
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -22,15 +23,18 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, ReportRequest, SqlRequest};
-use super::{METRICS_TEXT, State, guard};
+use super::{METRICS_TEXT, Readiness, Standing, State, guard};
 use crate::check::{CheckReport, Progress};
-use crate::lake_process::LakeProcess;
+use crate::lake_process::{LakeProcess, Piece, send_piece};
 use crate::telemetry;
-use crate::wire::with_sql_hint;
 
-/// Blocks of an SQL answer on their way to the socket.
-const ANSWER_BLOCKS_MAX: usize = 4;
+/// Parts of an answer on their way to the socket.
+const ANSWER_PARTS_MAX: usize = 4;
+/// The type of an SQL answer: blocks of an Arrow IPC stream, then the result.
+const PIECES: HeaderValue = HeaderValue::from_static("application/vnd.fedilake.pieces");
 const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+/// The error of a question that the end of the owner interrupts.
+const STOPPING: &str = "the process that owns the data folder is stopping";
 const ARROW_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.apache.arrow.stream");
 
 type Shared = extract::State<Arc<State>>;
@@ -57,17 +61,17 @@ async fn front() -> &'static str {
     "fedilake answers here: /healthz, /readyz, /metrics, and `fedilake report`, `sql` and `check` with the same --data.\n"
 }
 
-/// The process lives: it asks neither the lake nor the log, which may be busy.
+/// Says that the process lives. Asks neither the lake nor the log, which may be busy.
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether the process can answer, and how far behind it is: 200 or 503, with the same JSON.
-async fn readyz(extract::State(state): Shared) -> Response {
+/// Whether the process can answer, and how far behind it is.
+async fn readyz(extract::State(state): Shared) -> Readiness {
     let distance = state.behind.distance();
-    let is_open = on_lake(&state.lake, |lake| lake.positions()).await.is_ok_and(|positions| positions.is_ok());
-    let why_not = if !is_open {
-        Some("the lake does not answer")
+    // A lake that hangs is asked nothing: probes would pile up behind it. It falls behind.
+    let why_not = if !state.lake.is_open() {
+        Some("the lake is being opened")
     } else if !distance.is_known {
         Some("the log was not asked yet")
     } else if distance.seconds > state.behind_max.as_secs_f64() {
@@ -75,9 +79,7 @@ async fn readyz(extract::State(state): Shared) -> Response {
     } else {
         None
     };
-    let status = if why_not.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let body = serde_json::json!({ "ready": why_not.is_none(), "why_not": why_not, "behind": distance });
-    (status, Json(body)).into_response()
+    Readiness::unless(why_not, Standing::Behind(distance))
 }
 
 async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
@@ -103,31 +105,27 @@ async fn report(extract::State(state): Shared, Json(request): Json<ReportRequest
     Ok(response)
 }
 
-async fn sql(extract::State(state): Shared, Json(request): Json<SqlRequest>) -> Result<Response, Refused> {
+/// Streams the rows as pieces, the last of which is the result: a statement can fail in the middle of its answer.
+async fn sql(extract::State(state): Shared, Json(request): Json<SqlRequest>) -> Response {
     let asking = Asking::begin(&state.questions);
-    let (sender, mut receiver) = mpsc::channel(ANSWER_BLOCKS_MAX);
+    let (sender, receiver) = mpsc::channel(ANSWER_PARTS_MAX);
     let lake = Arc::clone(&state.lake);
     let limits = SqlLimits { cancel: asking.cancel.clone(), ..state.sql_limits.clone() };
+    let questions = state.questions.clone();
     tokio::task::spawn_blocking(move || {
         let mut out = ToChannel(&sender);
-        if let Err(error) = lake.sql(&request.query, &limits, &mut out) {
-            // Nobody listens any more: the guest went away.
-            let _ = sender.blocking_send(Err(error));
-        }
+        let asked = lake.sql(&request.query, &limits, &mut out).map_err(|error| match error.kind {
+            SqlErrorKind::Cancelled if questions.is_cancelled() => SqlError { message: STOPPING.to_owned(), ..error },
+            _ => error,
+        });
+        // The guest may have gone away.
+        let _ = serde_json::to_vec(&asked).map_err(std::io::Error::from).and_then(|end| out.send(&Piece::End(end)));
     });
-    // What is wrong with a question shows before its first row; later errors break the answer off.
-    let first = match receiver.recv().await {
-        Some(Err(error)) => return Err((StatusCode::BAD_REQUEST, with_sql_hint(error).to_string())),
-        Some(Ok(bytes)) => bytes,
-        None => Bytes::new(),
-    };
-    let rest = ReceiverStream::new(receiver);
-    let blocks = futures::stream::once(async { Ok::<_, SqlError>(first) }).chain(rest);
-    let blocks = blocks.inspect(move |_| {
+    let pieces = ReceiverStream::new(receiver).map(Ok::<_, Infallible>).inspect(move |_| {
         // The question is wanted as long as somebody reads its answer.
         let _ = &asking;
     });
-    Ok(([(header::CONTENT_TYPE, ARROW_STREAM)], Body::from_stream(blocks)).into_response())
+    ([(header::CONTENT_TYPE, PIECES)], Body::from_stream(pieces)).into_response()
 }
 
 /// How often a guest is told how far a check is.
@@ -138,7 +136,7 @@ async fn check(extract::State(state): Shared, Json(request): Json<Option<CheckRe
     if !request.unwrap_or_default().progress {
         return checked(&state, &progress).await.map(|report| Json(report).into_response());
     }
-    let (sender, receiver) = mpsc::channel(ANSWER_BLOCKS_MAX);
+    let (sender, receiver) = mpsc::channel(ANSWER_PARTS_MAX);
     tokio::spawn(async move {
         let mut check = pin!(checked(&state, &progress));
         let mut looks = tokio::time::interval(TOLD_EVERY);
@@ -170,19 +168,19 @@ async fn checked(state: &State, progress: &Arc<Progress>) -> Result<CheckReport,
             checked.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
         }
         () = state.questions.cancelled() => {
-            Err((StatusCode::SERVICE_UNAVAILABLE, "the process that was checked is stopping".to_owned()))
+            Err((StatusCode::SERVICE_UNAVAILABLE, STOPPING.to_owned()))
         }
     }
 }
 
-/// What the figures lack, a sentence for each range.
+/// The offsets that the figures lack, a sentence for each range.
 async fn missing(extract::State(state): Shared) -> Result<Json<Vec<String>>, Refused> {
     let positions = on_lake(&state.lake, |lake| lake.positions()).await?.map_err(internal)?;
     Ok(Json(crate::missing::sentences(&positions)))
 }
 
-/// A question that somebody waits for. Dropped, as its handler is when the guest goes away, it is cancelled; so it is when
-/// questions are to end.
+/// A question that somebody waits for. Dropping it, as its handler is dropped when the guest goes away, cancels the question; so does
+/// the end of all questions.
 struct Asking {
     cancel: Cancel,
     watch: AbortHandle,
@@ -221,15 +219,21 @@ fn internal(error: impl std::fmt::Display) -> Refused {
     (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
-/// Blocks written go to the socket as fast as it takes them.
-struct ToChannel<'a>(&'a mpsc::Sender<Result<Bytes, SqlError>>);
+/// Writes pieces to the socket as fast as it takes them.
+struct ToChannel<'a>(&'a mpsc::Sender<Bytes>);
+
+impl ToChannel<'_> {
+    fn send(&self, piece: &Piece) -> std::io::Result<()> {
+        let mut bytes = Vec::new();
+        send_piece(&mut bytes, piece)?;
+        self.0.blocking_send(bytes.into()).map_err(|_| std::io::ErrorKind::BrokenPipe.into())
+    }
+}
 
 impl Write for ToChannel<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))) {
-            Ok(()) => Ok(bytes.len()),
-            Err(_) => Err(std::io::ErrorKind::BrokenPipe.into()),
-        }
+        self.send(&Piece::Block(bytes.to_vec()))?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

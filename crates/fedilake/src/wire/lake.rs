@@ -7,6 +7,7 @@ use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::views::Deletes;
 use fedilake_query::{DirectOptions, LakeOptions, S3Secret, SqlError, SqlLimits};
 
+use crate::chunks::Scratch;
 use crate::lake_process::{LakeProcess, Opening};
 use crate::owner::Ownership;
 use crate::settings::Settings;
@@ -25,7 +26,9 @@ pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Resu
 
 /// Starts a separate DuckDB for one question about plain files.
 pub fn open_files(pattern: String, secret: Option<S3Secret>, settings: &Settings) -> anyhow::Result<LakeProcess> {
-    Ok(LakeProcess::start(Opening::Files { options: direct_options(settings)?, pattern, secret }, None))
+    let spills = Scratch::unguessable(&std::env::temp_dir(), "fedilake-direct");
+    let options = direct_options(spills.path().to_owned(), settings)?;
+    Ok(LakeProcess::start(Opening::Files { options, pattern, secret }, None).with_scratch(spills))
 }
 
 /// The setting that says which deletes hide a post.
@@ -41,11 +44,11 @@ fn threads(settings: &Settings) -> anyhow::Result<usize> {
 }
 
 /// The same memory limit as a lake's, because no lake is open beside it.
-fn direct_options(settings: &Settings) -> anyhow::Result<DirectOptions> {
+fn direct_options(spill_folder: PathBuf, settings: &Settings) -> anyhow::Result<DirectOptions> {
     Ok(DirectOptions {
         memory_bytes_max: settings.number("lake.memory_bytes_max")?,
         threads: threads(settings)?,
-        spill_folder: std::env::temp_dir().join(format!("fedilake-direct-{}", std::process::id())),
+        spill_folder,
         deletes: deletes(settings)?,
         httpfs: Some(PathBuf::from(settings.text("sql.httpfs"))).filter(|file| !file.as_os_str().is_empty()),
     })

@@ -7,12 +7,13 @@ use std::time::Duration;
 use anyhow::Context;
 use fedilake_log::Offset;
 use fedilake_query::Chunk;
+use fedilake_table::local::InPlace;
 use fedilake_table::s3::S3Url;
 use fedilake_table::{FileMeta, Footer, Table, TableError, sink};
 use object_store::local::LocalFileSystem;
 
 use super::{Scheme, path_below, s3};
-use crate::chunks::{chunk_of, folders};
+use crate::chunks::{chunk_of, folders, make_below};
 use crate::owner::{Ownership, make_private};
 use crate::settings::Settings;
 
@@ -46,7 +47,7 @@ impl TableFiles {
         if std::fs::metadata(&path).is_ok_and(|there| there.len() == file.bytes) {
             return Ok(path);
         }
-        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        make_below(scratch, &folder)?;
         self.table.copy(file, &path).await.with_context(|| format!("copy {} here", file.location))?;
         Ok(path)
     }
@@ -146,9 +147,7 @@ fn open_local(folder: &Path) -> anyhow::Result<Table> {
             "removed files that a killed process had not committed"
         );
     }
-    let store = LocalFileSystem::new_with_prefix(folder)
-        .with_context(|| format!("open table {}", folder.display()))?
-        .with_fsync(true);
+    let store = InPlace::open(folder).with_context(|| format!("open table {}", folder.display()))?;
     Ok(Table::new(Arc::new(store), object_store::path::Path::default()))
 }
 

@@ -32,7 +32,7 @@ impl Servers {
     }
 
     /// Uris of posts that the servers show and did not delete.
-    fn uris(&self) -> BTreeSet<String> {
+    pub fn uris(&self) -> BTreeSet<String> {
         let truth = self.simulation.truth();
         let deleted: BTreeSet<&str> =
             truth.iter().filter(|post| post.deleted_at_ms.is_some()).map(|post| post.uri.as_str()).collect();
@@ -52,7 +52,8 @@ fn collect(data: &Data, servers: &Servers) -> Running {
     running
 }
 
-fn uris(data: &Data) -> BTreeSet<String> {
+/// Uris that the data folder's posts have.
+pub fn uris(data: &Data) -> BTreeSet<String> {
     let rows = data.run(["sql", "select uri from posts", "--format", "json"]).done().json();
     rows.as_array().unwrap().iter().map(|row| row["uri"].as_str().unwrap().to_owned()).collect()
 }

@@ -73,7 +73,12 @@ pub fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Said {
 /// Runs a command to its end with `input` on its stdin.
 #[track_caller]
 pub fn run_with_input<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>, input: &[u8]) -> Said {
-    let mut child = fedilake(arguments)
+    output_with_input(&mut fedilake(arguments), input)
+}
+
+#[track_caller]
+fn output_with_input(command: &mut Command, input: &[u8]) -> Said {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -113,6 +118,12 @@ impl Data {
         fedilake(arguments).arg("--data").arg(self.path()).output().expect("the program starts").into()
     }
 
+    /// A command on this data folder with `input` on its stdin.
+    #[track_caller]
+    pub fn run_with_input<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>, input: &[u8]) -> Said {
+        output_with_input(fedilake(arguments).arg("--data").arg(self.path()), input)
+    }
+
     /// A command on this data folder that keeps running.
     pub fn start<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Running {
         Running::start(fedilake(arguments).arg("--data").arg(self.path()))
@@ -139,7 +150,16 @@ pub struct Running {
 
 impl Running {
     pub fn start(command: &mut Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        Running::start_into(command, Stdio::piped())
+    }
+
+    /// Starts one whose standard output nobody wants.
+    pub fn start_silent(command: &mut Command) -> Running {
+        Running::start_into(command, Stdio::null())
+    }
+
+    fn start_into(command: &mut Command, stdout: Stdio) -> Running {
+        let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (sender, stderr) = std::sync::mpsc::channel();
         let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -199,7 +219,9 @@ impl Running {
     #[track_caller]
     pub fn end(mut self) -> Said {
         let mut stdout = String::new();
-        self.child.stdout.take().expect("piped").read_to_string(&mut stdout).expect("stdout is text");
+        if let Some(mut piped) = self.child.stdout.take() {
+            piped.read_to_string(&mut stdout).expect("stdout is text");
+        }
         let status = self.child.wait().expect("the process ends");
         self.said.extend(self.stderr.iter());
         Said { status, stdout, stderr: self.said.join("\n") }

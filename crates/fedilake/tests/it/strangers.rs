@@ -8,20 +8,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use fedilake_sim::Config;
 
 use crate::live::Servers;
+use crate::peaks::peak_bytes;
 use crate::program::{Data, wait_until};
 use crate::replay::{frame, status};
 
 /// The answer to a request for a path: a status line, a content type and a body. `None` closes the connection.
-type Answer = dyn Fn(&str) -> Option<(&'static str, &'static str, String)> + Send + Sync;
+pub type Answer = dyn Fn(&str) -> Option<(&'static str, &'static str, String)> + Send + Sync;
 
 /// A server with any answers, for as long as the test runs.
-struct Stranger {
-    address: SocketAddr,
+pub struct Stranger {
+    pub address: SocketAddr,
     answered: Arc<AtomicUsize>,
 }
 
 impl Stranger {
-    fn start(answer: Arc<Answer>) -> Stranger {
+    pub fn start(answer: Arc<Answer>) -> Stranger {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, answered) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
         let count = Arc::clone(&answered);
@@ -34,7 +35,7 @@ impl Stranger {
         Stranger { address, answered }
     }
 
-    fn answered(&self) -> usize {
+    pub fn answered(&self) -> usize {
         self.answered.load(Ordering::Relaxed)
     }
 }
@@ -186,15 +187,8 @@ fn pages_of_many_small_parts_take_memory_in_proportion_to_their_bytes() {
         let running = data.start(["collect", "--server", server.as_str()]);
         // A second page is requested after the first one was read.
         wait_until("a second page", || stranger.answered() >= 3);
-        let peak = peak_kilobytes(running.pid());
+        let peak = peak_bytes(running.pid()).unwrap() >> 10;
         running.interrupt().done();
         assert!(peak < KILOBYTES_MAX, "{peak} kB for {start}");
     }
-}
-
-/// The greatest memory use of a process.
-fn peak_kilobytes(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
 }

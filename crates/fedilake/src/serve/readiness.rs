@@ -1,0 +1,47 @@
+//! The answer of `/readyz`, the same for every verb: 200 or 503, and a JSON object that says why.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::behind::Distance;
+use crate::command::PartitionLag;
+
+/// Whether a process can do its work, and how it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Readiness {
+    ready: bool,
+    /// None for a process that is ready.
+    why_not: Option<&'static str>,
+    #[serde(flatten)]
+    standing: Standing,
+}
+
+/// How the work of a process stands, by the kind of its work.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The lake's distance to the log.
+    Behind(Distance),
+    /// The sink's distance to the log, by partition.
+    Partitions(Vec<PartitionLag>),
+    /// The state of each server.
+    Servers(BTreeMap<String, &'static str>),
+}
+
+impl Readiness {
+    /// Ready, unless there is a reason against it.
+    pub fn unless(why_not: Option<&'static str>, standing: Standing) -> Readiness {
+        Readiness { ready: why_not.is_none(), why_not, standing }
+    }
+}
+
+impl IntoResponse for Readiness {
+    fn into_response(self) -> Response {
+        let status = if self.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, Json(self)).into_response()
+    }
+}

@@ -1,0 +1,81 @@
+//! A data folder that is moved, deleted or replaced under a running process: it stops and says so, and makes no second one.
+
+use std::fs;
+
+use fedilake_sim::Config;
+
+use crate::faults::replay;
+use crate::live::Servers;
+use crate::program::{Data, Running, fedilake, wait_until};
+
+/// What happens to the folder.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Moved,
+    Deleted,
+    Replaced,
+}
+
+#[test]
+fn a_process_whose_folder_is_gone_stops_says_so_and_makes_no_second_one() {
+    let config = Config { servers: 1, rate: 300.0, ..Config::default() };
+    for way in [Way::Moved, Way::Deleted, Way::Replaced] {
+        for verb in [
+            &["run", "--listen", "127.0.0.1:0"][..],
+            &["collect"],
+            &["serve", "--listen", "127.0.0.1:0"],
+            &["sink", "--for", "60s"],
+        ] {
+            let what = format!("{verb:?} {way:?}");
+            let servers = Servers::start(config.clone());
+            let data = Data::new();
+            replay(&data, 0..10).done();
+            let mut command = fedilake(verb);
+            if ["run", "collect"].contains(&verb[0]) {
+                command.args(servers.flags());
+            }
+            // A file about every moment: some are on their way when the folder goes.
+            command.arg("--data").arg(data.path()).env("FEDILAKE_SINK_BUFFER_BYTES_MAX", "20000");
+            let mut running = Running::start(&mut command);
+            match verb[0] {
+                "run" | "serve" => drop(running.wait_for_line("answering on")),
+                _ => {
+                    wait_until("the owner", || fs::metadata(data.path().join("lock")).is_ok_and(|lock| lock.len() > 0))
+                }
+            }
+            if verb[0] == "run" {
+                wait_until("posts", || data.number("select count(*) from posts") > 50);
+            }
+            let away = data.beside("away");
+            match way {
+                Way::Moved => fs::rename(data.path(), &away).unwrap(),
+                // Others may still write there meanwhile.
+                Way::Deleted => {
+                    wait_until("an empty place", || fs::remove_dir_all(data.path()).is_ok() || !data.path().exists())
+                }
+                Way::Replaced => {
+                    fs::rename(data.path(), &away).unwrap();
+                    fs::create_dir(data.path()).unwrap();
+                }
+            }
+            let said = running.end();
+            assert_eq!(said.code(), Some(2), "{what}: {said:#?}");
+            let is_told = said.stderr.contains("was moved, deleted or replaced under this process\nhint: ");
+            assert!(is_told, "{what}: {}", said.stderr);
+            match way {
+                Way::Moved | Way::Deleted => assert!(!data.path().exists(), "{what}: a second folder"),
+                Way::Replaced => {
+                    let made: Vec<_> =
+                        fs::read_dir(data.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+                    assert!(made.is_empty(), "{what}: {made:?}");
+                }
+            }
+            if way == Way::Moved {
+                let mut check = fedilake(["check", "--data", away.to_str().unwrap()]);
+                let checked: crate::program::Said = check.output().unwrap().into();
+                checked.done();
+            }
+            servers.stop();
+        }
+    }
+}

@@ -73,18 +73,44 @@ impl Lake {
 /// not to be used again.
 pub(crate) fn ask(
     connection: &Connection,
-    gauge: impl FnOnce() -> Result<Connection, LakeError>,
+    gauge: impl Fn() -> Result<Connection, LakeError>,
     text: &str,
     limits: &SqlLimits,
     out: &mut dyn Write,
 ) -> Result<Result<SqlSummary, SqlError>, LakeError> {
+    let (mut result, mut is_stopped) = attempt(connection, &gauge, text, limits, out)?;
+    for _ in 0..ATTEMPTS_AT_THE_CAUSE {
+        if is_stopped || !result.as_ref().is_err_and(|error| error.kind == SqlErrorKind::Cancelled) {
+            break;
+        }
+        match attempt(connection, &gauge, text, limits, &mut std::io::sink())? {
+            (Err(error), stopped) => (result, is_stopped) = (Err(error), stopped),
+            (Ok(_), _) => break,
+        }
+    }
+    Ok(result)
+}
+
+/// A statement that fails in one thread interrupts its others, and DuckDB may tell of that instead of the cause. The statement, which only
+/// reads, then runs again so many times at most, its rows unread, until the cause is told.
+const ATTEMPTS_AT_THE_CAUSE: u32 = 4;
+
+/// Runs a statement once; also says whether the watch stopped it.
+fn attempt(
+    connection: &Connection,
+    gauge: &impl Fn() -> Result<Connection, LakeError>,
+    text: &str,
+    limits: &SqlLimits,
+    out: &mut dyn Write,
+) -> Result<(Result<SqlSummary, SqlError>, bool), LakeError> {
     connection.execute_batch("begin transaction read only")?;
     let watch = Watch::start(gauge, connection, limits)?;
     // What a PIVOT asks before it runs is watched too.
     let result = guard::admit(connection, text).and_then(|admitted| run(connection, &admitted, text, limits, out));
     let stopped = watch.stop();
     connection.execute_batch("rollback")?;
-    Ok(result.map_err(|error| error.explain(stopped)))
+    let is_stopped = stopped.is_some();
+    Ok((result.map_err(|error| error.explain(stopped)), is_stopped))
 }
 
 fn run(

@@ -149,7 +149,12 @@ fn with_possible_advice(message: &str) -> String {
 }
 
 /// A sign of a message, where DuckDB's advice begins, and what can be done here.
-const ADVICE: [(&str, Option<&str>, &str); 5] = [
+const ADVICE: [(&str, Option<&str>, &str); 6] = [
+    (
+        "Max expression depth limit",
+        Some(" Use \"SET"),
+        "say a part of it in a subquery with a name: with part as (select ...) select ... from part",
+    ),
     (
         "but it exists in the",
         Some("\n\nPlease try installing"),

@@ -2,7 +2,7 @@
 
 use duckdb::Connection;
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use super::pivot::{self, Edited};
 use super::{SqlError, SqlErrorKind};
@@ -35,7 +35,10 @@ struct Parsed {
     error_message: Option<String>,
     position: Option<String>,
     #[serde(default)]
-    statements: Vec<Value>,
+    statements: Vec<IgnoredAny>,
+    /// The first refused function that is called anywhere.
+    #[serde(skip)]
+    refused_function: Option<&'static str>,
 }
 
 /// The text to run: what the parser saw, behind EXPLAIN where the text asks for that. A PIVOT has its values in it, all other
@@ -83,7 +86,7 @@ fn check(parsed: &Parsed) -> Result<(), Refused> {
     }
     match parsed.statements.as_slice() {
         [] => refused("there is no statement"),
-        [statement] => match refused_function(statement) {
+        [_] => match parsed.refused_function {
             Some(name) => refused(&format!("{name}() may not be called here")),
             None => Ok(()),
         },
@@ -103,20 +106,45 @@ fn parse(connection: &Connection, text: &str) -> Result<Parsed, SqlError> {
     let json: String = connection
         .query_row("select json_serialize_sql(?::varchar)", [text], |row| row.get(0))
         .map_err(|error| failed(message(&error)))?;
-    serde_json::from_str(&json).map_err(|error| failed(format!("read DuckDB's parse: {error}")))
+    let parsed: Parsed =
+        serde_json::from_str(&json).map_err(|error| failed(format!("read DuckDB's parse: {error}")))?;
+    Ok(Parsed { refused_function: called(&json).find_map(|name| refused_by_name(&name)), ..parsed })
 }
 
-fn refused_function(tree: &Value) -> Option<&str> {
-    match tree {
-        Value::Object(fields) => fields.iter().find_map(|(key, value)| match value.as_str() {
-            Some(name) if key == "function_name" => {
-                REFUSED.iter().find(|refused| name.eq_ignore_ascii_case(refused)).copied()
+fn refused_by_name(name: &str) -> Option<&'static str> {
+    REFUSED.iter().find(|refused| name.eq_ignore_ascii_case(refused)).copied()
+}
+
+/// Names of the functions that a tree in JSON calls. The tree is as deep as its statement (a sum of a hundred terms is a hundred levels),
+/// so its strings are looked at one after the other, and no level is gone into.
+fn called(json: &str) -> impl Iterator<Item = String> {
+    let mut is_name = false;
+    strings(json).filter_map(move |(text, is_key)| {
+        let found = is_name && !is_key;
+        is_name = is_key && text == r#""function_name""#;
+        found.then(|| serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()))
+    })
+}
+
+/// The strings of well-formed JSON with their quotes, and whether each is a member's key.
+fn strings(json: &str) -> impl Iterator<Item = (&str, bool)> {
+    let mut rest = json;
+    std::iter::from_fn(move || {
+        let begin = rest.find('"')?;
+        let (mut end, mut escaped) = (begin + 1, false);
+        for byte in rest[begin + 1..].bytes() {
+            end += 1;
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => break,
+                _ => {}
             }
-            _ => refused_function(value),
-        }),
-        Value::Array(items) => items.iter().find_map(refused_function),
-        _ => None,
-    }
+        }
+        let text = &rest[begin..end];
+        rest = &rest[end..];
+        Some((text, rest.trim_start().starts_with(':')))
+    })
 }
 
 /// EXPLAIN and what it explains: the parser makes no tree of EXPLAIN itself. The first part is made anew from nothing but the
@@ -155,5 +183,28 @@ fn skip_blank(text: &str) -> &str {
             return rest;
         };
         rest = rest[comment..].trim_start();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_found_at_any_depth_and_nothing_else_passes_for_one() {
+        let cases: [(&str, &[&str]); 7] = [
+            (r#"{"function_name":"abs"}"#, &["abs"]),
+            (r#"{"a" : [{"function_name" : "one"}, {"function_name":"two","x":1}]}"#, &["one", "two"]),
+            (r#"{"value":"function_name","function_name":"real"}"#, &["real"]),
+            (r#"{"value":"\"function_name\":\"query\""}"#, &[]),
+            (r#"{"value":"\\","function_name":"after\\"}"#, &["after\\"]),
+            (r#"{"function_name":null,"alias":"query"}"#, &[]),
+            (r#"{"function_name":"qu\u0065ry"}"#, &["query"]),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(called(json).collect::<Vec<_>>(), expected, "{json}");
+        }
+        let deep = format!("{}{{\"function_name\":\"query\"}}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        assert_eq!(called(&deep).find_map(|name| refused_by_name(&name)), Some("query"));
     }
 }

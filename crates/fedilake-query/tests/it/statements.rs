@@ -5,7 +5,7 @@ use std::time::Duration;
 use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::{Cancel, SqlError, SqlLimits};
 
-use crate::support::{Bench, Event};
+use crate::support::{Bench, Event, ask};
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -429,4 +429,20 @@ fn an_answer_that_nobody_reads_is_no_fault_of_the_statement() {
         let error = bench.lake.sql("from range(1000000)", &SqlLimits::default(), &mut Full(room)).unwrap_err();
         assert_eq!(error.kind, SqlErrorKind::Output, "{room}: {error}");
     }
+}
+
+#[test]
+fn a_statement_may_be_nested_as_deep_as_its_engine_goes_and_is_told_what_to_do_beyond() {
+    let bench = Bench::new();
+    let sum = |terms: usize| format!("select 0{}", " + 1".repeat(terms));
+    for depth in [60, 200] {
+        assert_eq!(ask(&bench.lake, &sum(depth)).unwrap(), [[depth.to_string()]], "{depth}");
+        let calls = format!("select {}-7{}", "abs(".repeat(depth), ")".repeat(depth));
+        assert_eq!(ask(&bench.lake, &calls).unwrap(), [["7"]]);
+        let hidden = format!("select {}query('select 1'){}", "abs(".repeat(depth), ")".repeat(depth));
+        let refused = ask(&bench.lake, &hidden).unwrap_err();
+        assert_eq!(refused.kind, SqlErrorKind::Refused, "{refused}");
+    }
+    let beyond = ask(&bench.lake, &sum(5_000)).unwrap_err().to_string();
+    assert!(beyond.contains("hint: ") && !beyond.contains("SET"), "{beyond}");
 }

@@ -173,7 +173,7 @@ mod tests {
         let (folder, away) = (above.path().join("table"), above.path().join("away"));
         std::fs::create_dir(&folder).unwrap();
         let store = InPlace::open(&folder).unwrap();
-        let put = |name: &'static str| store.put(&Path::from(name), PutPayload::from_static(b"rows"));
+        let put = async |name: &str| store.put(&Path::from(name), PutPayload::from_static(b"rows")).await;
         put("posts/log=l/0.parquet").await.unwrap();
         std::fs::rename(&folder, &away).unwrap();
         for name in ["posts/log=l/1.parquet", "posts/log=other/0.parquet"] {

@@ -22,7 +22,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::{
@@ -160,9 +160,15 @@ impl LakeProcess {
             rows_max: limits.rows_max,
         };
         let _asking = self.supervised.asking();
+        let began = Instant::now();
         let answer = self.ask(&question).map_err(of_statement)?.cancelled_by(&limits.cancel).map_err(of_statement)?;
         match answer.stream::<Result<SqlSummary, SqlError>>(out) {
             Ok(answered) => answered,
+            // The child gave up on a reader who took nothing until the time was over.
+            Err(StreamError::Ask(AskError::Gone(_))) if began.elapsed() >= limits.time => Err(SqlError {
+                kind: SqlErrorKind::Time,
+                ..engine(format!("stopped after {:?}, the time limit", limits.time))
+            }),
             Err(StreamError::Ask(error)) => Err(of_statement(error)),
             Err(StreamError::Write(error)) => {
                 Err(SqlError { kind: SqlErrorKind::Output, ..engine(format!("write the answer: {error}")) })
@@ -311,6 +317,10 @@ impl Answer {
     }
 
     fn piece(&mut self) -> Result<Piece, AskError> {
+        // Nobody wants the rows on their way any more, and the child may have given up in the middle of them.
+        if self.is_cancelled() {
+            return Err(AskError::Lake(LakeError::Interrupted));
+        }
         match protocol::receive_piece(&mut *self) {
             Ok(Some(piece)) => Ok(piece),
             Ok(None) => Err(self.ended()),

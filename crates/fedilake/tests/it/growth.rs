@@ -9,7 +9,7 @@ use crate::replay::status;
 use crate::strangers::Stranger;
 
 /// What `run` may hold with the settings' defaults (docs/operations.md).
-const PROCESS_MB_MAX: u64 = 512;
+const PROCESS_MB_MAX: u64 = 768;
 
 /// A stream's bytes, and how many events they have.
 struct Flood {

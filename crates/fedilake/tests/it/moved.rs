@@ -22,9 +22,9 @@ fn a_process_whose_folder_is_gone_stops_says_so_and_makes_no_second_one() {
     for way in [Way::Moved, Way::Deleted, Way::Replaced] {
         for verb in [
             &["run", "--listen", "127.0.0.1:0"][..],
-            &["collect"],
+            &["collect", "--listen", "127.0.0.1:0"],
             &["serve", "--listen", "127.0.0.1:0"],
-            &["sink", "--for", "60s"],
+            &["sink", "--for", "60s", "--listen", "127.0.0.1:0"],
         ] {
             let what = format!("{verb:?} {way:?}");
             let servers = Servers::start(config.clone());
@@ -37,12 +37,8 @@ fn a_process_whose_folder_is_gone_stops_says_so_and_makes_no_second_one() {
             // A file about every moment: some are on their way when the folder goes.
             command.arg("--data").arg(data.path()).env("FEDILAKE_SINK_BUFFER_BYTES_MAX", "20000");
             let mut running = Running::start(&mut command);
-            match verb[0] {
-                "run" | "serve" => drop(running.wait_for_line("answering on")),
-                _ => {
-                    wait_until("the owner", || fs::metadata(data.path().join("lock")).is_ok_and(|lock| lock.len() > 0))
-                }
-            }
+            // Everything is open then.
+            running.address();
             if verb[0] == "run" {
                 wait_until("posts", || data.number("select count(*) from posts") > 50);
             }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::beside::metrics;
 use crate::faults::replay;
+use crate::lake_process::crash;
 use crate::live::Servers;
 use crate::peaks::children;
 use crate::program::{Data, Running, Said, fedilake, signal, wait_until};
@@ -69,6 +70,7 @@ fn a_collector_is_ready_while_it_can_read_a_server_and_a_sink_once_the_log_has_a
     let (servers, data) = (servers(), Data::new());
     let mut away = data.start(["collect", "--server", "http://127.0.0.1:9", "--listen", "127.0.0.1:0"]);
     let address = away.address();
+    wait_until("the server's state", || ready(address).0 == 503);
     let (status, said) = ready(address);
     assert!(status == 503 && said["ready"] == false && said["why_not"] == "no server can be read", "{said}");
     assert!(said["servers"]["127.0.0.1:9"].is_string(), "{said}");
@@ -122,7 +124,10 @@ fn every_figure_has_its_help_and_kind_and_tells_process_build_and_sizes() {
     let mut running = data.start(arguments);
     let address = running.address();
     wait_until("a take", || metrics(address).contains("fedilake_lake_take_seconds_count"));
-    wait_until("sizes", || metrics(address).contains("\nfedilake_lake_bytes "));
+    wait_until("sizes and states", || {
+        let figures = metrics(address);
+        ["\nfedilake_lake_bytes ", "\nfedilake_collect_server_state{"].iter().all(|sample| figures.contains(sample))
+    });
     let figures = metrics(address);
     let kinds = described(&figures);
     let expected = [
@@ -183,7 +188,7 @@ fn each_line_of_a_json_log_is_an_object_whatever_is_said() {
     running.wait_for_line("127.0.0.1:9");
     wait_until("the first posts", || data.run(["sql", "select 1 from posts limit 1"]).stdout.contains('1'));
     let lake = children(running.pid())[0];
-    signal(lake, "SEGV");
+    crash(lake, "SEGV");
     running.wait_for_line("SIGSEGV");
     let lines = json_lines(&running.interrupt().done());
     for level in ["INFO", "WARN", "DEBUG"] {

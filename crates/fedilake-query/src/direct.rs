@@ -1,11 +1,12 @@
-//! The talk's way: a question straight to the Parquet files, on local disk or over S3, without a lake.
+//! Questions straight to the Parquet files, on local disk or S3, without a lake: the talk's way.
 //!
-//! An in-memory DuckDB that may open files: what the question names in `read_parquet('s3://…/**/*.parquet')`, and the table's
-//! through the same views as the lake's ([`views::over_parquet`]). It owns nothing and locks nothing, so it works beside every
-//! process and from any machine that reaches the store. One statement that only reads, as everywhere.
+//! An in-memory DuckDB that may open files: those that the question names in `read_parquet('s3://…/**/*.parquet')`,
+//! and the table's through the same views as the lake's ([`views::over_parquet`]). This DuckDB locks nothing, so it
+//! works beside every process and from any machine that reaches the store. It runs one statement that only reads, as
+//! the lake does.
 //!
-//! Reading S3 takes DuckDB's extension httpfs: the file that the caller names, else the one in DuckDB's own folder, else DuckDB
-//! is asked to install it there, for which it needs the network once.
+//! Reading S3 needs DuckDB's extension httpfs. It is loaded from the file that the caller names, else from DuckDB's
+//! own folder; else DuckDB is asked to install it there, which needs the network once.
 
 use std::fmt;
 use std::io::Write;
@@ -24,50 +25,50 @@ use crate::{LakeError, rows, views};
 pub struct DirectOptions {
     /// DuckDB's memory limit: bytes.
     pub memory_bytes_max: u64,
-    /// Threads of a query.
+    /// The number of threads of a query.
     pub threads: usize,
-    /// Where a query may spill; made when it does.
+    /// The folder for a query's spilled data; created when needed.
     pub spill_folder: PathBuf,
-    /// The httpfs extension's file; None: where DuckDB keeps it.
+    /// The httpfs extension's file; `None` for DuckDB's own folder.
     pub httpfs: Option<PathBuf>,
-    /// Which deletes hide a post.
+    /// The setting that says which deletes hide a post.
     pub deletes: Deletes,
 }
 
-/// How DuckDB gets at a bucket.
+/// Access to a bucket, for DuckDB.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct S3Secret {
-    /// `http://host:port` or `https://host`; None: Amazon's.
+    /// `http://host:port` or `https://host`; `None` for Amazon's.
     pub endpoint: Option<String>,
     /// The region.
     pub region: String,
-    /// Whether the bucket stands in the path.
+    /// True if the bucket's name is in the URL's path.
     pub path_style: bool,
     /// The prefix that the secret is for, such as `s3://bucket`; None: all of S3.
     pub scope: Option<String>,
-    /// Who asks.
+    /// The source of the key.
     pub key: S3Key,
 }
 
-/// Who asks.
+/// A source of the key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum S3Key {
-    /// This key, its secret and a session's token.
+    /// This key, with its secret and a session's token.
     Given {
         /// The key's id.
         id: String,
         /// The secret.
         secret: String,
-        /// The session's token, if it is a session's.
+        /// The session's token; `None` for a permanent key.
         token: Option<String>,
     },
-    /// Whom the variables of the process that runs the statement name: httpfs takes them over as settings.
+    /// The variables of the process that runs the statement, which httpfs reads as settings.
     Variables,
-    /// Whom DuckDB finds as Amazon's tools do, which takes its extension aws.
+    /// The sources that Amazon's tools use, read by DuckDB's extension aws.
     Chain,
 }
 
-/// Without the secret.
+/// Does not show the secret.
 impl fmt::Debug for S3Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Secret").field("endpoint", &self.endpoint).field("scope", &self.scope).finish_non_exhaustive()
@@ -75,7 +76,7 @@ impl fmt::Debug for S3Secret {
 }
 
 impl S3Secret {
-    /// The statements that load what the secret needs and make it.
+    /// The SQL statements that load the needed extensions and make the secret.
     pub fn sql(&self) -> String {
         let mut options = vec!["type s3".to_owned()];
         let mut with = |name: &str, value: String| options.push(format!("{name} {value}"));
@@ -111,27 +112,27 @@ impl S3Secret {
     }
 }
 
-/// The statements that let any DuckDB with a network, or with httpfs installed, read the table on S3.
+/// The SQL statements with which any DuckDB that has a network, or httpfs installed, can read the table on S3.
 pub fn script(pattern: &str, secret: &S3Secret, deletes: Deletes) -> String {
     format!("install httpfs;\nload httpfs;\n{}\n{}", secret.sql(), views::over_parquet(pattern, deletes))
 }
 
-/// Why the files cannot be asked.
+/// Why the files cannot be queried.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectError {
-    /// S3 cannot be read without it.
+    /// The extension is missing, without which S3 cannot be read.
     #[error(
         "DuckDB's extension httpfs, which reads S3, is not here: {reason}\n\
          hint: `pip install duckdb-extension-httpfs=={version}` brings its file httpfs.duckdb_extension for use without a \
          network: name it with the setting sql.httpfs, or `install '…/httpfs.duckdb_extension'` it in any DuckDB {version}"
     )]
     NoHttpfs {
-        /// DuckDB's words.
+        /// DuckDB's message.
         reason: String,
-        /// The version of DuckDB that it has to be for.
+        /// The version of DuckDB for which the extension is needed.
         version: String,
     },
-    /// Anything else that DuckDB says.
+    /// Any other error of DuckDB.
     #[error(transparent)]
     Engine(#[from] LakeError),
 }
@@ -150,8 +151,8 @@ pub struct Direct {
 }
 
 impl Direct {
-    /// Opens it; reads nothing yet. The table's files are those of `pattern`, as [`views::over_parquet`] takes it; with `secret` it
-    /// reads S3.
+    /// Opens the DuckDB; reads nothing yet. `pattern` names the table's files, as for [`views::over_parquet`];
+    /// `secret` gives access to S3.
     pub fn open(options: &DirectOptions, pattern: &str, secret: Option<&S3Secret>) -> Result<Direct, DirectError> {
         let config = Config::default()
             .threads(options.threads as i64)?
@@ -168,8 +169,8 @@ impl Direct {
         Ok(Direct { connection, pattern: pattern.to_owned(), deletes: options.deletes })
     }
 
-    /// Runs one statement and writes its rows as an Arrow IPC stream while they come. The views are there for a statement that
-    /// names one.
+    /// Runs one statement, and writes its rows as an Arrow IPC stream while they come. The views are defined if the
+    /// statement names one.
     pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
         let define = || match names_a_view(text) {
             true => self.connection.execute_batch(&views::over_parquet(&self.pattern, self.deletes)),
@@ -183,7 +184,7 @@ impl Direct {
         asked.map_err(|error| self.without_lake(error))
     }
 
-    /// Says what failed as it is where there is no lake.
+    /// Removes the lake from an error's message.
     fn without_lake(&self, mut error: SqlError) -> SqlError {
         for prefix in ["write lake: ", "lake is damaged: ", "lake: "] {
             if let Some(rest) = error.message.strip_prefix(prefix) {

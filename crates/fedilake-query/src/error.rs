@@ -12,7 +12,7 @@ pub enum LakeError {
     Busy {
         /// The lake's file.
         path: PathBuf,
-        /// DuckDB's words; they name the process where the system tells.
+        /// DuckDB's message, which names the process if the system knows it.
         reason: String,
     },
     /// The lake's file cannot be opened or created.
@@ -20,10 +20,10 @@ pub enum LakeError {
     Open {
         /// The lake's file.
         path: PathBuf,
-        /// DuckDB's or the system's words.
+        /// DuckDB's or the system's message.
         reason: String,
     },
-    /// A newer fedilake made the lake, which is left as it is.
+    /// A newer fedilake made the lake, which is not changed.
     #[error(
         "lake {path} was made by a newer fedilake: {why}\n\
          hint: use that version or a later one, or delete the lake: it is a cache, and is rebuilt from the table and the log"
@@ -34,7 +34,7 @@ pub enum LakeError {
         /// The lake's version and ours.
         why: String,
     },
-    /// A Parquet file cannot be read. Nothing of the call was taken.
+    /// A Parquet file cannot be read. The call took nothing.
     #[error("data file {path} is damaged: {reason}")]
     DamagedFile {
         /// The file.
@@ -42,7 +42,7 @@ pub enum LakeError {
         /// The reader's words.
         reason: String,
     },
-    /// The chunks leave out offsets that the lake does not have. Nothing of the call was taken.
+    /// The chunks leave out offsets that the lake lacks. The call took nothing.
     #[error("log {log} partition {partition}: the lake is at offset {position}, the next chunk begins at {first}")]
     Gap {
         /// The log's id.
@@ -51,10 +51,10 @@ pub enum LakeError {
         partition: i32,
         /// The next offset that the lake needs.
         position: i64,
-        /// The first offset that was given.
+        /// The first offset of the chunks.
         first: i64,
     },
-    /// The lake's memory limit was too small for this, perhaps because of a query beside it; trying again may do.
+    /// The lake's memory limit was too small, perhaps because of a query at the same time; a new try may succeed.
     #[error("lake out of memory: {0}")]
     OutOfMemory(String),
     /// The query was cancelled.
@@ -63,7 +63,7 @@ pub enum LakeError {
     /// The disk refused a write.
     #[error("write lake: {0}")]
     Write(String),
-    /// DuckDB gave the database up, as after a commit that could not be written: the lake has to be opened again.
+    /// DuckDB closed the database, for example because a commit could not be written: the lake must be opened again.
     #[error("lake has to be opened again: {0}")]
     Fatal(String),
     /// The lake's file is not what DuckDB wrote. The lake is a cache: deleting the file repairs it.
@@ -71,7 +71,7 @@ pub enum LakeError {
         "lake is damaged: {0}\nhint: delete lake.duckdb in the data folder; it is rebuilt from the table and the log"
     )]
     Damaged(String),
-    /// Anything else that DuckDB says.
+    /// Any other error of DuckDB.
     #[error("lake: {0}")]
     Engine(String),
 }
@@ -90,14 +90,14 @@ impl From<duckdb::Error> for LakeError {
     }
 }
 
-/// Whether DuckDB's words mean that what it reads is not what it wrote.
+/// True if DuckDB's message says that a file is damaged.
 fn is_of_damage(text: &str) -> bool {
     ["Corrupt", "checksum", "Could not read enough bytes", "not a valid DuckDB database"]
         .iter()
         .any(|sign| text.contains(sign))
 }
 
-/// DuckDB's own words, without the Rust client's wrapping.
+/// DuckDB's own message, without the Rust client's prefix.
 pub(crate) fn message(error: &duckdb::Error) -> String {
     match error {
         duckdb::Error::DuckDBFailure(_, Some(text)) => text.clone(),

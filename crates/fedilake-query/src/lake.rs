@@ -1,8 +1,8 @@
-//! The lake's database: opened, locked down, and its connections handed out.
+//! The lake's database: opens it, locks it down, and lends its connections.
 //!
 //! One DuckDB instance with one writing connection and as many reading ones as are busy at once. External access is
-//! off and the configuration is locked before the first statement that came from outside, so neither SQL nor a
-//! damaged file can reach another file. Readers see the last commit while a take runs.
+//! switched off and the configuration is locked before the first statement from outside, so neither SQL nor a damaged
+//! file can reach another file. Readers see the last commit while a take runs.
 
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
@@ -22,11 +22,11 @@ use crate::{LakeError, LakePosition, layout, rows};
 pub struct LakeOptions {
     /// DuckDB's memory limit for the lake, and again for reading files: bytes.
     pub memory_bytes_max: u64,
-    /// Threads of a query.
+    /// The number of threads of a query.
     pub threads: usize,
     /// The limit of a query's spill files beside the lake: bytes.
     pub spill_bytes_max: u64,
-    /// Which deletes hide a post. A lake that was built with another setting is rebuilt.
+    /// The setting that says which deletes hide a post. A lake that was built with another setting is rebuilt.
     pub deletes: Deletes,
 }
 
@@ -37,7 +37,7 @@ impl Default for LakeOptions {
     }
 }
 
-/// The database that follows the table. Every method blocks; all of them can be called from several threads.
+/// The database that follows the table. Every method blocks and may be called from several threads.
 pub struct Lake {
     path: PathBuf,
     options: LakeOptions,
@@ -48,14 +48,15 @@ pub struct Lake {
     counter: Mutex<Connection>,
     readers: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
-    /// Last: dropped when the database is closed.
+    /// The last field, so that it is dropped after the database is closed.
     guard: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl Lake {
-    /// Opens the lake at `path`, or creates an empty one. One of an older layout or another setting, or one that is no database or the
-    /// beginning of one, is deleted first: [`Lake::was_rebuilt`] says so, and its positions are empty. One of a newer layout is an error.
-    /// Spills of a killed process's queries are removed.
+    /// Opens the lake at `path`, or creates an empty one. A lake of an older layout or another setting is deleted
+    /// first, and so is a file that is not a database or only the start of one; [`Lake::was_rebuilt`] is then true
+    /// and the positions are empty. A lake of a newer layout is an error. Data that a killed process's queries
+    /// spilled is removed.
     pub fn open(path: &Path, options: LakeOptions) -> Result<Lake, LakeError> {
         let existed = path.exists();
         if !existed {
@@ -81,7 +82,7 @@ impl Lake {
             Err(error) if existed && is_unreadable(&message(&error)) => (recreate(path, &options)?, true),
             Err(error) => return Err(refused(path, &error)),
         };
-        // Only now is it sure that no other process has them. DuckDB makes them when it first spills.
+        // Only now is it certain that no other process uses these folders. DuckDB creates them when it first spills.
         remove_spills(path).map_err(|error| LakeError::Open { path: path.to_owned(), reason: error.to_string() })?;
         // Posts lie in them: they are for their user alone, also in a folder that is not.
         make_private(path)?;
@@ -89,8 +90,8 @@ impl Lake {
         layout::enter(&writer)?;
         let counter = writer.try_clone()?;
         layout::enter(&counter)?;
-        // Authors are numbered without holes, so they can be counted by a table instead of a hash: five times as fast.
-        // Other queries, which group by several columns, would pay for large tables.
+        // Authors are numbered without gaps, so they can be counted by a table instead of a hash, which is five times
+        // as fast. Other queries, which group by several columns, would waste memory on such large tables.
         counter.execute_batch("set perfect_ht_threshold = 24; set lock_configuration = true")?;
         let readers = Mutex::new(writer.try_clone()?);
         Ok(Lake {
@@ -107,23 +108,23 @@ impl Lake {
         })
     }
 
-    /// Keeps `guard`, such as a lock that says whose the folder is, until the database is closed.
+    /// Keeps `guard`, such as a lock of the folder, until the database is closed.
     pub fn guarded_by(mut self, guard: impl Any + Send + Sync) -> Lake {
         self.guard = Some(Box::new(guard));
         self
     }
 
-    /// Whether opening found a lake that it had to delete.
+    /// True if a lake was found and deleted when this one was opened.
     pub fn was_rebuilt(&self) -> bool {
         self.rebuilt
     }
 
-    /// The lake's file.
+    /// The path of the lake's file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The limits that it was opened with.
+    /// The limits with which the lake was opened.
     pub fn options(&self) -> &LakeOptions {
         &self.options
     }
@@ -133,7 +134,7 @@ impl Lake {
         self.read(crate::take::positions)
     }
 
-    /// How many rows were no posts, by reason.
+    /// The number of rows that are not posts, by reason.
     pub fn rejected(&self) -> Result<Vec<(String, u64)>, LakeError> {
         self.read(|connection| {
             let mut statement = connection.prepare("select reason, rows::ubigint from rejected order by reason")?;
@@ -142,7 +143,7 @@ impl Lake {
         })
     }
 
-    /// Bytes that DuckDB holds for the lake now.
+    /// DuckDB's present memory use for the lake, in bytes.
     pub fn memory_bytes(&self) -> Result<u64, LakeError> {
         self.read(|connection| {
             let sql = "select coalesce(sum(memory_usage_bytes), 0)::ubigint from duckdb_memory()";
@@ -154,12 +155,12 @@ impl Lake {
     pub fn snapshot(&self) -> Result<Snapshot, LakeError> {
         let connection = self.another()?;
         connection.execute_batch("begin transaction read only")?;
-        // The first look is what the transaction sees from then on.
+        // The transaction's snapshot is taken by its first statement.
         let positions = crate::take::positions(&connection)?;
         Ok(Snapshot { connection, positions, deletes: self.options.deletes })
     }
 
-    /// Lends a connection that reads the lake's own tables: an idle one, or a new one.
+    /// Lends a connection that can read the lake's own tables: an idle one, or a new one.
     pub(crate) fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, LakeError>) -> Result<T, LakeError> {
         let idle = lock(&self.idle).pop();
         let connection = match idle {
@@ -171,7 +172,7 @@ impl Lake {
             }
         };
         let answer = ask(&connection);
-        // A connection that failed may be left in a transaction: it is not lent again.
+        // A connection that failed may still be in a transaction, so it is not lent again.
         if answer.is_ok() {
             lock(&self.idle).push(connection);
         }
@@ -183,7 +184,7 @@ impl Lake {
         ask(&lock(&self.counter))
     }
 
-    /// The files' side: an in-memory DuckDB that may open them, made when first needed.
+    /// The in-memory DuckDB that may open files, created when first needed.
     pub(crate) fn outside(&self) -> Result<Outside<'_>, LakeError> {
         let mut outside = lock(&self.outside);
         if outside.is_none() {
@@ -192,7 +193,7 @@ impl Lake {
         Ok(Outside(outside))
     }
 
-    /// A new connection, which finds the documented views; a running take does not hold it up.
+    /// A new connection that sees the documented views; does not wait for a running take.
     pub(crate) fn another(&self) -> Result<Connection, LakeError> {
         Ok(lock(&self.readers).try_clone()?)
     }
@@ -206,18 +207,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Where the lake stood in each log partition that it had taken from.
+    /// The lake's position in each log partition at that moment.
     pub fn positions(&self) -> &[LakePosition] {
         &self.positions
     }
 
-    /// How many posts it showed.
+    /// The number of visible posts at that moment.
     pub fn posts(&self) -> Result<u64, LakeError> {
         Ok(self.connection.query_row("select count(*)::ubigint from posts", [], |row| row.get(0))?)
     }
 }
 
-/// A poisoned lock guards a connection whose transaction was rolled back by its own error path: it stays usable.
+/// Locks a mutex, even a poisoned one: its connection's transaction was rolled back on error, so it stays usable.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -244,15 +245,16 @@ const SPILL: &str = ".spill";
 /// The end of the name of a lake's write-ahead log.
 const WAL: &str = ".wal";
 
-/// An in-memory DuckDB that may open files, with a spill folder of its own beside the lake.
+/// An in-memory DuckDB that may open files, with its own folder for spilled data beside the lake.
 pub(crate) fn outside_of(path: &Path, name: &str, options: &LakeOptions) -> Result<Connection, LakeError> {
     let config = Config::default()
-        // The lake's own threads merge meanwhile.
+        // The lake's own threads merge at the same time.
         .threads((options.threads / 2).max(1) as i64)?
         .with("temp_directory", beside(path, &format!("{name}{SPILL}")).to_string_lossy())?
         .with("max_temp_directory_size", format!("{}B", options.spill_bytes_max))?
         .max_memory(&format!("{}B", options.memory_bytes_max))?
-        // It takes a file for the one that had its path and size before, though the time differs, and `VALIDATE_ALL` holds.
+        // Without this, DuckDB confuses a file with an earlier one of the same path and size, although the time
+        // differs and `VALIDATE_ALL` is set.
         .with("enable_external_file_cache", "false")?
         .enable_autoload_extension(false)?;
     let connection = Connection::open_in_memory_with_flags(config)?;
@@ -265,12 +267,12 @@ fn connect(path: &Path, options: &LakeOptions) -> duckdb::Result<Connection> {
         .threads(options.threads as i64)?
         .max_memory(&format!("{}B", options.memory_bytes_max))?
         .enable_autoload_extension(false)?
-        // zstd for strings needs a storage format newer than the oldest that DuckDB can still write.
+        // Compressing strings by zstd needs a newer storage format than DuckDB's default.
         .with("storage_compatibility_version", "v1.5.0")?
         .with("temp_directory", beside(path, SPILL).to_string_lossy())?
         .with("max_temp_directory_size", format!("{}B", options.spill_bytes_max))?;
     let connection = Connection::open_with_flags(path, config)?;
-    // The spill folder has to be named before access ends.
+    // The folder for spilled data must be set before access is switched off.
     connection.execute_batch(&format!("{}; set enable_external_access = false", rows::SETTINGS))?;
     Ok(connection)
 }
@@ -303,10 +305,10 @@ fn if_there(file: &Path, done: std::io::Result<()>) -> Result<(), LakeError> {
     }
 }
 
-/// Removes the folders into which queries of a killed process spilled.
+/// Removes the folders with data that queries of a killed process spilled.
 fn remove_spills(path: &Path) -> std::io::Result<()> {
     let (Some(folder), Some(lake)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    // A bare name lies in the current folder.
+    // A name without a folder is in the current folder.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let lake = format!("{}.", lake.to_string_lossy());
     for entry in std::fs::read_dir(folder)? {
@@ -326,8 +328,8 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether DuckDB's words mean that a later DuckDB wrote the file: "… with version number 68, but we can only read versions between
-/// 64 and 67".
+/// True if DuckDB's message says that a later DuckDB wrote the file: "… with version number 68, but we can only read
+/// versions between 64 and 67".
 fn is_of_newer_engine(reason: &str) -> bool {
     let Some((_, told)) = reason.split_once("version number ") else { return false };
     let numbers: Vec<u64> =
@@ -339,7 +341,7 @@ fn is_of_newer_engine(reason: &str) -> bool {
     }
 }
 
-/// Whether DuckDB's words mean that the file's content, not the access to it, is the trouble.
+/// True if DuckDB's message blames the file's content, and not the access to it.
 fn is_unreadable(reason: &str) -> bool {
     [
         "not a valid DuckDB database",

@@ -1,23 +1,23 @@
-//! Which language a tag names.
+//! The languages of tags.
 //!
-//! People, apps and servers write tags as BCP 47 has them, and otherwise: `pt-BR`, `pt_BR`, `EN`, `eng`, `zhCn`,
-//! `i-klingon`, `und`. A tag counts under the language of its primary subtag, whichever of the language's codes that is;
-//! the tag itself stays as it was given. The same rule exists as SQL, for the views, and in Rust, for what people type;
-//! a test holds the two together.
+//! People, apps and servers write tags as in BCP 47, and in other ways: `pt-BR`, `pt_BR`, `EN`, `eng`, `zhCn`,
+//! `i-klingon`, `und`. A tag counts under the language of its primary subtag, whichever of the language's codes that
+//! is; the tag itself is stored as given. The same rule exists as SQL, for the views, and in Rust, for languages that
+//! users type; a test compares the two.
 
 use crate::views::literal;
 
 const LANGUAGES: &str = include_str!("views/languages.csv");
 
-/// Primary subtags, and tags as a whole, that name no language.
+/// Primary subtags, and whole tags, that name no language.
 const UNKNOWN: [&str; 5] = ["", "und", "unknown", "x-default", "i-default"];
 
 /// A row of languages.csv.
 struct Language {
-    /// The shortest code of ISO 639.
+    /// The shortest ISO 639 code.
     code: &'static str,
     name: &'static str,
-    /// Other codes that mean it, and whole tags of the time before subtags.
+    /// The language's other codes, and whole tags from before subtags.
     others: &'static str,
 }
 
@@ -35,12 +35,12 @@ fn keys() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// Tags that are looked up as a whole: their primary subtag says nothing, or something else.
+/// Tags that are looked up as a whole, because their primary subtag names no language or another one.
 fn whole_tags() -> impl Iterator<Item = &'static str> {
     keys().map(|(key, _)| key).chain(UNKNOWN).filter(|key| key.contains('-'))
 }
 
-/// The English name of the language that a tag names; None: it names none that is known.
+/// The English name of the language that a tag names; `None` if unknown.
 pub(crate) fn name(tag: &str) -> Option<&'static str> {
     let wanted = key(tag);
     keys().find_map(|(key, name)| (key == wanted).then_some(name))
@@ -49,11 +49,11 @@ pub(crate) fn name(tag: &str) -> Option<&'static str> {
 /// The language that a typed tag, code or English name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Meant {
-    /// Posts of which the language is not known.
+    /// Posts whose language is not known.
     Unknown,
-    /// A language, whatever its tag adds; the name that reports give it.
+    /// A language by the name that reports give it, whatever a tag adds.
     Language(String),
-    /// This tag and no other of its language, in any case and with either separator.
+    /// Only this tag, in any letter case and with either separator.
     Tag(String),
 }
 
@@ -88,13 +88,13 @@ fn key(tag: &str) -> String {
     canonical.split('-').next().unwrap_or_default().to_owned()
 }
 
-/// Whether a tag is language and region without a separator, as `zhCn`.
+/// True for a language and a region without a separator, such as `zhCn`.
 fn is_camel(tag: &str) -> bool {
     matches!(tag.as_bytes(), [a, b, c, d]
         if a.is_ascii_lowercase() && b.is_ascii_lowercase() && c.is_ascii_uppercase() && d.is_ascii_alphabetic())
 }
 
-/// SQL: a tag in lower case with hyphens.
+/// SQL: the tag in lower case with hyphens.
 pub(crate) fn canonical_sql(tag: &str) -> String {
     format!("replace(lower(trim({tag})), '_', '-')")
 }
@@ -110,13 +110,13 @@ pub(crate) fn key_sql(tag: &str) -> String {
     )
 }
 
-/// SQL: the name under which reports count a tag, of which `name` is the language's name; null: not known.
+/// SQL: the name under which reports count a tag, where `name` is the language's name; null if unknown.
 pub(crate) fn counted_sql(tag: &str, name: &str) -> String {
     let unknown = UNKNOWN.map(literal).join(", ");
     format!("case when {} not in ({unknown}) then coalesce({name}, {}) end", key_sql(tag), canonical_sql(tag))
 }
 
-/// SQL rows `(key, name)`, some a line.
+/// SQL rows `(key, name)`, several a line.
 pub(crate) fn rows_sql() -> String {
     let rows: Vec<_> = keys().map(|(key, name)| format!("({}, {})", literal(key), literal(name))).collect();
     rows.chunks(6).map(|line| format!("    {}", line.join(", "))).collect::<Vec<_>>().join(",\n")
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// Tags, the language that each names, and what reports call it.
+    /// Tags, the language that each names, and its name in reports.
     const TAGS: [(&str, Option<&str>, Option<&str>); 49] = [
         ("pt", Some("Portuguese"), Some("Portuguese")),
         ("pt-BR", Some("Portuguese"), Some("Portuguese")),

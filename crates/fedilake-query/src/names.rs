@@ -1,7 +1,7 @@
-//! The names that have numbers, as far as this process met them: servers, origins, languages and apps.
+//! The names that have numbers, as far as this process knows them: servers, origins, languages and apps.
 //!
-//! Few batches bring a new one, and to find none in the tables takes milliseconds for each sort. What is remembered here is
-//! never more than what is committed, so a name that is not remembered only costs the look into its table.
+//! Few batches bring a new name, and looking for new names in the tables takes milliseconds for each sort. This cache
+//! never has more than what is committed, so a name that it lacks only costs a look into its table.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,12 @@ use duckdb::arrow::datatypes::UInt8Type;
 
 use crate::languages;
 
-/// Names of a sort that are remembered: whoever brings more costs a look into the table each time, and no more memory.
+/// The most names of a sort that are remembered. Further names cost a look into the table each time, but no more
+/// memory.
 const REMEMBERED: usize = 50_000;
 
-/// A table of names, the staged column that brings them, and the rows of which it does: a condition in SQL and in Rust.
+/// A sort of names: its table, the staged column with the names, and a condition, in SQL and in Rust, for the rows
+/// that have one.
 struct Sort {
     table: &'static str,
     column: &'static str,
@@ -38,21 +40,21 @@ pub(crate) struct Names {
 #[derive(Default)]
 struct Known {
     committed: HashSet<String>,
-    /// Of the running take.
+    /// The names that the running take has brought.
     met: HashSet<String>,
-    /// Whether staged rows have a name that is in neither of the two, or may have.
+    /// True if staged rows have, or may have, a name that is in neither set.
     is_new_staged: bool,
 }
 
 impl Names {
-    /// Notes the names of rows that are about to be staged.
+    /// Records the names of rows that are about to be staged.
     pub(crate) fn meet(&mut self, batch: &RecordBatch) {
         for (known, sort) in self.sorts.iter_mut().zip(&SORTS) {
             known.meet(batch, sort);
         }
     }
 
-    /// Gives numbers to the names in stage that have none.
+    /// Numbers the staged names that are new to the lake.
     pub(crate) fn number(&mut self, writer: &Connection) -> duckdb::Result<()> {
         for (known, Sort { table, column, rows, .. }) in self.sorts.iter_mut().zip(&SORTS) {
             if std::mem::take(&mut known.is_new_staged) {
@@ -71,7 +73,7 @@ impl Names {
         Ok(())
     }
 
-    /// The take is in the lake.
+    /// Keeps the take's names: the take was committed.
     pub(crate) fn commit(&mut self) {
         for known in &mut self.sorts {
             let room = REMEMBERED.saturating_sub(known.committed.len());
@@ -79,7 +81,7 @@ impl Names {
         }
     }
 
-    /// The take is not in the lake.
+    /// Forgets the take's names: the take was rolled back.
     pub(crate) fn rollback(&mut self) {
         for known in &mut self.sorts {
             known.met.clear();
@@ -93,7 +95,7 @@ impl Known {
         let kinds = batch.column_by_name("kind").and_then(|column| column.as_primitive_opt::<UInt8Type>());
         let names = batch.column_by_name(sort.column).and_then(|column| column.as_string_opt::<i32>());
         let (Some(kinds), Some(names)) = (kinds, names) else {
-            // In a form that is not read here: the table is looked into.
+            // The column has a type that is not read here, so the table decides.
             self.is_new_staged = true;
             return;
         };

@@ -1,7 +1,7 @@
-//! A filter in the lake's own numbers, as relations that reports read from.
+//! A filter in the lake's own numbers, as relations from which reports read.
 //!
-//! Each relation is the filter's posts, counted by some columns: from the tables of sealed days where the filter takes
-//! whole days and names only columns that those tables have, and from the posts themselves for everything else.
+//! Each relation is the filter's posts, counted by some columns. Its rows come from the tables of sealed days if the
+//! filter takes whole days and uses only columns of those tables, and from the posts themselves for everything else.
 
 use duckdb::Connection;
 
@@ -9,26 +9,26 @@ use crate::languages::{self, Meant};
 use crate::views::literal;
 use crate::{Filter, LakeError};
 
-/// Milliseconds a day.
+/// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
-/// A filter with its names looked up, and the days that it meets.
+/// A filter with its names looked up, and its days.
 #[derive(Clone)]
 pub(crate) struct Scope {
-    /// On created_at, of `post` only.
+    /// Conditions on created_at, for `post` only.
     times: Vec<String>,
     bot: Option<String>,
     origin: Option<String>,
     language: Option<String>,
     server: Option<String>,
-    /// Sealed days that lie in the filter with all their posts: the first and the last. Between them, days that are not
+    /// The first and the last of the sealed days whose posts are all in the filter. Days between them that are not
     /// sealed have no rows in the tables of sealed days.
     whole: Option<(i32, i32)>,
-    /// The other days that have posts in it.
+    /// The other days with posts in the filter.
     parts: Vec<i32>,
 }
 
-/// Posts counted by some columns, as a table of sealed days has them.
+/// Posts counted by some columns, as in a table of sealed days.
 struct Relation {
     table: &'static str,
     keys: &'static str,
@@ -76,7 +76,7 @@ impl Scope {
         Ok(scope)
     }
 
-    /// The first and last of the sealed days of which the filter takes all posts: their figures in `day_figures` hold.
+    /// The first and the last of the sealed days whose posts are all in the filter: `day_figures` has their figures.
     pub(crate) fn kept_days(&self) -> Option<(i32, i32)> {
         let every_post = [&self.bot, &self.origin, &self.language, &self.server].iter().all(|names| names.is_none());
         self.whole.filter(|_| every_post)
@@ -92,13 +92,13 @@ impl Scope {
         self.post_where(&self.times)
     }
 
-    /// day, author, origin, bot, posts; any number of rows for the same.
+    /// Columns day, author, origin, bot, posts; several rows may have the same key.
     pub(crate) fn authors(&self) -> String {
         let relation = if self.language.is_none() { AUTHORS } else { AUTHORS_OF_LANGUAGE };
         self.relation(&relation, self.server.is_none(), relation.single)
     }
 
-    /// The same, one row a (day, author, bot).
+    /// Like [`Scope::authors`], with one row for each (day, author, bot).
     pub(crate) fn distinct_authors(&self) -> String {
         if self.language.is_none() {
             return self.relation(&AUTHORS, self.server.is_none(), AUTHORS.grouped);
@@ -109,7 +109,7 @@ impl Scope {
         )
     }
 
-    /// day, origin, bot, posts; any number of rows for the same.
+    /// Columns day, origin, bot, posts; several rows may have the same key.
     pub(crate) fn origins(&self) -> String {
         if self.language.is_some() {
             return self.authors();
@@ -117,17 +117,17 @@ impl Scope {
         self.relation(&ORIGINS, self.server.is_none(), ORIGINS.single)
     }
 
-    /// day, hour, language, app, bot, posts; any number of rows for the same.
+    /// Columns day, hour, language, app, bot, posts; several rows may have the same key.
     pub(crate) fn hours(&self) -> String {
         self.relation(&HOURS, self.server.is_none() && self.origin.is_none(), HOURS.single)
     }
 
-    /// day, language, bot, characters, posts; any number of rows for the same.
+    /// Columns day, language, bot, characters, posts; several rows may have the same key.
     pub(crate) fn lengths(&self) -> String {
         self.relation(&LENGTHS, self.server.is_none() && self.origin.is_none(), LENGTHS.single)
     }
 
-    /// The posts that mention a followed word: `topic_hit`'s rows.
+    /// The rows of `topic_hit` for the filter's posts that mention a followed word.
     pub(crate) fn hits(&self, topic: i32) -> String {
         let mut all = vec![format!("topic = {topic}")];
         all.extend(self.times.iter().cloned());
@@ -138,7 +138,7 @@ impl Scope {
         format!("(select * from topic_hit where {})", all.join(" and "))
     }
 
-    /// Which days the filter takes whole and sealed, and which in part or open.
+    /// Divides the filter's days into those that are taken whole and sealed, and all others.
     fn divide(&mut self, connection: &Connection, filter: &Filter) -> Result<(), LakeError> {
         let mut statement = connection.prepare("select day, sealed from day order by day")?;
         let days = statement.query_map([], |row| Ok((row.get::<_, i32>(0)?, row.get::<_, bool>(1)?)))?;
@@ -189,7 +189,7 @@ impl Scope {
     }
 }
 
-/// The condition that a column's name is one of some, in any case; None when there are none.
+/// The condition that a column has one of these names, in any letter case; `None` if there are none.
 fn among(connection: &Connection, column: &str, names: &[String]) -> Result<Option<String>, LakeError> {
     if names.is_empty() {
         return Ok(None);
@@ -199,7 +199,7 @@ fn among(connection: &Connection, column: &str, names: &[String]) -> Result<Opti
     Ok(Some(format!("{column} in ({known})")))
 }
 
-/// The condition that a post's language is one of those that a person means; None when there are none.
+/// The condition that a post has one of the languages that the user typed; `None` if there are none.
 fn in_languages(connection: &Connection, typed: &[String]) -> Result<Option<String>, LakeError> {
     if typed.is_empty() {
         return Ok(None);
@@ -218,11 +218,11 @@ fn in_languages(connection: &Connection, typed: &[String]) -> Result<Option<Stri
     Ok(Some(if without { format!("(language is null or {known})") } else { known }))
 }
 
-/// The numbers of a table's names that meet a condition, as a SQL list that is never empty.
+/// The numbers of the names in a table that meet a condition, as a SQL list that is never empty.
 fn numbers(connection: &Connection, table: &str, condition: &str) -> Result<String, LakeError> {
     let mut statement = connection.prepare(&format!("select id from {table} where {condition}"))?;
     let ids = statement.query_map([], |row| row.get::<_, i32>(0))?.collect::<Result<Vec<_>, _>>()?;
-    // -1 is no name's number.
+    // No name has the number -1.
     let ids: Vec<_> = std::iter::once(-1).chain(ids).map(|id| id.to_string()).collect();
     Ok(ids.join(", "))
 }

@@ -1,12 +1,13 @@
-//! A person's own statement: read-only, one at a time, within limits.
+//! A user's statement: read-only, one at a time, within limits.
 //!
-//! What may run is decided by DuckDB's own parser, not by looking at the text: the statement must be one that only
-//! reads (SELECT in all its forms, FROM, VALUES, WITH, PIVOT, DESCRIBE, SHOW, SUMMARIZE; EXPLAIN of them), and may call no
-//! function that acts on the instance. It then runs in a read-only transaction of a database that can open no other file
-//! and whose configuration is locked.
+//! DuckDB's own parser decides what may run: the statement must be one that only reads (SELECT in all its forms,
+//! FROM, VALUES, WITH, PIVOT, DESCRIBE, SHOW, SUMMARIZE; EXPLAIN of them), and may not call a function that acts on
+//! the instance. The statement runs in a read-only transaction of a database that can open no other file and whose
+//! configuration is locked.
 //!
-//! Its memory is bounded as far as DuckDB counts it. What a function writes within a row or a list counts towards no limit
-//! (`repeat('x', 2000000000)`), so a program that lets strangers ask bounds the process that the lake lives in.
+//! Its memory is limited as far as DuckDB counts it. DuckDB does not count the memory that a function uses within a
+//! row or a list (`repeat('x', 2000000000)`), so a program that runs other people's statements must limit the memory
+//! of the lake's process.
 
 mod failure;
 mod guard;
@@ -29,16 +30,16 @@ pub use failure::{SqlError, SqlErrorKind};
 pub use watch::Cancel;
 pub(crate) use watch::Watch;
 
-/// How much a statement may take. The default is a minute and no other limit.
+/// Limits of a statement. The default is a minute, and no other limit.
 #[derive(Clone, Debug)]
 pub struct SqlLimits {
-    /// How long it may run.
+    /// The longest running time.
     pub time: Duration,
-    /// Bytes by which DuckDB's memory may grow meanwhile; None: only the lake's own limit holds.
+    /// The most bytes by which DuckDB's memory may grow meanwhile; `None` for only the lake's own limit.
     pub memory_bytes_max: Option<u64>,
-    /// Rows after which the result ends: [`SqlSummary::truncated`].
+    /// The most rows of the result: see [`SqlSummary::truncated`].
     pub rows_max: Option<u64>,
-    /// Stops it from another thread.
+    /// Stops the statement from another thread.
     pub cancel: Cancel,
 }
 
@@ -51,26 +52,27 @@ impl Default for SqlLimits {
 /// The size of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlSummary {
-    /// Rows written.
+    /// The number of rows written.
     pub rows: u64,
-    /// Whether there were more than `rows_max`.
+    /// True if there were more than `rows_max` rows.
     pub truncated: bool,
 }
 
 impl Lake {
-    /// Runs one statement and writes its rows as an Arrow IPC stream while they come.
+    /// Runs one statement, and writes its rows as an Arrow IPC stream while they come.
     ///
-    /// After an error the stream is cut: a statement can fail in the middle. The lake lives on after each.
+    /// A statement can fail in the middle of its rows; the stream is then cut. The lake stays usable after every
+    /// error.
     pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
-        // A connection that looks into `main` only.
+        // A connection that sees only the schema `main`.
         let connection = self.another()?;
         let watched = ask(&connection, || self.another(), text, limits, out);
         watched.unwrap_or_else(|error: LakeError| Err(error.into()))
     }
 }
 
-/// The same on a connection of any DuckDB; `gauge` makes another one to the same. The outer error means that the connection is
-/// not to be used again.
+/// Runs a statement on a connection of any DuckDB; `gauge` makes another connection to the same instance. After an
+/// outer error the connection must not be used again.
 pub(crate) fn ask(
     connection: &Connection,
     gauge: impl Fn() -> Result<Connection, LakeError>,
@@ -105,7 +107,7 @@ fn attempt(
 ) -> Result<(Result<SqlSummary, SqlError>, bool), LakeError> {
     connection.execute_batch("begin transaction read only")?;
     let watch = Watch::start(gauge, connection, limits)?;
-    // What a PIVOT asks before it runs is watched too.
+    // The questions of a PIVOT before it runs are watched too.
     let result = guard::admit(connection, text).and_then(|admitted| run(connection, &admitted, text, limits, out));
     let stopped = watch.stop();
     connection.execute_batch("rollback")?;

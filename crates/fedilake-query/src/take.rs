@@ -1,15 +1,15 @@
 //! Takes rows of data files into the lake.
 //!
-//! A take is one transaction: the rows, the names they bring, what they hide and the watermark become visible together
-//! or not at all, so a crash at any moment leaves the lake at an offset from which the next take goes on. Offsets that
-//! the lake already has are skipped: taking a file again changes nothing.
+//! A take is one transaction: the rows, the names that they bring, the posts that they hide and the position become
+//! visible together or not at all, so after a crash at any moment the next take continues at the lake's position.
+//! Offsets that the lake already has are skipped: taking a file again changes nothing.
 //!
-//! Rows may come in any order. What a post looks like depends only on the set of rows taken (views.rs has the rule),
-//! not on how they were split into files and calls.
+//! Rows may come in any order. A post depends only on the set of rows taken (views.rs has the rule), and not on how
+//! they were split into files and calls.
 //!
-//! Rows pass through a temporary table, [`STAGE_ROWS`] at a time, and are merged by the statements in merge/: names get
-//! numbers, deletes hide, and each row's meaning is chosen (a new post, a new version, the same seen again). Reading the
-//! next rows overlaps with merging. Afterwards full days are sealed (see [`seal`](crate::seal)).
+//! Rows pass through a temporary table, [`STAGE_ROWS`] at a time, and are merged by the statements in merge/: names
+//! get numbers, deletes hide posts, and each row becomes a new post, a new version, or another sighting of the same.
+//! The next rows are read during a merge. Afterwards full days are sealed (see [`seal`](crate::seal)).
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -24,13 +24,14 @@ use crate::seal::{self, Effort};
 use crate::views::{self, Deletes};
 use crate::{Lake, LakeError, layout, source};
 
-/// Rows merged at a time: a row group, so that a long take writes full ones and holds no more in memory.
+/// The number of rows merged at a time: a row group, so that a long take writes full ones and holds no more in
+/// memory.
 const STAGE_ROWS: usize = 122_880;
 
-/// Or fewer, where rows are large: bytes in memory.
+/// The size of the rows merged at a time, in bytes of memory, for large rows.
 const STAGE_BYTES: usize = 256 << 20;
 
-/// Batches read ahead of the merge, 2,048 rows each.
+/// The number of batches (of 2,048 rows) that are read ahead of the merge.
 const BATCHES_AHEAD: usize = 60;
 
 /// A range of a log partition's records in a Parquet file. Rows outside the range are not taken.
@@ -40,17 +41,18 @@ pub struct Chunk {
     pub log: String,
     /// The partition.
     pub partition: i32,
-    /// The first offset that the file answers for.
+    /// The first offset of the range.
     pub first: i64,
-    /// The offset after the last one.
+    /// The offset after the last one of the range.
     pub next: i64,
-    /// The file: the table's columns, in any order, missing ones null.
+    /// The file. It has the table's columns in any order; missing ones are null.
     pub parquet: PathBuf,
-    /// No file has the offsets from here up to `first`: they are lost. None where `first` joins what comes before it.
+    /// Set if no file has the offsets from here up to `first`: they are lost. `None` if `first` joins the chunk
+    /// before it.
     pub lost_from: Option<i64>,
 }
 
-/// Where the lake stands in a log partition.
+/// The lake's position in a log partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LakePosition {
     /// The log's id.
@@ -59,16 +61,17 @@ pub struct LakePosition {
     pub partition: i32,
     /// The first offset that is not in the lake.
     pub next: i64,
-    /// Offsets below `next` that the lake lacks, because the table lost the files that held them: ranges without their ends.
+    /// Ranges of offsets below `next` that the lake lacks, because the table lost the files that held them; range
+    /// ends are not included.
     pub lacks: Vec<(i64, i64)>,
 }
 
-/// How far a take is.
+/// The progress of a take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakeProgress {
-    /// Rows merged so far, not yet committed.
+    /// The number of rows merged so far, not yet committed.
     pub rows: u64,
-    /// Offsets that the call covers: rows and holes.
+    /// The number of offsets that the call covers: rows and holes.
     pub offsets: u64,
 }
 
@@ -79,7 +82,7 @@ pub(crate) struct Reading {
     pub(crate) from: i64,
     pub(crate) next: i64,
     pub(crate) files: Vec<PathBuf>,
-    /// The offset from which on all before `from` is lost, if it is.
+    /// Set if all offsets from here up to `from` are lost.
     pub(crate) lost_from: Option<i64>,
 }
 
@@ -90,13 +93,14 @@ impl Reading {
 }
 
 impl Lake {
-    /// Takes the rows that the lake does not have yet, in one transaction, and moves its positions to the chunks' ends.
+    /// Takes the rows that the lake does not have yet, in one transaction, and moves its positions to the chunks'
+    /// ends.
     ///
-    /// A log partition that the lake does not know begins at its lowest chunk. Chunks may come in any order and overlap,
-    /// but may not leave out offsets, unless they say that these are lost: [`LakeError::Gap`]. What is lost is told by
-    /// [`LakePosition::lacks`] ever after. [`LakeError::DamagedFile`] names a file that cannot be read.
-    /// After an error the lake is as before. One take runs at a time; readers do not wait. `progress` is told after each
-    /// merge, about every 120,000 rows.
+    /// A log partition that is new to the lake begins at its lowest chunk. Chunks may come in any order and overlap,
+    /// but may not leave out offsets, unless they mark them as lost: [`LakeError::Gap`]. From then on
+    /// [`LakePosition::lacks`] has the lost offsets. [`LakeError::DamagedFile`] names a file that cannot be read.
+    /// After an error the lake is unchanged. One take runs at a time; readers do not wait. `progress` is called after
+    /// each merge, about every 120,000 rows.
     pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), LakeError> {
         let writer = lock(&self.writer);
         let mut names = lock(&self.names);
@@ -110,7 +114,7 @@ impl Lake {
             }
             Err(error) => {
                 names.rollback();
-                // The first error says more than a failing rollback would.
+                // The first error explains more than that of a failing rollback.
                 let _ = writer.execute_batch("rollback");
                 Err(error)
             }
@@ -118,7 +122,7 @@ impl Lake {
     }
 }
 
-/// Where the lake stands, by log and partition.
+/// The lake's positions, by log and partition.
 pub(crate) fn positions(connection: &Connection) -> Result<Vec<LakePosition>, LakeError> {
     let mut statement =
         connection.prepare("select log, partition, next from internal.stream order by log, partition")?;
@@ -172,7 +176,7 @@ fn take(
     Ok(rows)
 }
 
-/// Which offsets of which files to read; gives new log partitions their numbers.
+/// Decides which offsets of which files to read, and numbers new log partitions.
 fn plan(writer: &Connection, chunks: &[Chunk]) -> Result<Vec<Reading>, LakeError> {
     let mut chunks: Vec<&Chunk> = chunks.iter().collect();
     chunks.sort_by(|a, b| (&a.log, a.partition, a.first, a.next).cmp(&(&b.log, b.partition, b.first, b.next)));
@@ -196,7 +200,7 @@ fn plan(writer: &Connection, chunks: &[Chunk]) -> Result<Vec<Reading>, LakeError
                 let next = Reading { lost_from: Some(reading.next), ..Reading::at(stream, chunk.first) };
                 readings.extend(Some(std::mem::replace(&mut reading, next)).filter(|before| before.next > before.from));
             }
-            // Files that overlap are read apart, each for the offsets that it adds.
+            // Overlapping files are read separately, each for the offsets that it adds.
             if chunk.first < reading.next && !reading.files.is_empty() {
                 let next = Reading::at(stream, reading.next);
                 readings.push(std::mem::replace(&mut reading, next));
@@ -268,7 +272,7 @@ fn stage(
 
 fn merge(writer: &Connection, names: &mut Names, deletes: Deletes) -> Result<(), LakeError> {
     let run = |wanted: bool, sql: &str| if wanted { writer.execute_batch(sql) } else { Ok(()) };
-    // Most small batches lack most of what can happen, and even a statement that finds nothing takes milliseconds.
+    // Most small batches lack most kinds of rows, and even a statement that finds nothing takes milliseconds.
     let any = |conditions: [&str; 4], table: &str| {
         let columns = conditions.map(|condition| format!("coalesce(bool_or({condition}), false)")).join(", ");
         writer.query_row(&format!("select {columns} from {table}"), [], |row| {
@@ -313,7 +317,8 @@ fn merge(writer: &Connection, names: &mut Names, deletes: Deletes) -> Result<(),
     Ok(())
 }
 
-/// Hides what the deletes of this batch and of earlier ones hide, and shows what a better word brought back.
+/// Hides the posts that deletes of this and earlier batches hide, and shows the posts that a server of higher rank
+/// brought back.
 fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
     writer.execute_batch(include_str!("merge/accused.sql"))?;
     if !exists(writer, "accused")? {
@@ -324,7 +329,7 @@ fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
     let (buried, emptied) = match deletes {
         Deletes::Any => (format!("bool_or({deleted})"), ""),
         Deletes::Origin => (format!("bool_or({own} and {deleted})"), EMPTIED),
-        // Another sighting may bring it back as it was.
+        // Another sighting may bring the post back unchanged.
         Deletes::All => (format!("bool_or({own} and {deleted})"), ""),
     };
     writer
@@ -348,7 +353,7 @@ const EMPTIED: &str = "replace (
     null as content_hash
 )";
 
-/// Whether a table has any row.
+/// True if a table has any row.
 fn exists(writer: &Connection, table: &str) -> duckdb::Result<bool> {
     writer.query_row(&format!("select exists (from {table})"), [], |row| row.get(0))
 }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use crate::views::literal;
 
-/// The SQL condition that a row's `text` mentions the word; null where there is no text.
+/// The SQL condition that a row's `text` mentions the word; null if the row has no text.
 pub(crate) fn mentions(word: &str) -> String {
     mentions_any(&[word])
 }
@@ -19,13 +19,13 @@ pub(crate) fn mentions_any(words: &[&str]) -> String {
     format!("regexp_matches(text, {})", literal(&format!("(?i){}", words.join("|"))))
 }
 
-/// The words without those that mention the same as an earlier one: case does not matter.
+/// The words without those that differ from an earlier one only in letter case.
 pub(crate) fn distinct(words: &[String]) -> Vec<&str> {
     let mut seen = HashSet::new();
     words.iter().filter(|word| seen.insert(word.to_lowercase())).map(String::as_str).collect()
 }
 
-/// The regular expression that matches the word itself.
+/// The regular expression that matches exactly the word.
 fn quoted(word: &str) -> String {
     let special = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric();
     word.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()

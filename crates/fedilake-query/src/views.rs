@@ -1,29 +1,30 @@
-//! The views that people query: `posts`, `sightings`, `replies` and the talk's `mastodon_toot`.
+//! The views that users query: `posts`, `sightings`, `replies` and the talk's `mastodon_toot`.
 //!
-//! They exist twice with the same columns and the same rows: in the lake, over its own tables, and over plain Parquet
-//! files, for any DuckDB ([`over_parquet`]). The second form is the definition; a property test holds the lake to it.
-//! What they are made of lies in the schema `internal`, where no listing of tables shows it.
+//! Each view exists twice with the same columns and rows: in the lake, over its own tables, and over plain Parquet
+//! files, for any DuckDB ([`over_parquet`]). The second form is the definition; a property test compares the lake
+//! with it. Both build on the schema `internal`, which no listing of tables shows.
 //!
-//! - `posts`: one row a uri. Servers' words about a post have ranks: those of the post's own server first (`from_origin`; in
-//!   records of earlier versions: the uri's host), then the greatest (edited_at with nulls first, observed_at, log position). So no
-//!   server replaces what the own one said. server, id and observed_at are those of the first sighting that no delete took back;
-//!   app is the one that the own server names, or any where the own one showed nothing.
-//!   Its columns are the table's, in the table's order, but for those that are not the post's: kind, appended_at,
-//!   author_created_at, visibility (always public), rejected_reason and rejected_bytes.
-//! - `sightings`: one row for each (server, id, uri) of those posts: who showed it, and when first; `deleted_at`, if that server
-//!   said later that it is gone there.
+//! - `posts`: one row a uri. Servers have ranks: versions that the post's own server showed come first
+//!   (`from_origin`; in records of earlier versions, the uri's host), then the greatest (edited_at with nulls first,
+//!   observed_at, log position). So no server replaces what the own server showed. server, id and observed_at are
+//!   those of the first sighting that was not deleted; app is the one that the own server names, or that any server
+//!   names if the own one showed nothing. The columns are the table's, in its order, without those that do not belong
+//!   to the post: kind, appended_at, author_created_at, visibility (always public), rejected_reason and
+//!   rejected_bytes.
+//! - `sightings`: one row for each (server, id, uri) of those posts, with the time at which the server first showed
+//!   the post, and `deleted_at` if that server later deleted it.
 //! - `replies`: one row for each of those posts that answers another.
 //! - `mastodon_toot`: the talk's columns, on `posts`.
 //!
-//! Which deletes hide a post is a setting: [`Deletes`].
+//! [`Deletes`] is the setting that says which deletes hide a post.
 //!
-//! No claim counts beyond the moment at which it was seen: created_at and edited_at are at most observed_at. A row without a
-//! created_at, or with one before the year 1, counts as created when it was observed: a server that leaves it out, or writes it so
-//! that nobody can read it, costs the post its own time and no more. A created or edited row without uri, server, id, author,
-//! author_domain or an observed_at of the years 1 to 9999 is no post.
+//! No time counts beyond the moment at which it was seen: created_at and edited_at are at most observed_at. A row
+//! without a created_at, or with one before the year 1, counts as created when it was observed: a missing or
+//! unreadable time costs the post only that time. A created or edited row without uri, server, id, author or
+//! author_domain, or without an observed_at in the years 1 to 9999, is not a post.
 //!
-//! An author is a user, in any case, and a domain. One spelling stands for all of an author's posts: the one that the own server
-//! writes, or the first by code points.
+//! An author is a user name, in any letter case, and a domain. One spelling stands for all of an author's posts: that
+//! of the own server, or the first by code points.
 //!
 //! Names that repeat (servers, authors, languages, apps) are cut after [`NAME_CHARACTERS`].
 
@@ -33,7 +34,7 @@ use std::str::FromStr;
 
 use crate::languages;
 
-/// The table's columns, in its order, with DuckDB's types: files may lack some of them.
+/// The table's columns, in its order, with DuckDB's types. A file may lack some of them.
 pub const COLUMNS: [(&str, &str); 42] = [
     ("kind", "varchar"),
     ("server", "varchar"),
@@ -79,30 +80,31 @@ pub const COLUMNS: [(&str, &str); 42] = [
     ("rejected_bytes", "blob"),
 ];
 
-/// The views that people query.
+/// The names of the views that users query.
 pub const DOCUMENTED: [&str; 4] = ["posts", "sightings", "replies", "mastodon_toot"];
 
-/// Characters of a name that are kept.
+/// The most characters of a name that are kept.
 pub const NAME_CHARACTERS: usize = 500;
 
-/// Which deletes hide a post. A delete by the post's own server always does, everywhere.
+/// The setting that says which deletes hide a post. A delete by the post's own server always hides it, everywhere.
 ///
-/// A server's word that a post is gone there may mean that its author took it back, or no more than that this server threw
-/// its copy away (a moderator's decision, a broken federation, an expired cache, malice).
+/// The delete of another server may mean that the author deleted the post, or only that this server removed its copy
+/// (a moderator's decision, a broken federation, an expired cache, malice).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Deletes {
-    /// Another server's delete hides its sighting, and the post too unless the post's own server showed it: where nobody reads the
-    /// own server, there is no better word, and privacy wins.
+    /// Another server's delete hides that server's sighting, and hides the post unless the post's own server showed
+    /// it: if nobody reads the own server, nothing outranks the delete, and privacy wins.
     #[default]
     Origin,
-    /// The delete of any server that showed a post hides it: the most private, and any server can hide any post.
+    /// The delete of any server that showed a post hides it: the most private choice, but any server can hide any
+    /// post.
     Any,
-    /// Another server's delete hides its sighting; the post goes with the last one.
+    /// Another server's delete hides its sighting; the post is hidden with its last sighting.
     All,
 }
 
 impl Deletes {
-    /// The name in settings.
+    /// The setting's value as text.
     pub fn as_str(self) -> &'static str {
         match self {
             Deletes::Origin => "origin",
@@ -111,7 +113,8 @@ impl Deletes {
         }
     }
 
-    /// SQL: whether a group of a post's sightings leaves it visible, by their columns `deleted` (a condition) and `own`.
+    /// SQL: true if a group of a post's sightings leaves the post visible. `deleted` is a condition, `own` a column
+    /// of the sightings.
     pub(crate) fn visible_sql(self, deleted: &str, own: &str) -> String {
         let own_deleted = format!("bool_or({own} and {deleted})");
         match self {
@@ -141,13 +144,13 @@ impl FromStr for Deletes {
 
 /// The SQL that defines the views over Parquet files, as statements ending in semicolons.
 ///
-/// `glob` is a path or a pattern as DuckDB's `read_parquet` takes it, such as `table/posts/**/*.parquet`; the part of it that
-/// is no pattern is for [`plain`] to write.
+/// `glob` is a path or a pattern for DuckDB's `read_parquet`, such as `table/posts/**/*.parquet`. Write a path within
+/// it that is not meant as a pattern with [`plain`].
 pub fn over_parquet(glob: &str, deletes: Deletes) -> String {
     over_files(&literal(glob), deletes)
 }
 
-/// A path as a pattern that stands for nothing but this path.
+/// A path as a pattern that matches only this path.
 pub fn plain(path: &str) -> String {
     let each = |c: char| match c {
         '*' | '?' | '[' => format!("[{c}]"),
@@ -199,21 +202,21 @@ pub(crate) fn lake_uri(post: &str, author: &str, origin: &str) -> String {
     )
 }
 
-/// SQL: every column of the table, null: `union all by name` with it gives files the columns that they lack.
+/// SQL: every column of the table as null. With `union all by name` it adds the columns that files lack.
 pub(crate) fn typed_nulls() -> String {
     COLUMNS.map(|(name, kind)| format!("null::{kind} as {name}")).join(", ")
 }
 
-/// SQL: the table's columns and no others, in the table's types: files of other writers may have other ones.
+/// SQL: the table's columns only, in the table's types, because files of other writers may have others.
 pub(crate) fn cast_columns() -> String {
     COLUMNS.map(|(name, kind)| format!("{name}::{kind} as {name}")).join(", ")
 }
 
-/// SQL: the columns of rows that are posts, as they count, and `more` columns as they are.
+/// SQL: the columns of rows that are posts, with the values that count, and the columns `more` unchanged.
 pub(crate) fn shown_columns(more: &[&str]) -> String {
     let counted = |name: &str| match name {
         "server" | "author" | "language" | "app" => format!("{} as {name}", cut(name)),
-        // Hosts are the same in any case.
+        // Letter case does not matter in hosts.
         "author_domain" => format!("lower({}) as {name}", cut(name)),
         "created_at" => format!(
             "case when created_at >= {YEAR_1} then least(created_at, observed_at) else observed_at end as created_at"
@@ -235,7 +238,7 @@ pub(crate) fn shown_columns(more: &[&str]) -> String {
 const YEAR_1: &str = "'0001-01-01 00:00:00+00'::timestamptz";
 const YEAR_10000: &str = "'10000-01-01 00:00:00+00'::timestamptz";
 
-/// SQL: whether a row of the table is a post as a server showed it.
+/// SQL: true if a row of the table shows a post.
 pub(crate) fn is_shown() -> String {
     format!(
         "kind in ('created', 'edited') and uri is not null and server is not null and id is not null \
@@ -243,10 +246,10 @@ pub(crate) fn is_shown() -> String {
     )
 }
 
-/// SQL: whether a row of the table is a delete.
+/// SQL: true if a row of the table is a delete.
 pub(crate) const IS_DELETE: &str = "kind = 'deleted' and server is not null and id is not null";
 
-/// SQL: when a delete was seen; it counts also where the row does not say.
+/// SQL: the time at which a delete was seen; a delete without a time counts too.
 pub(crate) fn deleted_at() -> String {
     format!(
         "case when observed_at >= {YEAR_1} and observed_at < {YEAR_10000} then observed_at \
@@ -254,13 +257,13 @@ pub(crate) fn deleted_at() -> String {
     )
 }
 
-/// SQL: a name, cut.
+/// SQL: a name, cut to [`NAME_CHARACTERS`].
 pub(crate) fn cut(column: &str) -> String {
     format!("left({column}, {NAME_CHARACTERS})")
 }
 
-/// The number that a Mastodon server gives a post made at `created_at`, but for its lower 16 bits: the milliseconds.
-/// Any time has one: of those beyond the year 6000 the upper bits are left out.
+/// The number that a Mastodon server gives a post made at `created_at`, without its lower 16 bits: the milliseconds
+/// since 1970. Of times beyond the year 6000 the upper bits are left out.
 pub(crate) fn snowflake(created_at: &str) -> String {
     format!("((epoch_ms({created_at}) & 140737488355327) * 65536)")
 }

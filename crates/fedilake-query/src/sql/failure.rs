@@ -1,4 +1,4 @@
-//! Why a statement failed, and where in it.
+//! Why a statement failed, and at which place of its text.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::sql::nearest;
 /// The kind of a failed statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SqlErrorKind {
-    /// The text is no SQL.
+    /// The text is not valid SQL.
     Syntax,
     /// The statement would do more than read, or is more than one.
     Refused,
@@ -21,26 +21,26 @@ pub enum SqlErrorKind {
     Time,
     /// The statement needed more memory than allowed.
     Memory,
-    /// Somebody cancelled it.
+    /// The statement was cancelled.
     Cancelled,
-    /// A name, a type or a value in it is wrong.
+    /// A name, a type or a value in the statement is wrong.
     Statement,
     /// The lake failed.
     Engine,
-    /// The answer could not be written: who reads it knows why.
+    /// The answer could not be written; its reader knows why.
     Output,
 }
 
 /// A failed statement. The display is for people: the message, then the line with a caret below the place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlError {
-    /// What kind of failure it was.
+    /// The kind of the failure.
     pub kind: SqlErrorKind,
     /// The message: the fault and its cause.
     pub message: String,
-    /// The line, from 1.
+    /// The line of the place, from 1.
     pub line: Option<usize>,
-    /// The column in characters, from 1.
+    /// The column of the place in characters, from 1.
     pub column: Option<usize>,
     /// The line with a caret below the place: two lines of text.
     pub excerpt: Option<String>,
@@ -92,7 +92,8 @@ impl SqlError {
         }
     }
 
-    /// DuckDB's error on `ran`, whose text may end in `LINE n: …` and a caret; shown in what was `typed`.
+    /// DuckDB's error for `ran`, whose message may end in `LINE n: …` and a caret; the place is shown in the text
+    /// `typed`.
     pub(super) fn from_engine(ran: &Edited, typed: &str, error: duckdb::Error) -> SqlError {
         let full = message(&error);
         let kind = match full.split_once(" Error: ").map(|(kind, _)| kind) {
@@ -115,7 +116,7 @@ impl SqlError {
         }
     }
 
-    /// Says why it was stopped, when the watch stopped it.
+    /// Replaces the error by the watch's reason if the watch stopped the statement.
     pub(super) fn explain(self, stopped: Option<(SqlErrorKind, String)>) -> SqlError {
         match stopped {
             Some((kind, message)) if matches!(self.kind, SqlErrorKind::Cancelled) => SqlError::plain(kind, message),
@@ -138,8 +139,8 @@ fn shortened(message: String) -> String {
     }
 }
 
-/// DuckDB's message, its advice replaced where it is refused here. A post's text can be part of it: what looks like a hint of
-/// ours there is none.
+/// DuckDB's message, with advice that applies here instead of advice that is refused here. The message may contain a
+/// post's text, so a line in it that looks like our own hint is not treated as one.
 fn with_possible_advice(message: &str) -> String {
     let own = message.replace("\nhint: ", "\n hint: ");
     let advice = ADVICE.iter().find(|(sign, ..)| own.contains(sign));
@@ -148,7 +149,7 @@ fn with_possible_advice(message: &str) -> String {
     format!("{}\nhint: {hint}", kept.trim_end())
 }
 
-/// A sign of a message, where DuckDB's advice begins, and what can be done here.
+/// A text that a message contains, the start of DuckDB's advice, and the advice that replaces it.
 const ADVICE: [(&str, Option<&str>, &str); 6] = [
     (
         "Max expression depth limit",
@@ -170,18 +171,19 @@ const ADVICE: [(&str, Option<&str>, &str); 6] = [
     ("pivot_limit", None, "name the values: on column in ('a', 'b')"),
 ];
 
-/// The character that DuckDB points at. `place` is what follows LINE: `2: …part of the line…`, and a caret below.
+/// The position of the character at which DuckDB points. `place` is the text after LINE: `2: …part of the line…`,
+/// with a caret below.
 fn position(text: &str, place: &str) -> Option<usize> {
     let (number, shown) = place.split_once(": ")?;
     let line: usize = number.parse().ok()?;
     let (part, below) = shown.split_once('\n')?;
     let caret = below.find('^')?;
-    // The caret stands below the whole `LINE n: part`.
+    // The caret is placed below the whole `LINE n: part`.
     let in_part = caret.checked_sub("LINE ".len() + number.len() + ": ".len())?;
     let line_start: usize =
         text.split_inclusive('\n').take(line.checked_sub(1)?).map(|line| line.chars().count()).sum();
     let line_text = text.lines().nth(line - 1)?;
-    // A long line is shown as its middle between dots.
+    // Of a long line only the middle is shown, between dots.
     let (shown, dots) = match part.strip_prefix("...") {
         Some(shown) => (shown, 3),
         None => (part, 0),
@@ -191,7 +193,7 @@ fn position(text: &str, place: &str) -> Option<usize> {
     Some(line_start + offset + in_part.checked_sub(dots)?)
 }
 
-/// Characters of a long line that are shown on each side of the caret.
+/// The number of characters of a long line that are shown on each side of the caret.
 const AROUND: usize = 60;
 
 fn excerpt(line: &str, column: usize) -> String {

@@ -1,4 +1,4 @@
-//! Decides whether a statement only reads, by the tree that DuckDB's own parser makes of it.
+//! Decides whether a statement only reads, from the tree that DuckDB's own parser makes of it.
 
 use duckdb::Connection;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use super::pivot::{self, Edited};
 use super::{SqlError, SqlErrorKind};
 use crate::error::message;
 
-/// Functions that a SELECT can call and that act on the instance, run text that this guard did not see, or follow
+/// Functions that a SELECT can call and that act on the instance, run text that this guard has not seen, or follow
 /// pointers.
 const REFUSED: [&str; 14] = [
     "arrow_scan",
@@ -27,7 +27,7 @@ const REFUSED: [&str; 14] = [
     "write_log",
 ];
 
-/// DuckDB's `json_serialize_sql`: the statements as trees, or why there are none.
+/// The result of DuckDB's `json_serialize_sql`: the statements as trees, or the reason why there are none.
 #[derive(Deserialize)]
 struct Parsed {
     error: bool,
@@ -41,8 +41,9 @@ struct Parsed {
     refused_function: Option<&'static str>,
 }
 
-/// The text to run: what the parser saw, behind EXPLAIN where the text asks for that. A PIVOT has its values in it, all other
-/// characters are as they were typed. Refuses what is not exactly one statement that only reads.
+/// Returns the text to run: the text that the parser saw, after EXPLAIN if the user typed that, and with the values
+/// of each PIVOT written into it. All other characters are as typed. Refuses everything except one statement that
+/// only reads.
 pub(super) fn admit(connection: &Connection, text: &str) -> Result<Edited, SqlError> {
     admit_below(connection, text, 0)
 }
@@ -95,7 +96,7 @@ fn check(parsed: &Parsed) -> Result<(), Refused> {
 }
 
 impl Parsed {
-    /// True if the text is SQL, but none that DuckDB makes a tree of.
+    /// True if the text is SQL for which DuckDB makes no tree.
     fn is_no_select(&self) -> bool {
         self.error && self.error_type.as_deref() == Some("not implemented")
     }
@@ -147,8 +148,9 @@ fn strings(json: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-/// EXPLAIN and what it explains: the parser makes no tree of EXPLAIN itself. The first part is made anew from nothing but the
-/// words, so whatever else stood there (comments, which can be nested) is not run. Without EXPLAIN, all of the text.
+/// Splits a text into EXPLAIN and the statement that it explains, because the parser makes no tree of EXPLAIN itself.
+/// The first part is written anew from the words alone, so that nothing else in it (comments, which may be nested)
+/// runs. Without EXPLAIN, the second part is the whole text.
 fn split_explain(text: &str) -> (String, &str) {
     let head = skip_blank(text);
     let Some(rest) = after_word(head, "explain") else { return (String::new(), text) };
@@ -160,7 +162,7 @@ fn split_explain(text: &str) -> (String, &str) {
     }
 }
 
-/// As many spaces as there are characters, in as many lines.
+/// As many spaces and line ends as the text has characters and lines.
 fn blank(text: &str) -> String {
     text.chars().map(|c| if c == '\n' { c } else { ' ' }).collect()
 }

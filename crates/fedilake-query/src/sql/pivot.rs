@@ -1,9 +1,9 @@
 //! PIVOT that takes its columns from the data: `pivot posts on language using count(*)`.
 //!
-//! To DuckDB this is several statements: it first makes an enum of the values, and so it is nothing that only reads. Here the
-//! values are asked for first and written into the text, `on language in ('de', 'en')`, with which it is one SELECT. What is
-//! asked and what runs in the end are both texts that the [`guard`](super::guard) saw, so that nothing depends on how well this
-//! file reads SQL: a text that it misreads fails, or stays refused.
+//! For DuckDB this is several statements, the first of which makes an enum of the values, so it does not only read.
+//! Here the values are queried first and written into the text, `on language in ('de', 'en')`, which makes it a
+//! single SELECT. The [`guard`](super::guard) checks both the query for the values and the final text, so safety does
+//! not depend on how well this file reads SQL: a text that it misreads fails, or is refused.
 
 use std::ops::Range;
 
@@ -12,12 +12,12 @@ use duckdb::Connection;
 use super::{SqlError, SqlErrorKind, guard};
 use crate::views::literal;
 
-/// Columns that one PIVOT makes at most of the data.
+/// The most columns that one PIVOT may make of the data.
 const COLUMNS_MAX: usize = 10_000;
-/// How deep a PIVOT may depend on another one.
+/// The deepest nesting of PIVOTs that depend on each other.
 const DEPTH_MAX: usize = 8;
 
-/// A part of a text that was replaced, in characters.
+/// A replaced part of a text, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Edit {
     at: usize,
@@ -25,7 +25,7 @@ pub(super) struct Edit {
     inserted: usize,
 }
 
-/// A text, and how it came to be from the one that was typed.
+/// A text, and the edits that made it from the typed text.
 #[derive(Debug)]
 pub(super) struct Edited {
     pub(super) text: String,
@@ -45,7 +45,7 @@ impl Edited {
         self
     }
 
-    /// Where a character of the text stood in the one that was typed.
+    /// The position in the typed text of a character of this text.
     fn typed(&self, position: usize) -> usize {
         self.edits.iter().rev().fold(position, |position, edit| {
             if position >= edit.at + edit.inserted {
@@ -56,7 +56,7 @@ impl Edited {
         })
     }
 
-    /// An error at a character of this text, shown in the one that was typed.
+    /// An error at a character of this text, shown in the typed text.
     pub(super) fn error(&self, typed: &str, kind: SqlErrorKind, message: String, position: usize) -> SqlError {
         SqlError::at(kind, message, typed, Some(self.typed(position)))
     }
@@ -72,7 +72,7 @@ impl Edited {
     }
 }
 
-/// The text with the values of each PIVOT written into it; None if it has none that needs them.
+/// The text with the values of each PIVOT written into it; `None` if no PIVOT needs values.
 pub(super) fn with_values(connection: &Connection, text: &str, depth: usize) -> Result<Option<Edited>, SqlError> {
     let mut edited = Edited::unchanged(text.to_owned());
     while let Some(open) = last_open(&edited.text) {
@@ -115,15 +115,15 @@ fn values(connection: &Connection, question: &str, depth: usize) -> Result<Vec<S
     Ok(values)
 }
 
-/// A column of a PIVOT that lacks its values.
+/// A column of a PIVOT without its values.
 struct Open {
     /// The part of the text that a list of the values replaces.
     place: Range<usize>,
-    /// Asks for them, in their order.
+    /// The query for the values, in order.
     question: String,
 }
 
-/// The last one of a text: a PIVOT within another one's source stands behind that one's word.
+/// The last such column in a text. Of nested PIVOTs the inner one comes later in the text.
 fn last_open(text: &str) -> Option<Open> {
     let tokens = tokens(text);
     let pivots = (0..tokens.len()).rev().filter(|at| tokens[*at].is(text, &["pivot", "pivot_wider"]));
@@ -141,7 +141,7 @@ fn open_column(text: &str, tokens: &[Token], pivot: usize) -> Option<Open> {
         return None;
     }
     let beside = |at: &usize| tokens[*at].depth == depth;
-    // A join within the source has an ON of its own before.
+    // A join within the source has its own ON before that of the PIVOT.
     let last = rest.clone().filter(beside).find(|at| tokens[*at].is(text, &ENDS[1..])).unwrap_or(rest.end);
     let on = (rest.start..last).filter(beside).rfind(|at| tokens[*at].is(text, &["on"]))?;
     let last = (on..last).filter(beside).find(|at| tokens[*at].is(text, &ENDS)).unwrap_or(last);
@@ -172,7 +172,7 @@ fn open_column(text: &str, tokens: &[Token], pivot: usize) -> Option<Open> {
     })
 }
 
-/// True for SQL's own `table PIVOT (count(*) FOR column IN (…))`, which has its values.
+/// True for SQL's own `table PIVOT (count(*) FOR column IN (…))`, which already has its values.
 fn is_standard(text: &str, rest: &[Token], depth: usize) -> bool {
     rest.first().is_some_and(|first| first.kind == Kind::Open)
         && rest
@@ -181,11 +181,11 @@ fn is_standard(text: &str, rest: &[Token], depth: usize) -> bool {
             .any(|token| token.depth == depth + 1 && token.is(text, &["for"]))
 }
 
-/// The definitions of common tables that a PIVOT sees, from the outermost WITH in.
+/// The definitions of common tables that a PIVOT can use, from the outermost WITH inwards.
 struct Scope(Vec<String>);
 
 impl Scope {
-    /// A question within the definitions, its answers in order.
+    /// A query with these definitions, its rows in order.
     fn of(&self, question: &str) -> String {
         let within = |question: String, with: &String| format!("{with}\n select * from (\n{question}\n)");
         self.0.iter().rev().fold(question.to_owned(), within) + " order by 1"
@@ -207,7 +207,8 @@ fn scope(text: &str, tokens: &[Token], at: usize) -> Scope {
     Scope((0..=tokens[at].depth).filter_map(with).collect())
 }
 
-/// The bracket that ends the last definition of a WITH within the range: each is a name, AS and a question in brackets.
+/// The bracket that ends the last definition of a WITH within the range. Each definition is a name, AS and a query in
+/// brackets.
 fn last_definition(text: &str, tokens: &[Token], range: Range<usize>, depth: usize) -> Option<usize> {
     let (mut word_before, mut last) = (None, None);
     for at in range.filter(|at| tokens[*at].depth == depth) {
@@ -232,14 +233,14 @@ fn spanned<'a>(text: &'a str, tokens: &[Token]) -> Option<&'a str> {
 struct Token {
     range: Range<usize>,
     kind: Kind,
-    /// Brackets and CASEs around it; a bracket stands outside of itself.
+    /// The number of brackets and CASEs around it; a bracket is outside of itself.
     depth: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Word,
-    /// A text, a number, an operator, a name in quotes.
+    /// A text, a number, an operator, or a name in quotes.
     Other,
     Open,
     Close,
@@ -278,7 +279,7 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// The kind and the length of what a text begins with; no kind for space and comments.
+/// The kind and the length of the token at the start of a text; no kind for space and comments.
 fn token(text: &str, first: char) -> (Option<Kind>, usize) {
     let up_to = |end: &str, from: usize| text[from..].find(end).map_or(text.len(), |at| from + at + end.len());
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
@@ -304,7 +305,7 @@ fn token(text: &str, first: char) -> (Option<Kind>, usize) {
     }
 }
 
-/// The length of a comment, which may hold others.
+/// The length of a comment, which may contain other comments.
 fn comment(text: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while at < text.len() {
@@ -328,7 +329,7 @@ fn comment(text: &str) -> usize {
     text.len()
 }
 
-/// The length of a text in quotes; one that is doubled does not end it, nor one behind a backslash in `E'…'`.
+/// The length of a quoted text. A doubled quote does not end it, nor in `E'…'` a quote after a backslash.
 fn quoted(text: &str, quote: char, has_backslashes: bool) -> usize {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = characters.next() {
@@ -341,7 +342,7 @@ fn quoted(text: &str, quote: char, has_backslashes: bool) -> usize {
     text.len()
 }
 
-/// The `$tag$` that a text begins with.
+/// The `$tag$` at the start of a text.
 fn dollar_tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 1;
     let is_tag = text[1..end].chars().all(|c| c.is_alphanumeric() || c == '_');

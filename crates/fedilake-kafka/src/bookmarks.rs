@@ -100,7 +100,7 @@ impl Marks {
                     if value.is_some() {
                         break;
                     }
-                    // Who writes knows by now where the key belongs: once is enough.
+                    // A writer knows the partition of its key by now, so one read is enough.
                     if !tail.read.contains_key(&partition) {
                         tail.read(partition)?;
                     }

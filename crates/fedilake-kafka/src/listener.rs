@@ -75,7 +75,7 @@ impl Listener {
         let can_pass = !matches!(code, Some(Authentication | Fatal | SaslAuthenticationFailed | SSL));
         let is_warning = {
             let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-            // That all brokers are down has a cause, which is reported beside it.
+            // "All brokers down" has a cause, which is reported separately.
             if code != Some(AllBrokersDown) {
                 trouble.cause = Some(report.to_owned());
             }

@@ -269,7 +269,7 @@ impl Place {
             What::Record { key, value, .. } => (key, value),
             What::End => {
                 self.next = self.next.max(offset);
-                // It is later than that at which the partition came.
+                // A later end than at the partition's assignment.
                 self.end.get_or_insert(offset);
                 return None;
             }

@@ -200,7 +200,7 @@ fn extension(value: &Value) -> Quote<'_> {
     found
 }
 
-/// What `reader` makes of a value; `is_odd` becomes true where the value says something and it makes nothing of it.
+/// Reads `value` with `reader`. Sets `is_odd` if the value is not empty but `reader` cannot read it.
 fn read<'a, T>(value: &'a Value, reader: impl FnOnce(&'a Value) -> Option<T>, is_odd: &mut bool) -> Option<T> {
     let found = reader(value);
     *is_odd |= found.is_none() && !says_nothing(value);
@@ -213,7 +213,7 @@ fn list<'a>(value: &'a Value, is_odd: &mut bool) -> impl Iterator<Item = &'a Val
     elements(value)
 }
 
-/// Whether programs write the value for nothing: a number below 0 is one that is hidden.
+/// True for values that programs write for "nothing", such as a negative number for a hidden count.
 fn says_nothing(value: &Value) -> bool {
     value.is_null()
         || value.as_bool() == Some(false)

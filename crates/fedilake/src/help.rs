@@ -1,4 +1,4 @@
-//! What stands below the flags in the help: examples that can be copied, and a word more.
+//! The text below the flags in a verb's help: examples that can be copied, and a note.
 
 use std::fmt::Write;
 

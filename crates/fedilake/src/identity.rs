@@ -1,4 +1,4 @@
-//! Which file or folder lies at a path: it may be another one than a moment ago.
+//! The identity of the file or folder at a path, which may have been replaced.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -369,7 +369,7 @@ mod tests {
         Ok(())
     }
 
-    /// What it is asked changed with the version: it answers another question, or another way.
+    /// An owner's interface changed with its version, so an older owner would misunderstand the question.
     #[tokio::test]
     async fn an_owner_of_an_older_version_is_named_and_not_asked() -> anyhow::Result<()> {
         let pid = std::process::id();

@@ -99,7 +99,7 @@ async fn what_retention_took_is_below_the_start() {
     let mut reader = reader_at(&log, 4).await;
     delete_records(&settings, 0, 8).await;
     let below = LogError::BelowStart { partition: P, wanted: Offset(4), start: Offset(8) };
-    // What librdkafka had already fetched may come first.
+    // Records that librdkafka has already fetched may come first.
     match event(&mut reader).await {
         Ok(LogEvent::Records(records)) => assert_eq!(records.len(), 6),
         other => {
@@ -132,7 +132,7 @@ async fn added_partitions_are_assigned() {
         assert_eq!(added, [Partition(1), Partition(2)]);
         assert_eq!(reader.partitions().await.unwrap().len(), 3);
     }
-    // What is appended there is read.
+    // Records appended to the added partitions are read.
     let (mut seen, count) = (0, 30);
     for partition in [1, 2] {
         alone.seek(Partition(partition), Offset(0)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Who only reads leaves nothing behind, and needs the registry only for schemas that it has not met.
+//! A process that only reads creates nothing, and needs the registry only for schemas that it has not seen.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What records are in Kafka, and what comes back of them.
+//! Records as Kafka stores them, and as they are read back.
 
 use std::time::Duration;
 

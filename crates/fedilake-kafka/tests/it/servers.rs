@@ -17,7 +17,7 @@ use crate::services::{add_partitions_to, client, open, settings};
 
 /// How long is waited for what must come.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// What a replacement may take beyond the session: the group gathers, the partition is read.
+/// Additional time for a replacement after the session: the group meets, and the partition is read.
 const SLACK: Duration = Duration::from_secs(6);
 
 type Lists = BTreeMap<u32, BTreeMap<String, String>>;
@@ -120,7 +120,7 @@ async fn a_bookmark_revives_no_removed_server() {
     servers.put(&hosts(2)).await.unwrap();
     log.save("timeline/host0.example/public", "7").await.unwrap();
     servers.remove(&["host0.example".into()]).await.unwrap();
-    // Whoever still read it saves once more.
+    // A collector that still reads the server saves once more.
     log.save("timeline/host0.example/public", "8").await.unwrap();
 
     let servers = Servers::open(settings.clone()).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_member_that_is_cut_off_is_replaced_within_the_session_and_knows_it() 
     let noticed = began.elapsed();
     assert!(noticed < direct.session_timeout + SLACK, "{noticed:?}");
     println!("replaced after {replaced:?}, noticed after {noticed:?}");
-    // What changes meanwhile is there when it is back.
+    // Changes made meanwhile are visible when the member is back.
     servers.remove(&["host7.example".into()]).await.unwrap();
     proxy.up();
     let ours = first.until("half of it again", |lists| lists.len() == 2).await;

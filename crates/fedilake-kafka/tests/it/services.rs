@@ -10,9 +10,9 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, Producer};
 use url::Url;
 
-/// What records of the tests begin with, outside Kafka.
+/// The header of the tests' records, outside Kafka.
 pub(crate) const HEADER: Header = *b"\xC3\x01ownownow";
-/// What records of a schema that was learned begin with.
+/// The header of records with a learned schema.
 pub(crate) const LEARNED: Header = *b"\xC3\x01learned!";
 
 const SCHEMA: &str =

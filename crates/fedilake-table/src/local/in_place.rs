@@ -23,7 +23,7 @@ use rustix::io::Errno;
 /// The name of this store in errors.
 const STORE: &str = "local disk";
 
-/// A store in a folder that is there. What was put is on disk when the call returns.
+/// A store in an existing folder. An object is on disk when its put returns.
 #[derive(Debug)]
 pub struct InPlace {
     reads: LocalFileSystem,
@@ -97,10 +97,10 @@ impl ObjectStore for InPlace {
     }
 }
 
-/// What becomes of an object of the same name.
+/// The handling of an existing object of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Finish {
-    /// It stays, and the put fails.
+    /// The object stays, and the put fails.
     Create,
     Overwrite,
 }

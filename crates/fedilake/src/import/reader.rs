@@ -297,8 +297,8 @@ impl LogReader for ImportReader {
     }
 }
 
-/// Whether the file, which begins below `offset`, has a row at or above it. One that cannot be read may, if no other begins
-/// between.
+/// True if the file, which begins below `offset`, has a row at or above it. A file that cannot be read may have one,
+/// if no other file begins between.
 async fn may_hold(
     files: &[SourceFile],
     at: usize,

@@ -173,7 +173,7 @@ impl Entry {
 }
 
 impl Begun<'_> {
-    /// Whether the question was stopped because the process came near its bound.
+    /// True if the question was stopped because the process came near its memory bound.
     pub fn is_out_of_memory(&self) -> bool {
         self.entry.out_of_memory.load(Ordering::Relaxed)
     }

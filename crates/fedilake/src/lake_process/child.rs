@@ -101,7 +101,7 @@ fn ignore_signals() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _entered = runtime.enter();
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        // Who has listened once has taken the default away for good.
+        // A listener, even a dropped one, replaces the signal's default action for good.
         drop(signal(kind)?);
     }
     Ok(())

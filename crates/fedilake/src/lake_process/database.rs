@@ -49,7 +49,7 @@ impl Database {
         }
     }
 
-    /// Whether DuckDB refuses everything from now on, as after an error that should not be.
+    /// True if DuckDB refuses every further statement, as after an internal error.
     pub fn is_invalidated(&self) -> bool {
         matches!(self, Database::Lake { lake, .. } if matches!(lake.positions(), Err(LakeError::Fatal(_))))
     }

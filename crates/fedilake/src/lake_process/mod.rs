@@ -117,7 +117,7 @@ impl LakeProcess {
         self.supervised.channel().map(drop)
     }
 
-    /// Whether questions are answered now, and not only after another process has opened the database. Does not block.
+    /// True if questions are answered now; false while a process opens the database. Does not block.
     pub fn is_open(&self) -> bool {
         self.supervised.is_open()
     }

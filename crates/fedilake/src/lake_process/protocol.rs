@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// No message and no piece is longer.
 const BYTES_MAX: u32 = 1 << 30;
 
-/// Which database the child opens.
+/// The database that the child opens.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Opening {
     /// The lake of a data folder.

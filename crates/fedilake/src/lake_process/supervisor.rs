@@ -47,7 +47,7 @@ struct State {
     why: Option<Ended>,
     /// Questions of people under way.
     asking: u32,
-    /// Whether the present process has taken something.
+    /// True if the present process has completed a take.
     progressed: bool,
     is_to_close: bool,
 }
@@ -99,7 +99,7 @@ impl Supervised {
         }
     }
 
-    /// Whether a process is ready.
+    /// True if a process is ready.
     pub fn is_open(&self) -> bool {
         matches!(self.state().stage, Stage::Open(_))
     }

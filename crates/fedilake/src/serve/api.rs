@@ -26,7 +26,7 @@ pub struct SqlRequest {
 /// A check that is wanted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CheckRequest {
-    /// Whether the answer is lines, a [`CheckMessage`] each, and not the report alone.
+    /// True if the answer is to be lines with a [`CheckMessage`] each; false for the report alone.
     #[serde(default)]
     pub progress: bool,
 }

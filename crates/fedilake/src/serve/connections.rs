@@ -18,8 +18,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// Open connections; further ones wait in the kernel's queue. Far below the usual limit of 1,024 descriptors.
 const CONNECTIONS_MAX: usize = 256;
-/// A stranger's connection is closed this long after it was made, or after the last byte of an answer, whatever comes on it and
-/// however slowly. What strangers may ask is answered at once.
+/// A stranger's connection is closed this long after it was opened, or after the last byte of an answer, whatever it
+/// sends and however slowly. All questions that strangers may ask are answered at once.
 const STRANGER_MAX: Duration = Duration::from_secs(30);
 /// Pause after a failed accept: out of descriptors, or a client that left early.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -68,8 +68,8 @@ impl Listener for Bounded {
     }
 }
 
-/// Whether the other side of a connection has shown the data folder's secret: it may then take its time. A question may run, and
-/// its reader pause, for as long as they like.
+/// Records whether the client of a connection has shown the data folder's secret. Such a client may take its time:
+/// its questions may run, and its reading may pause, without limit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trust(Arc<AtomicBool>);
 
@@ -128,7 +128,7 @@ impl AsyncWrite for Connection {
                 self.deadline.as_mut().reset(next);
                 Poll::Ready(written)
             }
-            // Whoever takes no answer is a stranger too.
+            // A client that does not read its answer counts as a stranger too.
             Poll::Pending => self.poll_deadline(cx).map(Err),
         }
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::behind::Distance;
 use crate::command::PartitionLag;
 
-/// Whether a process can do its work, and how it stands.
+/// The readiness of a process, and the figures behind it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Readiness {
     ready: bool,

@@ -52,7 +52,7 @@ pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
         Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics));
     let host = from_fn_with_state(address, guard::host);
     let guarded = Router::new().route("/", get(front)).merge(guarded).layer(host.clone());
-    // Who lets other machines reach this one lets them look after it, by whatever name they call it.
+    // An operator who listens beyond loopback wants other machines to read figures, by any host name.
     let figures = if address.ip().is_loopback() { figures.layer(host) } else { figures };
     guarded.merge(figures).with_state(state)
 }
@@ -66,10 +66,10 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// Whether the process can answer, and how far behind it is.
+/// Answers whether the process can answer questions, and how far behind it is.
 async fn readyz(extract::State(state): Shared) -> Readiness {
     let distance = state.behind.distance();
-    // A lake that hangs is asked nothing: probes would pile up behind it. It falls behind.
+    // A lake that hangs is not asked, because probes would wait for it one after another. It is seen to fall behind.
     let why_not = if !state.lake.is_open() {
         Some("the lake is being opened")
     } else if !distance.is_known {

@@ -82,7 +82,7 @@ pub async fn listed_servers(settings: &Settings, used: Use) -> anyhow::Result<Se
     opened.context("open the list of servers")
 }
 
-/// What the settings say of Kafka and the registry.
+/// The settings of Kafka and the registry.
 pub(crate) fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSettings> {
     let url = settings.text("log.url");
     let (brokers, topic) = brokers_and_topic(url).with_context(|| {

@@ -107,7 +107,7 @@ pub(super) fn folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf
     path_below(data, "log.url", settings)
 }
 
-/// Whether a log could not be opened because what is on disk is no whole log.
+/// True if a log could not be opened because it is damaged.
 pub(super) fn is_damaged(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(LogError::Damaged { .. }))
 }

@@ -8,7 +8,7 @@ use crate::program::{Data, wait_until};
 use crate::replay::status;
 use crate::strangers::Stranger;
 
-/// What `run` may hold with the settings' defaults (docs/operations.md).
+/// The most memory of `run` with the default settings (docs/operations.md).
 const PROCESS_MB_MAX: u64 = 768;
 
 /// A stream's bytes, and how many events they have.

@@ -1,4 +1,4 @@
-//! What a running process tells those who look after it: probes, figures, log lines.
+//! The probes, figures and log lines of a running process.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

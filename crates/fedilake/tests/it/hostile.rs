@@ -9,9 +9,9 @@ use crate::program::{Data, Running, fedilake, wait_until};
 
 /// `lake.memory_bytes_max` of these tests.
 const LAKE_BYTES_MAX: u64 = 64 << 20;
-/// What the lake's process may hold then: twice that and 512 MB.
+/// The most memory of the lake's process: twice the lake's limit and 512 MB.
 const LAKE_PROCESS_MB_MAX: u64 = 2 * (LAKE_BYTES_MAX >> 20) + 512;
-/// What the process beside it may hold.
+/// The most memory of the process beside it.
 const PROCESS_MB_MAX: u64 = 512;
 
 /// `function(…function(inner)…)`.

@@ -333,7 +333,7 @@ fn files_that_went_away_before_they_were_imported_are_a_gap_that_is_said() {
     let said = said.stderr;
     assert!(said.contains("30 offsets that no file has: 0:10..40"), "{said}");
     assert_whole(&data, 20);
-    // What an earlier run took is not missing, though its file is gone.
+    // Rows of an earlier run are not missing, although their file is gone.
     let said = data.run(["import", bucket.typed()]);
     assert_eq!(said.code(), Some(1), "{said:?}");
     assert!(said.stdout.ends_with("30 offsets that no file has: 0:10..40\n1 finding\n"), "{}", said.stdout);

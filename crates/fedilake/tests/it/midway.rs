@@ -116,7 +116,7 @@ fn reports_and_checks_name_an_owner_that_is_gone_too() {
         let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
         owner.wait_for_line("answering on");
         let pid = owner.pid();
-        // It takes no question any more, but whoever connects cannot know.
+        // A stopped process accepts connections, so a client cannot know that it answers nothing.
         crate::program::signal(pid, "STOP");
         let asked = data.start(question);
         wait_until("a question on its way", || connections_to(pid) > 0);

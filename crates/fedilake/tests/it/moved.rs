@@ -8,7 +8,7 @@ use crate::faults::replay;
 use crate::live::Servers;
 use crate::program::{Data, Running, fedilake, wait_until};
 
-/// What happens to the folder.
+/// The change made to the folder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Moved,

@@ -1,4 +1,4 @@
-//! Takes a folder of table files into a fresh lake and prints what the takes and the answers cost.
+//! Takes a folder of table files into a new lake, and prints the costs of the takes and the answers.
 //!
 //!     cargo run --release -p fedilake-query --example measure -- FOLDER LAKE [--keep]
 //!
@@ -15,10 +15,10 @@ use fedilake_query::{Chunk, Filter, Lake, LakeOptions, Report};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Times each answer is asked; the first is not counted.
+/// The number of times that each question is asked; the first time is not counted.
 const ROUNDS: usize = 11;
 
-/// Small takes.
+/// The number of small takes.
 const TAKES: usize = 30;
 
 fn main() -> Outcome<()> {
@@ -54,7 +54,7 @@ fn take(folder: &Path, lake_path: &Path) -> Outcome<()> {
     Ok(())
 }
 
-/// Nanoseconds that the process's threads ran so far.
+/// The CPU time of the process's threads so far, in nanoseconds.
 fn cpu_ns() -> Outcome<u64> {
     let mut sum = 0;
     for task in std::fs::read_dir("/proc/self/task")? {
@@ -64,7 +64,7 @@ fn cpu_ns() -> Outcome<u64> {
     Ok(sum)
 }
 
-/// Small takes beside a reader: each 260 new posts and 740 copies of recent ones from another server.
+/// Runs small takes beside a reader, each with 260 new posts and 740 copies of recent posts from another server.
 fn follow(folder: &Path, lake_path: &Path) -> Outcome<()> {
     let lake = Lake::open(lake_path, LakeOptions::default())?;
     let Some(newest) = chunks(folder)?.pop() else { return Ok(()) };

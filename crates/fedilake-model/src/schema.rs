@@ -23,7 +23,7 @@ use crate::caps::{self, Cap};
 
 /// Where a column's values come from: the log's record, or the reading of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ColumnSource {
     /// The collector writes the value into the record.
     Record,
     /// The value is known only when the record is read.
@@ -37,7 +37,7 @@ pub struct Column {
     /// The column's name and type, and whether it can be null.
     pub field: Field,
     /// Where its values come from.
-    pub source: Source,
+    pub source: ColumnSource,
     /// The column's meaning, for people.
     pub meaning: &'static str,
 }
@@ -78,7 +78,7 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(columns);
 pub static TABLE: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(|_| true));
 
 /// The schema of the log's records: the table's without what the log adds.
-pub static RECORD: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(|column| column.source == Source::Record));
+pub static RECORD: LazyLock<SchemaRef> = LazyLock::new(|| schema_of(|column| column.source == ColumnSource::Record));
 
 /// The Avro schema of the log's records, `fedilake.PostEvent`: generated from [`RECORD`].
 pub const AVRO: &str = include_str!("../post_event.avsc");
@@ -96,20 +96,20 @@ fn columns() -> Vec<Column> {
     let record = |id, name: &str, kind: DataType, meaning| Column {
         id,
         field: Field::new(name, kind, true),
-        source: Source::Record,
+        source: ColumnSource::Record,
         meaning,
     };
     let log = |id, name: &str, kind: DataType, nullable, meaning| Column {
         id,
         field: Field::new(name, kind, nullable),
-        source: Source::Log,
+        source: ColumnSource::Log,
         meaning,
     };
     vec![
         Column {
             id: 1,
             field: Field::new("kind", Utf8, false),
-            source: Source::Record,
+            source: ColumnSource::Record,
             meaning: "created, edited, deleted; rejected where the record could not be read",
         },
         record(2, "server", Utf8, "the server that showed the event"),

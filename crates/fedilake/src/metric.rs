@@ -17,7 +17,7 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     Counter,
     Gauge,
     Histogram,
@@ -27,7 +27,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Names of the labels. Each has few values, or one for each configured server.
     #[cfg_attr(not(test), expect(dead_code, reason = "for docs/metrics.md, which a test writes"))]
     pub labels: &'static [&'static str],
@@ -35,15 +35,15 @@ pub struct Metric {
 }
 
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Counter, labels, help }
+    Metric { name, kind: MetricKind::Counter, labels, help }
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge, labels, help }
+    Metric { name, kind: MetricKind::Gauge, labels, help }
 }
 
 const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Histogram, labels, help }
+    Metric { name, kind: MetricKind::Histogram, labels, help }
 }
 
 /// Every metric of this program, in the order in which posts pass. The crate `metrics-process` adds those of the
@@ -127,9 +127,9 @@ pub fn install() -> Result<PrometheusHandle, MetricsError> {
     for metric in METRICS {
         let unit = unit(metric.name);
         match metric.kind {
-            Kind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
-            Kind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
-            Kind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
+            MetricKind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
+            MetricKind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
+            MetricKind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
         }
     }
     let kept = handle.clone();

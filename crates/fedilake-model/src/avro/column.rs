@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 
 use super::body::{take_boolean, take_branch, take_bytes, take_count, take_int, take_long};
-use super::shape::Kind;
+use super::shape::FieldType;
 
 /// The values of one column so far.
 #[derive(Debug)]
@@ -70,36 +70,36 @@ impl Column {
     }
 
     /// True if the column stores values of this kind.
-    pub(super) fn holds(&self, kind: &Kind) -> bool {
+    pub(super) fn holds(&self, kind: &FieldType) -> bool {
         match (&self.values, kind) {
-            (_, Kind::Nullable(kind)) => self.holds(kind),
-            (Values::Lists { items, .. }, Kind::List(kind)) => items.holds(kind),
-            (Values::Booleans(_), Kind::Boolean)
-            | (Values::Ints(_), Kind::Int)
-            | (Values::Longs(_), Kind::Long)
-            | (Values::Times(_), Kind::Time(_)) => true,
-            (Values::Bytes { .. }, Kind::Text) => self.data_type == DataType::Utf8,
-            (Values::Bytes { .. }, Kind::Bytes) => self.data_type == DataType::Binary,
+            (_, FieldType::Nullable(kind)) => self.holds(kind),
+            (Values::Lists { items, .. }, FieldType::List(kind)) => items.holds(kind),
+            (Values::Booleans(_), FieldType::Boolean)
+            | (Values::Ints(_), FieldType::Int)
+            | (Values::Longs(_), FieldType::Long)
+            | (Values::Times(_), FieldType::Time(_)) => true,
+            (Values::Bytes { .. }, FieldType::Text) => self.data_type == DataType::Utf8,
+            (Values::Bytes { .. }, FieldType::Bytes) => self.data_type == DataType::Binary,
             _ => false,
         }
     }
 
     /// Reads one value from the front of a body. On `None` the column may hold a part of the value: call
     /// [`Column::truncate`].
-    pub(super) fn take(&mut self, kind: &Kind, body: &mut &[u8], texts: Texts) -> Option<()> {
+    pub(super) fn take(&mut self, kind: &FieldType, body: &mut &[u8], texts: Texts) -> Option<()> {
         let kind = match kind {
-            Kind::Nullable(_) if !take_branch(body)? => {
+            FieldType::Nullable(_) if !take_branch(body)? => {
                 self.push_null();
                 return Some(());
             }
-            Kind::Nullable(kind) => kind,
+            FieldType::Nullable(kind) => kind,
             kind => kind,
         };
         match (&mut self.values, kind) {
-            (Values::Booleans(values), Kind::Boolean) => values.append(take_boolean(body)?),
-            (Values::Ints(values), Kind::Int) => values.push(take_int(body)?),
-            (Values::Longs(values), Kind::Long) => values.push(take_long(body)?),
-            (Values::Times(values), Kind::Time(unit)) => {
+            (Values::Booleans(values), FieldType::Boolean) => values.append(take_boolean(body)?),
+            (Values::Ints(values), FieldType::Int) => values.push(take_int(body)?),
+            (Values::Longs(values), FieldType::Long) => values.push(take_long(body)?),
+            (Values::Times(values), FieldType::Time(unit)) => {
                 let micros = unit.micros(take_long(body)?);
                 values.push(micros.unwrap_or_default());
                 self.valid.append(micros.is_some());
@@ -107,12 +107,12 @@ impl Column {
             }
             (Values::Bytes { ends, bytes }, kind) => {
                 let taken = take_bytes(body)?;
-                if *kind == Kind::Text && texts == Texts::Each {
+                if *kind == FieldType::Text && texts == Texts::Each {
                     std::str::from_utf8(taken).ok()?;
                 }
                 push_bytes(ends, bytes, taken);
             }
-            (Values::Lists { ends, items }, Kind::List(kind)) => {
+            (Values::Lists { ends, items }, FieldType::List(kind)) => {
                 loop {
                     match take_count(body)? {
                         0 => break,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::decode::{DecodeError, Decoder, Encoded};
 use super::{Encoder, KNOWN_SCHEMAS, encode, header, learned};
-use crate::schema::{self, COLUMNS, Column, Source, generated};
+use crate::schema::{self, COLUMNS, Column, ColumnSource, generated};
 use crate::{Frame, FrameKind, PostEvent, Server, rows};
 
 /// The columns and schemas that a program of one version knows.
@@ -25,7 +25,7 @@ impl Version {
         };
         Version {
             avro: generated::avro(columns.iter()),
-            record: schema(&|column| column.source == Source::Record),
+            record: schema(&|column| column.source == ColumnSource::Record),
             table: schema(&|_| true),
         }
     }
@@ -37,7 +37,7 @@ impl Version {
     /// Version 1: times in milliseconds, and none of the columns that came later.
     fn first() -> Version {
         let mut columns = columns();
-        columns.retain(|column| column.source == Source::Log || column.id < 39);
+        columns.retain(|column| column.source == ColumnSource::Log || column.id < 39);
         for column in &mut columns {
             if *column.field.data_type() == schema::timestamp() {
                 let millis = DataType::Timestamp(TimeUnit::Millisecond, Some(Arc::from("UTC")));
@@ -51,7 +51,7 @@ impl Version {
     fn next() -> Version {
         let mut columns = columns();
         let field = Field::new("reactions", DataType::Int32, true);
-        columns.push(Column { id: 43, field, source: Source::Record, meaning: "added in the test" });
+        columns.push(Column { id: 43, field, source: ColumnSource::Record, meaning: "added in the test" });
         Version::of(&columns)
     }
 
@@ -200,7 +200,7 @@ fn times_of_the_first_version_become_microseconds_and_those_that_no_engine_shows
 }
 
 fn assert_columns_equal_but_times(read: &RecordBatch, expected: &RecordBatch) {
-    for column in COLUMNS.iter().filter(|column| column.source == Source::Record && column.id < 39) {
+    for column in COLUMNS.iter().filter(|column| column.source == ColumnSource::Record && column.id < 39) {
         if *column.field.data_type() != schema::timestamp() {
             let name = column.field.name();
             assert_eq!(read.column_by_name(name), expected.column_by_name(name), "{name}");

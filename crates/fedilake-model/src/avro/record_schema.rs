@@ -5,13 +5,13 @@ use arrow::datatypes::Schema;
 use super::body::{take_branch, take_bytes, take_long};
 use super::column::{Column, Texts};
 use super::learned::SchemaError;
-use super::shape::{Field, Kind, Unit};
+use super::shape::{Field, FieldType, Unit};
 
 #[derive(Debug)]
 pub(super) struct RecordSchema {
     pub(super) fingerprint: u64,
     /// The column and type of each field, in the record's order.
-    pub(super) fields: Vec<(usize, Kind)>,
+    pub(super) fields: Vec<(usize, FieldType)>,
     /// The table's columns that the schema lacks.
     unknown: Vec<usize>,
     /// The fields that [`RecordSchema::claims`] reads, up to the last one that it needs.
@@ -50,7 +50,7 @@ impl RecordSchema {
         let mut claims: Vec<Claim> = shape.iter().map(Claim::of).collect();
         let looked_at = claims.iter().rposition(|claim| *claim != Claim::Nothing).map_or(0, |last| last + 1);
         claims.truncate(looked_at);
-        let mut fields: Vec<(usize, Kind)> = Vec::with_capacity(shape.len());
+        let mut fields: Vec<(usize, FieldType)> = Vec::with_capacity(shape.len());
         for Field { name: field, kind } in shape {
             let column = match table.index_of(&field) {
                 Ok(column) if !added.contains(&column) => column,
@@ -59,7 +59,7 @@ impl RecordSchema {
             if fields.iter().any(|(taken, _)| *taken == column) {
                 return Err(SchemaError::Twice { field });
             }
-            let is_null_out_of_place = matches!(kind, Kind::Nullable(_)) && !table.field(column).is_nullable();
+            let is_null_out_of_place = matches!(kind, FieldType::Nullable(_)) && !table.field(column).is_nullable();
             if is_null_out_of_place || !columns[column].holds(&kind) {
                 let wanted = table.field(column).data_type().to_string();
                 return Err(SchemaError::OtherType { field, is: format!("{kind:?}"), wanted });
@@ -96,7 +96,7 @@ impl RecordSchema {
                 kind.skip(&mut body)?;
                 continue;
             }
-            if matches!(kind, Kind::Nullable(_)) && !take_branch(&mut body)? {
+            if matches!(kind, FieldType::Nullable(_)) && !take_branch(&mut body)? {
                 continue;
             }
             match claim {

@@ -11,12 +11,12 @@ use crate::schema;
 #[derive(Debug, PartialEq)]
 pub(super) struct Field {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: FieldType,
 }
 
 /// The type of a field. Only the types of our columns are known.
 #[derive(Debug, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum FieldType {
     Boolean,
     Int,
     Long,
@@ -24,9 +24,9 @@ pub(super) enum Kind {
     Time(Unit),
     Bytes,
     Text,
-    List(Box<Kind>),
+    List(Box<FieldType>),
     /// A union of null (branch 0) and another type (branch 1).
-    Nullable(Box<Kind>),
+    Nullable(Box<FieldType>),
 }
 
 /// The unit of a time. Records of version 1 have milliseconds.
@@ -60,7 +60,7 @@ pub(super) fn fields(schema: &str) -> Result<Vec<Field>, ShapeError> {
             let name = field.get("name").and_then(|name| name.as_str());
             let name = name.ok_or_else(|| no_record("a field has no name"))?.to_owned();
             let kind = field.get("type").ok_or_else(|| no_record("a field has no type"))?;
-            match Kind::of(kind) {
+            match FieldType::of(kind) {
                 Some(kind) => Ok(Field { name, kind }),
                 None => Err(ShapeError::OtherType { field: name, is: kind.to_string() }),
             }
@@ -80,39 +80,39 @@ impl Unit {
     }
 }
 
-impl Kind {
+impl FieldType {
     /// The unit if this is a time, nullable or not; `None` for any other type.
     pub(super) fn unit(&self) -> Option<Unit> {
         match self {
-            Kind::Time(unit) => Some(*unit),
-            Kind::Nullable(kind) => kind.unit(),
+            FieldType::Time(unit) => Some(*unit),
+            FieldType::Nullable(kind) => kind.unit(),
             _ => None,
         }
     }
 
-    fn of(schema: &Value) -> Option<Kind> {
+    fn of(schema: &Value) -> Option<FieldType> {
         if let Some(union) = schema.as_array() {
             let [null, kind] = union.as_slice() else { return None };
             return (null.as_str()? == "null")
-                .then(|| Kind::of(kind))
+                .then(|| FieldType::of(kind))
                 .flatten()
-                .map(|kind| Kind::Nullable(kind.into()));
+                .map(|kind| FieldType::Nullable(kind.into()));
         }
         let kind = schema.as_str().or_else(|| schema.get("type")?.as_str())?;
         if let Some(logical) = schema.get("logicalType") {
             return match (kind, logical.as_str()?) {
-                ("long", "timestamp-millis") => Some(Kind::Time(Unit::Millis)),
-                ("long", "timestamp-micros") => Some(Kind::Time(Unit::Micros)),
+                ("long", "timestamp-millis") => Some(FieldType::Time(Unit::Millis)),
+                ("long", "timestamp-micros") => Some(FieldType::Time(Unit::Micros)),
                 _ => None,
             };
         }
         match kind {
-            "boolean" => Some(Kind::Boolean),
-            "int" => Some(Kind::Int),
-            "long" => Some(Kind::Long),
-            "bytes" => Some(Kind::Bytes),
-            "string" => Some(Kind::Text),
-            "array" => Kind::of(schema.get("items")?).map(|items| Kind::List(items.into())),
+            "boolean" => Some(FieldType::Boolean),
+            "int" => Some(FieldType::Int),
+            "long" => Some(FieldType::Long),
+            "bytes" => Some(FieldType::Bytes),
+            "string" => Some(FieldType::Text),
+            "array" => FieldType::of(schema.get("items")?).map(|items| FieldType::List(items.into())),
             _ => None,
         }
     }
@@ -120,18 +120,18 @@ impl Kind {
     /// Skips one value at the front; checks only its length.
     pub(super) fn skip(&self, body: &mut &[u8]) -> Option<()> {
         match self {
-            Kind::Boolean => take_boolean(body).map(drop),
-            Kind::Int => take_int(body).map(drop),
-            Kind::Long | Kind::Time(_) => take_long(body).map(drop),
-            Kind::Bytes | Kind::Text => take_bytes(body).map(drop),
-            Kind::Nullable(kind) => {
+            FieldType::Boolean => take_boolean(body).map(drop),
+            FieldType::Int => take_int(body).map(drop),
+            FieldType::Long | FieldType::Time(_) => take_long(body).map(drop),
+            FieldType::Bytes | FieldType::Text => take_bytes(body).map(drop),
+            FieldType::Nullable(kind) => {
                 if take_branch(body)? {
                     kind.skip(body)
                 } else {
                     Some(())
                 }
             }
-            Kind::List(items) => loop {
+            FieldType::List(items) => loop {
                 match take_count(body)? {
                     0 => break Some(()),
                     // Each item takes at least one byte, so a false count stops at the end of the body.

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field};
 
 use crate::caps::Cap;
 
-use super::{AVRO, COLUMNS, Column, Source};
+use super::{AVRO, COLUMNS, Column, ColumnSource};
 
 #[test]
 fn the_committed_avro_schema_is_the_columns() {
@@ -21,7 +21,7 @@ fn the_committed_column_page_is_the_columns() {
 
 #[test]
 fn every_column_of_the_record_but_its_kind_is_nullable() {
-    for column in COLUMNS.iter().filter(|c| c.source == Source::Record) {
+    for column in COLUMNS.iter().filter(|c| c.source == ColumnSource::Record) {
         assert_eq!(column.field.is_nullable(), column.field.name() != "kind", "{}", column.field.name());
     }
 }
@@ -67,7 +67,7 @@ fn crate_root() -> PathBuf {
 /// The Avro schema of the record's columns, a field a line.
 pub(crate) fn avro<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
     let fields: Vec<String> = columns
-        .filter(|column| column.source == Source::Record)
+        .filter(|column| column.source == ColumnSource::Record)
         .map(|Column { field, meaning, .. }| {
             let (name, kind) = (field.name(), avro_type(field));
             let default = if field.is_nullable() { r#", "default": null"# } else { "" };
@@ -104,7 +104,7 @@ fn page() -> String {
     for column in COLUMNS.iter() {
         let Column { id, field, source, meaning } = column;
         let null = if field.is_nullable() { "yes" } else { "no" };
-        let log = if *source == Source::Log { " (*log*)" } else { "" };
+        let log = if *source == ColumnSource::Log { " (*log*)" } else { "" };
         let elements = column.element_id().map(|id| format!(" (elements: id {id})")).unwrap_or_default();
         let kind = type_name(field.data_type());
         let kept = column.cap().map(kept).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use fedilake_model::avro::Encoder;
 use fedilake_model::caps::Cap;
-use fedilake_model::schema::{COLUMNS, Source};
+use fedilake_model::schema::{COLUMNS, ColumnSource};
 use fedilake_model::{Flaw, Post, RejectedReason};
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ fn written(write: impl Fn(&mut Value)) -> Result<Post, RejectedReason> {
 #[test]
 fn every_column_of_text_in_the_record_has_a_cap() {
     let is_text = |kind: &str| kind.starts_with("Utf8") || kind.starts_with("List");
-    for column in COLUMNS.iter().filter(|column| column.source == Source::Record) {
+    for column in COLUMNS.iter().filter(|column| column.source == ColumnSource::Record) {
         let name = column.field.name().as_str();
         let has_cap = is_text(&column.field.data_type().to_string()) && !BOUND_BY_KIND.contains(&name);
         assert_eq!(column.cap().is_some(), has_cap, "{name}");

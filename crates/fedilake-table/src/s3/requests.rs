@@ -18,7 +18,7 @@ use object_store::client::{
 /// The number of requests to a store, each try counted.
 #[derive(Debug, Default)]
 pub struct Requests {
-    kinds: [AtomicU64; Kind::ALL.len()],
+    kinds: [AtomicU64; RequestKind::ALL.len()],
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
 }
@@ -47,12 +47,13 @@ pub struct RequestCounts {
 impl Requests {
     /// The figures so far.
     pub fn counts(&self) -> RequestCounts {
-        let [list, get, head, put, delete, credentials] = Kind::ALL.map(|kind| self.kinds[kind as usize].load(Relaxed));
+        let [list, get, head, put, delete, credentials] =
+            RequestKind::ALL.map(|kind| self.kinds[kind as usize].load(Relaxed));
         let (bytes_in, bytes_out) = (self.bytes_in.load(Relaxed), self.bytes_out.load(Relaxed));
         RequestCounts { list, get, head, put, delete, credentials, bytes_in, bytes_out }
     }
 
-    fn sent(&self, kind: Kind, bytes: u64) {
+    fn sent(&self, kind: RequestKind, bytes: u64) {
         self.kinds[kind as usize].fetch_add(1, Relaxed);
         self.bytes_out.fetch_add(bytes, Relaxed);
         counter!("fedilake_store_requests_total", "kind" => kind.name()).increment(1);
@@ -66,7 +67,7 @@ impl Requests {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum RequestKind {
     List,
     Get,
     Head,
@@ -75,30 +76,37 @@ enum Kind {
     Credentials,
 }
 
-impl Kind {
-    const ALL: [Kind; 6] = [Kind::List, Kind::Get, Kind::Head, Kind::Put, Kind::Delete, Kind::Credentials];
+impl RequestKind {
+    const ALL: [RequestKind; 6] = [
+        RequestKind::List,
+        RequestKind::Get,
+        RequestKind::Head,
+        RequestKind::Put,
+        RequestKind::Delete,
+        RequestKind::Credentials,
+    ];
 
-    fn of(request: &HttpRequest, host: &str) -> Kind {
+    fn of(request: &HttpRequest, host: &str) -> RequestKind {
         if request.uri().authority().is_none_or(|authority| authority.as_str() != host) {
-            return Kind::Credentials;
+            return RequestKind::Credentials;
         }
         match request.method().as_str() {
-            "GET" if request.uri().query().is_some_and(|query| query.contains("list-type=")) => Kind::List,
-            "HEAD" => Kind::Head,
-            "PUT" => Kind::Put,
-            "DELETE" => Kind::Delete,
-            _ => Kind::Get,
+            "GET" if request.uri().query().is_some_and(|query| query.contains("list-type=")) => RequestKind::List,
+            "HEAD" => RequestKind::Head,
+            "PUT" => RequestKind::Put,
+            "DELETE" => RequestKind::Delete,
+            _ => RequestKind::Get,
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Kind::List => "list",
-            Kind::Get => "get",
-            Kind::Head => "head",
-            Kind::Put => "put",
-            Kind::Delete => "delete",
-            Kind::Credentials => "credentials",
+            RequestKind::List => "list",
+            RequestKind::Get => "get",
+            RequestKind::Head => "head",
+            RequestKind::Put => "put",
+            RequestKind::Delete => "delete",
+            RequestKind::Credentials => "credentials",
         }
     }
 }
@@ -142,7 +150,7 @@ struct Counted {
 #[async_trait]
 impl HttpService for Counted {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let kind = Kind::of(&request, &self.counting.host);
+        let kind = RequestKind::of(&request, &self.counting.host);
         let bytes_out = request.body().content_length() as u64;
         self.counting.requests.sent(kind, bytes_out);
         let client = if bytes_out == 0 { &self.reading } else { &self.writing };
@@ -150,12 +158,12 @@ impl HttpService for Counted {
         let answer = async {
             let response = client.execute(request).await?;
             let length = response.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse().ok());
-            if kind != Kind::Head {
+            if kind != RequestKind::Head {
                 self.counting.requests.received(length.unwrap_or(0));
             }
             match kind {
                 // A listing is small and read at once; reading it here sends the request again if it breaks off.
-                Kind::List => whole(response).await,
+                RequestKind::List => whole(response).await,
                 _ => Ok(response),
             }
         };

@@ -50,7 +50,7 @@ pub(crate) struct Frame {
 
 impl Frame {
     /// A value as Kafka has it: the bytes before its body, and the body. `None` for a value of another schema or of none.
-    pub(crate) fn to_wire<'a>(&self, value: &'a [u8]) -> Option<([u8; WIRE_BYTES], &'a [u8])> {
+    pub(crate) fn to_wire(self, value: &[u8]) -> Option<([u8; WIRE_BYTES], &[u8])> {
         let body = value.strip_prefix(&self.header)?;
         let [a, b, c, d] = self.own_id.to_be_bytes();
         Some(([0, a, b, c, d], body))

@@ -281,6 +281,15 @@ pub async fn lost(ownership: Option<&Ownership>) -> anyhow::Error {
     }
 }
 
+/// The cause of a failed verb: if its folder is no longer at its path, that, which explains more than the name of the file
+/// that was met first.
+pub fn cause(ownership: Option<&Ownership>, error: anyhow::Error) -> anyhow::Error {
+    match ownership {
+        Some(ownership) if !ownership.is_in_place() => ownership.moved(),
+        _ => error,
+    }
+}
+
 fn lock_path(folder: &Path) -> PathBuf {
     folder.join(LOCK_FILE)
 }

@@ -23,7 +23,7 @@ use crate::behind::Behind;
 use crate::check::Checker;
 use crate::follow::Follower;
 use crate::lake_process::LakeProcess;
-use crate::owner::Ownership;
+use crate::owner::{self, Ownership};
 use crate::progress;
 use crate::serve::{self, Server};
 use crate::settings::Settings;
@@ -224,8 +224,7 @@ impl Pipeline {
             error = early_end(&mut self.server) => error,
             error = self.ownership.lost() => return error,
         };
-        // If the folder is gone, the first loop to notice ends with the name of a file, which explains less.
-        if self.ownership.is_in_place() { error } else { self.ownership.moved() }
+        owner::cause(Some(&self.ownership), error)
     }
 
     /// Waits until the lake has everything that the log held at the call, or a loop fails.

@@ -141,7 +141,7 @@ fn shortened(message: String) -> String {
 
 /// DuckDB's message, with advice that applies here instead of advice that is refused here. The message may contain a
 /// post's text, so a line in it that looks like our own hint is not treated as one.
-fn with_possible_advice(message: &str) -> String {
+pub(super) fn with_possible_advice(message: &str) -> String {
     let own = message.replace("\nhint: ", "\n hint: ");
     let advice = ADVICE.iter().find(|(sign, ..)| own.contains(sign));
     let Some((_, end, hint)) = advice else { return own };

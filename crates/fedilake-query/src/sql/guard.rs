@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::pivot::{self, Edited};
-use super::{SqlError, SqlErrorKind};
+use super::{SqlError, SqlErrorKind, failure};
 use crate::error::message;
 
 /// Functions that a SELECT can call and that act on the instance, run text that this guard has not seen, or follow
@@ -81,7 +81,8 @@ fn check(parsed: &Parsed) -> Result<(), Refused> {
         );
     }
     if parsed.error {
-        let message = parsed.error_message.clone().unwrap_or_else(|| "cannot be parsed".to_owned());
+        let message = parsed.error_message.as_deref().unwrap_or("cannot be parsed");
+        let message = failure::with_possible_advice(message);
         let position = parsed.position.as_ref().and_then(|position| position.parse().ok());
         return Err(Refused { kind: SqlErrorKind::Syntax, message, position });
     }

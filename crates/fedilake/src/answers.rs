@@ -178,7 +178,7 @@ async fn ask(
         .body(serde_json::to_vec(request).context("write the question")?)
         .send()
         .await
-        .map_err(|error| match error.is_connect() {
+        .map_err(|error| match error.is_connect() && !is_reset(&error) {
             true => anyhow::Error::new(error).context(format!(
                 "ask the process that owns the data folder (pid {}, {})",
                 contact.pid, contact.address
@@ -191,6 +191,13 @@ async fn ask(
     }
     let why = whole(response, contact).await?;
     bail!("{}", String::from_utf8_lossy(&why).trim_end())
+}
+
+/// True if the owner took the connection and ended before it answered.
+fn is_reset(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let mut kinds = causes.filter_map(|error| Some(error.downcast_ref::<std::io::Error>()?.kind()));
+    kinds.any(|kind| kind == std::io::ErrorKind::ConnectionReset)
 }
 
 /// The body of an answer that is small enough to be held.

@@ -26,6 +26,8 @@ use crate::telemetry;
 pub const LOCK_FILE: &str = "lock";
 /// How often a waiting process tries the lock and reads the owner's sign again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long a folder may be on its way from its path after a file in it was missed.
+const GOING_MAX: Duration = Duration::from_secs(1);
 /// How long a reader waits before it names the process it waits for, or gives up on an owner that never answers.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the lake's process of a killed owner may still hold the folder.
@@ -281,13 +283,10 @@ pub async fn lost(ownership: Option<&Ownership>) -> anyhow::Error {
     }
 }
 
-/// The cause of a failed verb: if its folder is no longer at its path, that, which explains more than the name of the file
-/// that was met first.
-pub fn cause(ownership: Option<&Ownership>, error: anyhow::Error) -> anyhow::Error {
-    match ownership {
-        Some(ownership) if !ownership.is_in_place() => ownership.moved(),
-        _ => error,
-    }
+/// The cause of a verb's failure: if its folder is going from its path, that, which explains more than the name of the
+/// file that was missed first. A folder that is being deleted is there until its last file is gone.
+pub async fn cause(ownership: Option<&Ownership>, error: anyhow::Error) -> anyhow::Error {
+    tokio::time::timeout(GOING_MAX, lost(ownership)).await.unwrap_or(error)
 }
 
 fn lock_path(folder: &Path) -> PathBuf {

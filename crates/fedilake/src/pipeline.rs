@@ -224,7 +224,7 @@ impl Pipeline {
             error = early_end(&mut self.server) => error,
             error = self.ownership.lost() => return error,
         };
-        owner::cause(Some(&self.ownership), error)
+        owner::cause(Some(&self.ownership), error).await
     }
 
     /// Waits until the lake has everything that the log held at the call, or a loop fails.

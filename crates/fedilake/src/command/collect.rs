@@ -42,7 +42,7 @@ async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow:
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}
-        error = collecting.failure() => return Err(owner::cause(ownership.as_deref(), error)),
+        error = collecting.failure() => return Err(owner::cause(ownership.as_deref(), error).await),
         error = owner::lost(ownership.as_deref()) => return Err(error),
     }
     drop((watching, reloading));

@@ -66,7 +66,9 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
             sink.await
         }
     };
-    ended.context("store posts")?.map_err(|error| owner::cause(ownership.as_deref(), with_hint(error)))?;
+    if let Err(error) = ended.context("store posts")? {
+        return Err(owner::cause(ownership.as_deref(), with_hint(error)).await);
+    }
     let done = sunk.summary();
     telemetry::say(&format!("{} in {}", counted(done.rows, "row"), counted(done.files, "file")));
     Ok(ExitCode::SUCCESS)

@@ -23,7 +23,7 @@ use crate::behind::Behind;
 use crate::check::Checker;
 use crate::follow::Follower;
 use crate::lake_process::LakeProcess;
-use crate::owner::{self, Ownership};
+use crate::owner::Ownership;
 use crate::progress;
 use crate::serve::{self, Server};
 use crate::settings::Settings;
@@ -224,7 +224,8 @@ impl Pipeline {
             error = early_end(&mut self.server) => error,
             error = self.ownership.lost() => return error,
         };
-        owner::cause(Some(&self.ownership), error).await
+        // Nothing is awaited here: the loop's end was seen, and is seen once.
+        if self.ownership.is_in_place() { error } else { self.ownership.moved() }
     }
 
     /// Waits until the lake has everything that the log held at the call, or a loop fails.

@@ -1,5 +1,7 @@
-"""best.py FRAMES KAFKA REGISTRY TOPIC: the fastest listener that we could write in Python: orjson, selectolax, fastavro, no flush
-a post, no HTTP."""
+"""The fastest listener that we could write in Python: orjson, selectolax, fastavro, no flush a post, no HTTP.
+
+    best.py FRAMES KAFKA REGISTRY TOPIC
+"""
 
 import io
 import json

@@ -1,5 +1,8 @@
-"""consumer.py KAFKA REGISTRY TOPIC BUCKET PREFIX ROWS POSTS: the talk's sink in Python. AvroDeserializer, pyarrow, snappy Parquet
-files of ROWS rows to S3 (AWS_ENDPOINT_URL and so on)."""
+"""The talk's sink in Python: AvroDeserializer and pyarrow write snappy Parquet files of ROWS rows to the S3 store of the AWS_*
+variables.
+
+    consumer.py KAFKA REGISTRY TOPIC BUCKET PREFIX ROWS POSTS
+"""
 
 import io
 import sys
@@ -30,7 +33,7 @@ def main():
         "enable.auto.commit": False,
     })
     consumer.subscribe([topic])
-    # Joining the group is no work of a consumer that runs.
+    # Outside the measurement: a consumer joins its group once.
     first = consumer.consume(1, timeout=60)
     with Measured(f"consumer, {rows:,} rows a file") as measured:
         buffer, offset = [], 0

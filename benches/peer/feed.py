@@ -1,5 +1,8 @@
-"""feed.py FRAMES COUNT: a server whose public stream is recorded frames as fast as they are read, one chunk an event, then its
-end. Prints its URL. A process of its own, so that its time is not the listener's."""
+"""A server that sends COUNT recorded statuses on its public stream as fast as they are read, one chunk an event, and then ends the
+stream. Prints its URL. Runs in a process of its own, so that its CPU time is not counted as the listener's.
+
+    feed.py FRAMES COUNT
+"""
 
 import json
 import sys

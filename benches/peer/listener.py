@@ -1,4 +1,7 @@
-"""listener.py SERVER KAFKA REGISTRY TOPIC: the talk's way. Mastodon.py's stream, BeautifulSoup, AvroProducer, a flush a post."""
+"""The talk's listener: Mastodon.py's stream, BeautifulSoup, AvroProducer, a flush a post.
+
+    listener.py SERVER KAFKA REGISTRY TOPIC
+"""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""CPU and wall time of a piece of work in this process, threads of libraries included."""
+"""Measures CPU and wall time of a piece of work in this process, libraries' threads included."""
 
 import json
 import resource
@@ -6,7 +6,7 @@ import time
 
 
 class Measured:
-    """Prints one JSON object when it ends: what was done, how many posts, and posts a second of one core."""
+    """Prints a JSON object when the work ends: its name, number of posts, times, and posts a second of one core."""
 
     def __init__(self, name):
         self.name, self.posts = name, 0

@@ -1,8 +1,8 @@
-"""The talk's way and the best Python, against the real broker, registry and store: posts a second of one core.
+"""Measures the talk's pipeline and fast Python on the real broker, registry and store, in posts a second of one core.
 
     run.py [--quick] [--json FILE]
 
-The environment says where the services are, as `make services` prints it.
+The FEDILAKE_TEST_* variables name the services, as `make services` prints them.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main():
     for row in measured:
         figures = f"{row['cpu_seconds']:>9.2f}{row['posts_a_second_a_core']:>16,}{row['microseconds_a_post']:>11,.1f}"
         print(f"{row['name']:52}{row['posts']:>8,}{figures}")
-    # What a comparison needs to know: which stage of ours does the same, and how many times as fast it is to be.
+    # For each row, our stage that does the same work and the factor by which it should be faster.
     compared = [("listener", 150), ("listener", 150), ("listener", 4), ("consumer", 5), ("consumer", None)]
     for row, (stage, budget) in zip(measured, compared, strict=True):
         row |= {"stage": stage, "budget": budget}

@@ -1,16 +1,16 @@
-"""What more posts take: partitions, cores, files, requests a month, bytes and cost, by simulating the sinks' rotation.
+"""Computes partitions, cores, files, requests a month, bytes and cost for more posts by simulating the sinks' rotation.
 
     grow.py
 
-Every number of INPUTS was measured; docs/scaling.md says where. The rotation is the program's: a buffer a partition, sealed at
-its size or its age, the largest first when all buffers of a sink together are too large. Posts come in as the talk's hours had
-them, so that quiet hours seal by age and busy ones by size.
+Every number of INPUTS was measured, as docs/scaling.md describes. The rotation is the program's: each partition has a buffer,
+which is sealed at its maximal size or age; if a sink's buffers together are too large, the largest is sealed. Posts arrive with the
+talk's distribution over the day, so that buffers are sealed by age in quiet hours and by size in busy ones.
 """
 
 import math
 
 INPUTS = {
-    # docs/benchmarks.md, on one core of that day's machine
+    # from docs/benchmarks.md, on one core of the machine that is described there
     "collector, events a core": 75_000,
     "sink, rows a core": 170_000,
     "replica, rows a core": 35_000,
@@ -23,8 +23,7 @@ INPUTS = {
     "rows a post": 1.125,
 }
 BUFFER, BUFFERS, AGE = 128 << 20, 512 << 20, 3_600
-# Requests, counted by the program's own metric: of a file that is sealed, of a partition that goes over to a sink, of a replica's
-# start for each 1,000 files and each file that it takes.
+# Requests, counted by the program's metric: for each sealed file, and for each partition that a sink takes over.
 PUTS_A_FILE, REQUESTS_A_TAKEOVER = 1, 3
 REPLICATION, RETENTION_DAYS = 3, 7
 # Amazon's list prices for us-east-1, dollars: a thousand puts or lists, a thousand gets, a gigabyte a month.
@@ -35,7 +34,7 @@ MONTH = 30
 
 
 def files_a_day(rows_a_second, partitions, sinks):
-    """How many files the sinks seal on a day, by simulating one, second by second."""
+    """The number of files that the sinks seal in a day, by simulating one day second by second."""
     mean = sum(HOURS) / len(HOURS)
     mine = math.ceil(partitions / sinks)
     buffers, ages, files = [0.0] * mine, [0] * mine, 0
@@ -62,7 +61,7 @@ def row(posts_a_second):
     rows = posts_a_second * INPUTS["rows a post"]
     cores = {role: rows / INPUTS[what] for role, what in (
         ("collectors", "collector, events a core"), ("sinks", "sink, rows a core"), ("replica", "replica, rows a core"))}
-    # Twice what the mean takes: a day has its evening, and a sink catches up after a pause.
+    # Twice the mean's need, for busy hours and for catching up after a pause.
     sinks = max(2, math.ceil(2 * cores["sinks"]))
     partitions = max(4, 2 * sinks)
     files = files_a_day(rows, partitions, sinks)
@@ -88,7 +87,7 @@ def row(posts_a_second):
 
 
 def whole(posts):
-    """What a table of so many posts takes, however long they took to come."""
+    """Size and cost of a table of so many posts, independent of the time in which they arrived."""
     rows = posts * INPUTS["rows a post"]
     rows_a_file = BUFFER / INPUTS["memory, bytes a record"]
     files = rows / rows_a_file

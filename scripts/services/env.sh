@@ -1,12 +1,12 @@
-# Where the real services are, and which versions. Sourced by `install` and `svc`.
+# Folders and versions of the real services. Sourced by `install` and `svc`.
 #
-# Two folders: what was installed is shared and only read; a run folder holds one set of services: its ports, pids, logs and data.
-# So tests start private sets of their own, several at once, from one install.
-#   FEDILAKE_SERVICES_DIR   what is installed      default: .services in the project
-#   FEDILAKE_SERVICES_RUN   one running set        default: run in that folder
+# The installed programs are shared and only read. A run folder holds one set of running services: ports, pids, logs and data.
+# Tests start several private sets at once from one installation.
+#   FEDILAKE_SERVICES_DIR   the installed programs   default: .services in the project
+#   FEDILAKE_SERVICES_RUN   a set's run folder       default: run in that folder
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-# Not below target/: what takes minutes to build should survive `cargo clean`.
+# Not below target/: `cargo clean` should not remove programs that take minutes to build.
 : "${FEDILAKE_SERVICES_DIR:=$root/.services}"
 : "${FEDILAKE_SERVICES_RUN:=$FEDILAKE_SERVICES_DIR/run}"
 mkdir -p "$FEDILAKE_SERVICES_DIR"
@@ -28,8 +28,8 @@ S3_REGION=us-east-1
 
 ALL="kafka pg registry s3 proxy"
 
-# postgres refuses to run as root. As nobody, who may still pass through root's own folders: a checkout may lie below /root.
-# Prints the words before a command, one a line.
+# Prints the words that run a command as nobody, one a line, if root calls: postgres refuses to run as root. The capability lets
+# it pass through root's folders, since a checkout may lie below /root.
 not_as_root() {
     [ "$(id -u)" -ne 0 ] || printf '%s\n' setpriv --reuid=65534 --regid=65534 --clear-groups \
         --inh-caps=+dac_override --ambient-caps=+dac_override

@@ -1,8 +1,7 @@
-# Apache Kafka, one node that is broker and controller. Three listeners: its own, the controller's, and one that is advertised
-# behind the network proxy, so that a client which came through the proxy stays behind it.
-
+# Apache Kafka, one node that is broker and controller, with three listeners: the broker's, the controller's, and one that is
+# advertised behind the network proxy, so that a client which came through the proxy stays behind it.
 #
-# With FEDILAKE_SERVICES_SECURE set at a set's first start it has two more, TLS and SASL over TLS, and access rules: see secure.sh.
+# If FEDILAKE_SERVICES_SECURE is set at a set's first start, secure.sh adds listeners with TLS and SASL, and access rules.
 
 ports_kafka() {
     echo "$KAFKA_PORT $KAFKA_CONTROLLER_PORT $KAFKA_PROXIED_PORT"
@@ -14,12 +13,12 @@ begin_kafka() {
     if [ ! -f "$data/meta.properties" ]; then
         rm -rf "$data"
         cp -r "$home/new" "$data"
-        # A cluster of its own: clients that hold the id of another set's cluster must not take this for it.
+        # A new cluster id: clients of another set must not take this broker for theirs.
         sed -i "s/^cluster.id=.*/cluster.id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'AA' | tr -d '=')/" "$data/meta.properties"
     fi
     [ -z "${FEDILAKE_SERVICES_SECURE:-}" ] || is_secure || make_secure || return 1
-    # Times are for tests: members may leave after 2 s without a word, a killed broker is back within 7 s, what is deleted
-    # or too old goes within a second or two.
+    # Times for tests: a silent member leaves after 2 s, a killed broker is back within 7 s, deleted and expired segments are
+    # removed within 2 s.
     cat >"$RUN/kafka.properties" <<P
 process.roles=broker,controller
 node.id=1
@@ -54,13 +53,13 @@ log.segment.delete.delay.ms=1000
 log.cleaner.dedupe.buffer.size=16777216
 P
     ! is_secure || secure_kafka "$home" "$data" || return 1
-    # The class path is relative because the archive's is.
+    # The archive holds a relative class path.
     launch kafka env --chdir="$home" java -XX:SharedArchiveFile=classes.jsa -Xms128m -Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:+ExitOnOutOfMemoryError \
         -Djava.awt.headless=true -Dlog4j2.configurationFile=log4j2.yaml -Dkafka.logs.dir="$RUN" \
         -cp 'libs/*' kafka.Kafka "$RUN/kafka.properties"
 }
 
-# A paused broker still takes connections, so a request must be answered: ApiVersions v0, correlation id 1.
+# Sends a request (ApiVersions v0, correlation id 1) and looks for its answer, since a paused broker still accepts connections.
 ready_kafka() {
     grep -q 'Kafka Server started' "$RUN/kafka.log" 2>/dev/null && answers "$KAFKA_PORT" \
         '\0\0\0\012\0\022\0\0\0\0\0\001\377\377' 8 '00 00 00 01$'

@@ -1,5 +1,5 @@
-# toxiproxy: the network between a client and the broker, the registry and the store, to be cut and slowed down. It forgets its
-# toxics at a restart.
+# toxiproxy, a network proxy in front of the broker, the registry and the store. Tests cut and slow connections through it; a
+# restart removes these faults.
 
 ports_proxy() { echo "$PROXY_PORT $PROXY_KAFKA_PORT $PROXY_REGISTRY_PORT $PROXY_S3_PORT"; }
 

@@ -1,4 +1,4 @@
-# A Schema Registry that speaks Confluent's API. It keeps schemas in PostgreSQL when that is part of the set, else in memory.
+# A Schema Registry with Confluent's API. Stores schemas in PostgreSQL if the set has it, else in memory.
 
 ports_registry() { echo "$REGISTRY_PORT"; }
 

@@ -1,9 +1,9 @@
-# A broker that one reaches as in production: a listener with TLS, one with SASL (PLAIN and SCRAM-SHA-512) over TLS, and access
-# rules. The plaintext listeners stay, for those who administrate it.
+# Secures a broker as in production: a listener with TLS, one with SASL (PLAIN and SCRAM-SHA-512) over TLS, and access rules. The
+# plaintext listeners stay for administration.
 #
 #   $RUN/secure/ca.pem      the authority that signed the broker's certificate
-#   $RUN/secure/other.pem   one that did not
-# Users of SASL: fedilake, who may do everything; reader, who may do what the rules say, at first nothing.
+#   $RUN/secure/other.pem   another authority
+# SASL users: fedilake has every right; reader has the rights that tests grant, at first none.
 
 SECURE_USER=fedilake
 SECURE_PASSWORD=fedilake-secret
@@ -29,7 +29,8 @@ make_secure() {
     printf 'KAFKA_TLS_PORT=%s\nKAFKA_SASL_PORT=%s\n' "$(take_port)" "$(take_port)" >"$to/ports"
 }
 
-secure_kafka() { # where Kafka is, its data: adds to the properties, and gives users passwords
+# Adds the listeners to the broker's properties and gives the users passwords.
+secure_kafka() { # Kafka's folder, its data folder
     local home=$1 data=$2 name id
     . "$RUN/secure/ports"
     sed -i -e "/^listeners=/s|\$|,TLS://$LOCAL:$KAFKA_TLS_PORT,SASLTLS://$LOCAL:$KAFKA_SASL_PORT|" \
@@ -50,7 +51,7 @@ super.users=User:ANONYMOUS;User:$SECURE_USER
 P
     } >>"$RUN/kafka.properties"
     [ ! -f "$RUN/secure/formatted" ] || return 0
-    # Passwords of SCRAM are in the cluster's metadata: such a folder is formatted anew.
+    # SCRAM passwords are stored in the cluster's metadata, which is written by formatting the folder again.
     id=$(sed -n 's/^cluster.id=//p' "$data/meta.properties")
     rm -rf "$data"
     (cd "$home" && java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.configurationFile=log4j2.yaml -cp 'libs/*' \

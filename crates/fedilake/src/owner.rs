@@ -163,7 +163,7 @@ impl Ownership {
     }
 
     /// True while the folder at this path is the one that was taken.
-    pub fn is_in_place(&self) -> bool {
+    fn is_in_place(&self) -> bool {
         self.identity.is_at(&self.folder)
     }
 
@@ -175,8 +175,14 @@ impl Ownership {
         self.moved()
     }
 
+    /// The error for a folder that is going from its path: one that is being deleted is there until its last file is
+    /// gone. `None` if it stays.
+    pub async fn going(&self) -> Option<anyhow::Error> {
+        tokio::time::timeout(GOING_MAX, self.lost()).await.ok()
+    }
+
     /// The error for a folder that is no longer at its path.
-    pub fn moved(&self) -> anyhow::Error {
+    fn moved(&self) -> anyhow::Error {
         anyhow::anyhow!(
             "data folder {0} was moved, deleted or replaced under this process\n\
              hint: what was accepted lies in the folder where it is now; start again with --data on it, and move it only while no \
@@ -283,10 +289,13 @@ pub async fn lost(ownership: Option<&Ownership>) -> anyhow::Error {
     }
 }
 
-/// The cause of a verb's failure: if its folder is going from its path, that, which explains more than the name of the
-/// file that was missed first. A folder that is being deleted is there until its last file is gone.
+/// The cause of a verb's failure: that its folder is going from its path, if it is, which explains more than the name
+/// of the file that was missed first.
 pub async fn cause(ownership: Option<&Ownership>, error: anyhow::Error) -> anyhow::Error {
-    tokio::time::timeout(GOING_MAX, lost(ownership)).await.unwrap_or(error)
+    match ownership {
+        Some(ownership) => ownership.going().await.unwrap_or(error),
+        None => error,
+    }
 }
 
 fn lock_path(folder: &Path) -> PathBuf {

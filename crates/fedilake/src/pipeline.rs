@@ -23,7 +23,7 @@ use crate::behind::Behind;
 use crate::check::Checker;
 use crate::follow::Follower;
 use crate::lake_process::LakeProcess;
-use crate::owner::Ownership;
+use crate::owner::{self, Ownership};
 use crate::progress;
 use crate::serve::{self, Server};
 use crate::settings::Settings;
@@ -46,6 +46,8 @@ pub struct Pipeline {
     sink_of_all: Option<Arc<SinkProgress>>,
     follower: Loop,
     server: Option<Loop>,
+    /// A loop's failure, while [`Pipeline::failure`] looks for its cause.
+    failed: Option<anyhow::Error>,
     /// Cancels the server's questions.
     questions: CancellationToken,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
@@ -195,6 +197,7 @@ impl Pipeline {
             sink_of_all,
             follower,
             server,
+            failed: None,
             questions,
             reached,
             _sizes: sizes,
@@ -216,16 +219,28 @@ impl Pipeline {
         self.reached.has_changed().is_err()
     }
 
-    /// Resolves once, when a loop fails; pending for ever while all run. Cancel-safe.
+    /// Resolves once, with the cause of the first failure of a loop; pending for ever while all run. Cancel-safe.
     pub async fn failure(&mut self) -> anyhow::Error {
-        let error = tokio::select! {
-            error = early_end(&mut self.sink) => error,
-            error = self.follower.early_end() => error,
-            error = early_end(&mut self.server) => error,
-            error = self.ownership.lost() => return error,
-        };
-        // Nothing is awaited here: the loop's end was seen, and is seen once.
-        if self.ownership.is_in_place() { error } else { self.ownership.moved() }
+        if self.failed.is_none() {
+            self.failed = Some(tokio::select! {
+                error = early_end(&mut self.sink) => error,
+                error = self.follower.early_end() => error,
+                error = early_end(&mut self.server) => error,
+                error = self.ownership.lost() => error,
+            });
+        }
+        // A loop's end is seen once. The failure is kept until its cause is known, since a caller may drop this future.
+        let going = self.ownership.going().await;
+        let failed = self.failed.take();
+        match going.or(failed) {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The cause of a failure of the caller's own, which worked on the pipeline's stores.
+    pub async fn cause(&self, error: anyhow::Error) -> anyhow::Error {
+        owner::cause(Some(&self.ownership), error).await
     }
 
     /// Waits until the lake has everything that the log held at the call, or a loop fails.

@@ -65,7 +65,7 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let watching = Watching::start(collecting.counts.clone());
     let end = tokio::select! {
         end = serving::until_end(&mut pipeline, &shutdown, typed.exit_after) => end,
-        error = collecting.failure() => End::Failed(error),
+        error = collecting.failure() => End::Failed(pipeline.cause(error).await),
     };
     drop(watching);
     if let End::Failed(error) = end {

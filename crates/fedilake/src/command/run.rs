@@ -25,7 +25,7 @@ pub(super) async fn run(typed: &cli::Run, settings: &Settings, again: Again) -> 
     let reloading = Reloading::start(settings, again, Servers::Own, collecting.changes());
     let end = tokio::select! {
         end = serving::until_end(&mut pipeline, &shutdown, typed.duration) => end,
-        error = collecting.failure() => End::Failed(error),
+        error = collecting.failure() => End::Failed(pipeline.cause(error).await),
     };
     drop((watching, reloading));
     if let End::Failed(error) = end {

@@ -165,7 +165,6 @@ impl Cluster {
             set("AWS_SECRET_ACCESS_KEY", &services.s3.secret),
         ];
         let data = Arc::new(Data::new());
-        std::fs::create_dir_all(data.path()).unwrap();
         Cluster { settings, topic: name, services: services.clone(), data, replica: RefCell::default() }
     }
 

@@ -40,9 +40,7 @@ fn servers() -> Servers {
 #[test]
 fn a_process_is_ready_while_its_lake_follows_and_lives_all_the_time() {
     let (servers, data) = (servers(), Data::new());
-    let mut command = fedilake(["run", "--listen", "127.0.0.1:0"]);
-    command.args(servers.flags()).arg("--data").arg(data.path()).env("FEDILAKE_LAKE_READY_SECONDS_MAX", "2");
-    let mut running = Running::start(&mut command);
+    let mut running = Running::start(servers.run(&data).env("FEDILAKE_LAKE_READY_SECONDS_MAX", "2"));
     let address = running.address();
     wait_until("readiness", || ready(address).0 == 200);
     let (_, said) = ready(address);
@@ -120,8 +118,7 @@ fn described(figures: &str) -> BTreeMap<String, String> {
 #[test]
 fn every_figure_has_its_help_and_kind_and_tells_process_build_and_sizes() {
     let (servers, data) = (servers(), Data::new());
-    let arguments = ["run", "--listen", "127.0.0.1:0"].map(str::to_owned).into_iter().chain(servers.flags());
-    let mut running = data.start(arguments);
+    let mut running = Running::start(&mut servers.run(&data));
     let address = running.address();
     wait_until("a take", || metrics(address).contains("fedilake_lake_take_seconds_count"));
     wait_until("sizes and states", || {
@@ -182,8 +179,8 @@ fn json_lines(said: &Said) -> Vec<Value> {
 #[test]
 fn each_line_of_a_json_log_is_an_object_whatever_is_said() {
     let (servers, data) = (servers(), Data::new());
-    let mut command = fedilake(["run", "--listen", "127.0.0.1:0", "--log-format", "json", "--verbose"]);
-    command.args(servers.flags()).args(["--server", "http://127.0.0.1:9"]).arg("--data").arg(data.path());
+    let mut command = servers.run(&data);
+    command.args(["--log-format", "json", "--verbose", "--server", "http://127.0.0.1:9"]);
     let mut running = Running::start(&mut command);
     running.wait_for_line("127.0.0.1:9");
     wait_until("the first posts", || data.run(["sql", "select 1 from posts limit 1"]).stdout.contains('1'));
@@ -269,8 +266,7 @@ fn an_address_that_other_machines_reach_is_warned_of_and_shows_them_no_post() {
     // Guests on this machine ask as ever.
     assert_eq!(data.number("select count(*) from posts"), 10);
     open.interrupt().done();
-    let mut local = data.start(["serve", "--listen", "127.0.0.1:0"]);
-    local.wait_for_line("answering on");
+    let mut local = data.serve();
     let said = local.interrupt().done();
     assert!(!said.stderr.contains("WARN"), "{}", said.stderr);
 }

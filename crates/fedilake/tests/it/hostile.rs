@@ -68,12 +68,9 @@ fn statements() -> Vec<String> {
 }
 
 fn run(data: &Data, servers: &Servers) -> Running {
-    let mut command = fedilake(["run", "--listen", "127.0.0.1:0"]);
-    command.args(servers.flags()).arg("--data").arg(data.path());
+    let mut command = servers.run(data);
     command.env("FEDILAKE_LAKE_MEMORY_BYTES_MAX", LAKE_BYTES_MAX.to_string()).env("FEDILAKE_SQL_SECONDS_MAX", "2");
-    let mut running = Running::start(&mut command);
-    running.wait_for_line("answering on");
-    running
+    Running::answering(&mut command)
 }
 
 #[test]

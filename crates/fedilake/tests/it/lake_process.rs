@@ -17,11 +17,7 @@ fn servers() -> Servers {
 }
 
 fn collect(data: &Data, servers: &Servers) -> Running {
-    let mut command = fedilake(["run", "--listen", "127.0.0.1:0"]);
-    command.args(servers.flags()).arg("--data").arg(data.path()).env("FEDILAKE_SQL_SECONDS_MAX", "600");
-    let mut running = Running::start(&mut command);
-    running.wait_for_line("answering on");
-    running
+    Running::answering(servers.run(data).env("FEDILAKE_SQL_SECONDS_MAX", "600"))
 }
 
 /// The lake's process of a running one.
@@ -127,8 +123,7 @@ fn a_killed_owners_lake_ends_with_it_and_the_next_owner_has_the_folder_at_once()
         });
         let killed = Instant::now();
         running.kill();
-        let mut next = data.start(["serve", "--listen", "127.0.0.1:0"]);
-        next.wait_for_line("answering on");
+        let mut next = data.serve();
         assert!(!is_there(lake), "{question:?}: the orphan lives on");
         assert!(killed.elapsed() < Duration::from_secs(20), "{question:?}: {:?}", killed.elapsed());
         if let Some(asked) = asked {
@@ -184,8 +179,7 @@ fn a_write_ahead_log_without_its_lake_is_no_ones() {
     let (lake, log) = (data.path().join("lake.duckdb"), data.path().join("lake.duckdb.wal"));
     let owner = {
         fs::remove_file(&lake).unwrap();
-        let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
-        owner.wait_for_line("answering on");
+        let mut owner = data.serve();
         wait_until("the lake", || posts(&data) == 500);
         owner
     };
@@ -208,11 +202,10 @@ fn what_the_lakes_process_writes_is_its_users_alone() {
     let mut command = std::process::Command::new("sh");
     // Whatever the user's habit is.
     let script = "umask 0; exec \"$0\" \"$@\"";
-    let run = fedilake(["run", "--listen", "127.0.0.1:0"]);
-    command.args(["-c", script]).arg(run.get_program()).args(run.get_args()).args(servers.flags());
-    command.arg("--data").arg(data.path()).env("XDG_CONFIG_HOME", "/nonexistent").env_remove("FEDILAKE_CONFIG");
-    let mut running = Running::start(&mut command);
-    running.wait_for_line("answering on");
+    let run = servers.run(&data);
+    command.args(["-c", script]).arg(run.get_program()).args(run.get_args());
+    command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("FEDILAKE_CONFIG");
+    let running = Running::answering(&mut command);
     wait_until("the first posts", || posts(&data) > 20);
     let is_private =
         |path: &std::path::Path| fs::metadata(path).map_or(true, |found| found.permissions().mode() & 0o077 == 0);
@@ -254,8 +247,7 @@ fn what_a_question_to_plain_files_spills_is_its_users_alone_and_gone_afterwards(
 fn a_lake_that_is_cut_under_its_process_is_rebuilt_or_comes_with_a_hint() {
     let data = Data::new();
     replay(&data, 0..20_000).done();
-    let mut owner = data.start(["serve", "--listen", "127.0.0.1:0"]);
-    owner.wait_for_line("answering on");
+    let mut owner = data.serve();
     let lake = fs::OpenOptions::new().write(true).open(data.path().join("lake.duckdb")).unwrap();
     lake.set_len(lake.metadata().unwrap().len() / 3).unwrap();
     let said = data.run(["sql", "select max(text), max(uri), count(distinct author) from posts"]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use fedilake_sim::{Config, Simulation, serve};
 use tokio::runtime::Runtime;
@@ -31,6 +31,13 @@ impl Servers {
             .collect()
     }
 
+    /// `fedilake run` that collects these servers into the data folder and answers on a free port.
+    pub fn run(&self, data: &Data) -> Command {
+        let mut command = fedilake(["run", "--listen", "127.0.0.1:0"]);
+        command.args(self.flags()).arg("--data").arg(data.path());
+        command
+    }
+
     /// Uris of posts that the servers show and did not delete.
     pub fn uris(&self) -> BTreeSet<String> {
         let truth = self.simulation.truth();
@@ -45,11 +52,7 @@ impl Servers {
 }
 
 fn collect(data: &Data, servers: &Servers) -> Running {
-    let mut arguments = vec!["run".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
-    arguments.extend(servers.flags());
-    let mut running = data.start(arguments);
-    running.wait_for_line("answering on");
-    running
+    Running::answering(&mut servers.run(data))
 }
 
 /// Uris that the data folder's posts have.
@@ -126,10 +129,7 @@ fn now_ms() -> i64 {
 fn a_server_that_is_away_disturbs_no_other() {
     let servers = Servers::start(Config { servers: 1, rate: 50.0, ..Config::default() });
     let data = Data::new();
-    let mut arguments = vec!["run".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
-    arguments.extend(["--server".to_owned(), "http://127.0.0.1:9".to_owned()]);
-    arguments.extend(servers.flags());
-    let mut running = data.start(arguments);
+    let mut running = Running::start(servers.run(&data).args(["--server", "http://127.0.0.1:9"]));
     running.wait_for_line("127.0.0.1:9");
     wait_until("posts of the other", || data.number("select count(*) from posts") > 20);
     running.interrupt().done();
@@ -140,10 +140,7 @@ fn a_server_that_is_away_disturbs_no_other() {
 fn a_run_ends_after_the_given_time_and_at_once_at_a_second_signal() {
     let servers = Servers::start(Config { servers: 1, rate: 50.0, ..Config::default() });
     let data = Data::new();
-    let mut arguments =
-        vec!["run".to_owned(), "--for".to_owned(), "2s".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
-    arguments.extend(servers.flags());
-    let said = data.start(arguments).end().done();
+    let said = Running::start(servers.run(&data).args(["--for", "2s"])).end().done();
     assert!(said.stderr.contains("events appended"), "{}", said.stderr);
     assert!(data.number("select count(*) from posts") > 0);
 

@@ -124,6 +124,12 @@ impl Data {
         output_with_input(fedilake(arguments).arg("--data").arg(self.path()), input)
     }
 
+    /// Starts an owner of the folder that answers on a free port.
+    #[track_caller]
+    pub fn serve(&self) -> Running {
+        Running::answering(fedilake(["serve", "--listen", "127.0.0.1:0"]).arg("--data").arg(self.path()))
+    }
+
     /// A command on this data folder that keeps running.
     pub fn start<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Running {
         Running::start(fedilake(arguments).arg("--data").arg(self.path()))
@@ -151,6 +157,14 @@ pub struct Running {
 impl Running {
     pub fn start(command: &mut Command) -> Running {
         Running::start_into(command, Stdio::piped())
+    }
+
+    /// Starts one and waits until it answers questions.
+    #[track_caller]
+    pub fn answering(command: &mut Command) -> Running {
+        let mut running = Running::start(command);
+        running.wait_for_line("answering on");
+        running
     }
 
     /// Starts one whose standard output nobody wants.

@@ -111,9 +111,7 @@ fn lines(said: &str, level: &str, part: &str) -> usize {
 #[test]
 fn an_outage_and_its_end_are_logged_once_each_and_a_healthy_run_warns_of_nothing() {
     let (servers, data) = (quiet(2), Data::new());
-    let mut arguments = vec!["run".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
-    arguments.extend(servers.flags());
-    let mut running: Running = data.start(arguments);
+    let mut running = Running::start(&mut servers.run(&data));
     let address = running.address();
     wait_for_a_post(&data, &servers, 0);
     wait_for_a_post(&data, &servers, 1);

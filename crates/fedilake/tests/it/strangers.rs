@@ -9,7 +9,7 @@ use fedilake_sim::Config;
 
 use crate::live::Servers;
 use crate::peaks::peak_bytes;
-use crate::program::{Data, wait_until};
+use crate::program::{Data, Running, wait_until};
 use crate::replay::{frame, status};
 
 /// The answer to a request for a path: a status line, a content type and a body. `None` closes the connection.
@@ -108,11 +108,9 @@ fn servers_whose_answers_are_nested_deep_do_not_end_a_run() {
     }
     let servers = Servers::start(Config { servers: 1, rate: 50.0, ..Config::default() });
     let data = Data::new();
-    let mut arguments = vec!["run".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
-    arguments
-        .extend(strangers.iter().flat_map(|stranger| ["--server".to_owned(), format!("http://{}", stranger.address)]));
-    arguments.extend(servers.flags());
-    let running = data.start(arguments);
+    let mut command = servers.run(&data);
+    command.args(strangers.iter().flat_map(|stranger| ["--server".to_owned(), format!("http://{}", stranger.address)]));
+    let running = Running::start(&mut command);
     wait_until("an answer of each stranger", || {
         assert!(running.is_running());
         // The instance document, then at least a page or a stream.

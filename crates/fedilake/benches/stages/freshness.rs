@@ -150,7 +150,23 @@ pub async fn question(data: &Path, query: &str) -> anyhow::Result<Vec<RecordBatc
         .error_for_status()?
         .bytes()
         .await?;
-    Ok(StreamReader::try_new(answer.as_ref(), None)?.collect::<Result<_, _>>()?)
+    Ok(StreamReader::try_new(blocks(&answer)?.as_slice(), None)?.collect::<Result<_, _>>()?)
+}
+
+/// The Arrow stream in an owner's answer, whose pieces are a kind, a length and that many bytes; the last one is the result.
+fn blocks(mut answer: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut stream = Vec::new();
+    while let Some(([kind, length @ ..], rest)) = answer.split_first_chunk::<5>() {
+        let length = usize::try_from(u32::from_be_bytes(*length))?;
+        let (bytes, rest) = rest.split_at_checked(length).context("the owner's answer is cut")?;
+        match kind {
+            b'b' => stream.extend(bytes),
+            b'e' if !bytes.starts_with(b"{\"Ok\"") => bail!("the owner answers {}", String::from_utf8_lossy(bytes)),
+            _ => {}
+        }
+        answer = rest;
+    }
+    Ok(stream)
 }
 
 /// The running program.

@@ -28,7 +28,7 @@ fn an_owner_answers_as_the_folder_alone_does() {
         &["check", "--format", "json"],
     ];
     let alone: Vec<String> = questions.iter().map(|question| data.run(*question).done().stdout).collect();
-    let mut owner = data.serve();
+    let owner = data.serve();
     let asked: Vec<String> = questions.iter().map(|question| data.run(*question).done().stdout).collect();
     assert_eq!(asked, alone);
     owner.interrupt().done();
@@ -40,7 +40,7 @@ fn sql_that_writes_or_reaches_out_is_refused_and_the_owner_lives_on() {
     let outside = data.beside("outside.csv");
     fs::write(&outside, "a,b\n1,2\n").unwrap();
     let outside = outside.to_str().unwrap();
-    let mut owner = data.serve();
+    let owner = data.serve();
     let refused = [
         "delete from post".to_owned(),
         "create table mine as select 1".to_owned(),

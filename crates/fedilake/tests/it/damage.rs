@@ -33,7 +33,7 @@ fn finds(data: &Data, what: &str) -> Said {
 fn answers(data: &Data, posts: i64) {
     assert_eq!(data.number("select count(*) from posts"), posts);
     data.run(["report", "statistics"]).done();
-    let mut owner = data.serve();
+    let owner = data.serve();
     assert_eq!(data.number("select count(*) from posts"), posts);
     owner.interrupt().done();
 }

@@ -33,7 +33,7 @@ fn files_are_asked_directly_beside_the_owner_of_their_folder() {
     let data = Data::new();
     let file = simulate(&data, "3000");
     data.run(["replay", file.to_str().unwrap()]).done();
-    let mut owner = data.serve();
+    let owner = data.serve();
     let direct = |question: &str| data.run(["sql", "--direct", question, "--format", "json"]);
     for question in QUESTIONS {
         assert_eq!(number(direct(question)), data.number(question), "{question}");

@@ -44,7 +44,7 @@ pub fn table_files(data: &Data) -> Vec<PathBuf> {
 fn a_folder_has_one_owner() {
     let data = Data::new();
     replay(&data, 0..10).done();
-    let mut owner = data.serve();
+    let owner = data.serve();
     let file = lines(&data, 10..20);
     for second in [&["serve", "--listen", "127.0.0.1:0"][..], &["replay", file.to_str().unwrap()], &["sink"]] {
         let said = data.run(second);

@@ -266,7 +266,7 @@ fn an_address_that_other_machines_reach_is_warned_of_and_shows_them_no_post() {
     // Guests on this machine ask as ever.
     assert_eq!(data.number("select count(*) from posts"), 10);
     open.interrupt().done();
-    let mut local = data.serve();
+    let local = data.serve();
     let said = local.interrupt().done();
     assert!(!said.stderr.contains("WARN"), "{}", said.stderr);
 }

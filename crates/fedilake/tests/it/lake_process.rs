@@ -123,7 +123,7 @@ fn a_killed_owners_lake_ends_with_it_and_the_next_owner_has_the_folder_at_once()
         });
         let killed = Instant::now();
         running.kill();
-        let mut next = data.serve();
+        let next = data.serve();
         assert!(!is_there(lake), "{question:?}: the orphan lives on");
         assert!(killed.elapsed() < Duration::from_secs(20), "{question:?}: {:?}", killed.elapsed());
         if let Some(asked) = asked {
@@ -179,7 +179,7 @@ fn a_write_ahead_log_without_its_lake_is_no_ones() {
     let (lake, log) = (data.path().join("lake.duckdb"), data.path().join("lake.duckdb.wal"));
     let owner = {
         fs::remove_file(&lake).unwrap();
-        let mut owner = data.serve();
+        let owner = data.serve();
         wait_until("the lake", || posts(&data) == 500);
         owner
     };
@@ -247,7 +247,7 @@ fn what_a_question_to_plain_files_spills_is_its_users_alone_and_gone_afterwards(
 fn a_lake_that_is_cut_under_its_process_is_rebuilt_or_comes_with_a_hint() {
     let data = Data::new();
     replay(&data, 0..20_000).done();
-    let mut owner = data.serve();
+    let owner = data.serve();
     let lake = fs::OpenOptions::new().write(true).open(data.path().join("lake.duckdb")).unwrap();
     lake.set_len(lake.metadata().unwrap().len() / 3).unwrap();
     let said = data.run(["sql", "select max(text), max(uri), count(distinct author) from posts"]);

@@ -70,7 +70,7 @@ fn an_answer_that_cannot_be_written_says_why_and_not_that_a_pipe_broke() {
     // A number of 39 digits has no type in Parquet: its reader gives up in the middle of the rows.
     let question = "select case when range < 500000 then 1 else 170141183460469231731687303715884105727 end::hugeint as n from range(1000000)";
     let alone = ask(&data, question, "parquet").0;
-    let mut owner = data.serve();
+    let owner = data.serve();
     let beside = ask(&data, question, "parquet").0;
     assert_eq!((alone.code(), beside.code()), (Some(2), Some(2)), "{alone:#?} {beside:#?}");
     assert_eq!(alone.stderr, beside.stderr);
@@ -84,7 +84,7 @@ fn an_owner_that_is_gone_in_the_middle_of_its_answer_is_named_in_every_format() 
     replay(&data, 0..10).done();
     for format in FORMATS {
         for is_killed in [true, false] {
-            let mut owner = data.serve();
+            let owner = data.serve();
             let pid = owner.pid();
             let mut command = fedilake(["sql", "select range from range(1000000000000)", "--format", format]);
             let asked = Running::start_silent(command.arg("--data").arg(data.path()));
@@ -111,7 +111,7 @@ fn reports_and_checks_name_an_owner_that_is_gone_too() {
     let data = Data::new();
     replay(&data, 0..2_000).done();
     for question in [&["report", "statistics"][..], &["check"], &["sql", "select 1"]] {
-        let mut owner = data.serve();
+        let owner = data.serve();
         let pid = owner.pid();
         // A stopped process accepts connections, so a client cannot know that it answers nothing.
         crate::program::signal(pid, "STOP");

@@ -37,7 +37,7 @@ fn views_are_printed_whether_or_not_a_process_owns_the_folder() {
     let data = Data::new();
     let alone = data.run(["views"]).done().stdout;
     assert!(alone.contains("union_by_name"), "{alone}");
-    let mut owner = data.serve();
+    let owner = data.serve();
     assert_eq!(data.run(["views"]).done().stdout, alone);
     owner.interrupt().done();
 }

@@ -19,6 +19,7 @@ mod input;
 mod line;
 mod nested;
 mod pace;
+mod packed;
 mod part;
 mod position;
 mod progress;

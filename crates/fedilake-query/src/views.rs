@@ -170,7 +170,7 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
         .replace("{name_of_server}", &cut("server"))
         .replace("{deleted_at}", &deleted_at())
         .replace("{files}", files);
-    let (chosen, columns) = (chosen(deletes), include_str!("views/columns.sql"));
+    let (chosen, columns) = (chosen(deletes, "view"), include_str!("views/columns.sql"));
     let names = format!(
         "left join (values\n{}\n) as language_name (key, name) on language_name.key = {}",
         languages::rows_sql(),
@@ -180,26 +180,23 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
 }
 
 /// The SQL that chooses, of the rows of `internal.shown` and `internal.deletes`, one a visible post (`internal.post`), and defines view
-/// `sightings`. Beside the columns that it names, `internal.post` has whatever others `internal.shown` has.
-pub(crate) fn chosen(deletes: Deletes) -> String {
+/// `sightings`. Beside the columns that it names, `internal.post` has whatever others `internal.shown` has. `steps` is `view`, or `table`
+/// where the steps of the choice are asked several times.
+pub(crate) fn chosen(deletes: Deletes, steps: &str) -> String {
     include_str!("views/chosen.sql")
+        .replace("{steps}", steps)
         .replace("{is_visible}", &deletes.visible_sql("deleted_at is not null", "from_origin"))
 }
 
 /// The SQL that defines the views over the lake's tables.
 pub(crate) fn lake() -> String {
-    let base = include_str!("views/lake.sql").replace("{uri}", &lake_uri("p", "a", "o"));
+    let number = format!("xor(p.uri_number, {})", snowflake("p.created_at"));
+    let made = format!("'https://' || o.name || '/users/' || a.user_name || '/statuses/' || {number}");
+    let base = include_str!("views/lake.sql")
+        .replace("{uri}", &format!("coalesce(p.uri, {made})"))
+        .replace("{number}", &number);
     let names = "left join internal.language_tag as language_name on language_name.tag = posts.language";
     format!("{base}\n{}", toot("create view", names))
-}
-
-/// SQL: the uri of the lake's row `post`, with its author's and its origin's rows.
-pub(crate) fn lake_uri(post: &str, author: &str, origin: &str) -> String {
-    let number = snowflake(&format!("{post}.created_at"));
-    format!(
-        "coalesce({post}.uri, 'https://' || {origin}.name || '/users/' || split_part(coalesce({author}.uri_name, {author}.name), '@', 1) \
-        || '/statuses/' || xor({post}.uri_number, {number}))"
-    )
 }
 
 /// SQL: every column of the table as null. With `union all by name` it adds the columns that files lack.

@@ -13,6 +13,7 @@ use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::{Cancel, Rows, SqlError, SqlLimits, SqlSummary};
 use reqwest::Response;
 use serde::Serialize;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 use self::pieces::Pieces;
 use crate::check::{CheckReport, Progress};
@@ -153,16 +154,31 @@ pub fn outcome<T>(asked: Result<SqlSummary, SqlError>, read: anyhow::Result<T>) 
 /// Reads an owner's messages about a check: its progress, a line each, then its report or its error.
 async fn read_check(answer: Response, contact: &Contact, progress: &Progress) -> anyhow::Result<CheckReport> {
     let blocks = futures::TryStreamExt::map_err(answer.bytes_stream(), std::io::Error::other);
-    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio_util::io::StreamReader::new(blocks));
-    while let Ok(Some(line)) = lines.next_line().await {
-        match serde_json::from_str(&line).context("read the owner's answer")? {
-            CheckMessage::Doing(doing) => progress.note(doing),
-            CheckMessage::Report(report) => return Ok(report),
-            CheckMessage::Failed(why) => bail!(why),
+    read_messages(tokio_util::io::StreamReader::new(blocks), broke_off(contact), progress).await
+}
+
+/// `broke_off` is the error for messages that end before the report, also in the middle of a line.
+async fn read_messages(
+    mut messages: impl AsyncBufRead + Unpin,
+    broke_off: String,
+    progress: &Progress,
+) -> anyhow::Result<CheckReport> {
+    loop {
+        let mut line = Vec::new();
+        let is_cut = messages.read_until(b'\n', &mut line).await.is_err() || !line.ends_with(b"\n");
+        match serde_json::from_slice(&line) {
+            Ok(CheckMessage::Doing(doing)) => progress.note(doing),
+            Ok(CheckMessage::Report(report)) => return Ok(report),
+            Ok(CheckMessage::Failed(why)) => bail!(why),
+            Err(error) if is_cut && error.is_eof() => bail!(broke_off),
+            Err(error) => return Err(error).context(UNREADABLE),
         }
     }
-    bail!(broke_off(contact))
 }
+
+/// The error for a line that arrived whole and says nothing known.
+const UNREADABLE: &str =
+    "read the owner's answer\nhint: the process that owns the data folder may be another version of fedilake";
 
 async fn ask(
     client: &reqwest::Client,
@@ -212,4 +228,39 @@ fn broke_off(contact: &Contact) -> String {
          hint: ask again; its own last lines say why it ended",
         contact.pid
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Doing;
+
+    fn line(message: &CheckMessage) -> Vec<u8> {
+        [serde_json::to_vec(message).unwrap(), b"\n".to_vec()].concat()
+    }
+
+    #[tokio::test]
+    async fn only_messages_that_end_too_early_are_the_owners_end() {
+        let doing = line(&CheckMessage::Doing(Doing { what: "reads".to_owned(), share: 0.5 }));
+        let failed = line(&CheckMessage::Failed("the table is gone".to_owned()));
+        let cases: &[(&[&[u8]], &str)] = &[
+            (&[&doing, &failed], "the table is gone"),
+            (&[&doing], "broke off"),
+            (&[], "broke off"),
+            // The owner was killed in the middle of a line.
+            (&[&doing, &doing[..doing.len() / 2]], "broke off"),
+            (&[&doing, &failed[..failed.len() - 2]], "broke off"),
+            (&[&failed[..failed.len() - 1]], "the table is gone"),
+            // Whole lines that say nothing known.
+            (&[&doing, b"no message\n", &failed], UNREADABLE),
+            (&[&doing, b"\xff\xfe\n", &failed], UNREADABLE),
+            (&[b"{\"Later\":1}\n", &failed], UNREADABLE),
+            (&[b"\n", &failed], UNREADABLE),
+        ];
+        for (lines, expected) in cases {
+            let (bytes, progress) = (lines.concat(), Progress::default());
+            let read = read_messages(bytes.as_slice(), "broke off".to_owned(), &progress).await;
+            assert_eq!(read.unwrap_err().to_string(), *expected, "{}", String::from_utf8_lossy(&bytes));
+        }
+    }
 }

@@ -22,7 +22,9 @@ mod name;
 mod reader;
 mod row;
 mod source;
+mod time;
 mod unit;
+mod unusable;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +39,7 @@ pub use findings::{Findings, Progress, SHOWN_MAX};
 pub use missing::missing;
 use reader::ImportReader;
 pub use source::{Listing, Source, Topic};
+pub use unusable::{Memory, Unusable};
 
 /// The outcome of one topic's import.
 pub struct Imported {
@@ -52,13 +55,14 @@ pub async fn run(
     topic: Topic,
     table: Arc<Table>,
     limits: sink::Limits,
+    memory: Memory,
     progress: Arc<Progress>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Imported> {
     let known = ends_in(&table, &topic).await?;
     let done = shutdown.child_token();
     let what = topic.to_string();
-    let reader = ImportReader::open(topic, &known, Arc::clone(&progress), done.clone()).await;
+    let reader = ImportReader::open(topic, &known, memory, Arc::clone(&progress), done.clone()).await;
     let reader = reader.with_context(|| format!("import {what}"))?;
     let committed = sink::run(Box::new(reader), table, limits, Arc::<SinkProgress>::default(), done).await;
     let committed = committed.map_err(|error| with_hint(&what, error))?;

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, mem, thread};
 
-use flate2::read::MultiGzDecoder;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::chunk::Chunk;
 use super::chunks::Chunks;
+use super::packed::{self, Packed};
 use super::position::Position;
 use super::refusal::{self, HEAD_BYTES, Refusal};
 use super::{Progress, ReplayError};
@@ -167,10 +167,8 @@ impl Opened {
     fn decoded(mut self, from: Position) -> Result<(Box<dyn Read + Send>, bool), Fault> {
         let is_live = self.is_live;
         let head = self.raw.head()?;
-        let mut decoded: Box<dyn Read + Send> = if is_zstd(&head) {
-            Box::new(zstd::Decoder::new(self.raw)?)
-        } else if head.starts_with(&[0x1f, 0x8b]) {
-            Box::new(MultiGzDecoder::new(self.raw))
+        let mut decoded: Box<dyn Read + Send> = if packed::is_packed(&head) {
+            Box::new(Packed::new(self.raw))
         } else if from.bytes > 0 && self.raw.skip_to(from.bytes)? {
             return Ok((Box::new(self.raw), is_live));
         } else {
@@ -203,11 +201,6 @@ impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Fault {
         Fault::Read(error)
     }
-}
-
-/// A zstd frame, or one that decoders skip, as parallel compressors write first.
-fn is_zstd(head: &[u8]) -> bool {
-    head == [0x28, 0xb5, 0x2f, 0xfd] || (head.len() == 4 && head[0] & 0xf0 == 0x50 && head[1..] == [0x2a, 0x4d, 0x18])
 }
 
 /// The first bytes that an input has, and whether they could be read. Of a live one what comes first: the rest may be long in

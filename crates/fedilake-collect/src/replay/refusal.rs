@@ -90,6 +90,10 @@ pub(super) fn of(head: &[u8]) -> Option<Refusal> {
     let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or(text);
     if text.starts_with(b"<") {
         refuse("an HTML or XML page", "a server that is busy or wants a login answers with one: get the file again")
+    } else if first_line.trim_ascii() == b"null" {
+        refuse("null, which is JSON without posts", "the program that wrote it had nothing to give: get the file again")
+    } else if is_plain_value(first_line.trim_ascii()) {
+        refuse("JSON that is neither an object nor a list", POSTS)
     } else if head.contains(&0) {
         refuse("binary data", POSTS)
     } else if text.starts_with(b"event:") || text.starts_with(b"data:") || text.starts_with(b":") {
@@ -106,6 +110,13 @@ pub(super) fn of(head: &[u8]) -> Option<Refusal> {
     } else {
         refuse("text that is no JSON", POSTS)
     }
+}
+
+/// True for a word, a number or a text in JSON; a text that holds JSON itself is none.
+fn is_plain_value(line: &[u8]) -> bool {
+    let is_number = || std::str::from_utf8(line).is_ok_and(|line| line.parse::<f64>().is_ok_and(f64::is_finite));
+    let is_text = line.len() >= 2 && line.starts_with(b"\"") && line.ends_with(b"\"") && !line.starts_with(b"\"{");
+    matches!(line, b"true" | b"false") || is_number() || is_text
 }
 
 /// True if some line begins as JSON does.
@@ -151,6 +162,12 @@ mod tests {
             (b"2023-05-01 INFO {\"id\":1, \"a\":2, \"b\":3}\n", "text before the JSON of a line"),
             (b"id,created_at,text\n1,2023-02-04,hello\n", "a table in CSV"),
             (b"id\tcreated_at\ttext\n", "a table in CSV"),
+            (b"null", "null, which is JSON without posts"),
+            (b" null\r\nnull\n", "null, which is JSON without posts"),
+            (b"true\n", "JSON that is neither an object nor a list"),
+            (b"-1.5e3", "JSON that is neither an object nor a list"),
+            (b"\"a text\"", "JSON that is neither an object nor a list"),
+            (b"nullable things\n", "text that is no JSON"),
             (b"Dear diary,\ntoday I tooted.\n", "text that is no JSON"),
             (b"\x01\x02\0\x03", "binary data"),
             (

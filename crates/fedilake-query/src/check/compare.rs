@@ -18,7 +18,7 @@ pub(super) const BUCKETS: u64 = 1024;
 const EXAMPLES: usize = 3;
 
 /// Parts of the lake that are read one after the other, so that there is something to tell meanwhile.
-const SLICES: i128 = 10;
+const SLICES: i128 = 3;
 /// Fewer rows are one part.
 const SLICED_ROWS_MIN: i64 = 500_000;
 
@@ -28,6 +28,8 @@ const COST_OF_CHOICE: f64 = 0.4;
 
 /// The compared views, in the order of their findings.
 const VIEWS: [&str; 2] = ["posts", "sightings"];
+const POSTS: usize = 0;
+const SIGHTINGS: usize = 1;
 
 /// Compares both views of the whole lake.
 pub(super) fn compare(
@@ -43,14 +45,13 @@ pub(super) fn compare(
     let reads = passes.len() as f64 + f64::from(u8::from(passes.len() > 1)) * COST_OF_CHOICE;
     steps.expect(rows as f64 * (reads + COST_OF_LAKE + COST_OF_CHOICE));
 
-    let mut lake = [Sums::default(), Sums::default()];
-    for (view, sums) in VIEWS.into_iter().zip(&mut lake) {
-        let slices = slices(chunks, view, rows);
-        for slice in &slices {
-            sums.add(&snapshot.connection, &hashes_of_lake(view, slice))?;
-            steps.pass(rows as f64 * COST_OF_LAKE / (slices.len() * VIEWS.len()) as f64);
-        }
+    let mut lake = Sums::default();
+    let slices = slices(chunks, rows);
+    for slice in &slices {
+        lake.add(&snapshot.connection, &both_of_lake(slice))?;
+        steps.pass(rows as f64 * COST_OF_LAKE / slices.len() as f64);
     }
+    lake.add(&snapshot.connection, &only(SIGHTINGS, LATER_OF_LAKE))?;
     if passes.len() > 1 {
         files.spell(false)?;
         steps.pass(rows as f64 * COST_OF_CHOICE);
@@ -64,10 +65,13 @@ pub(super) fn compare(
         let shares = parts(pass.clone(), rows as f64 / passes.len() as f64 / at_once.chosen_rows as f64);
         for share in &shares {
             files.choose(share)?;
-            for ((view, lake), difference) in VIEWS.into_iter().zip(&lake).zip(&mut differences) {
-                let mut sums = Sums::default();
-                sums.add(outside, &hashes_of_files(view))?;
-                let differing: Vec<u64> = share.clone().filter(|bucket| sums.of(*bucket) != lake.of(*bucket)).collect();
+            let mut sums = Sums::default();
+            sums.add(outside, "select uri, post, sighting from internal.single_hash")?;
+            sums.add(outside, &only(POSTS, "select uri, post as hash from internal.best_hash"))?;
+            sums.add(outside, &only(SIGHTINGS, "select uri, sighting as hash from internal.several_hash"))?;
+            for (view, difference) in differences.iter_mut().enumerate() {
+                let differs = |bucket: &u64| sums.of(view, *bucket) != lake.of(view, *bucket);
+                let differing: Vec<u64> = share.clone().filter(differs).collect();
                 if !differing.is_empty() {
                     difference.look_at(snapshot, outside, view, &differing)?;
                 }
@@ -80,32 +84,42 @@ pub(super) fn compare(
     differing.map(|(view, difference)| difference.finding(snapshot, outside, &files, view)).collect()
 }
 
-/// The number and the sum of the hashes of a view's rows, by bucket.
+/// The number and the sum of the hashes of each view's rows, by bucket.
 #[derive(Default)]
-struct Sums(Vec<(u64, i128)>);
+struct Sums([Vec<(u64, i128)>; VIEWS.len()]);
 
 impl Sums {
-    /// Adds the rows of a query with columns uri and hash.
+    /// Adds the rows of a query with columns uri, post and sighting: hashes, or null where a row is in one of the views alone.
     fn add(&mut self, connection: &Connection, hashes: &str) -> Result<(), LakeError> {
-        self.0.resize(BUCKETS as usize, (0, 0));
+        self.0.iter_mut().for_each(|buckets| buckets.resize(BUCKETS as usize, (0, 0)));
         let sql = format!(
-            "select uri % {BUCKETS} as bucket, count(*)::ubigint, sum(hash)::varchar from ({hashes}) group by bucket"
+            "select uri % {BUCKETS} as bucket, count(post)::ubigint, coalesce(sum(post), 0)::varchar, \
+            count(sighting)::ubigint, coalesce(sum(sighting), 0)::varchar from ({hashes}) group by bucket"
         );
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (bucket, count, sum): (u64, u64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let sum: i128 = sum.parse().map_err(|_| LakeError::Engine(format!("{sum:?} is no sum of hashes")))?;
-            let (rows, hashes) = &mut self.0[bucket as usize];
-            *rows += count;
-            *hashes = hashes.wrapping_add(sum);
+            let bucket: u64 = row.get(0)?;
+            for (view, buckets) in self.0.iter_mut().enumerate() {
+                let (count, sum): (u64, String) = (row.get(1 + 2 * view)?, row.get(2 + 2 * view)?);
+                let sum: i128 = sum.parse().map_err(|_| LakeError::Engine(format!("{sum:?} is no sum of hashes")))?;
+                let (rows, hashes) = &mut buckets[bucket as usize];
+                *rows += count;
+                *hashes = hashes.wrapping_add(sum);
+            }
         }
         Ok(())
     }
 
-    fn of(&self, bucket: u64) -> (u64, i128) {
-        self.0.get(bucket as usize).copied().unwrap_or_default()
+    fn of(&self, view: usize, bucket: u64) -> (u64, i128) {
+        self.0[view].get(bucket as usize).copied().unwrap_or_default()
     }
+}
+
+/// The rows of a query with columns uri and hash, as rows of one view for [`Sums::add`].
+fn only(view: usize, hashes: &str) -> String {
+    let hash = |of: usize| if of == view { "hash" } else { "null::ubigint" };
+    format!("select uri, {} as post, {} as sighting from ({hashes})", hash(POSTS), hash(SIGHTINGS))
 }
 
 /// Rows that only one side has.
@@ -123,7 +137,7 @@ impl Difference {
         &mut self,
         snapshot: &Snapshot,
         outside: &Connection,
-        view: &str,
+        view: usize,
         buckets: &[u64],
     ) -> Result<(), LakeError> {
         let buckets: Vec<_> = buckets.iter().map(ToString::to_string).collect();
@@ -132,7 +146,7 @@ impl Difference {
         };
         outside.execute_batch("create or replace temp table lake_row (uri ubigint, hash ubigint)")?;
         let mut appender = outside.appender_to_catalog_and_db("lake_row", "temp", "main")?;
-        let mut statement = snapshot.connection.prepare(&of_buckets(hashes_of_lake(view, "true")))?;
+        let mut statement = snapshot.connection.prepare(&of_buckets(hashes_of_lake(view)))?;
         // Started as a stream and read by `step`, which returns errors where the iterator would panic.
         drop(statement.stream_arrow([])?);
         while let Some(batch) = statement.step()? {
@@ -188,26 +202,42 @@ impl Difference {
     }
 }
 
-fn hashes_of_files(view: &str) -> String {
-    format!("select uri, hash from internal.{view}_hash")
+fn hashes_of_files(view: usize) -> String {
+    format!("select uri, hash from internal.{}_hash", VIEWS[view])
 }
 
-/// The hashes of the lake's rows that a condition on columns of the view selects.
-fn hashes_of_lake(view: &str, condition: &str) -> String {
-    let hash = match view {
-        "posts" => {
-            format!("hash(hash(uri), {}, server, id, observed_at, author, app)", content_hash(|name| name.to_owned()))
-        }
-        _ => "hash(hash(uri), server, id, observed_at, from_origin, deleted_at)".to_owned(),
-    };
-    format!("select hash(uri) as uri, {hash} as hash from {view} where {condition}")
+/// The hashes of a view's rows in the lake.
+fn hashes_of_lake(view: usize) -> String {
+    let both = both_of_lake("true");
+    match view {
+        POSTS => format!("select uri, post as hash from ({both})"),
+        _ => format!("select uri, sighting as hash from ({both}) union all {LATER_OF_LAKE}"),
+    }
 }
 
-/// Conditions that cut a view of the lake into parts, about as its rows lie on disk.
-fn slices(chunks: &[Chunk], view: &str, rows: i64) -> Vec<String> {
+/// The hashes of the posts that a condition on columns of the view selects, and of the first sighting of each. The hash of the uri by
+/// which the lake finds a post is held against the uri itself.
+fn both_of_lake(condition: &str) -> String {
+    format!(
+        "select uri, hash(place, uri_hash, content, app, author) as post, \
+            hash(place, first_own, null::timestamptz) as sighting \
+        from (select *, hash(uri, server, id, observed_at) as place from (\
+            select hash(uri) as uri, uri_hash, server, id, observed_at, first_own, app, author, {} as content \
+            from internal.version where {condition}\
+        ))",
+        content_hash(|name| name.to_owned())
+    )
+}
+
+/// The hashes of the lake's other sightings.
+const LATER_OF_LAKE: &str = "select uri_hash as uri, \
+    hash(hash(uri_hash, server, id, observed_at), from_origin, deleted_at) as hash from internal.later_sighting";
+
+/// Conditions that cut the lake's posts into parts, about as they lie on disk.
+fn slices(chunks: &[Chunk], rows: i64) -> Vec<String> {
     let first = chunks.iter().map(|chunk| chunk.first).min().unwrap_or_default();
     let next = chunks.iter().map(|chunk| chunk.next).max().unwrap_or_default();
-    if view != "posts" || rows < SLICED_ROWS_MIN {
+    if rows < SLICED_ROWS_MIN {
         return vec!["true".to_owned()];
     }
     let cut = |at: i128| i128::from(first) + i128::from(next.abs_diff(first)) * at / SLICES;

@@ -31,11 +31,12 @@ pub(super) fn content_hash(column: impl Fn(&str) -> String) -> String {
 pub(super) struct Files<'a> {
     outside: &'a Connection,
     chunks: &'a [Chunk],
+    deletes: Deletes,
 }
 
 impl<'a> Files<'a> {
     pub(super) fn new(outside: &'a Connection, chunks: &'a [Chunk], deletes: Deletes) -> Result<Files<'a>, LakeError> {
-        let files = Files { outside, chunks };
+        let files = Files { outside, chunks, deletes };
         outside.execute_batch(include_str!("staged.sql"))?;
         let mut logs: Vec<&str> = chunks.iter().map(|chunk| chunk.log.as_str()).collect();
         logs.sort_unstable();
@@ -51,15 +52,7 @@ impl<'a> Files<'a> {
             "create or replace table internal.chunk as from (values {}) chunk (path, log);",
             places.join(", ")
         ))?;
-        files.choose(&(0..BUCKETS))?;
-        outside.execute_batch(
-            "create or replace table internal.deletes (server varchar, id varchar, deleted_at timestamptz)",
-        )?;
-        files.look_at(chunks)?;
-        outside.execute_batch(
-            "create or replace table internal.spelling (person varchar, domain varchar, name varchar)",
-        )?;
-        outside.execute_batch(&format!("{}\n{}", views::chosen(deletes), include_str!("hashes.sql")))?;
+        outside.execute_batch("create or replace table internal.spelling (person ubigint, name varchar)")?;
         Ok(files)
     }
 
@@ -99,9 +92,11 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
-    /// Lets the views show the staged rows of these buckets.
+    /// Lets the views show the staged rows of these buckets, among which the posts' versions are chosen.
     pub(super) fn choose(&self, buckets: &Range<u64>) -> Result<(), LakeError> {
-        Ok(self.outside.execute_batch(&within(include_str!("choose.sql"), buckets))?)
+        let shown = within(include_str!("choose.sql"), buckets);
+        let chosen = views::chosen(self.deletes, "table");
+        Ok(self.outside.execute_batch(&format!("{shown}\n{chosen}\n{}", include_str!("hashes.sql")))?)
     }
 
     /// The offsets that the files cover, holes included.

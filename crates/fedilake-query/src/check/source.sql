@@ -1,6 +1,8 @@
 -- The rows of some files as they count: 0 a post that a server showed, 1 a delete, 2 neither.
 create or replace view internal.source as
-select * replace (case when sort = 1 then {deleted_at} else observed_at end as observed_at)
+select
+    * replace (case when sort = 1 then {deleted_at} else observed_at end as observed_at),
+    hash(lower(author), author_domain) as person
 from (
     select {shown}
     from (

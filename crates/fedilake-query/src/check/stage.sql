@@ -1,7 +1,7 @@
 -- Takes the rows of `internal.source` whose uris are of these buckets, and all deletes: they name no uri.
 insert into internal.staged
 select
-    sort, chunk.log, log_partition, log_offset, hash(uri), server, id, from_origin, edited_at, observed_at, author, author_domain,
+    sort, chunk.log, log_partition, log_offset, hash(uri), server, id, from_origin, edited_at, observed_at, author, person,
     app, {content}
 from internal.source
 join internal.chunk on chunk.path = file_of_table

@@ -4,6 +4,6 @@ create schema if not exists internal;
 
 create or replace table internal.staged (
     sort utinyint, log integer, log_partition integer, log_offset bigint, uri ubigint, server varchar, id varchar,
-    from_origin boolean, edited_at timestamptz, observed_at timestamptz, author varchar, author_domain varchar, app varchar,
+    from_origin boolean, edited_at timestamptz, observed_at timestamptz, author varchar, person ubigint, app varchar,
     content ubigint
 );

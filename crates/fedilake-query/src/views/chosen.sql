@@ -1,6 +1,6 @@
 -- Posts with more than one row. Most posts have one row, so nothing must be chosen: their texts are read straight from the files, and
 -- only the other posts need memory.
-create or replace view internal.repeated as
+create or replace {steps} internal.repeated as
 select hash(uri) as uri_hash
 from internal.shown
 group by all
@@ -22,7 +22,7 @@ from internal.shown shown
 where hash(uri) not in (from internal.repeated) and (server, id) not in (select (server, id) from internal.deletes);
 
 -- One row for each visible post with several rows: the position of its best version, its first sighting that was not deleted, and its app.
-create or replace view internal.chosen as
+create or replace {steps} internal.chosen as
 select
     hash(uri) as uri_hash,
     max({
@@ -35,11 +35,8 @@ from internal.seen
 group by hash(uri)
 having {is_visible};
 
--- One row for each visible post.
-create or replace view internal.post as
-select *, server as first_server, id as first_id, observed_at as first_observed_at, app as best_app
-from internal.single
-union all
+-- The best versions of visible posts with several rows.
+create or replace view internal.best as
 select
     shown.*, chosen.first.server as first_server, chosen.first.id as first_id, chosen.first.observed_at as first_observed_at,
     chosen.app as best_app
@@ -47,21 +44,24 @@ from internal.shown shown
 join internal.chosen chosen
     on chosen.version.log = shown.log and chosen.version.partition = shown.log_partition and chosen.version.n = shown.log_offset;
 
--- One spelling for each author: that of the own server, else the first by code points.
-create or replace view internal.author as
+-- One row for each visible post.
+create or replace view internal.post as
+select *, server as first_server, id as first_id, observed_at as first_observed_at, app as best_app
+from internal.single
+union all
+from internal.best;
+
+-- One row for each (server, id, uri) of a visible post with several rows.
+create or replace view internal.several_sighting as
 select
-    lower(author) as person, author_domain as domain,
-    coalesce(min(author) filter (from_origin), min(author)) as name, min(author) <> max(author) as has_several
-from internal.shown
-group by all;
+    server, id, uri, min(observed_at) as observed_at, bool_or(from_origin) as from_origin, min(deleted_at) as deleted_at
+from internal.seen
+where hash(uri) in (select uri_hash from internal.chosen)
+group by server, id, uri;
 
 -- One row for each (server, id, uri) of a visible post.
 create or replace view sightings as
 select server, id, uri, observed_at, from_origin, null::timestamptz as deleted_at
 from internal.single
 union all
-select
-    server, id, uri, min(observed_at) as observed_at, bool_or(from_origin) as from_origin, min(deleted_at) as deleted_at
-from internal.seen
-where hash(uri) in (select uri_hash from internal.chosen)
-group by server, id, uri;
+from internal.several_sighting;

@@ -1,3 +1,11 @@
+-- One spelling for each author: that of the own server, else the first by code points.
+create or replace view internal.author as
+select
+    lower(author) as person, author_domain as domain,
+    coalesce(min(author) filter (from_origin), min(author)) as name, min(author) <> max(author) as has_several
+from internal.shown
+group by all;
+
 -- The visible posts with the columns of `posts`, and the server that showed the version.
 create or replace view internal.version as
 select

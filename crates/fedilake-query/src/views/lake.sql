@@ -1,9 +1,26 @@
+-- Authors with the user name from which uris are made, found once for all of an author's posts.
+create view internal.named_author as
+select
+    id, name, split_part(coalesce(uri_name, name), '@', 1) as user_name,
+    -- Nothing in such a name is replaced when a uri becomes a url.
+    not contains(user_name, '/') as is_plain
+from internal.author;
+
+create view internal.host as
+select id, name, not contains(name, '/') as is_plain
+from internal.origin;
+
 create view internal.version as
 select
     s.name as server,
     coalesce(p.native_text, p.native::varchar) as id,
     {uri} as uri,
-    case when p.url is null then replace(replace({uri}, '/users/', '/@'), '/statuses/', '/') else nullif(p.url, '') end as url,
+    -- Of most posts uri and url are made of the same parts; replacing them in the uri takes as long as reading all else.
+    case
+        when p.url is not null then nullif(p.url, '')
+        when p.uri is null and a.is_plain and o.is_plain then 'https://' || o.name || '/@' || a.user_name || '/' || {number}
+        else replace(replace({uri}, '/users/', '/@'), '/statuses/', '/')
+    end as url,
     p.created_at,
     p.edited_at,
     p.observed_at,
@@ -37,35 +54,43 @@ select
     t.partition as log_partition,
     p.log_offset,
     p.seen_server,
-    p.reply_native
+    p.reply_native,
+    p.uri_hash,
+    p.first_own
 from internal.post p
 join internal.server s on s.id = p.server
-join internal.author a on a.id = p.author
-join internal.origin o on o.id = p.origin
+join internal.named_author a on a.id = p.author
+join internal.host o on o.id = p.origin
 join internal.stream t on t.id = p.stream
 left join internal.language l on l.id = p.language
 left join internal.app y on y.id = p.app;
 
 create view posts as
-select * exclude (seen_server, reply_native) from internal.version;
+select * exclude (seen_server, reply_native, uri_hash, first_own) from internal.version;
 
-create view sightings as
+-- The sightings of visible posts after each one's first.
+create view internal.later_sighting as
 select
     s.name as server, coalesce(g.native_text, g.native::varchar) as id, {uri} as uri, g.observed_at, g.own as from_origin,
-    g.deleted_at
-from (
-    -- The first sighting of a visible post was never deleted.
-    select id as post, server, native, native_text, observed_at, first_own as own, null::timestamptz as deleted_at
-    from internal.post
-    union all
-    select g.post, g.server, g.native, g.native_text, g.observed_at, g.own, d.deleted_at
-    from internal.sighting g
-    left join internal.deleted d on d.server = g.server and d.native = g.native
-) g
+    d.deleted_at, p.uri_hash
+from internal.sighting g
+left join internal.deleted d on d.server = g.server and d.native = g.native
 join internal.post p on p.id = g.post
-join internal.author a on a.id = p.author
+join internal.named_author a on a.id = p.author
 join internal.origin o on o.id = p.origin
 join internal.server s on s.id = g.server;
+
+create view sightings as
+-- The first sighting of a visible post was never deleted.
+select
+    s.name as server, coalesce(p.native_text, p.native::varchar) as id, {uri} as uri, p.observed_at, p.first_own as from_origin,
+    null::timestamptz as deleted_at
+from internal.post p
+join internal.named_author a on a.id = p.author
+join internal.origin o on o.id = p.origin
+join internal.server s on s.id = p.server
+union all
+select server, id, uri, observed_at, from_origin, deleted_at from internal.later_sighting;
 
 create view replies as
 select
@@ -81,7 +106,7 @@ left join (
         select post, server, native from internal.sighting
     ) g
     join internal.post p on p.id = g.post
-    join internal.author a on a.id = p.author
+    join internal.named_author a on a.id = p.author
     join internal.origin o on o.id = p.origin
     semi join (select seen_server as server, reply_native as native from internal.post where reply_native is not null) asked
         on asked.server = g.server and asked.native = g.native

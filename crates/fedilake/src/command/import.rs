@@ -1,5 +1,6 @@
 //! `fedilake import`: a table as the talk's Kafka Connect sink wrote it, into the table and the lake.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use indicatif::ProgressBar;
 use crate::check::CheckReport;
 use crate::cli;
 use crate::command::{checking, collecting};
-use crate::import::{self, Findings, Imported, Listing, Progress, SHOWN_MAX, Source, Topic};
+use crate::import::{self, Findings, Imported, Listing, Memory, Progress, SHOWN_MAX, Source, Topic, Unusable};
 use crate::output;
 use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline, Sinks};
@@ -27,13 +28,17 @@ use crate::wire::{self, Use};
 /// file, or if a row could not be used; 2 if a file could not be read.
 pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Result<ExitCode> {
     // Before a data folder is made for it.
-    let Listing { topics, unnamed, beside, beyond } = Source::open(&typed.source, settings).await?.topics().await?;
+    let Listing { topics, unnamed, beside, hidden, beyond } =
+        Source::open(&typed.source, settings).await?.topics().await?;
     if unnamed > 0 {
         let files = counted(unnamed, "Parquet file");
         telemetry::say(&format!("{files} whose names do not say topic, partition and offset: not imported"));
     }
     if beside > 0 {
         telemetry::say(&format!("{} of records' keys or headers: not imported", counted(beside, "file")));
+    }
+    if hidden > 0 {
+        telemetry::say(&format!("{} hidden by a dot before the name: not imported", counted(hidden, "Parquet file")));
     }
     if topics.is_empty() {
         bail!("{}", unread(&beyond));
@@ -47,8 +52,9 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
         let name = topic.to_string();
         let bytes = topic.bytes();
         let progress = Arc::new(Progress::default());
-        let import =
-            import::run(topic, Arc::clone(&table), wire::sink_limits(settings)?, Arc::clone(&progress), &shutdown);
+        let memory = Memory::of(ownership.folder(), topic.log_id().as_str());
+        let limits = wire::sink_limits(settings)?;
+        let import = import::run(topic, Arc::clone(&table), limits, memory, Arc::clone(&progress), &shutdown);
         let bar = telemetry::progress_bar("import", bytes, Unit::Bytes);
         let imported = tokio::select! {
             imported = import => imported,
@@ -57,7 +63,7 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
         bar.finish_and_clear();
         let imported = imported?;
         say(&name, &imported);
-        is_lacking |= imported.findings.is_lacking();
+        is_lacking |= !imported.findings.unusable.is_empty();
         failures.extend(imported.findings.failures);
         if shutdown.is_cancelled() {
             telemetry::say("stopped before the end\nhint: the same command goes on from here");
@@ -110,39 +116,58 @@ async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallibl
 
 /// Says what became of a topic, and what is odd about it.
 fn say(topic: &str, Imported { committed, findings }: &Imported) {
+    let mut tally = findings.tally.clone();
     if findings.rows == 0 && findings.failures.is_empty() {
         telemetry::say(&format!("{topic}: the table has all of it"));
-        return;
+    } else {
+        let (rows, files) = (counted(findings.rows, "row"), counted(findings.files, "file"));
+        telemetry::say(&format!("{topic}: {rows} read from {files}"));
+        // Of what was read, what is in the table.
+        tally.accepted = committed.rows;
+        collecting::say_tally(&tally);
     }
-    let (rows, files) = (counted(findings.rows, "row"), counted(findings.files, "file"));
-    telemetry::say(&format!("{topic}: {rows} read from {files}"));
-    let mut tally = findings.tally.clone();
-    // Of what was read, what is in the table.
-    tally.accepted = committed.rows;
-    collecting::say_tally(&tally);
+    if tally.rejected_total() + tally.lost_total() < findings.unusable.rows() {
+        telemetry::say(&earlier(&findings.unusable));
+    }
     for line in oddities(findings) {
         telemetry::say(&line);
     }
+}
+
+/// `with earlier runs: 5 not usable (no_account 1, no_url 4), flaws: app_cut 1`.
+fn earlier(unusable: &Unusable) -> String {
+    let listed = |counts: &BTreeMap<String, u64>| {
+        counts.iter().map(|(label, count)| format!("{label} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    let rejected: u64 = unusable.rejected.values().sum();
+    let mut parts = Vec::new();
+    if rejected > 0 {
+        parts.push(format!("{} not usable ({})", with_separators(&rejected.to_string()), listed(&unusable.rejected)));
+    }
+    if !unusable.lost.is_empty() {
+        parts.push(format!("flaws: {}", listed(&unusable.lost)));
+    }
+    format!("with earlier runs: {}", parts.join(", "))
 }
 
 /// A line for each sort of thing that a person may want to look at.
 fn oddities(findings: &Findings) -> Vec<String> {
     let number = |n: u64| with_separators(&n.to_string());
     let mut lines = Vec::new();
-    for bad in &findings.bad_rows {
-        lines.push(format!("{}: row {}: {}", bad.file, bad.row, why(bad.why)));
+    let unusable = &findings.unusable;
+    for bad in &unusable.bad_rows {
+        lines.push(format!("{}: row {}: {}", bad.file, bad.row, why(&bad.why)));
     }
-    let all = findings.tally.rejected_total() + findings.tally.lost_total();
-    let unshown = all.saturating_sub(findings.bad_rows.len() as u64);
+    let unshown = unusable.rows().saturating_sub(unusable.bad_rows.len() as u64);
     if unshown > 0 {
         lines.push(format!("… and {} that could not be used", counted(unshown, "more row")));
     }
     if findings.missing > 0 {
         lines.push(missing_offsets(findings.missing, &findings.gaps));
     }
-    if !findings.unreadable.is_empty() {
-        let total: u64 = findings.unreadable.values().sum();
-        let by_column = findings.unreadable.iter().map(|(column, count)| format!("{column} {}", number(*count)));
+    if !unusable.unreadable.is_empty() {
+        let total: u64 = unusable.unreadable.values().sum();
+        let by_column = unusable.unreadable.iter().map(|(column, count)| format!("{column} {}", number(*count)));
         let by_column = by_column.collect::<Vec<_>>().join(", ");
         lines.push(format!("{} could not be read as what their columns hold: {by_column}", counted(total, "value")));
     }
@@ -150,11 +175,11 @@ fn oddities(findings: &Findings) -> Vec<String> {
         let doubled = counted(findings.doubled, "row");
         lines.push(format!("{doubled} of offsets that an earlier file had: taken once (first in {file})"));
     }
-    if let Some(file) = &findings.conflicting_in {
+    if let Some(file) = &unusable.conflicting_in {
         lines.push(format!(
-            "{} of these hold another post than the earlier file, and are not imported: the topic was made anew (first in {file})\n\
+            "{} of offsets that an earlier file had hold another post than that file, and are not imported: the topic was made anew (first in {file})\n\
              hint: the newer files can be imported from a folder of their own",
-            number(findings.conflicting)
+            counted(unusable.conflicting, "row")
         ));
     }
     if !findings.columns_ignored.is_empty() {

@@ -9,7 +9,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 
 /// Whole numbers up to here are the same as doubles.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -71,7 +71,7 @@ impl Texts {
     }
 }
 
-/// Whole numbers; moments are seconds since 1970.
+/// Whole numbers.
 pub(super) struct Numbers {
     values: Option<Int64Array>,
     pub(super) unreadable: u64,
@@ -86,7 +86,6 @@ impl Numbers {
                 let texts = column.as_binary_view().iter();
                 Some(texts.map(|text| std::str::from_utf8(text?).ok()?.trim().parse().ok()).collect::<Int64Array>())
             }
-            DataType::Timestamp(..) => as_int64(cast(column, &DataType::Timestamp(TimeUnit::Second, None)).ok()),
             _ => as_int64(Some(ArrayRef::clone(column))),
         };
         let unreadable = values.as_ref().map_or_else(|| filled(column), |values| lost(column, values.null_count()));

@@ -28,6 +28,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::column::{Flags, Numbers, Texts};
 use super::fetch::file_rows;
 use super::row::TalkRow;
+use super::time::{Times, says_unit};
 use super::unit::{self, Unit};
 
 /// The columns of the talk's record.
@@ -173,18 +174,17 @@ fn batches(
 /// The unit of `created_at`, found in the whole file where the column's type does not say.
 fn unit_of(bytes: &Bytes, metadata: &ArrowReaderMetadata) -> Result<Unit, String> {
     let Ok(field) = metadata.schema().field_with_name("created_at") else { return Ok(Unit::Seconds) };
-    // An INT32 holds nothing else; a logical type says it.
-    if matches!(field.data_type(), DataType::Int32 | DataType::UInt32 | DataType::Timestamp(..)) {
+    if says_unit(field.data_type()) {
         return Ok(Unit::Seconds);
     }
     let mut evidence = unit::Evidence::default();
     for batch in batches(bytes, metadata, &["created_at", "created_at_str"])? {
         let batch = batch?;
-        let created_at = Numbers::of(&batch, "created_at");
-        let written = Texts::of(&batch, "created_at_str");
+        let created_at = Times::of(&batch, "created_at");
+        let written = Times::of(&batch, "created_at_str");
         for at in 0..batch.num_rows() {
-            if let Some(number) = created_at.value(at) {
-                evidence.add(number, written.value(at).as_deref().and_then(super::row::written_at));
+            if let Some(number) = created_at.value(at).number() {
+                evidence.add(number, written.value(at).moment(Unit::Seconds).at());
             }
         }
     }
@@ -247,8 +247,8 @@ struct Columns {
     rows: usize,
     unit: Unit,
     m_id: Texts,
-    created_at: Numbers,
-    created_at_str: Texts,
+    created_at: Times,
+    created_at_str: Times,
     app: Texts,
     url: Texts,
     base_url: Texts,
@@ -268,8 +268,8 @@ impl Columns {
             rows: batch.num_rows(),
             unit,
             m_id: Texts::of(batch, "m_id"),
-            created_at: Numbers::of(batch, "created_at"),
-            created_at_str: Texts::of(batch, "created_at_str"),
+            created_at: Times::of(batch, "created_at"),
+            created_at_str: Times::of(batch, "created_at_str"),
             app: Texts::of(batch, "app"),
             url: Texts::of(batch, "url"),
             base_url: Texts::of(batch, "base_url"),
@@ -294,8 +294,9 @@ impl Columns {
     fn count_unreadable(&self, counts: &mut BTreeMap<&'static str, u64>) {
         let unreadable = [
             self.m_id.unreadable,
-            self.created_at.unreadable,
-            self.created_at_str.unreadable,
+            // A time is looked at with its row.
+            0,
+            0,
             self.app.unreadable,
             self.url.unreadable,
             self.base_url.unreadable,
@@ -316,8 +317,8 @@ impl Columns {
     fn row(&self, at: usize) -> TalkRow<'_> {
         TalkRow {
             m_id: self.m_id.value(at),
-            created_at: self.created_at.value(at).map(|number| self.unit.seconds(number)),
-            created_at_str: self.created_at_str.value(at),
+            created_at: self.created_at.value(at).moment(self.unit),
+            created_at_str: self.created_at_str.value(at).moment(Unit::Seconds),
             app: self.app.value(at),
             url: self.url.value(at),
             base_url: self.base_url.value(at),

@@ -1,13 +1,14 @@
 //! The findings of an import, for its progress bar and for its last words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use fedilake_collect::Tally;
 use fedilake_log::{LogError, Offset, Partition};
-use fedilake_model::Flaw;
+
+use super::unusable::Unusable;
 
 /// Findings of a sort that are kept to be shown; the counts count all.
 pub const SHOWN_MAX: usize = 10;
@@ -21,8 +22,8 @@ pub struct Findings {
     pub rows: u64,
     /// The outcome of these rows; `accepted` were read, and may not be in the table if the import was stopped.
     pub tally: Tally,
-    /// The first rows that are no post, or of which a column could not be used whole.
-    pub bad_rows: Vec<BadRow>,
+    /// The rows and values that could not be used, those that earlier runs met included.
+    pub unusable: Unusable,
     /// Offsets that no file has.
     pub missing: u64,
     /// The first ranges of such offsets.
@@ -31,29 +32,12 @@ pub struct Findings {
     pub doubled: u64,
     /// The first file with such rows.
     pub doubled_in: Option<String>,
-    /// Rows among the doubled ones that hold another post than the earlier file: the topic was made anew.
-    pub conflicting: u64,
-    /// The first file with such rows.
-    pub conflicting_in: Option<String>,
-    /// Values that are not what their column holds, by column: null in their rows.
-    pub unreadable: BTreeMap<&'static str, u64>,
     /// Columns that the talk's record does not have.
     pub columns_ignored: BTreeSet<String>,
     /// Columns of the talk's record that a file does not have.
     pub columns_missing: BTreeSet<&'static str>,
     /// Files that could not be read, the first of each partition; the files behind them were not looked at.
     pub failures: Vec<LogError>,
-}
-
-/// A row that is no post, or one with a column that could not be used whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRow {
-    /// The file's name.
-    pub file: String,
-    /// From 1.
-    pub row: u64,
-    /// The label under which it is counted, or its column's.
-    pub why: &'static str,
 }
 
 /// Figures of a running import; anyone may look at any time.
@@ -89,28 +73,6 @@ impl Progress {
 }
 
 impl Findings {
-    /// True if a row or a value of the source is not in the table as it was given.
-    pub fn is_lacking(&self) -> bool {
-        self.conflicting > 0
-            || self.tally.rejected_total() > 0
-            || self.tally.lost_total() > 0
-            || self.unreadable.values().any(|count| *count > 0)
-    }
-
-    pub(super) fn bad_row(&mut self, file: &str, row: u64, why: &'static str) {
-        self.tally.reject(why);
-        if self.bad_rows.len() < SHOWN_MAX {
-            self.bad_rows.push(BadRow { file: file.to_owned(), row, why });
-        }
-    }
-
-    pub(super) fn flaw(&mut self, file: &str, row: u64, flaw: Flaw) {
-        self.tally.add_flaw(flaw);
-        if flaw.is_loss() && self.bad_rows.len() < SHOWN_MAX {
-            self.bad_rows.push(BadRow { file: file.to_owned(), row, why: flaw.as_str() });
-        }
-    }
-
     pub(super) fn gap(&mut self, partition: Partition, offsets: Range<Offset>) {
         self.missing = self.missing.saturating_add(offsets.end.0 - offsets.start.0);
         if self.gaps.len() < SHOWN_MAX {
@@ -118,12 +80,8 @@ impl Findings {
         }
     }
 
-    pub(super) fn double(&mut self, file: &str, holds_another_post: bool) {
+    pub(super) fn double(&mut self, file: &str) {
         self.doubled += 1;
         self.doubled_in.get_or_insert_with(|| file.to_owned());
-        if holds_another_post {
-            self.conflicting += 1;
-            self.conflicting_in.get_or_insert_with(|| file.to_owned());
-        }
     }
 }

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fedilake_log::{Bounds, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
@@ -28,6 +29,7 @@ use super::file::{self, FileRows, Outcome};
 use super::findings::Progress;
 use super::name::OFFSETS_END;
 use super::source::{SourceFile, Topic};
+use super::unusable::{Counted, Memory, Unusable};
 
 /// Files that are read ahead hold no more bytes than this, and are no more than [`FILES_AHEAD`].
 const BYTES_AHEAD: u64 = 32 << 20;
@@ -43,7 +45,12 @@ pub(super) struct ImportReader {
     encoders: Encoders,
     progress: Arc<Progress>,
     done: CancellationToken,
+    memory: Memory,
+    saved_at: Instant,
 }
+
+/// The time between two saves of what was counted.
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Encoders that wait for the next file: making one takes as long as encoding a hundred posts.
 type Encoders = Arc<Mutex<Vec<Encoder>>>;
@@ -68,29 +75,45 @@ struct Reading {
     overlap: Vec<u64>,
     overlap_first: u64,
     appended_at_ms: i64,
+    counted: Counted,
 }
 
 impl ImportReader {
-    /// A reader of `topic`; `known` has the table's ends. Cancels `done` after the last record.
+    /// A reader of `topic`; `known` has the table's ends, `memory` what earlier runs could not use. Cancels `done` after the last record.
     pub(super) async fn open(
         topic: Topic,
         known: &BTreeMap<Partition, Offset>,
+        memory: Memory,
         progress: Arc<Progress>,
         done: CancellationToken,
     ) -> Result<ImportReader, LogError> {
         let id = topic.log_id();
         let mut row_counts = RowCounts::default();
         let mut partitions = BTreeMap::new();
+        let mut remembered = memory.load();
         for (partition, files) in topic.files {
+            let counted = remembered.remove(&partition.0).unwrap_or_default();
+            progress.lock().unusable.add(&counted.unusable);
             let first = files.first().map_or(Offset(0), |file| file.first);
             // Offsets between the table's end and the first file that is still there are a gap like any other.
             let start = known.get(&partition).map_or(first, |known| first.min(*known));
             let end = end(&files, &mut row_counts, topic.store.as_ref()).await?;
-            partitions.insert(partition, Reading::new(Arc::new(files), Bounds { start, end }));
+            partitions.insert(partition, Reading::new(Arc::new(files), Bounds { start, end }, counted));
         }
         let unassigned = partitions.keys().copied().collect();
         let encoders = Encoders::default();
-        Ok(ImportReader { id, store: topic.store, partitions, unassigned, row_counts, encoders, progress, done })
+        let (store, saved_at) = (topic.store, Instant::now());
+        Ok(ImportReader { id, store, partitions, unassigned, row_counts, encoders, progress, done, memory, saved_at })
+    }
+
+    fn save(&mut self) -> Result<(), LogError> {
+        self.saved_at = Instant::now();
+        let counted = self.partitions.iter().map(|(partition, reading)| (*partition, &reading.counted));
+        self.memory.save(counted).map_err(|error| LogError::Storage {
+            doing: "remember",
+            at: "what could not be used, in the data folder".to_owned(),
+            why: error.to_string(),
+        })
     }
 
     fn reading(&mut self, partition: Partition) -> Result<&mut Reading, LogError> {
@@ -121,7 +144,7 @@ pub(super) fn reach(file: &SourceFile) -> Offset {
 }
 
 impl Reading {
-    fn new(files: Arc<Vec<SourceFile>>, bounds: Bounds) -> Reading {
+    fn new(files: Arc<Vec<SourceFile>>, bounds: Bounds, counted: Counted) -> Reading {
         Reading {
             files,
             bounds,
@@ -135,6 +158,7 @@ impl Reading {
             overlap: Vec::new(),
             overlap_first: 0,
             appended_at_ms: i64::MIN,
+            counted,
         }
     }
 
@@ -162,13 +186,17 @@ impl Reading {
         let file = &self.files[at];
         let shown = file.shown();
         let sought = self.sought.expect("nothing is asked for before the first seek");
+        let is_counted = self.counted.has(file);
+        // Of this file, what could not be used and is in no counts yet.
+        let mut unusable = Unusable::default();
         let mut findings = progress.lock();
-        findings.files += 1;
+        let rows_before = findings.rows;
         findings.columns_ignored.extend(read.columns_ignored);
         findings.columns_missing.extend(read.columns_missing);
-        for (column, count) in read.unreadable {
-            *findings.unreadable.entry(column).or_default() += count;
+        if !is_counted {
+            unusable.unreadable.extend(read.unreadable.into_iter().map(|(column, count)| (column.to_owned(), count)));
         }
+        let end = file.first.0 + read.rows.len() as u64;
         if file.first > self.position && !read.rows.is_empty() {
             findings.gap(partition, self.position..file.first);
             self.position = file.first;
@@ -181,32 +209,54 @@ impl Reading {
         for (offset, (number, row)) in (file.first.0..).map(Offset).zip((1..).zip(read.rows)) {
             let among = (offset.0 - self.overlap_first) as usize;
             match self.overlap.get(among) {
-                Some(names) if offset >= sought => findings.double(&shown, *names != row.names),
-                Some(_) => {}
+                Some(names) => {
+                    if offset >= sought {
+                        findings.double(&shown);
+                    }
+                    if !is_counted && *names != row.names {
+                        unusable.conflict(&shown);
+                    }
+                }
                 None => self.overlap.push(row.names),
             }
             // Before the sought one: the table has it.
             let is_new = offset >= self.position;
+            let is_uncounted = !is_counted && offset.0 >= self.counted.next;
             findings.rows += u64::from(is_new);
             match row.outcome {
                 Outcome::Admitted { key, value, received_at_ms, flaws } => {
                     // Nothing was received after the file that holds it was written: an odd row's claim goes no further.
                     self.appended_at_ms = self.appended_at_ms.max(received_at_ms.min(file.written_at_ms));
+                    let lost = flaws.iter().filter(|flaw| is_uncounted && flaw.is_loss());
+                    lost.for_each(|flaw| unusable.lose(&shown, number, flaw.as_str()));
                     if is_new {
                         findings.tally.accepted += 1;
-                        flaws.iter().for_each(|flaw| findings.flaw(&shown, number, flaw));
+                        flaws.iter().for_each(|flaw| findings.tally.add_flaw(flaw));
                         let appended_at_ms = self.appended_at_ms;
                         records.push(Record { partition, offset, appended_at_ms, key, value });
                         self.handed = offset.next();
                     }
                 }
                 Outcome::Skipped(skipped) if is_new => findings.tally.skip(skipped),
-                Outcome::Rejected(why) if is_new => findings.bad_row(&shown, number, why),
-                Outcome::Skipped(_) | Outcome::Rejected(_) => {}
+                Outcome::Rejected(why) => {
+                    if is_uncounted {
+                        unusable.reject(&shown, number, why);
+                    }
+                    if is_new {
+                        findings.tally.reject(why);
+                    }
+                }
+                Outcome::Skipped(_) => {}
             }
             if is_new {
                 self.position = offset.next();
             }
+        }
+        findings.files += u64::from(findings.rows > rows_before);
+        findings.unusable.add(&unusable);
+        if !is_counted {
+            self.counted.unusable.add(&unusable);
+            self.counted.pass(file, end);
         }
         records
     }
@@ -233,6 +283,9 @@ impl LogReader for ImportReader {
                     match read {
                         Ok(read) => {
                             let records = reading.take(*partition, at, read, &self.progress);
+                            if self.saved_at.elapsed() >= SAVE_INTERVAL {
+                                self.save()?;
+                            }
                             if !records.is_empty() {
                                 return Ok(LogEvent::Records(records));
                             }
@@ -252,6 +305,7 @@ impl LogReader for ImportReader {
                 }
             }
         }
+        self.save()?;
         self.done.cancel();
         future::pending().await
     }
@@ -267,7 +321,11 @@ impl LogReader for ImportReader {
         let files = Arc::clone(&self.reading(partition)?.files);
         let mut wanted = VecDeque::new();
         for (at, file) in files.iter().enumerate() {
-            if file.first < offset && !may_hold(&files, at, offset, &mut self.row_counts, self.store.as_ref()).await? {
+            let is_counted = self.reading(partition)?.counted.has(file);
+            if is_counted
+                && file.first < offset
+                && !may_hold(&files, at, offset, &mut self.row_counts, self.store.as_ref()).await?
+            {
                 continue;
             }
             wanted.push_back(at);
@@ -277,7 +335,8 @@ impl LogReader for ImportReader {
             let of_all: u64 = files.iter().map(|file| file.bytes).sum();
             self.progress.pass(of_all - of_wanted);
         }
-        let anew = Reading::new(files, Bounds { start, end });
+        let counted = self.reading(partition)?.counted.clone();
+        let anew = Reading::new(files, Bounds { start, end }, counted);
         let began = Reading { wanted, sought: Some(offset), position: offset, handed: offset, ..anew };
         self.partitions.insert(partition, began);
         Ok(())
@@ -379,7 +438,9 @@ mod tests {
     async fn read_from(topic: Topic, offset: Offset, progress: &Arc<Progress>) -> (Vec<Record>, Option<Offset>) {
         let done = CancellationToken::new();
         let known = BTreeMap::from([(Partition(0), Offset(2))]);
-        let mut reader = ImportReader::open(topic, &known, Arc::clone(progress), done.clone()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::of(folder.path(), "log");
+        let mut reader = ImportReader::open(topic, &known, memory, Arc::clone(progress), done.clone()).await.unwrap();
         assert_eq!(reader.bounds(Partition(0)).await.unwrap(), Bounds { start: Offset(2), end: Offset(36) });
         let (mut records, mut reached) = (Vec::new(), None);
         loop {
@@ -428,7 +489,13 @@ mod tests {
             let findings = progress.findings();
             let rows = (5..25).chain(30..36).filter(|offset| *offset >= from).count() as u64;
             let gaps = (2..5).chain(25..30).filter(|offset| *offset >= from).count() as u64;
-            assert_eq!((findings.rows, findings.missing, findings.conflicting), (rows, gaps, 0), "from {from}");
+            assert_eq!(
+                (findings.rows, findings.missing, findings.unusable.conflicting),
+                (rows, gaps, 0),
+                "from {from}"
+            );
+            // Wherever reading begins, what was not counted yet is.
+            assert_eq!(findings.unusable.rejected, BTreeMap::from([("no_url".to_owned(), 4)]), "from {from}");
             assert_eq!((progress.bytes_passed(), findings.failures.len()), (bytes, 0), "from {from}");
         }
         Ok(())

@@ -11,8 +11,8 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
-use fedilake_model::{Consent, Flaw, Flaws, InReplyTo, Post, PostEvent, Server};
+use chrono::{DateTime, Utc};
+use fedilake_model::{Consent, Flaw, Flaws, InReplyTo, Moment, Post, PostEvent, Server};
 
 /// A hashtag whose name nobody kept. No hashtag has this name, for names come without their `#`.
 pub(super) const UNKNOWN_TAG: &str = "#";
@@ -24,8 +24,8 @@ const TAGS_MAX: i64 = 10_000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct TalkRow<'a> {
     pub(super) m_id: Option<Cow<'a, str>>,
-    pub(super) created_at: Option<i64>,
-    pub(super) created_at_str: Option<Cow<'a, str>>,
+    pub(super) created_at: Moment,
+    pub(super) created_at_str: Moment,
     pub(super) app: Option<Cow<'a, str>>,
     pub(super) url: Option<Cow<'a, str>>,
     pub(super) base_url: Option<Cow<'a, str>>,
@@ -56,7 +56,7 @@ impl TalkRow<'_> {
         let text = self.mastodon_text.as_deref().unwrap_or_default();
         let tags = self.tags.unwrap_or(0).clamp(0, TAGS_MAX);
         let received_at = self.received_at();
-        let is_dated = self.created_at.is_some() || filled(self.created_at_str.as_deref()).is_some();
+        let is_dated = self.created_at != Moment::Missing || self.created_at_str != Moment::Missing;
         let mut flaws = Flaws::default();
         flaws.add_if(is_dated && received_at.is_none(), Flaw::ObservedAtUnreadable);
         flaws.add_if(self.tags.is_some_and(|tags| tags > TAGS_MAX), Flaw::TagsCut);
@@ -111,6 +111,7 @@ impl TalkRow<'_> {
         let is_beyond = |count: Option<i64>| count.is_some_and(|count| count > i64::from(i32::MAX));
         let is_odd = |count| is_below_0(count) || is_beyond(count);
         [
+            ("created_at", self.created_at == Moment::Unreadable),
             ("base_url", is_odd_server),
             ("favourites", is_odd(self.favourites)),
             ("tags", is_below_0(self.tags)),
@@ -123,20 +124,8 @@ impl TalkRow<'_> {
 
     /// The time of receipt by the talk's listener.
     pub(super) fn received_at(&self) -> Option<DateTime<Utc>> {
-        let seconds = self.created_at.and_then(|seconds| DateTime::from_timestamp(seconds, 0)).filter(is_dated);
-        seconds.or_else(|| written_at(self.created_at_str.as_deref()?))
+        self.created_at.at().or_else(|| self.created_at_str.at())
     }
-}
-
-/// The time in a `created_at_str`.
-pub(super) fn written_at(text: &str) -> Option<DateTime<Utc>> {
-    let written = NaiveDateTime::parse_from_str(text.trim(), "%Y %m %d %H:%M:%S").ok();
-    written.map(|moment| moment.and_utc()).filter(is_dated)
-}
-
-/// True if the moment's year is one that every reader of dates knows.
-fn is_dated(moment: &DateTime<Utc>) -> bool {
-    (1..=9999).contains(&moment.year())
 }
 
 fn filled(text: Option<&str>) -> Option<&str> {
@@ -176,8 +165,8 @@ mod tests {
     fn row() -> TalkRow<'static> {
         TalkRow {
             m_id: Some("109811111111111111".into()),
-            created_at: Some(1_675_420_800),
-            created_at_str: Some("2023 02 03 11:40:00".into()),
+            created_at: DateTime::from_timestamp(1_675_420_800, 0).map_or(Moment::Missing, Moment::At),
+            created_at_str: Moment::of_text("2023 02 03 11:40:00"),
             app: Some("Tusky".into()),
             url: Some("https://One.test/@Ann/109822222222222222".into()),
             base_url: Some("https://mastodon.test".into()),
@@ -224,7 +213,7 @@ mod tests {
             characters: None,
             words: None,
             favourites: Some(i64::MAX),
-            created_at: None,
+            created_at: Moment::Missing,
             ..row()
         };
         let post = post(odd);
@@ -232,7 +221,8 @@ mod tests {
         assert_eq!((post.server.as_str(), post.tags.len()), ("mastodon.test", 0));
         assert_eq!((post.characters, post.words, post.favourites), (18, 3, i32::MAX));
         assert_eq!(post.observed_at.to_rfc3339(), "2023-02-03T11:40:00+00:00");
-        let timeless = TalkRow { created_at: None, created_at_str: Some("yesterday".into()), base_url: None, ..row() };
+        let (created_at, created_at_str) = (Moment::Missing, Moment::of_text("yesterday"));
+        let timeless = TalkRow { created_at, created_at_str, base_url: None, ..row() };
         let event = timeless.event(DateTime::from_timestamp(7, 0).unwrap()).unwrap();
         let post = event.post().unwrap();
         assert_eq!((post.observed_at.timestamp(), post.server.as_str()), (7, "one.test"));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -26,7 +26,9 @@ pub struct Listing {
     pub unnamed: u64,
     /// Files of records' keys and headers, which lie beside the values.
     pub beside: u64,
-    /// Files of a sink that cannot be read because of their names.
+    /// Parquet files whose names begin with a dot, as programs name copies under way and their own notes.
+    pub hidden: u64,
+    /// Files of a sink that cannot be read because of their names, or because they are links to nothing.
     pub beyond: Vec<LogError>,
 }
 
@@ -39,6 +41,8 @@ pub struct Source {
     root: Arc<str>,
     /// The source as it was typed, for messages.
     typed: String,
+    /// The source on disk.
+    folder: Option<PathBuf>,
 }
 
 /// The files that a sink wrote of one topic into one folder.
@@ -99,7 +103,8 @@ impl Source {
         // Odd characters are written as in the names that the store lists.
         let root = ObjectPath::from_absolute_path(&folder).with_context(|| format!("open {typed}"))?;
         let root = format!("file:/{root}").into();
-        Ok(Source { store: Arc::new(store), prefix: ObjectPath::default(), root, typed: typed.to_owned() })
+        let (store, prefix) = (Arc::new(store), ObjectPath::default());
+        Ok(Source { store, prefix, root, typed: typed.to_owned(), folder: Some(folder) })
     }
 
     async fn s3(typed: &str, settings: &Settings) -> anyhow::Result<Source> {
@@ -107,17 +112,22 @@ impl Source {
         let s3 = wire::s3::open(&url, settings)?;
         s3.reach().await?;
         let root = format!("s3://{}", url.bucket).into();
-        Ok(Source { store: s3.store, prefix: s3.prefix, root, typed: typed.to_owned() })
+        Ok(Source { store: s3.store, prefix: s3.prefix, root, typed: typed.to_owned(), folder: None })
     }
 
     /// Lists every topic there.
     pub async fn topics(&self) -> anyhow::Result<Listing> {
         let mut topics: BTreeMap<(String, String), Topic> = BTreeMap::new();
-        let (mut unnamed, mut beside, mut beyond, mut other_formats) = (0, 0, Vec::new(), 0);
+        let (mut unnamed, mut beside, mut hidden, mut other_formats) = (0, 0, 0, 0);
+        let mut beyond = self.folder.as_deref().map(links_to_nothing).unwrap_or_default();
         let mut objects = self.store.list(Some(&self.prefix));
-        while let Some(object) = objects.try_next().await.with_context(|| format!("list {}", self.typed))? {
+        while let Some(object) = objects.try_next().await.map_err(|error| unlisted(&self.typed, &error))? {
             let url = format!("{}/{}", self.root, object.location);
             let (folder, file) = url.rsplit_once('/').expect("just put there");
+            if file.starts_with('.') {
+                hidden += u64::from(file.ends_with(".parquet"));
+                continue;
+            }
             let Name { topic, partition, first } = match Named::parse(file) {
                 Named::Values(name) => name,
                 Named::Beside => {
@@ -171,7 +181,7 @@ impl Source {
         for files in topics.values_mut().flat_map(|topic| topic.files.values_mut()) {
             files.sort_by(|a, b| (a.first, &a.location).cmp(&(b.first, &b.location)));
         }
-        Ok(Listing { topics: topics.into_values().collect(), unnamed, beside, beyond })
+        Ok(Listing { topics: topics.into_values().collect(), unnamed, beside, hidden, beyond })
     }
 }
 
@@ -198,6 +208,38 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "topic {} in {}", self.name, shown(&self.folder))
     }
+}
+
+/// The error for a folder or bucket that cannot be listed to its end.
+fn unlisted(typed: &str, error: &object_store::Error) -> anyhow::Error {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let cause = causes.last().map_or_else(|| error.to_string(), |cause| cause.to_string());
+    let hint = match error {
+        object_store::Error::Generic { store: "LocalFileSystem", .. } | object_store::Error::InvalidPath { .. } => {
+            "\nhint: nothing was imported, so that no file is left out: move it out of the folder, or make it readable"
+        }
+        _ => "",
+    };
+    let shown = if error.to_string().contains(&cause) { error.to_string() } else { format!("{error}: {cause}") };
+    anyhow::anyhow!("list {typed}: {shown}{hint}")
+}
+
+/// Links that have a sink's name and lead to no file, which no listing has.
+fn links_to_nothing(folder: &Path) -> Vec<LogError> {
+    // A folder that cannot be read ends the listing.
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found = Vec::new();
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type());
+        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
+            found.extend(links_to_nothing(&path));
+        }
+        let is_dangling = kind.is_ok_and(|kind| kind.is_symlink()) && !path.exists();
+        if is_dangling && matches!(Named::parse(&entry.file_name().to_string_lossy()), Named::Values(_)) {
+            found.push(LogError::Damaged { at: path.display().to_string(), why: "it is a link to nothing".to_owned() });
+        }
+    }
+    found
 }
 
 /// A URL for people: a path where it is one.
@@ -235,9 +277,13 @@ mod tests {
             "topics/t/partition=0/t+0+9223372036854775807.parquet",
             "topics/t/partition=0/notes.parquet",
             "topics/t/partition=0/_SUCCESS",
+            "topics/t/partition=0/.t+0+0000000000.snappy.parquet.crc",
+            "topics/t/partition=0/.t+0+0000000000.snappy.parquet",
+            "topics/t/partition=0/._t+0+0000000010.snappy.parquet",
+            "topics/t/partition=0/.DS_Store",
         ]);
-        let Listing { topics: all, unnamed, beside, beyond } = topics(folder.path()).await?;
-        assert_eq!((all.len(), unnamed, beside, beyond.len()), (2, 1, 2, 1));
+        let Listing { topics: all, unnamed, beside, hidden, beyond } = topics(folder.path()).await?;
+        assert_eq!((all.len(), unnamed, beside, hidden, beyond.len()), (2, 1, 2, 2, 1));
         let t = &all[0];
         assert_eq!(t.firsts(), [(Partition(0), Offset(0)), (Partition(1), Offset(5))]);
         assert_eq!(t.files[&Partition(0)].iter().map(|file| file.first.0).collect::<Vec<_>>(), [0, 10]);

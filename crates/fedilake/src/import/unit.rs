@@ -15,14 +15,29 @@ const UNITS: [Unit; 4] = [Unit::Seconds, Unit::Milliseconds, Unit::Microseconds,
 
 impl Unit {
     /// Whole seconds since 1970.
-    pub(super) fn seconds(self, number: i64) -> i64 {
-        let a_second = match self {
+    fn seconds(self, number: i64) -> i64 {
+        number.div_euclid(self.of_a_second())
+    }
+
+    /// The moment that is so long after 1970.
+    pub(super) fn moment(self, number: i64) -> Option<DateTime<Utc>> {
+        let rest = number.rem_euclid(self.of_a_second()) * (1_000_000_000 / self.of_a_second());
+        DateTime::from_timestamp(self.seconds(number), u32::try_from(rest).ok()?)
+    }
+
+    /// The same for a number with a fraction, to the microsecond.
+    pub(super) fn moment_of_fraction(self, number: f64) -> Option<DateTime<Utc>> {
+        // Beyond the range of an integer this is its end, which no moment is.
+        DateTime::from_timestamp_micros((number / self.of_a_second() as f64 * 1e6).round() as i64)
+    }
+
+    fn of_a_second(self) -> i64 {
+        match self {
             Unit::Seconds => 1,
             Unit::Milliseconds => 1_000,
             Unit::Microseconds => 1_000_000,
             Unit::Nanoseconds => 1_000_000_000,
-        };
-        number.div_euclid(a_second)
+        }
     }
 }
 

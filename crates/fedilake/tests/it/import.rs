@@ -309,7 +309,10 @@ fn a_topic_made_anew_under_its_name_is_not_taken_for_the_same_one() {
     let said = data.run(["import", bucket.typed()]);
     assert_eq!(said.code(), Some(1), "{said:?}");
     let said = said.stderr;
-    assert!(said.contains("10 of these hold another post") && said.contains("\nhint: "), "{said}");
+    assert!(
+        said.contains("10 rows of offsets that an earlier file had hold another post") && said.contains("\nhint: "),
+        "{said}"
+    );
     assert_whole(&data, 100);
 
     std::fs::remove_dir_all(&bucket.0).unwrap();
@@ -507,19 +510,24 @@ fn a_killed_import_goes_on_and_has_each_offset_once() {
 
     let mut dice = rand::rngs::StdRng::seed_from_u64(3);
     let mut files = vec![0];
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let mut import = fedilake(["import", bucket.typed(), "--data", data.path().to_str().unwrap()]);
         // Small files, so that commits are under way most of the time.
-        import.env("FEDILAKE_SINK_BUFFER_BYTES_MAX", "200000");
+        import.env("FEDILAKE_SINK_BUFFER_BYTES_MAX", "100000");
         let mut child = import.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // The test varies the moment of the kill.
-        std::thread::sleep(Duration::from_millis(250).mul_f64(dice.random_range(0.0..1.0)));
+        // The kill comes after so many more files, however long they take, and a moment that the test varies; every third one while the
+        // import begins.
+        let wanted = files[files.len() - 1] + [0, 1, 2][round as usize % 3];
+        while committed_files(&data.path()) < wanted && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(5).mul_f64(dice.random_range(0.0..1.0)));
         child.kill().unwrap();
         child.wait().unwrap();
         files.push(committed_files(&data.path()));
     }
     let at_work = files.windows(2).filter(|pair| pair[0] < pair[1]).count();
-    assert!(at_work >= 2, "no kill fell into work: {files:?}");
+    assert!(at_work >= 5, "no kill fell into work: {files:?}");
     data.run(["import", bucket.typed()]).done();
     assert_whole(&data, rows.len());
     assert_statistics(&data, &rows);
@@ -746,4 +754,132 @@ fn a_value_that_means_nothing_or_is_not_kept_whole_is_counted_and_means_exit_1()
     let said = data.run(["import", bucket.typed()]);
     assert_eq!(said.code(), Some(1), "{said:?}");
     assert!(said.stderr.contains("row 3: its time cannot be read, and that of the file stands in"), "{}", said.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn odd_entries_of_a_folder_are_named_where_they_stand_for_data_and_cost_no_file() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    let data = Data::new();
+    let bucket = Bucket::beside(&data);
+    bucket.fill(0, &toots(0..20), 10);
+    let file = |name: &str| bucket.0.join("topics/mastodon-topic/partition=0").join(name);
+    for name in ["_SUCCESS", ".DS_Store", ".mastodon-topic+0+0000000000.snappy.parquet.crc"] {
+        std::fs::write(file(name), "x").unwrap();
+    }
+    std::fs::write(file("._mastodon-topic+0+0000000000.snappy.parquet"), "x").unwrap();
+    std::fs::create_dir(file("mastodon-topic+0+0000000020.snappy.parquet")).unwrap();
+    std::fs::create_dir(file("mastodon-topic+0+0000000030.snappy.parquet")).unwrap();
+    std::fs::write(file("mastodon-topic+0+0000000030.snappy.parquet/part-0.parquet"), "x").unwrap();
+    // A file that lies elsewhere is read through its link.
+    std::fs::write(data.beside("elsewhere"), parquet(columns(&toots(20..30)))).unwrap();
+    std::fs::create_dir(bucket.0.join("more")).unwrap();
+    symlink(data.beside("elsewhere"), file("mastodon-topic+0+0000000020.parquet")).unwrap();
+    let said = data.run(["import", bucket.typed()]).done().stderr;
+    assert!(said.contains("1 Parquet file whose names do not say"), "{said}");
+    assert!(said.contains("1 Parquet file hidden by a dot"), "{said}");
+    assert_whole(&data, 30);
+
+    let broken = file("mastodon-topic+0+0000000030.parquet");
+    symlink("/nonexistent/file", &broken).unwrap();
+    let said = data.run(["import", bucket.typed()]);
+    assert_eq!(said.code(), Some(2), "{said:?}");
+    assert!(said.stderr.contains(&format!("{} cannot be read: it is a link to nothing", broken.display())), "{said:?}");
+    std::fs::remove_file(broken).unwrap();
+
+    let circle = file("circle");
+    symlink(&bucket.0, &circle).unwrap();
+    let foreign = file("x").with_file_name(std::ffi::OsStr::from_bytes(b"\xff.parquet"));
+    for (odd, is_file) in [(circle, false), (foreign, true)] {
+        if is_file {
+            std::fs::write(&odd, "x").unwrap();
+        }
+        let said = data.run(["import", bucket.typed()]);
+        assert_eq!(said.code(), Some(2), "{said:?}");
+        assert!(said.stderr.contains("\nhint: nothing was imported"), "{}", said.stderr);
+        std::fs::remove_file(odd).unwrap();
+    }
+    data.run(["import", bucket.typed()]).done();
+}
+
+#[test]
+fn a_second_run_says_of_unusable_rows_what_the_first_said() {
+    let numbers = |number: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![Some(number), None, None])) };
+    let texts = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![Some(text), None, None])) };
+    type Case<'a> = (&'a [(&'a str, ArrayRef)], &'a str);
+    let cases: [Case<'_>; 5] = [
+        (&[("url", texts("no address"))], "row 1: it has no url of a post (no_url)"),
+        (&[("favourites", numbers(-1))], "columns hold: favourites 1"),
+        (&[("tags", numbers(30_000))], "row 1: it has more hashtags than are kept (tags_cut)"),
+        (&[("created_at", texts("yesterday"))], "columns hold: created_at 1"),
+        (
+            &[("mastodon_text", texts(&"x".repeat(300_000)))],
+            "row 1: its text is longer than is kept, and is cut (text_cut)",
+        ),
+    ];
+    for (columns_of_it, part) in cases {
+        let data = Data::new();
+        let bucket = Bucket::beside(&data);
+        bucket.put(0, 0, &parquet(columns(&toots(0..3))));
+        let mut odd = columns(&toots(3..6));
+        for (name, column) in columns_of_it {
+            odd.iter_mut().find(|(other, _)| other == name).unwrap().1 = Arc::clone(column);
+        }
+        bucket.put(0, 3, &parquet(odd));
+        bucket.put(1, 0, &parquet(columns(&toots(10..13))));
+        let import = || data.run(["import", bucket.typed()]);
+        let first = import();
+        let count = |said: &str| said.matches(part).count();
+        assert_eq!((first.code(), count(&first.stderr)), (Some(1), 1), "{part}: {first:?}");
+        let second = import();
+        assert!(second.stderr.contains("the table has all of it"), "{second:?}");
+        bucket.put(0, 6, &parquet(columns(&toots(6..9))));
+        let third = import();
+        // Counts that were lost, as of a run that was killed, are counted again; half a file is no file.
+        std::fs::remove_dir_all(data.path().join("import")).unwrap();
+        let fourth = import();
+        let memory = std::fs::read_dir(data.path().join("import")).unwrap().next().unwrap().unwrap().path();
+        std::fs::write(memory, "{\"0\":{").unwrap();
+        for said in [second, third, fourth, import(), import()] {
+            assert_eq!((said.code(), count(&said.stderr)), (Some(1), 1), "{part}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_time_of_receipt_is_read_in_each_spelling_and_one_that_is_none_is_counted() {
+    let texts = |texts: [&str; 3]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+    let begin = i64::from(BEGIN);
+    let millis: ArrayRef = Arc::new(Int64Array::from(vec![begin * 1_000; 3]));
+    let field = Arc::new(arrow::datatypes::Field::new("$date", arrow::datatypes::DataType::Int64, true));
+    let wrapped: ArrayRef = Arc::new(arrow::array::StructArray::from(vec![(field, millis)]));
+    // The times, how many of them are none, and whole days.
+    let cases: Vec<(ArrayRef, u64, bool)> = vec![
+        (texts(["2023-02-03T11:00:00Z", "2023-02-03 12:00:00+0100", "Fri, 03 Feb 2023 11:00:00 GMT"]), 0, false),
+        (texts(["1675422000", "1675422000", "1675422000"]), 0, false),
+        (texts(["1675422000000", "2023-02-03T11:00:00.000Z", "20230203T110000Z"]), 0, false),
+        (texts(["1675422000.0", "1.675422e9", r#"{"$date":1675422000000}"#]), 0, false),
+        (texts(["2023-02-03T11:00:00Z", "yesterday", "2023-02-03T11:00:00Z"]), 1, false),
+        (Arc::new(arrow::array::Float64Array::from(vec![begin as f64; 3])), 0, false),
+        (Arc::new(arrow::array::UInt64Array::from(vec![begin.unsigned_abs() * 1_000_000; 3])), 0, false),
+        (wrapped, 0, false),
+        (Arc::new(arrow::array::Date64Array::from(vec![begin * 1_000; 3])), 0, false),
+        (Arc::new(arrow::array::Date32Array::from(vec![BEGIN / 86_400; 3])), 0, true),
+    ];
+    for (column, unreadable, is_day) in cases {
+        let (data, shown) = (Data::new(), format!("{column:?}"));
+        let bucket = Bucket::beside(&data);
+        let mut odd = columns(&toots(0..3));
+        odd.retain(|(name, _)| *name != "created_at_str");
+        odd.iter_mut().find(|(name, _)| *name == "created_at").unwrap().1 = column;
+        bucket.put(0, 0, &parquet(odd));
+        let said = data.run(["import", bucket.typed()]);
+        assert_eq!(said.code(), Some(i32::from(unreadable > 0)), "{shown}: {said:?}");
+        assert_eq!(said.stderr.contains(&format!("columns hold: created_at {unreadable}")), unreadable > 0, "{said:?}");
+        let at = if is_day { begin - begin.rem_euclid(86_400) } else { begin };
+        let sql = format!("select count(*) from posts where epoch(observed_at) = {at}");
+        assert_eq!(data.number(&sql), 3 - unreadable as i64, "{shown}");
+    }
 }

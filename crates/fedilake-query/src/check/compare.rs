@@ -23,7 +23,9 @@ const SLICES: i128 = 3;
 const SLICED_ROWS_MIN: i64 = 500_000;
 
 /// The cost of a step, relative to staging as many rows.
-const COST_OF_LAKE: f64 = 1.0;
+const COST_OF_LAKE: f64 = 0.8;
+/// The part of it that is for sightings after the first.
+const COST_OF_LATER: f64 = 0.1;
 const COST_OF_CHOICE: f64 = 0.4;
 
 /// The compared views, in the order of their findings.
@@ -49,9 +51,10 @@ pub(super) fn compare(
     let slices = slices(chunks, rows);
     for slice in &slices {
         lake.add(&snapshot.connection, &both_of_lake(slice))?;
-        steps.pass(rows as f64 * COST_OF_LAKE / slices.len() as f64);
+        steps.pass(rows as f64 * (COST_OF_LAKE - COST_OF_LATER) / slices.len() as f64);
     }
     lake.add(&snapshot.connection, &only(SIGHTINGS, LATER_OF_LAKE))?;
+    steps.pass(rows as f64 * COST_OF_LATER);
     if passes.len() > 1 {
         files.spell(false)?;
         steps.pass(rows as f64 * COST_OF_CHOICE);

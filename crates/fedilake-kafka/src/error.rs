@@ -71,9 +71,7 @@ pub enum KafkaError {
         wanted: &'static str,
     },
     /// The registry did not answer, or refused.
-    #[error(
-        "{doing} at the schema registry {url}: {why}\nhint: is the registry there, and are its address and login right?"
-    )]
+    #[error("{doing} at the schema registry {url}: {why}\nhint: {hint}")]
     Registry {
         /// The operation that failed, a verb and the thing.
         doing: String,
@@ -81,6 +79,8 @@ pub enum KafkaError {
         url: String,
         /// The registry's or the network's words.
         why: String,
+        /// The setting to look at.
+        hint: &'static str,
     },
     /// Readers of what the subject holds could not read our records, or the other way round.
     #[error(

@@ -13,7 +13,7 @@ use crate::membership::Membership;
 use crate::native::{Topic, TopicId};
 use crate::reader::KafkaReader;
 use crate::registry::Registry;
-use crate::schemas::{Frame, Ids, Schemas};
+use crate::schemas::{Frame, Ids, Meaning, Schemas};
 use crate::servers::Servers;
 use crate::topic::{self, Asker, Purpose};
 use crate::writer::Writer;
@@ -67,7 +67,7 @@ impl KafkaSource {
         let id = LogId::new(topic_id.for_urls()).expect("base64 for URLs is in an id's alphabet");
         let registry = Registry::new(&settings.registry)?;
         let cache = settings.schema_cache.as_ref().map(|folder| Cache::new(folder, &id));
-        let ids = Ids::new(registry, &schemas, cache);
+        let ids = Ids::new(registry, schemas, subject(&settings), cache);
         Ok(KafkaSource { shared: Arc::new(Shared { settings, id, topic_id, ids, asker }) })
     }
 
@@ -94,7 +94,7 @@ impl KafkaLog {
     pub async fn open(settings: KafkaSettings, schemas: Schemas) -> Result<KafkaLog, KafkaError> {
         let asker = Arc::new(Asker::new(&settings)?);
         let registry = Registry::new(&settings.registry)?;
-        let own_id = registry.register(&format!("{}-value", settings.topic), schemas.schema).await?;
+        let own_id = registry.register(&subject(&settings), schemas.schema).await?;
         let (topic, servers) = tokio::try_join!(
             topic::ensure(&settings, &asker, &settings.topic, Purpose::Records),
             topic::ensure(&settings, &asker, &settings.servers_topic, Purpose::Servers),
@@ -102,7 +102,7 @@ impl KafkaLog {
         let writer = Arc::new(Writer::new(&settings)?);
         let servers = Servers::new(&settings, asker.clone(), Some(writer.clone()), servers.partitions)?;
         let source = KafkaSource::of(settings, schemas, asker, topic.id)?;
-        source.shared.ids.know(own_id, Some(schemas.header));
+        source.shared.ids.know(own_id, Meaning::Ours(schemas.header));
         Ok(KafkaLog { source, frame: Frame { header: schemas.header, own_id }, writer, servers })
     }
 
@@ -130,6 +130,11 @@ impl KafkaLog {
     pub fn group_reader(&self, group: &str) -> Result<Box<dyn LogReader>, KafkaError> {
         self.source.group_reader(group)
     }
+}
+
+/// The registry's subject of a log's schemas.
+fn subject(settings: &KafkaSettings) -> String {
+    format!("{}-value", settings.topic)
 }
 
 #[async_trait]

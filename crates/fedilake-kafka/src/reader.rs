@@ -26,7 +26,7 @@ use crate::listener::Listener;
 use crate::log::Shared;
 use crate::membership::{Change, Membership};
 use crate::native::{Messages, Queue, Topic, What};
-use crate::schemas::{Header, Known, from_wire};
+use crate::schemas::{Known, Meaning, from_wire};
 
 /// The group that librdkafka wants of every consumer. Nothing joins it or commits to it.
 pub(crate) const READER_GROUP: &str = "fedilake-reader";
@@ -290,6 +290,11 @@ impl LogReader for KafkaReader {
         &self.shared.id
     }
 
+    /// By ids of the registry.
+    fn names_schemas(&self) -> bool {
+        true
+    }
+
     async fn next(&mut self) -> Result<LogEvent, LogError> {
         loop {
             if let Some(error) = &self.ended {
@@ -401,7 +406,7 @@ async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
 /// Takes the next event out of `messages`, with everything before it.
 fn hand_out(messages: &mut Messages, places: &mut [Place], known: &mut Arc<Known>, shared: &Shared) -> Step {
     let mut batch = Batch::with_capacity(messages.len());
-    let mut last: Option<(u32, Option<Header>)> = None;
+    let mut last: Option<(u32, Meaning)> = None;
     while let Some(message) = messages.peek() {
         let (partition, offset) = (Partition(message.partition as u32), message.offset as u64);
         let place = places.get_mut(partition.0 as usize).filter(|place| place.position.is_some());
@@ -421,17 +426,27 @@ fn hand_out(messages: &mut Messages, places: &mut [Place], known: &mut Arc<Known
                 let value = value.unwrap_or_default();
                 let at = (partition, Offset(offset), time_ms);
                 match from_wire(value) {
-                    None => batch.push(at, key, &[], value),
+                    None => {
+                        shared.ids.meet_bare(partition, Offset(offset), value);
+                        batch.push(at, key, &[], value);
+                    }
                     Some((id, body)) => {
                         if last.is_none_or(|(last, _)| last != id) {
                             if !known.contains_key(&id) {
                                 *known = shared.ids.known();
                             }
-                            last = known.get(&id).map(|header| (id, *header));
+                            last = known.get(&id).map(|meaning| (id, *meaning));
                         }
                         match &last {
-                            Some((_, Some(header))) => batch.push(at, key, header, body),
-                            Some((_, None)) => batch.push(at, key, &[], value),
+                            Some((_, Meaning::Ours(header))) => batch.push(at, key, header, body),
+                            Some((_, Meaning::Foreign)) => batch.push(at, key, &[], value),
+                            Some((_, Meaning::Absent)) => match shared.ids.is_lost(id, body) {
+                                None => batch.push(at, key, &[], value),
+                                Some(why) if batch.is_empty() => {
+                                    return Step::Failed(LogError::Schema { partition, offset: Offset(offset), why });
+                                }
+                                Some(_) => break,
+                            },
                             None if batch.is_empty() => return Step::Schema(partition, Offset(offset), id),
                             None => break,
                         }

@@ -1,4 +1,4 @@
-//! The setting to change when a broker cannot be reached, told by librdkafka's own words.
+//! The setting to change when a broker or the registry cannot be reached, told by the client's own words.
 
 const AUTHORITY: &str = "log.ca_file must name the certificates (PEM) of the authority that signed the broker's, and the host in log.url must be in the broker's certificate";
 const TLS: &str = "this port of log.url seems to speak TLS: set log.security = \"tls\"";
@@ -12,9 +12,21 @@ const USER: &str =
 const ADDRESS: &str = "does a broker run there, and is its address in log.url right?";
 const ANY: &str = "does a broker run there, and are log.url, log.security and log.sasl right?";
 
-/// Parts of librdkafka's or the broker's message, in lower case, all of which it has, and the hint for it. The first entry that
-/// fits counts: a refused certificate is also a failed handshake.
-const REMEDIES: &[(&[&str], &str)] = &[
+const REGISTRY_AUTHORITY: &str = "log.ca_file must name the certificates (PEM) of the authority that signed the registry's, unless the system has them, and the host in log.registry_url must be in the registry's certificate";
+const REGISTRY_TLS: &str = "this port of log.registry_url may speak TLS: write its address with https://";
+const REGISTRY_NO_TLS: &str = "this port of log.registry_url seems to speak no TLS: write its address with http://";
+const REGISTRY_LOGIN: &str =
+    "are log.registry_user and the password in log.registry_password_file (or FEDILAKE_LOG_REGISTRY_PASSWORD) right?";
+const REGISTRY_RIGHT: &str = "the user of log.registry_user lacks a right at the registry";
+const REGISTRY_ADDRESS: &str = "does the registry run there, and is its address in log.registry_url right?";
+const REGISTRY_ANY: &str = "is the registry there, and are its address and login right?";
+
+/// Parts of a message, in lower case, all of which it has, and the hint for it. The first entry that fits counts: a refused
+/// certificate is also a failed handshake.
+type Remedies = [(&'static [&'static str], &'static str)];
+
+/// For messages of librdkafka and the broker.
+const REMEDIES: &Remedies = &[
     (&["connection refused"], ADDRESS),
     (&["failed to resolve"], ADDRESS),
     (&["could not be verified"], AUTHORITY),
@@ -33,11 +45,42 @@ const REMEDIES: &[(&[&str], &str)] = &[
     (&["closed by peer", "in state up"], USER),
 ];
 
-/// The hint for a message, without the word `hint`.
+/// For messages of the registry and its client.
+const REGISTRY_REMEDIES: &Remedies = &[
+    (&["401 unauthorized"], REGISTRY_LOGIN),
+    (&["403 forbidden"], REGISTRY_RIGHT),
+    (&["invalid peer certificate"], REGISTRY_AUTHORITY),
+    (&["certificate"], REGISTRY_AUTHORITY),
+    (&["invalidcontenttype"], REGISTRY_NO_TLS),
+    (&["corrupt message"], REGISTRY_NO_TLS),
+    (&["plain http request"], REGISTRY_TLS),
+    (&["invalid http version"], REGISTRY_TLS),
+    (&["connection closed before message completed"], REGISTRY_TLS),
+    (&["connection reset by peer"], REGISTRY_TLS),
+    (&["connection refused"], REGISTRY_ADDRESS),
+    (&["dns error"], REGISTRY_ADDRESS),
+    (&["404 not found"], REGISTRY_ADDRESS),
+];
+
+/// The hint for a message about a broker, without the word `hint`.
 pub(crate) fn of(why: &str) -> &'static str {
+    fitting(REMEDIES, why).unwrap_or(ANY)
+}
+
+/// The hint for a message about the registry, without the word `hint`.
+pub(crate) fn of_registry(why: &str) -> &'static str {
+    fitting(REGISTRY_REMEDIES, why).unwrap_or(REGISTRY_ANY)
+}
+
+/// True if a connection to the registry fails in a way that does not pass by itself.
+pub(crate) fn registry_must_be_set_otherwise(why: &str) -> bool {
+    matches!(fitting(REGISTRY_REMEDIES, why), Some(hint) if [REGISTRY_AUTHORITY, REGISTRY_NO_TLS].contains(&hint))
+}
+
+fn fitting(remedies: &Remedies, why: &str) -> Option<&'static str> {
     let why = why.to_lowercase();
-    let fitting = REMEDIES.iter().find(|(parts, _)| parts.iter().all(|part| why.contains(part)));
-    fitting.map_or(ANY, |(_, hint)| hint)
+    let fitting = remedies.iter().find(|(parts, _)| parts.iter().all(|part| why.contains(part)));
+    fitting.map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]

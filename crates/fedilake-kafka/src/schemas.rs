@@ -5,16 +5,22 @@
 //! in both.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fedilake_log::{Offset, Partition};
 use tokio::time::{Instant, sleep};
 
 use crate::cache::Cache;
 use crate::registry::{Refusal, Registry};
+use crate::remedy;
 
 /// The bytes before a record's body outside Kafka.
 pub type Header = [u8; 10];
+
+/// The pause before a registry that does not have a schema is asked for it once more.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 
 /// The bytes before a record's body in Kafka.
 pub(crate) const WIRE_BYTES: usize = 5;
@@ -29,6 +35,10 @@ pub struct Schemas {
     /// Makes another schema known to the program's decoders and returns the header of its records. The error names the part of
     /// the schema that the program lacks.
     pub learn: fn(&str) -> Result<Header, Unlearned>,
+    /// True if records with this header can be decoded.
+    pub is_known: fn(&Header) -> bool,
+    /// True if the bytes are exactly the body of a record of any schema that the program knows.
+    pub is_body: fn(&[u8]) -> bool,
 }
 
 /// The reason for which a schema cannot be learned.
@@ -57,26 +67,75 @@ impl Frame {
     }
 }
 
-/// Headers by the registry's ids; None for a schema whose records are none of ours.
-pub(crate) type Known = HashMap<u32, Option<Header>>;
+/// The records with a schema id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Records of the program, whose header outside Kafka is this.
+    Ours(Header),
+    /// Another program's records.
+    Foreign,
+    /// The registry, which has the log's own schemas, has none of this id: no record of the program was written with it.
+    Absent,
+}
+
+/// The meaning of each of the registry's ids that was met.
+pub(crate) type Known = HashMap<u32, Meaning>;
 
 /// Headers by the registry's ids. An id names one schema for ever, so an answer of the registry holds for ever: a [`Cache`] keeps
 /// it over restarts, and a start does not need the registry for schemas that were met before.
 pub(crate) struct Ids {
     registry: Registry,
-    learn: fn(&str) -> Result<Header, Unlearned>,
+    schemas: Schemas,
+    /// The registry's subject of the log's schemas.
+    subject: String,
     cache: Option<Cache>,
     known: Mutex<Arc<Known>>,
+    /// True once a value that is no record was warned of.
+    is_warned: AtomicBool,
 }
 
 impl Ids {
-    pub(crate) fn new(registry: Registry, schemas: &Schemas, cache: Option<Cache>) -> Ids {
-        Ids { registry, learn: schemas.learn, cache, known: Mutex::default() }
+    pub(crate) fn new(registry: Registry, schemas: Schemas, subject: String, cache: Option<Cache>) -> Ids {
+        Ids { registry, schemas, subject, cache, known: Mutex::default(), is_warned: AtomicBool::new(false) }
     }
 
-    /// Adds an id whose header is known.
-    pub(crate) fn know(&self, id: u32, header: Option<Header>) {
-        Arc::make_mut(&mut self.lock()).insert(id, header);
+    /// Adds an id.
+    pub(crate) fn know(&self, id: u32, meaning: Meaning) {
+        Arc::make_mut(&mut self.lock()).insert(id, meaning);
+    }
+
+    /// Warns, once, of a value without the registry's id of a schema, unless the value is a record all the same.
+    pub(crate) fn meet_bare(&self, partition: Partition, offset: Offset, value: &[u8]) {
+        if self.is_warned.load(Ordering::Relaxed) || value.first_chunk().is_some_and(self.schemas.is_known) {
+            return;
+        }
+        if !self.is_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the value at {partition}:{offset} of the topic is no record of fedilake, and becomes a rejected row; so does each \
+                 further one, without a warning"
+            );
+        }
+    }
+
+    /// The reason to stop before a record whose schema the registry does not have: the record reads as one of the program's, so
+    /// the registry has lost schemas. `None` if the record is none of ours.
+    pub(crate) fn is_lost(&self, id: u32, body: &[u8]) -> Option<String> {
+        (self.schemas.is_body)(body).then(|| {
+            self.lacking(
+                id,
+                "the value reads as a record of fedilake, so the registry has lost the schemas of the topic",
+            )
+        })
+    }
+
+    fn lacking(&self, id: u32, why: &str) -> String {
+        format!(
+            "the registry {} does not have schema {id}: {why}\n\
+             hint: nothing is skipped; bring the registry's schemas back and start again\n\
+             hint: if another program wrote this record by mistake, delete the records up to it \
+             (kafka-delete-records.sh), then `fedilake sink --accept-gap`",
+            self.registry.shown()
+        )
     }
 
     /// All that are known now.
@@ -88,44 +147,65 @@ impl Ids {
     /// patience. The error says why the schema cannot be had or used.
     pub(crate) async fn resolve(&self, id: u32) -> Result<(), String> {
         if let Some(schema) = self.cache.as_ref().and_then(|cache| cache.load(id))
-            && let Ok(header) = (self.learn)(&schema)
+            && let Ok(header) = (self.schemas.learn)(&schema)
         {
-            self.know(id, Some(header));
+            self.know(id, Meaning::Ours(header));
             return Ok(());
         }
-        let schema = match self.schema(id).await {
+        let mut asked = self.schema(id).await;
+        if let Err(Refusal::Absent(_)) = asked {
+            // One of several registries may hear of a new schema a little later than another.
+            sleep(ASKED_AGAIN).await;
+            asked = self.schema(id).await;
+        }
+        let refusal = match asked {
+            Err(Refusal::Absent(why)) => match self.patiently(id, || self.registry.has_subject(&self.subject)).await {
+                Ok(true) => {
+                    self.know_foreign(id, Meaning::Absent, &why);
+                    return Ok(());
+                }
+                Ok(false) => {
+                    let subject = &self.subject;
+                    return Err(self.lacking(id, &format!("{why}, nor any schema of subject {subject}")));
+                }
+                Err(refusal) => Err(refusal),
+            },
+            asked => asked,
+        };
+        let schema = match refusal {
             Ok(schema) => schema,
             Err(Refusal::Foreign(why)) => {
-                self.know_foreign(id, &why);
+                self.know_foreign(id, Meaning::Foreign, &why);
                 return Ok(());
             }
-            Err(Refusal::Final(why)) => {
+            Err(Refusal::Final(why) | Refusal::Absent(why)) => {
                 return Err(format!(
-                    "the registry {} does not have schema {id}: {why}\n\
-                     hint: nothing is skipped; bring the registry's schemas back and start again\n\
-                     hint: if another program wrote this record by mistake, delete the records up to it \
-                     (kafka-delete-records.sh), then `fedilake sink --accept-gap`",
-                    self.registry.shown()
+                    "schema {id} cannot be had from the registry {}: {why}\n\
+                     hint: nothing is skipped; {}",
+                    self.registry.shown(),
+                    remedy::of_registry(&why)
                 ));
             }
             Err(Refusal::Away(why)) => {
                 return Err(format!(
                     "schema {id} cannot be had from the registry {}: {why}\n\
-                     hint: nothing is skipped; start again when the registry answers",
-                    self.registry.shown()
+                     hint: nothing is skipped; start again when the registry answers\n\
+                     hint: {}",
+                    self.registry.shown(),
+                    remedy::of_registry(&why)
                 ));
             }
         };
-        match (self.learn)(&schema) {
+        match (self.schemas.learn)(&schema) {
             Ok(header) => {
                 if let Some(cache) = &self.cache {
                     cache.store(id, &schema);
                 }
-                self.know(id, Some(header));
+                self.know(id, Meaning::Ours(header));
                 Ok(())
             }
             Err(Unlearned::Foreign(why)) => {
-                self.know_foreign(id, &why);
+                self.know_foreign(id, Meaning::Foreign, &why);
                 Ok(())
             }
             Err(Unlearned::Newer(why)) => Err(format!(
@@ -135,26 +215,33 @@ impl Ids {
         }
     }
 
-    fn know_foreign(&self, id: u32, why: &str) {
+    fn know_foreign(&self, id: u32, meaning: Meaning, why: &str) {
         tracing::warn!(
             "records with schema {id} of the registry are another program's, and become rejected rows: {why}"
         );
-        self.know(id, None);
+        self.know(id, meaning);
     }
 
     async fn schema(&self, id: u32) -> Result<String, Refusal> {
+        self.patiently(id, || self.registry.schema(id)).await
+    }
+
+    /// Asks again while the registry is away, up to its patience. The question is about the schema `id`.
+    async fn patiently<T, F>(&self, id: u32, ask: impl Fn() -> F) -> Result<T, Refusal>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
         const WAIT_MAX: Duration = Duration::from_secs(5);
         let end = Instant::now() + self.registry.patience;
         let mut wait = Duration::from_millis(100);
         loop {
-            match self.registry.schema(id).await {
-                Ok(schema) => return Ok(schema),
+            match ask().await {
                 Err(Refusal::Away(why)) if Instant::now() + wait >= end => {
                     let seconds = self.registry.patience.as_secs_f32();
                     return Err(Refusal::Away(format!("{why} (asked for {seconds} s)")));
                 }
                 Err(Refusal::Away(why)) => tracing::warn!("ask the registry for schema {id} again in {wait:?}: {why}"),
-                Err(refusal) => return Err(refusal),
+                answer => return answer,
             }
             sleep(wait).await;
             wait = (wait * 2).min(WAIT_MAX);

@@ -120,6 +120,12 @@ pub trait LogReader: Send {
     /// The log's identity.
     fn id(&self) -> &LogId;
 
+    /// True if the log itself names the schema of each of the program's records, by a form of its own. A value that names an
+    /// unknown schema in the program's form is then another program's, and no record of a newer version.
+    fn names_schemas(&self) -> bool {
+        false
+    }
+
     /// The next event; waits for one. Cancel-safe: a dropped call loses nothing.
     async fn next(&mut self) -> Result<LogEvent, LogError>;
 

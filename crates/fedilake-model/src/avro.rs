@@ -7,7 +7,8 @@
 //!   row with `kind` "rejected", a reason and the bytes; the other rows are not affected.
 //! - Records of every earlier version are read; columns that the version did not know are null.
 //! - A record of a schema that this program does not know is an error and not a row: a newer program may have written
-//!   it, and a good post must not be lost.
+//!   it, and a good post must not be lost. Only where the log itself names our schemas
+//!   ([`Decoder::of_named_schemas`]) such a record is another program's, and a rejected row.
 //! - No input makes the decoder panic, or allocate more than a small multiple of the input's length.
 
 mod body;
@@ -25,7 +26,7 @@ mod evolution;
 pub use decode::{DecodeError, Decoder, Encoded, SortKeys};
 pub use encode::Encoder;
 pub use header::Header;
-pub use learned::{SchemaError, learn, own_header};
+pub use learned::{SchemaError, is_known, learn, own_header};
 
 /// Every schema that a released version wrote, oldest first. The last one is [`crate::schema::AVRO`].
 pub const KNOWN_SCHEMAS: &[&str] =

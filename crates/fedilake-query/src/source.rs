@@ -51,7 +51,7 @@ pub(crate) fn files(paths: &[PathBuf]) -> String {
 }
 
 /// Finds the file that made a reading fail, because it is damaged or does not have the table's columns: DuckDB does
-/// not always name it.
+/// not always name it. A file that could not be opened, or not be read for lack of memory, is no damaged one.
 fn blame(outside: &Connection, reading: &Reading, error: &duckdb::Error) -> LakeError {
     let read_columns = |path: &Path| {
         let sql = sql(&Reading { files: vec![path.to_owned()], ..reading.clone() });
@@ -59,7 +59,12 @@ fn blame(outside: &Connection, reading: &Reading, error: &duckdb::Error) -> Lake
     };
     for path in &reading.files {
         if let Err(error) = read_whole(outside, path).and_then(|()| read_columns(path)) {
-            return LakeError::DamagedFile { path: path.clone(), reason: message(&error) };
+            let reason = message(&error);
+            return match LakeError::from(error) {
+                error @ (LakeError::OutOfMemory(_) | LakeError::Interrupted) => error,
+                _ if reason.contains("Cannot open file") => LakeError::Engine(reason),
+                _ => LakeError::DamagedFile { path: path.clone(), reason },
+            };
         }
     }
     LakeError::Engine(message(error))

@@ -48,7 +48,7 @@ pub struct Chunk {
     /// The file. It has the table's columns in any order; missing ones are null.
     pub parquet: PathBuf,
     /// Set if no file has the offsets from here up to `first`: they are lost. `None` if `first` joins the chunk
-    /// before it.
+    /// before it. A chunk without offsets (`next` is `first`) only says so.
     pub lost_from: Option<i64>,
 }
 
@@ -89,6 +89,11 @@ pub(crate) struct Reading {
 impl Reading {
     fn at(stream: i32, position: i64) -> Reading {
         Reading { stream, from: position, next: position, files: Vec::new(), lost_from: None }
+    }
+
+    /// True if taking the reading changes the lake: rows, or offsets that are lost.
+    fn is_needed(&self) -> bool {
+        self.next > self.from || self.lost_from.is_some()
     }
 }
 
@@ -198,7 +203,7 @@ fn plan(writer: &Connection, chunks: &[Chunk]) -> Result<Vec<Reading>, LakeError
                     });
                 }
                 let next = Reading { lost_from: Some(reading.next), ..Reading::at(stream, chunk.first) };
-                readings.extend(Some(std::mem::replace(&mut reading, next)).filter(|before| before.next > before.from));
+                readings.extend(Some(std::mem::replace(&mut reading, next)).filter(Reading::is_needed));
             }
             // Overlapping files are read separately, each for the offsets that it adds.
             if chunk.first < reading.next && !reading.files.is_empty() {
@@ -208,7 +213,7 @@ fn plan(writer: &Connection, chunks: &[Chunk]) -> Result<Vec<Reading>, LakeError
             reading.next = reading.next.max(chunk.next);
             reading.files.push(chunk.parquet.clone());
         }
-        if reading.next > reading.from {
+        if reading.is_needed() {
             readings.push(reading);
         }
     }

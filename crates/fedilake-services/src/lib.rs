@@ -9,6 +9,7 @@
 //! test prints `skipped: …` and passes, or fails if FEDILAKE_REQUIRE_SERVICES is set.
 
 mod http;
+mod https;
 mod own;
 mod toxics;
 
@@ -17,6 +18,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub use https::Https;
 pub use own::{Own, Secure};
 pub use toxics::{Proxy, Stream, Toxic, Toxics};
 

@@ -56,11 +56,15 @@ pub struct Footer {
 }
 
 impl Footer {
-    /// Reads the footer of a data file on this machine, such as a copy. Sends no request to the table's store.
+    /// Reads the footer of a data file on this machine, such as a copy. Sends no request to the table's store. A file that
+    /// cannot be opened is no damaged one: [`TableError::Store`].
     pub fn of_file(path: &Path) -> Result<Footer, TableError> {
         let location = || path.display().to_string();
-        let file =
-            File::open(path).map_err(|error| TableError::Damaged { location: location(), why: error.to_string() })?;
+        let file = File::open(path).map_err(|error| TableError::Store {
+            doing: "open",
+            location: location(),
+            source: object_store::Error::Generic { store: "file", source: Box::new(error) },
+        })?;
         let metadata = ParquetMetaDataReader::new().parse_and_finish(&file);
         let metadata =
             metadata.map_err(|error| TableError::Damaged { location: location(), why: error.to_string() })?;

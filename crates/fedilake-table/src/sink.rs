@@ -83,6 +83,12 @@ impl SinkError {
                 "the log lost its end: restore it, or begin a new log, whose records go beside the old ones"
                     .to_string(),
             ),
+            SinkError::Table(TableError::Damaged { .. }) => Some(
+                "the sink goes on where the newest file of its partition ends: put this file back from a copy. If there is no \
+                 copy, stop every sink of the log, move the file out of the table and start one again: it stores what the log \
+                 still has, and names what is lost"
+                    .to_string(),
+            ),
             SinkError::Table(TableError::Store { source, .. }) => s3::store_hint(source),
             _ => None,
         }
@@ -98,7 +104,8 @@ pub async fn run(
     progress: Arc<SinkProgress>,
     shutdown: CancellationToken,
 ) -> Result<SinkSummary, SinkError> {
-    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder: Arc::default() };
+    let decoder = Arc::new(Mutex::new(decoder_of(reader.as_ref())));
+    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder };
     loop {
         let deadline = sink.deadline();
         let event = select! {
@@ -123,8 +130,13 @@ pub async fn run(
     Ok(sink.progress.summary())
 }
 
-/// One decoder for all files, made for the first file: making one takes as long as decoding 200 records.
-type SharedDecoder = Arc<Mutex<Option<Decoder>>>;
+/// The decoder of the records that `log` gives.
+pub fn decoder_of(log: &dyn LogReader) -> Decoder {
+    if log.names_schemas() { Decoder::of_named_schemas() } else { Decoder::new() }
+}
+
+/// One decoder for all files: making one takes as long as decoding 200 records.
+type SharedDecoder = Arc<Mutex<Decoder>>;
 
 struct Sink {
     reader: Box<dyn LogReader>,
@@ -272,7 +284,7 @@ impl Sink {
             let (chain, decoder) = (chain.clone(), self.decoder.clone());
             move || {
                 let mut decoder = decoder.lock().unwrap_or_else(PoisonError::into_inner);
-                DataFile::seal(chain, first, next, &records, decoder.get_or_insert_default())
+                DataFile::seal(chain, first, next, &records, &mut decoder)
             }
         })
         .await?;

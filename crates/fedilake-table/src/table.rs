@@ -83,6 +83,10 @@ pub struct Snapshot {
 /// A file that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedFile {
+    /// The chain that the file is a part of, by its name.
+    pub chain: Chain,
+    /// The first offset that the file covers, by its name.
+    pub first: Offset,
     /// The file's name in the store.
     pub location: String,
     /// The damage.
@@ -248,7 +252,9 @@ impl Table {
                     self.remember(chain, Tail { newest: Some(newest), next: footer.next });
                     return Ok(Whole { newest: Some(newest), end: footer.next, damaged });
                 }
-                Err(TableError::Damaged { location, why }) => damaged.push(DamagedFile { location, why }),
+                Err(TableError::Damaged { location, why }) => {
+                    damaged.push(DamagedFile { chain: chain.clone(), first: newest, location, why });
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -13,6 +13,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The interval between two readings of the log's ends.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A log whose ends could not be read for this long does not answer. A reading takes milliseconds.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Readings kept until the lake has caught up with them. Their times bound the age of an answer.
 const LOOKS_MAX: usize = 600;
 
@@ -23,8 +25,10 @@ pub struct Distance {
     pub is_known: bool,
     /// Records of all partitions that answers do not include yet.
     pub records: u64,
-    /// Answers include every record older than this, in seconds.
+    /// Answers include every record older than this, in seconds. While the log does not answer, the time since it last did.
     pub seconds: f64,
+    /// False if the log does not answer: `records` is then the distance to its last known ends.
+    pub log_answers: bool,
     /// The distances of the log's partitions, in order.
     pub partitions: Vec<PartitionDistance>,
 }
@@ -42,7 +46,7 @@ pub struct PartitionDistance {
 
 /// Watches the distance until dropped.
 pub struct Behind {
-    distance: watch::Receiver<Distance>,
+    distance: watch::Receiver<(Distance, Option<Instant>)>,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
     _stop: DropGuard,
 }
@@ -50,16 +54,19 @@ pub struct Behind {
 impl Behind {
     /// Starts to read the ends of `log`; `reached` has the lake's positions.
     pub fn watch(mut log: Box<dyn LogReader>, reached: watch::Receiver<HashMap<Partition, Offset>>) -> Behind {
-        let (sender, distance) = watch::channel(Distance::default());
+        // The distance, and when the log's ends were last read.
+        let (sender, distance) = watch::channel((Distance::default(), None));
         let stop = CancellationToken::new();
         let (stopped, positions) = (stop.clone(), reached.clone());
         tokio::spawn(async move {
             let (mut looks, mut interval) = (Looks::default(), tokio::time::interval(LOOK_AGAIN));
             while stopped.run_until_cancelled(interval.tick()).await.is_some() {
-                // The sink and the follower report a log that does not answer; the distance only grows older.
                 let ends = stopped.run_until_cancelled(ends(log.as_mut())).await.flatten();
-                let reached = positions.borrow().clone();
-                sender.send_replace(looks.look(Instant::now(), ends, &reached));
+                let (now, reached) = (Instant::now(), positions.borrow().clone());
+                sender.send_modify(|(distance, read_at)| {
+                    *read_at = ends.is_some().then_some(now).or(*read_at);
+                    *distance = looks.look(now, ends, &reached);
+                });
             }
         });
         Behind { distance, reached, _stop: stop.drop_guard() }
@@ -68,17 +75,27 @@ impl Behind {
     /// The distance between the lake as it is now and the log as it was last read.
     pub fn distance(&self) -> Distance {
         let looked = self.distance.borrow();
-        let ends = looked.partitions.iter().map(|partition| (Partition(partition.partition), Offset(partition.end)));
-        let mut now = Distance::between(ends, &self.reached.borrow(), looked.seconds);
-        now.is_known = looked.is_known;
-        if now.records == 0 {
-            now.seconds = 0.0;
-        }
-        now
+        let (distance, read_at) = &*looked;
+        // A question to a log that is away takes long, so the silence is measured here.
+        distance.now(read_at.map(|at| at.elapsed()), &self.reached.borrow())
     }
 }
 
 impl Distance {
+    /// The same distance with the lake's positions of now, `silence` after the log's ends were last read.
+    fn now(&self, silence: Option<Duration>, reached: &HashMap<Partition, Offset>) -> Distance {
+        let ends = self.partitions.iter().map(|partition| (Partition(partition.partition), Offset(partition.end)));
+        let mut now = Distance::between(ends, reached, self.seconds);
+        now.is_known = self.is_known;
+        now.log_answers = silence.is_some_and(|silence| silence < SILENCE);
+        match silence {
+            Some(silence) if !now.log_answers => now.seconds = now.seconds.max(silence.as_secs_f64()),
+            _ if now.records == 0 => now.seconds = 0.0,
+            _ => {}
+        }
+        now
+    }
+
     /// The distance from where the lake is to these ends of the log.
     fn between(
         ends: impl IntoIterator<Item = (Partition, Offset)>,
@@ -96,7 +113,7 @@ impl Distance {
         };
         let partitions: Vec<PartitionDistance> = ends.into_iter().map(distance).collect();
         let records = partitions.iter().map(|partition| partition.records).sum();
-        Distance { is_known: true, records, seconds, partitions }
+        Distance { is_known: true, records, seconds, log_answers: true, partitions }
     }
 }
 
@@ -170,6 +187,25 @@ mod tests {
         }
         assert!(looks.unreached.is_empty());
         assert_eq!(Looks::default().look(began, None, &HashMap::new()), Distance::default());
+    }
+
+    #[test]
+    fn a_log_that_does_not_answer_is_said_and_the_answers_grow_older() {
+        let ends = [(Partition(0), Offset(10))];
+        let at = |position| HashMap::from([(Partition(0), Offset(position))]);
+        let looked = Distance::between(ends, &at(4), 3.0);
+        let cases = [
+            // Seconds of silence, the lake's position, whether the log answers, records, seconds behind.
+            (Some(1), 4, true, 6, 3.0),
+            (Some(1), 10, true, 0, 0.0),
+            (Some(60), 10, false, 0, 60.0),
+            (Some(60), 4, false, 6, 60.0),
+            (None, 10, false, 0, 0.0),
+        ];
+        for (silence, position, log_answers, records, seconds) in cases {
+            let now = looked.now(silence.map(Duration::from_secs), &at(position));
+            assert_eq!((now.log_answers, now.records, now.seconds), (log_answers, records, seconds), "{silence:?}");
+        }
     }
 
     #[test]

@@ -2,19 +2,18 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use fedilake_log::{Bounds, LogError, LogEvent, Offset, Partition, Record};
+use fedilake_log::{Bounds, Offset, Partition};
 use fedilake_query::{Cancel, Chunk, LakePosition};
 use fedilake_table::{Chain, ChainFiles, FileMeta, Table};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::chunks::{ChunkWriter, Scratch, folders, position_of};
+use crate::chunks::{self, Scratch, position_of};
 use crate::lake_process::{LakeProcess, Snapshot};
 use crate::render::counted;
 use crate::wire::{ReaderSource, TableFiles};
@@ -114,8 +113,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The table may grow until the lake has what it had, and the log let go of that: how often to begin again. Only a sink that
 /// commits several times a second, thousands of times as often as by default, makes it more than a few.
 const ATTEMPTS: u32 = 50;
-/// Records in a chunk of the log's tail.
-const CHUNK_ROWS_MAX: usize = 100_000;
 /// The share of a check that is done when each file was held against its checksum.
 const TABLE_SHARE: f64 = 0.1;
 
@@ -184,7 +181,8 @@ impl Checker {
             let (lake, left_behind) = self.lake_with(&table).await?;
             let positions = lake.positions().to_vec();
             let files: Vec<FileMeta> = table.chains.iter().flat_map(|chain| &chain.files).cloned().collect();
-            let mut chunks = self.files.chunks(&files, folder).await?;
+            // A damaged file is a finding of the table's check, after which no rows are compared.
+            let mut chunks: Vec<Chunk> = self.files.chunks(&files, folder).await?.into_iter().flatten().collect();
             if let Some(tail) = self.tail(&logs, &table, &positions, folder).await? {
                 chunks.extend(tail);
                 return Ok(Moment { chunks, lake, left_behind });
@@ -203,7 +201,8 @@ impl Checker {
     /// The lake when it has what the table and the log have now, or when it no longer gets there; and whether its follower is gone
     /// and the table has more.
     async fn lake_with(&self, table: &fedilake_table::Snapshot) -> anyhow::Result<(Snapshot, bool)> {
-        let of_table: Vec<_> = table.chains.iter().map(|chain| (chain.chain.clone(), chain.next())).collect();
+        let of_table: Vec<_> =
+            table.chains.iter().map(|chain| (chain.chain.clone(), whole_end(table, chain))).collect();
         // A log without records gives the lake no position.
         let logs = self.logs().await?.into_iter().filter(|(_, bounds)| bounds.start < bounds.end);
         let of_log: Vec<_> = logs.map(|(chain, bounds)| (chain, bounds.end)).collect();
@@ -249,56 +248,25 @@ impl Checker {
         positions: &[LakePosition],
         folder: &Path,
     ) -> anyhow::Result<Option<Vec<Chunk>>> {
-        let mut chunks = Vec::new();
+        let mut tail = Vec::new();
         for (chain, bounds) in logs {
             let Some(next) = position_of(positions, &chain.log, chain.partition) else { continue };
             let of_chain = table.chains.iter().find(|files| files.chain == *chain);
             let first = of_chain.map_or(bounds.start, ChainFiles::next);
             if first < next {
-                match self.read(chain, first..next, folder).await? {
-                    Some(read) => chunks.extend(read),
+                match chunks::from_log((self.readers)()?, chain, first..next, folder).await? {
+                    Some(read) => tail.extend(read),
                     None => return Ok(None),
                 }
             }
         }
-        Ok(Some(chunks))
+        Ok(Some(tail))
     }
+}
 
-    /// The records of a partition at these offsets, as chunks of a bounded size.
-    async fn read(&self, chain: &Chain, offsets: Range<Offset>, folder: &Path) -> anyhow::Result<Option<Vec<Chunk>>> {
-        let mut reader = (self.readers)()?;
-        let mut writer = ChunkWriter::new(folder)?;
-        let mut chunks = Vec::new();
-        let mut first = offsets.start;
-        let mut records: Vec<Record> = Vec::new();
-        let mut end_reached = false;
-        while first < offsets.end {
-            match reader.next().await {
-                Ok(LogEvent::Assigned(assigned)) if assigned == chain.partition => {
-                    match reader.seek(assigned, offsets.start).await {
-                        Err(LogError::BelowStart { .. }) => return Ok(None),
-                        sought => sought.context("read the log's tail")?,
-                    }
-                }
-                Ok(LogEvent::Assigned(_) | LogEvent::Revoked(_)) => {}
-                Ok(LogEvent::Reached(_, offset)) => end_reached = offset >= offsets.end,
-                Ok(LogEvent::Records(read)) => {
-                    // A read may go beyond the last offset that is wanted; holes may be there instead of it.
-                    end_reached = read.last().is_some_and(|record| record.offset.next() >= offsets.end);
-                    records.extend(read.into_iter().filter(|record| offsets.contains(&record.offset)));
-                }
-                Err(LogError::BelowStart { .. }) => return Ok(None),
-                Err(error) => return Err(error).context("read the log's tail"),
-            }
-            if end_reached || records.len() >= CHUNK_ROWS_MAX {
-                let last = records.last().map_or(offsets.end, |record| record.offset.next());
-                let next = if end_reached { offsets.end } else { last };
-                let name = format!("{}/tail-{first}.parquet", folders(&chain.log, chain.partition));
-                chunks.push(writer.write(&name, &chain.log, chain.partition, first..next, &records)?);
-                records.clear();
-                first = next;
-            }
-        }
-        Ok(Some(chunks))
-    }
+/// The end of a chain's readable files: nobody knows how far a damaged newest file reached.
+fn whole_end(table: &fedilake_table::Snapshot, chain: &ChainFiles) -> Offset {
+    let newest = chain.files.last().expect("a chain in a snapshot has a file");
+    let is_damaged = table.damaged.iter().any(|damaged| damaged.chain == chain.chain && damaged.first == newest.first);
+    if is_damaged { newest.first } else { newest.next }
 }

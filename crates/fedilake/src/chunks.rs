@@ -5,10 +5,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use fedilake_log::{LogId, Offset, Partition, Record};
+use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
 use fedilake_model::avro::{Decoder, Encoded};
 use fedilake_query::{Chunk, LakePosition};
-use fedilake_table::FileMeta;
+use fedilake_table::{Chain, FileMeta, sink};
+
+/// Records in a chunk of a range of the log.
+const FROM_LOG_ROWS_MAX: usize = 100_000;
 
 /// Writes records of the log as chunks into one folder.
 pub struct ChunkWriter {
@@ -17,18 +20,18 @@ pub struct ChunkWriter {
 }
 
 impl ChunkWriter {
-    /// A writer into `folder`; first deletes everything that an earlier process left there.
-    pub fn in_empty_folder(folder: &Path) -> anyhow::Result<ChunkWriter> {
+    /// A writer of the records of `log` into `folder`; first deletes everything that an earlier process left there.
+    pub fn in_empty_folder(folder: &Path, log: &dyn LogReader) -> anyhow::Result<ChunkWriter> {
         if folder.exists() {
             std::fs::remove_dir_all(folder).with_context(|| format!("empty {}", folder.display()))?;
         }
-        ChunkWriter::new(folder)
+        ChunkWriter::new(folder, log)
     }
 
-    /// A writer into `folder`, whose other files stay.
-    pub fn new(folder: &Path) -> anyhow::Result<ChunkWriter> {
+    /// A writer of the records of `log` into `folder`, whose other files stay.
+    pub fn new(folder: &Path, log: &dyn LogReader) -> anyhow::Result<ChunkWriter> {
         make_in_place(folder)?;
-        Ok(ChunkWriter { folder: folder.to_owned(), decoder: Decoder::new() })
+        Ok(ChunkWriter { folder: folder.to_owned(), decoder: sink::decoder_of(log) })
     }
 
     /// Writes the records, in order, as a chunk that covers `offsets`, holes included.
@@ -58,6 +61,49 @@ impl ChunkWriter {
         std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
         Ok(chunk(log, partition, offsets.start, offsets.end, parquet))
     }
+}
+
+/// The records of `chain` at these offsets, which its log's `reader` gives, as chunks of a bounded size in `folder`; `None`
+/// if the log has let go of them. The log must reach to the last of the offsets.
+pub async fn from_log(
+    mut reader: Box<dyn LogReader>,
+    chain: &Chain,
+    offsets: Range<Offset>,
+    folder: &Path,
+) -> anyhow::Result<Option<Vec<Chunk>>> {
+    let mut writer = ChunkWriter::new(folder, reader.as_ref())?;
+    let mut chunks = Vec::new();
+    let mut first = offsets.start;
+    let mut records: Vec<Record> = Vec::new();
+    let mut end_reached = false;
+    while first < offsets.end {
+        match reader.next().await {
+            Ok(LogEvent::Assigned(assigned)) if assigned == chain.partition => {
+                match reader.seek(assigned, offsets.start).await {
+                    Err(LogError::BelowStart { .. }) => return Ok(None),
+                    sought => sought.context("read the log's tail")?,
+                }
+            }
+            Ok(LogEvent::Assigned(_) | LogEvent::Revoked(_)) => {}
+            Ok(LogEvent::Reached(_, offset)) => end_reached = offset >= offsets.end,
+            Ok(LogEvent::Records(read)) => {
+                // A read may go beyond the last offset that is wanted; holes may be there instead of it.
+                end_reached = read.last().is_some_and(|record| record.offset.next() >= offsets.end);
+                records.extend(read.into_iter().filter(|record| offsets.contains(&record.offset)));
+            }
+            Err(LogError::BelowStart { .. }) => return Ok(None),
+            Err(error) => return Err(error).context("read the log's tail"),
+        }
+        if end_reached || records.len() >= FROM_LOG_ROWS_MAX {
+            let last = records.last().map_or(offsets.end, |record| record.offset.next());
+            let next = if end_reached { offsets.end } else { last };
+            let name = format!("{}/tail-{first}.parquet", folders(&chain.log, chain.partition));
+            chunks.push(writer.write(&name, &chain.log, chain.partition, first..next, &records)?);
+            records.clear();
+            first = next;
+        }
+    }
+    Ok(Some(chunks))
 }
 
 /// Creates `folder` but not its parent, so that a data folder that was moved away is not created again.
@@ -181,7 +227,7 @@ mod tests {
     fn a_chunk_is_not_taken_for_an_earlier_one_of_its_name_and_size() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let lake = Lake::open(&folder.path().join("lake.duckdb"), LakeOptions::default())?;
-        let mut writer = ChunkWriter::in_empty_folder(&folder.path().join("tmp"))?;
+        let mut writer = ChunkWriter { folder: folder.path().to_owned(), decoder: Decoder::new() };
         let log = LogId::new("l").unwrap();
         let mut sizes = std::collections::HashSet::new();
         let mut first = 100_000;

@@ -4,8 +4,8 @@
 //! [`CHUNK_ROWS_MAX`] or [`CHUNK_BYTES_MAX`] when it is behind, into the lake as one small Parquet file; the same transaction moves the
 //! lake's position. Records for the next take gather while one take runs, so a record waits at most for the rest of
 //! one take and for its own. If the lake's position lies below the log's start, the follower takes the table's files
-//! instead. The lake is a cache: when deleted, it is rebuilt here. When the lake's process ends, the follower goes
-//! back to the lake's position.
+//! instead, but for damaged ones, whose records come from the log or are marked as lost (`seams.rs`). The lake is a
+//! cache: when deleted, it is rebuilt here. When the lake's process ends, the follower goes back to the lake's position.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -16,17 +16,18 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
 use fedilake_query::{Chunk, LakeError, LakePosition};
-use fedilake_table::{Chain, FileMeta, Snapshot, Table, TableError};
+use fedilake_table::{Chain, ChainFiles, DamagedFile, FileMeta, Snapshot, Table};
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::chunks::{ChunkWriter, Scratch, as_lakes, offsets, position_of};
+use crate::chunks::{ChunkWriter, Scratch, offsets, position_of};
 use crate::lake_process::{AskError, LakeProcess};
 use crate::missing;
-use crate::telemetry::{self, Unit};
-use crate::wire::{Stores, TableFiles};
+use crate::seams::Seams;
+use crate::telemetry::{self, Bar, Unit};
+use crate::wire::{ReaderSource, Stores, TableFiles};
 
 /// How long records gather before the lake takes them.
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
@@ -51,6 +52,8 @@ const FILES_MAX: usize = 8;
 /// The follower's state.
 pub struct Follower {
     reader: Box<dyn LogReader>,
+    /// Further readers of the same log.
+    readers: ReaderSource,
     table: Arc<Table>,
     files: TableFiles,
     /// The folder for chunks.
@@ -64,7 +67,7 @@ pub struct Follower {
     /// True if a take was lost with the lake's process, so that `positions` may be ahead of the lake.
     is_ahead: bool,
     reached: watch::Sender<HashMap<Partition, Offset>>,
-    /// The messages about missing offsets that were already logged.
+    /// The messages about missing offsets that were already logged, and the damaged files.
     told: HashSet<String>,
 }
 
@@ -117,9 +120,11 @@ fn bytes(records: &[Record]) -> usize {
 impl Follower {
     /// A follower that writes its chunks to `folder`, after deleting everything there.
     pub fn new(stores: &Stores, lake: Arc<LakeProcess>, folder: PathBuf) -> anyhow::Result<Follower> {
-        let chunks = ChunkWriter::in_empty_folder(&folder)?;
+        let reader = stores.log.reader()?;
+        let chunks = ChunkWriter::in_empty_folder(&folder, reader.as_ref())?;
         Ok(Follower {
-            reader: stores.log.reader()?,
+            reader,
+            readers: Arc::clone(&stores.log.readers),
             table: Arc::clone(&stores.table),
             files: stores.files.clone(),
             folder,
@@ -280,13 +285,15 @@ impl Follower {
     }
 
     async fn take_files_lacked(&mut self, shutdown: &CancellationToken) -> anyhow::Result<Taken> {
-        let snapshot = self.table.snapshot().await.context("read the table")?;
+        let mut snapshot = self.table.snapshot().await.context("read the table")?;
+        let mut log_starts = HashMap::new();
+        if !snapshot.damaged.is_empty() {
+            // Before the table is listed again: what the log had let go of by then is in files, whole or damaged.
+            log_starts = self.log_starts().await?;
+            snapshot = self.table.snapshot().await.context("read the table")?;
+        }
         for damaged in &snapshot.damaged {
-            tracing::warn!(
-                "table file {} is damaged: {}; `fedilake check` says what it held",
-                damaged.location,
-                damaged.why
-            );
+            self.tell_damaged(&damaged.location, &damaged.why);
         }
         let positions = positions(Arc::clone(&self.lake)).await?;
         let lacks = |file: &&FileMeta| {
@@ -294,37 +301,129 @@ impl Follower {
         };
         let wanted: Vec<FileMeta> =
             snapshot.chains.iter().flat_map(|chain| &chain.files).filter(lacks).cloned().collect();
-        if wanted.is_empty() {
+        if wanted.is_empty() && snapshot.damaged.is_empty() {
             self.tell_missing(&positions);
             return Ok(Taken::All);
         }
-        let mut ends = HashMap::new();
+        let mut seams = Seams::of(&snapshot, &self.table, &positions, &self.readers).await?;
         let bar = telemetry::progress_bar("lake", offsets(&wanted), Unit::Posts);
         let mut done = 0;
         for files in wanted.chunks(FILES_MAX) {
             if shutdown.is_cancelled() {
                 break;
             }
-            let covered = offsets(files);
-            let scratch = Scratch::new(&self.folder);
-            let mut chunks = self.files.chunks(files, scratch.path()).await?;
-            mark_lost(&self.table, &snapshot, files, &mut chunks, &mut ends).await?;
-            let (lake, shown) = (Arc::clone(&self.lake), bar.clone());
-            let taken = tokio::task::spawn_blocking(move || {
-                patiently(PAUSES, || lake.take(&chunks, &mut |taken| shown.set_position(done + taken.rows)))
-            })
-            .await
-            .context("take table files")?;
-            if taken.context("take table files into the lake")? == Taken::Unknown {
+            let progress = (bar.clone(), done);
+            if self.take_files(files, &snapshot, &mut seams, progress).await? == Taken::Unknown {
                 bar.finish_and_clear();
                 return Ok(Taken::Unknown);
             }
-            done += covered;
+            done += offsets(files);
             bar.set_position(done);
         }
         bar.finish_and_clear();
+        let scratch = Scratch::new(&self.folder);
+        for chain in &snapshot.chains {
+            if shutdown.is_cancelled() {
+                break;
+            }
+            let end = end_of(chain, &snapshot.damaged, log_starts.get(&chain.chain).copied());
+            let chunks = seams.close(&chain.chain, end, scratch.path()).await?;
+            if self.take_chunks(chunks, |_| {}).await.context("take the log's records into the lake")? == Taken::Unknown
+            {
+                return Ok(Taken::Unknown);
+            }
+        }
         self.tell_missing(&self::positions(Arc::clone(&self.lake)).await?);
         Ok(Taken::All)
+    }
+
+    /// Takes `files` in one transaction, all but the damaged ones. `progress` is the bar and what stands there.
+    async fn take_files(
+        &mut self,
+        files: &[FileMeta],
+        snapshot: &Snapshot,
+        seams: &mut Seams,
+        (bar, done): (Bar, u64),
+    ) -> anyhow::Result<Taken> {
+        let scratch = Scratch::new(&self.folder);
+        let mut readable = Vec::new();
+        for (file, chunk) in files.iter().zip(self.files.chunks(files, scratch.path()).await?) {
+            match chunk {
+                Ok(chunk) => readable.push((file, chunk)),
+                Err(why) => self.tell_damaged(file.location.as_ref(), &why),
+            }
+        }
+        loop {
+            let (mut joined, mut chunks) = (seams.clone(), Vec::new());
+            for (file, chunk) in &readable {
+                let lost_from = joined.end_before(&file.chain, file.first);
+                if let Some(from) = lost_from
+                    && self.has_more(snapshot, &file.chain, from..file.first).await?
+                {
+                    return Ok(Taken::Unknown);
+                }
+                chunks.extend(joined.join(&file.chain, chunk, scratch.path()).await?);
+            }
+            let bar = bar.clone();
+            match self.take_chunks(chunks, move |rows| bar.set_position(done + rows)).await {
+                Ok(taken) => {
+                    *seams = joined;
+                    return Ok(taken);
+                }
+                Err(TakeError::Lake(AskError::Lake(LakeError::DamagedFile { path, reason }))) => {
+                    let Some(at) = readable.iter().position(|(_, chunk)| chunk.parquet == path) else {
+                        return Err(LakeError::DamagedFile { path, reason }).context("take table files into the lake");
+                    };
+                    let (file, _) = readable.remove(at);
+                    self.tell_damaged(file.location.as_ref(), &reason);
+                }
+                Err(error) => return Err(error).context("take table files into the lake"),
+            }
+        }
+    }
+
+    /// Takes chunks in one transaction, patiently.
+    async fn take_chunks(
+        &mut self,
+        chunks: Vec<Chunk>,
+        progress: impl Fn(u64) + Send + 'static,
+    ) -> Result<Taken, TakeError> {
+        if chunks.is_empty() {
+            return Ok(Taken::All);
+        }
+        let lake = Arc::clone(&self.lake);
+        let take = move || patiently(PAUSES, || lake.take(&chunks, &mut |taken| progress(taken.rows)));
+        Ok(tokio::task::spawn_blocking(take).await??)
+    }
+
+    /// True if the table has a file in the range that `snapshot` lacks: a listing of a folder that grows may miss one.
+    async fn has_more(&mut self, snapshot: &Snapshot, chain: &Chain, range: Range<Offset>) -> anyhow::Result<bool> {
+        let in_range = |snapshot: &Snapshot| {
+            let files = snapshot.chains.iter().filter(|files| files.chain == *chain).flat_map(|files| &files.files);
+            files.filter(|file| range.contains(&file.first)).count()
+        };
+        let now = self.table.snapshot().await.context("read the table")?;
+        Ok(in_range(&now) > in_range(snapshot))
+    }
+
+    /// The start of each of the log's partitions.
+    async fn log_starts(&mut self) -> anyhow::Result<HashMap<Chain, Offset>> {
+        let mut starts = HashMap::new();
+        for partition in self.reader.partitions().await.context("read the log")? {
+            let bounds = self.reader.bounds(partition).await.context("read the log's bounds")?;
+            starts.insert(Chain { log: self.reader.id().clone(), partition }, bounds.start);
+        }
+        Ok(starts)
+    }
+
+    /// Logs each damaged file once.
+    fn tell_damaged(&mut self, location: &str, why: &str) {
+        if self.told.insert(location.to_owned()) {
+            tracing::warn!(
+                "table file {location} is damaged: {why}; its records are taken from the log, or left out where the log no \
+                 longer has them"
+            );
+        }
     }
 
     /// Logs each range of missing offsets once.
@@ -397,31 +496,21 @@ async fn positions(lake: Arc<LakeProcess>) -> anyhow::Result<Vec<LakePosition>> 
     tokio::task::spawn_blocking(move || lake.positions()).await?.context("read the lake's position")
 }
 
-/// Notes in each chunk which offsets before it are in no file. `ends` holds the offset at which the last file of each
-/// chain ends, from its footer: the names of the files around a lost one do not show the loss.
-async fn mark_lost(
-    table: &Table,
-    snapshot: &Snapshot,
-    files: &[FileMeta],
-    chunks: &mut [Chunk],
-    ends: &mut HashMap<Chain, i64>,
-) -> anyhow::Result<()> {
-    for (file, chunk) in files.iter().zip(chunks) {
-        let is_first = snapshot.chains.iter().any(|chain| chain.files.first() == Some(file));
-        let before = match ends.get(&file.chain) {
-            Some(end) => Some(*end),
-            None if is_first => match table.start(&file.chain).await {
-                Ok(start) => start.map(as_lakes),
-                // The chain's start is unknown; `check` reports that.
-                Err(TableError::Damaged { .. }) => None,
-                Err(error) => return Err(error).context("read the table"),
-            },
-            None => None,
-        };
-        chunk.lost_from = before.filter(|end| *end < chunk.first);
-        ends.insert(file.chain.clone(), chunk.next);
-    }
-    Ok(())
+/// The error of a take of table files.
+#[derive(Debug, thiserror::Error)]
+enum TakeError {
+    #[error(transparent)]
+    Lake(#[from] AskError),
+    #[error(transparent)]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// The offset up to which the records of a chain are in its files, whole or damaged. Damaged files at a chain's end do not
+/// say how far they reach: as far as the log has let go of records, else one offset.
+fn end_of(chain: &ChainFiles, damaged: &[DamagedFile], log_start: Option<Offset>) -> Offset {
+    let of_chain = damaged.iter().filter(|damaged| damaged.chain == chain.chain);
+    let reached = of_chain.map(|damaged| log_start.unwrap_or(damaged.first.next())).max();
+    chain.next().max(reached.unwrap_or(Offset(0)))
 }
 
 /// Waits for the running take to end. Cancel-safe: a cancelled wait leaves the take running.

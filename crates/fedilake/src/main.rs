@@ -23,6 +23,7 @@ mod owner;
 mod pipeline;
 mod progress;
 mod render;
+mod seams;
 mod secret;
 mod serve;
 mod settings;

@@ -1,4 +1,4 @@
-//! Offsets whose records are missing from figures, because the table lost the files that held them.
+//! Offsets whose records are missing from figures, because the table lost the files that held them, or they are damaged.
 //!
 //! A lake that is rebuilt from such a table remembers the offsets ([`fedilake_query::LakePosition`]), and every
 //! answer mentions them, because the figures are smaller than what was collected.
@@ -22,9 +22,11 @@ pub fn count(positions: &[LakePosition]) -> u64 {
 }
 
 fn sentence(chain: &str, first: i64, next: i64) -> String {
+    // A damaged file at the end of a chain tells its first offset alone, by its name.
+    let perhaps = if next - first == 1 { ", and perhaps some after it" } else { "" };
     format!(
-        "the figures lack offsets {first}..{next} of {chain}: the table lost the file that held them; put it back and delete \
-         lake.duckdb, which is rebuilt"
+        "the figures lack offsets {first}..{next} of {chain}{perhaps}: the table lost the file that held them, or it is damaged; \
+         put it back and delete lake.duckdb, which is rebuilt"
     )
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use fedilake_kafka::KafkaLog;
+use fedilake_kafka::{KafkaLog, KafkaSource};
 use fedilake_log::{Key, LogError, LogEvent, LogReader, LogWriter, Offset, Partition};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -91,10 +91,51 @@ async fn a_schema_that_the_program_lacks_parts_of_stops_the_reader_before_its_re
 }
 
 #[tokio::test]
-async fn an_id_that_the_registry_does_not_know_stops_the_reader_before_its_record() {
+async fn an_id_that_the_registry_has_lost_stops_the_reader_before_a_record_that_reads_as_ours() {
     let Some(mut settings) = settings("unknown_id") else { return };
     settings.partitions = 1;
     stops_at(&open(&settings).await, 2_000_000_000, "404").await;
+}
+
+/// The registry answers, has the log's schemas, and has none of the id: nothing of ours was written with it.
+#[tokio::test]
+async fn values_of_an_id_that_the_registry_does_not_have_come_as_they_are() {
+    let Some(mut settings) = settings("absent_id") else { return };
+    settings.partitions = 1;
+    let log = open(&settings).await;
+    let absent = |id: u32, body: &[u8]| value(&value(&[0], &id.to_be_bytes()), body);
+    let values = [
+        value(&HEADER, b"1"),
+        absent(2_000_000_000, b"garbage"),
+        absent(2_000_000_000, b""),
+        absent(u32::MAX, b"garbage"),
+        Bytes::from_static(b"\xc3\x01unknown!"),
+        Bytes::from_static(b"\xc3\x01unknown!body"),
+        Bytes::from_static(b"\xc3\x01"),
+        Bytes::from_static(b""),
+        Bytes::from_static(b"\x01\x00\x00\x00\x07body"),
+        Bytes::from_static(b"\x00\x00\x00"),
+        value(&HEADER, b"2"),
+    ];
+    append(&log, &values).await;
+    assert_eq!(read(&mut reader(&log).await, values.len()).await, values);
+    assert!(log.reader().unwrap().names_schemas());
+
+    // A registry that lacks the log's own schemas is another one, or has lost them.
+    let mut source = settings.clone();
+    source.topic = format!("{}.alone", settings.topic);
+    let alone = KafkaSource::open_or_create(source.clone(), schemas()).await.unwrap();
+    let producer: rdkafka::producer::BaseProducer = client(&settings).create().unwrap();
+    let bad = values[1].to_vec();
+    let record = rdkafka::producer::BaseRecord::<[u8], [u8]>::to(&source.topic).partition(0).payload(&bad);
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    rdkafka::producer::Producer::flush(&producer, PATIENCE).unwrap();
+    let mut reader = alone.reader().unwrap();
+    assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(P)));
+    reader.seek(P, Offset(0)).await.unwrap();
+    let error = timeout(PATIENCE, reader.next()).await.unwrap().unwrap_err();
+    let LogError::Schema { partition: P, offset: Offset(0), why } = &error else { panic!("{error}") };
+    assert!(why.contains("nor any schema of subject") && why.contains("hint: "), "{why}");
 }
 
 async fn stops_at(log: &KafkaLog, id: u32, said: &str) {

@@ -25,7 +25,9 @@ pub(crate) fn schemas() -> Schemas {
         schema if !schema.contains("Thing") => Err(Unlearned::Foreign("another name".to_owned())),
         _ => Ok(LEARNED),
     };
-    Schemas { header: HEADER, schema: SCHEMA, learn }
+    let is_known = |header: &Header| [HEADER, LEARNED].contains(header);
+    let is_body = |body: &[u8]| body.len() == 1 && body[0].is_ascii_digit();
+    Schemas { header: HEADER, schema: SCHEMA, learn, is_known, is_body }
 }
 
 /// Settings for a log of the test's own; `None`, and why on stderr, where there are no services.

@@ -16,6 +16,9 @@ use super::record_schema::{Claims, RecordSchema};
 use super::{KNOWN_SCHEMAS, header, learned, shape};
 use crate::schema;
 
+/// The kinds of events, as records have them in their first field.
+const KINDS: [&str; 3] = ["created", "edited", "deleted"];
+
 /// Arrow's offsets within a column are 32-bit integers.
 const BYTES_MAX: usize = i32::MAX as usize;
 
@@ -79,6 +82,8 @@ pub struct Decoder {
     record_schemas: Vec<Arc<RecordSchema>>,
     /// True if schemas that were learned may be used for this table.
     learns: bool,
+    /// True if a record of an unknown schema is rejected, and no error.
+    rejects_unknown: bool,
     table: SchemaRef,
     /// All columns of the table, in its order.
     columns: Vec<Column>,
@@ -108,6 +113,13 @@ impl Decoder {
         Decoder { learns: true, ..Decoder::with(schema::TABLE.clone(), KNOWN_SCHEMAS) }
     }
 
+    /// Makes a decoder for a log that names every schema of ours by itself, and so tells us of newer ones before their
+    /// records: a record whose header names an unknown schema is another program's, and becomes a row with `kind`
+    /// "rejected" and `rejected_reason` "unknown_schema".
+    pub fn of_named_schemas() -> Decoder {
+        Decoder { rejects_unknown: true, ..Decoder::new() }
+    }
+
     /// Makes a decoder for rows of `table` from records of the schemas `known`, whose fields are columns of the
     /// table.
     pub(super) fn with(table: SchemaRef, known: &[&str]) -> Decoder {
@@ -122,7 +134,7 @@ impl Decoder {
             Arc::new(record_schema.expect("no column was ever removed or retyped"))
         };
         let record_schemas = known.iter().map(record_schema).collect();
-        Decoder { record_schemas, learns: false, table, columns, own }
+        Decoder { record_schemas, learns: false, rejects_unknown: false, table, columns, own }
     }
 
     /// Decodes `records` into rows with [`schema::TABLE`], in the given order.
@@ -164,7 +176,10 @@ impl Decoder {
         let claims = match header::split(&record.value) {
             Some((fingerprint, body)) => match self.record_schema(fingerprint) {
                 Some(record_schema) => record_schema.claims(body),
-                None => self.learned(fingerprint, record)?.claims(body),
+                None => match self.learned(fingerprint, record) {
+                    Err(_) if self.rejects_unknown => None,
+                    learned => learned?.claims(body),
+                },
             },
             None => None,
         };
@@ -180,13 +195,18 @@ impl Decoder {
             None => Some("no_header"),
             Some((fingerprint, body)) => {
                 if self.record_schema(fingerprint).is_none() {
-                    self.record_schemas.push(self.learned(fingerprint, record)?);
+                    match self.learned(fingerprint, record) {
+                        Err(_) if self.rejects_unknown => {}
+                        learned => self.record_schemas.push(learned?),
+                    }
                 }
-                let record_schema =
-                    self.record_schemas.iter().find(|record_schema| record_schema.fingerprint == fingerprint);
-                let record_schema = record_schema.expect("it was there or is now");
-                let is_good = record_schema.append(body, &mut self.columns, texts);
-                (!is_good).then_some("malformed")
+                let mut record_schemas = self.record_schemas.iter();
+                match record_schemas.find(|record_schema| record_schema.fingerprint == fingerprint) {
+                    Some(record_schema) => {
+                        (!record_schema.append(body, &mut self.columns, texts)).then_some("malformed")
+                    }
+                    None => Some("unknown_schema"),
+                }
             }
         };
         if let Some(reason) = rejected {
@@ -201,6 +221,30 @@ impl Decoder {
             .push_int(i32::try_from(record.partition).expect("a partition's number is below 2^31"));
         columns[own.log_offset].push_long(i64::try_from(record.offset).expect("an offset is below 2^63"));
         Ok(())
+    }
+
+    /// True if `body` is that of a record of a schema that the program knows or has learned, or begins as that of a newer
+    /// one: its first field is a kind.
+    pub fn is_body(&mut self, body: &[u8]) -> bool {
+        // Avro's length of a text is twice the number of its bytes.
+        let begins_with = |kind: &str| {
+            body.split_first().is_some_and(|(length, rest)| {
+                usize::from(*length) == 2 * kind.len() && rest.starts_with(kind.as_bytes())
+            })
+        };
+        if KINDS.into_iter().any(begins_with) {
+            return true;
+        }
+        for learned in learned::all() {
+            if self.record_schema(learned.fingerprint).is_none() {
+                self.record_schemas.push(learned);
+            }
+        }
+        let Decoder { record_schemas, columns, .. } = self;
+        record_schemas.iter().any(|record_schema| {
+            columns.iter_mut().for_each(|column| column.truncate(0));
+            record_schema.append(body, columns, Texts::Each)
+        })
     }
 
     fn record_schema(&self, fingerprint: u64) -> Option<&RecordSchema> {

@@ -105,6 +105,17 @@ pub fn own_header() -> Header {
     header::of(header::fingerprint(schema::AVRO).expect("the committed schema has a fingerprint"))
 }
 
+/// Every schema learned so far.
+pub(super) fn all() -> Vec<Arc<RecordSchema>> {
+    LEARNED.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// True if a record with this header can be decoded.
+pub fn is_known(header: &Header) -> bool {
+    header::split(header)
+        .is_some_and(|(fingerprint, _)| KNOWN.iter().any(|known| known.0 == fingerprint) || find(fingerprint).is_some())
+}
+
 pub(super) fn find(fingerprint: u64) -> Option<Arc<RecordSchema>> {
     let learned = LEARNED.read().unwrap_or_else(PoisonError::into_inner);
     learned.iter().find(|record_schema| record_schema.fingerprint == fingerprint).cloned()

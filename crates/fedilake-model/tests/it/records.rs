@@ -225,6 +225,47 @@ fn a_record_of_an_unknown_schema_stops_the_caller() {
 }
 
 #[test]
+fn where_the_log_names_our_schemas_a_record_of_an_unknown_one_is_rejected_alone() {
+    let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
+    let unknown = |body: &[u8]| -> Bytes { [b"\xc3\x01\xef\xcd\xab\x89\x67\x45\x23\x01", body].concat().into() };
+    let values =
+        [good.clone(), unknown(b""), unknown(&good[10..]), good.slice(..9), unknown(&[0xff; 99]), good.clone()];
+    let records = encoded(values.clone());
+    let mut decoder = Decoder::of_named_schemas();
+    for _ in 0..2 {
+        let rows = decoder.decode(&records).unwrap();
+        let unknown = Some("unknown_schema".to_owned());
+        let expected = [None, unknown.clone(), unknown.clone(), Some("no_header".to_owned()), unknown, None];
+        assert_eq!(reasons(&rows), expected);
+        let bytes = rows.column_by_name("rejected_bytes").unwrap().as_binary::<i32>();
+        assert!((1..5).all(|n| bytes.value(n) == &*values[n]));
+        assert_eq!(record_part(&rows.slice(5, 1)), rows::from_events(&EVENTS[..1]).unwrap());
+        for record in &records {
+            decoder.sort_keys(record).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_body_of_ours_is_told_from_others() {
+    let mut decoder = Decoder::new();
+    for value in Encoder::new().encode(&EVENTS) {
+        assert!(decoder.is_body(&value[10..]));
+    }
+    let body = &Encoder::new().encode(&EVENTS[..1]).remove(0)[10..];
+    // Of a newer version, which has more fields.
+    assert!(decoder.is_body(&[body, b"\x02\x08more"].concat()));
+    let others: [&[u8]; 7] = [b"", b"body", b"\x08body", b"created", &[0; 8], &[0xff; 400], b"\x0eCreated"];
+    for other in others {
+        assert!(!decoder.is_body(other), "{other:?}");
+    }
+    assert_eq!(
+        record_part(&decoder.decode(&encoded([Encoder::new().encode(&EVENTS[..1]).remove(0)])).unwrap()),
+        rows::from_events(&EVENTS[..1]).unwrap()
+    );
+}
+
+#[test]
 fn a_thousand_bad_records_do_not_take_long_and_lose_no_good_one() {
     let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
     let values = (0..1000).map(|n| if n % 2 == 0 { good.clone() } else { good.slice(..good.len() - 1 - n % 50) });

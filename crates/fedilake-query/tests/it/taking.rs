@@ -157,6 +157,23 @@ fn an_empty_chunk_moves_the_position_over_a_gap() {
 }
 
 #[test]
+fn a_chunk_without_offsets_says_what_is_lost_and_nothing_else() {
+    let mut bench = Bench::new();
+    let empty = |bench: &mut Bench, at: i64, lost_from: i64| {
+        let chunk = bench.write("log-a", 0, &[]);
+        Chunk { first: at, next: at, lost_from: Some(lost_from), ..chunk }
+    };
+    // At the beginning, twice in a row, and again.
+    let chunks = [empty(&mut bench, 5, 0), empty(&mut bench, 9, 5), empty(&mut bench, 9, 5)];
+    for _ in 0..2 {
+        bench.lake.take(&chunks, &mut |_| ()).unwrap();
+        let position = &bench.lake.positions().unwrap()[0];
+        assert_eq!((position.next, position.lacks.as_slice()), (9, &[(0, 5), (5, 9)][..]));
+    }
+    assert_eq!(uris(&bench).len(), 0);
+}
+
+#[test]
 fn a_damaged_file_is_named_and_nothing_is_taken() {
     let mut bench = Bench::new();
     bench.take(&[post(0)]);

@@ -101,6 +101,8 @@ impl Cluster {
             header: avro::own_header(),
             schema: schema::AVRO,
             learn: |schema| avro::learn(schema).map_err(|error| Unlearned::Newer(error.to_string())),
+            is_known: avro::is_known,
+            is_body: |_| false,
         };
         Ok(KafkaLog::open(settings, schemas).await?)
     }

@@ -16,6 +16,8 @@ pub struct Readiness {
     ready: bool,
     /// None for a process that is ready.
     why_not: Option<&'static str>,
+    /// What a process that is ready cannot do at the moment; None for one that can do everything.
+    degraded: Option<&'static str>,
     #[serde(flatten)]
     standing: Standing,
 }
@@ -35,7 +37,12 @@ pub enum Standing {
 impl Readiness {
     /// Ready, unless there is a reason against it.
     pub fn unless(why_not: Option<&'static str>, standing: Standing) -> Readiness {
-        Readiness { ready: why_not.is_none(), why_not, standing }
+        Readiness { ready: why_not.is_none(), why_not, degraded: None, standing }
+    }
+
+    /// The same readiness of a process that cannot do something at the moment.
+    pub fn degraded(self, degraded: Option<&'static str>) -> Readiness {
+        Readiness { degraded, ..self }
     }
 }
 

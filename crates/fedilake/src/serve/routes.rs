@@ -74,19 +74,21 @@ async fn readyz(extract::State(state): Shared) -> Readiness {
         Some("the lake is being opened")
     } else if !distance.is_known {
         Some("the log was not asked yet")
-    } else if distance.seconds > state.behind_max.as_secs_f64() {
+    } else if distance.records > 0 && distance.seconds > state.behind_max.as_secs_f64() {
         Some("the lake is behind the log")
     } else {
         None
     };
-    Readiness::unless(why_not, Standing::Behind(distance))
+    // The lake answers as ever while the log is away. To take it out of service would leave nobody who answers.
+    let degraded = (distance.is_known && !distance.log_answers).then_some("the log does not answer");
+    Readiness::unless(why_not, Standing::Behind(distance)).degraded(degraded)
 }
 
 async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
     // The follower tells it when it takes something; with nothing to take it would tell of the last time for ever.
     let distance = state.behind.distance();
     if distance.is_known && distance.records == 0 {
-        metrics::gauge!("fedilake_lake_lag_seconds").set(0.0);
+        metrics::gauge!("fedilake_lake_lag_seconds").set(distance.seconds);
     }
     for partition in distance.partitions {
         let label = partition.partition.to_string();

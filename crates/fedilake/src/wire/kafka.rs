@@ -1,7 +1,7 @@
 //! The log in Kafka that a `kafka:` URL and the settings beside it name.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use fedilake_kafka::{
@@ -48,7 +48,15 @@ fn schemas() -> Schemas {
                 if is_of_fedilake(schema) { Unlearned::Newer(why) } else { Unlearned::Foreign(why) }
             })
         },
+        is_known: avro::is_known,
+        is_body,
     }
+}
+
+/// True if the bytes are the body of a post event of any version.
+fn is_body(body: &[u8]) -> bool {
+    static DECODER: LazyLock<Mutex<avro::Decoder>> = LazyLock::new(Mutex::default);
+    DECODER.lock().unwrap_or_else(PoisonError::into_inner).is_body(body)
 }
 
 /// True if a schema has the name of ours: every version of fedilake keeps it.

@@ -26,16 +26,16 @@ pub struct TableFiles {
 }
 
 impl TableFiles {
-    /// The files as chunks. Files of a table elsewhere are copied into `scratch`, unless they are there already; the
-    /// caller removes `scratch`.
-    pub async fn chunks(&self, files: &[FileMeta], scratch: &Path) -> anyhow::Result<Vec<Chunk>> {
+    /// The files as chunks, one for each; the error of one that is damaged says why. Reads the footers and not the rows.
+    /// Files of a table elsewhere are copied into `scratch`, unless they are there already; the caller removes `scratch`.
+    pub async fn chunks(&self, files: &[FileMeta], scratch: &Path) -> anyhow::Result<Vec<Result<Chunk, String>>> {
         let mut chunks = Vec::with_capacity(files.len());
         for file in files {
             let path = match &self.folder {
                 Some(folder) => folder.join(file.location.as_ref()),
                 None => self.copy(file, scratch).await?,
             };
-            chunks.push(chunk_of(file, own_end(file, &path)?, path));
+            chunks.push(own_end(file, &path)?.map(|end| chunk_of(file, end, path)));
         }
         Ok(chunks)
     }
@@ -53,13 +53,13 @@ impl TableFiles {
     }
 }
 
-/// The end of a file at `path` by its footer. The next file's name is its end only if no file between the two was
-/// lost.
-fn own_end(file: &FileMeta, path: &Path) -> anyhow::Result<Offset> {
+/// The end of a file at `path` by its footer; the inner error says why the file is damaged. The next file's name is its
+/// end only if no file between the two was lost.
+fn own_end(file: &FileMeta, path: &Path) -> anyhow::Result<Result<Offset, String>> {
     match Footer::of_file(path) {
-        Ok(footer) if footer.chain == file.chain && footer.first == file.first => Ok(footer.next),
-        // A damaged footer, or another file's: reading the rows will find out.
-        Ok(_) | Err(TableError::Damaged { .. }) => Ok(file.next),
+        Ok(footer) if footer.chain == file.chain && footer.first == file.first => Ok(Ok(footer.next)),
+        Ok(Footer { chain, first, .. }) => Ok(Err(format!("its footer is that of {chain} from offset {first}"))),
+        Err(TableError::Damaged { why, .. }) => Ok(Err(why)),
         Err(error) => Err(error).context("read a table file"),
     }
 }

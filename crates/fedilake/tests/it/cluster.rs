@@ -4,6 +4,7 @@
 //! table has everything that they showed since the collectors' first look, each offset once, and `check` finds
 //! nothing.
 
+mod away;
 mod broker;
 mod full_disk;
 mod healthy;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::faults::{replay, table_files};
-use crate::program::{Data, Said};
+use crate::program::{Data, Said, fedilake, wait_until};
 
 /// A folder whose table has three files of a hundred rows.
 fn three_files() -> (Data, Vec<PathBuf>) {
@@ -142,11 +142,12 @@ fn a_newest_file_that_is_damaged_is_found_and_hinders_nobody_who_does_not_need_i
     }
     delete_lake(&data);
     finds(&data, name);
-    let said = data.run(["report"]);
-    assert_eq!(said.code(), Some(2), "{said:#?}");
-    assert!(said.stderr.contains(name), "{}", said.stderr);
+    let said = data.run(["report"]).done();
+    assert!(said.stderr.contains("200..300"), "{}", said.stderr);
+    answers(&data, 200);
 
     fs::write(&files[2], &whole).unwrap();
+    delete_lake(&data);
     data.run(["check"]).done();
     let copy = files[2].with_file_name("00000000000000000999.parquet");
     fs::write(&copy, &whole).unwrap();
@@ -155,6 +156,152 @@ fn a_newest_file_that_is_damaged_is_found_and_hinders_nobody_who_does_not_need_i
     delete_lake(&data);
     answers(&data, 300);
     fs::remove_file(&copy).unwrap();
+    data.run(["check"]).done();
+}
+
+/// Contents that a file of the table may have instead of its own, each with its name. `whole` is its own.
+fn damages(data: &Data, whole: &[u8], another: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let of_other_columns = fedilake(["sql", "select 1 as one, 'two' as two", "--format", "parquet"])
+        .arg("--data")
+        .arg(data.path())
+        .output()
+        .unwrap();
+    assert!(of_other_columns.stdout.ends_with(b"PAR1"));
+    let mut pages = whole.to_vec();
+    pages[whole.len() / 8..whole.len() / 2].fill(0xff);
+    let noise = |byte: usize| (byte as u32).wrapping_mul(2_654_435_761).to_le_bytes()[3];
+    vec![
+        ("a magic word alone", b"PAR1".to_vec()),
+        ("two magic words", b"PAR1PAR1".to_vec()),
+        ("a length of a footer beyond the file", b"PAR1\xff\xff\xff\x7fPAR1".to_vec()),
+        ("nothing", Vec::new()),
+        ("half a file", whole[..whole.len() / 2].to_vec()),
+        ("a cut footer", whole[..whole.len() - 9].to_vec()),
+        ("noise", (0..5_000).map(noise).collect()),
+        ("text", b"404 Not Found\n".to_vec()),
+        ("another table's columns", of_other_columns.stdout),
+        ("another file of the table", another.to_vec()),
+        ("overwritten pages and a whole footer", pages),
+    ]
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_range_that_every_answer_names_and_hinders_nobody() {
+    let (data, files) = three_files();
+    let whole = files.clone().map(|file| fs::read(file).unwrap());
+    for at in [1, 0] {
+        let (range, name) = ([("0..100"), ("100..200")][at], files[at].file_name().unwrap().to_str().unwrap());
+        for (damage, content) in damages(&data, &whole[at], &whole[2]) {
+            let what = format!("{damage} in the place of {name}");
+            fs::write(&files[at], &content).unwrap();
+            delete_lake(&data);
+            let said = data.run(["report", "statistics"]);
+            assert_eq!(said.code(), Some(0), "{what}: {said:#?}");
+            assert!(said.stderr.contains(name) && said.stderr.contains("is damaged: "), "{what}: {}", said.stderr);
+            for question in [&["report", "statistics"][..], &["sql", "select count(*) from posts", "--format", "csv"]] {
+                let said = data.run(question).done();
+                assert!(said.stderr.contains(range), "{what}: {}", said.stderr);
+            }
+            assert_eq!(data.number("select count(*) from posts"), 200, "{what}");
+            let said = finds(&data, name);
+            assert!(said.stdout.contains("damaged: ") && !said.stderr.contains("panicked"), "{what}: {said:#?}");
+        }
+        for verb in [&["serve"][..], &["run", "--server", "http://127.0.0.1:9"]] {
+            delete_lake(&data);
+            let mut owner = data.start(verb.iter().chain(&["--listen", "127.0.0.1:0"]));
+            let address = owner.address();
+            wait_until("the rest", || data.number("select count(*) from posts") == 200);
+            let said = data.run(["report", "statistics"]).done();
+            assert!(said.stderr.contains(range), "{}", said.stderr);
+            assert!(crate::beside::metrics(address).contains("fedilake_lake_missing_offsets 100"));
+            finds(&data, name);
+            owner.interrupt().done();
+        }
+        fs::write(&files[at], &whole[at]).unwrap();
+    }
+    // Posts that come afterwards are stored and shown.
+    fs::write(&files[1], b"PAR1").unwrap();
+    replay(&data, 300..400).done();
+    assert_eq!(data.number("select count(*) from posts"), 400 - 100);
+    fs::write(&files[1], &whole[1]).unwrap();
+    delete_lake(&data);
+    data.run(["check"]).done();
+    assert_eq!(data.number("select count(*) from posts"), 400);
+}
+
+#[test]
+fn files_of_other_chains_that_cannot_be_read_hinder_nobody() {
+    let (data, files) = three_files();
+    let whole = files.clone().map(|file| fs::read(file).unwrap());
+    let foreign = data.path().join("table/posts/log=another/partition=3/00000000000000000007.parquet");
+    fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+    for (damage, content) in damages(&data, &whole[1], &whole[2]) {
+        fs::write(&foreign, &content).unwrap();
+        delete_lake(&data);
+        let said = data.run(["report", "statistics"]);
+        assert_eq!(said.code(), Some(0), "{damage}: {said:#?}");
+        for part in
+            ["7..8 of log=another/partition=3", "perhaps some after it", "00000000000000000007.parquet is damaged"]
+        {
+            assert!(said.stderr.contains(part), "{damage}: {part}: {}", said.stderr);
+        }
+        answers(&data, 300);
+        finds(&data, "log=another");
+    }
+    replay(&data, 300..310).done();
+    fs::remove_file(&foreign).unwrap();
+    delete_lake(&data);
+    answers(&data, 310);
+}
+
+/// The sink goes on where the newest file ends, so one that cannot be read stops it before it writes anything.
+#[test]
+fn a_newest_file_that_cannot_be_read_stops_the_sink_with_a_way_out_and_no_offset_is_stored_twice() {
+    let (data, files) = three_files();
+    let whole = files.clone().map(|file| fs::read(file).unwrap());
+    let name = files[2].file_name().unwrap().to_str().unwrap();
+    let unreadable = damages(&data, &whole[2], &whole[1]);
+    // A sink reads no pages: that footer is whole.
+    for (damage, content) in unreadable.iter().filter(|(damage, _)| !damage.contains("whole footer")) {
+        fs::write(&files[2], content).unwrap();
+        let said = data.run(["sink", "--once"]);
+        assert_eq!(said.code(), Some(2), "{damage}: {said:#?}");
+        let told = [name, "is damaged: ", "hint: ", "move the file out of the table"];
+        assert!(told.iter().all(|part| said.stderr.contains(part)), "{damage}: {}", said.stderr);
+        assert_eq!(table_files(&data), files, "{damage}");
+        answers(&data, 300);
+        delete_lake(&data);
+        let said = data.run(["report", "statistics"]).done();
+        assert!(said.stderr.contains("200..300"), "{damage}: {}", said.stderr);
+        answers(&data, 200);
+        fs::write(&files[2], &whole[2]).unwrap();
+        delete_lake(&data);
+        answers(&data, 300);
+    }
+    let (_, pages) = unreadable.last().unwrap();
+    fs::write(&files[2], pages).unwrap();
+    delete_lake(&data);
+    let said = data.run(["report", "statistics"]).done();
+    assert!(said.stderr.contains("200..300"), "{}", said.stderr);
+    answers(&data, 200);
+    replay(&data, 300..310).done();
+    answers(&data, 210);
+    finds(&data, name);
+    fs::write(&files[2], &whole[2]).unwrap();
+    delete_lake(&data);
+    answers(&data, 310);
+
+    // The way out: posts that were appended meanwhile are stored, what is lost is named.
+    let newest = table_files(&data).pop().unwrap();
+    fs::write(&newest, b"PAR1").unwrap();
+    assert_eq!(replay(&data, 310..320).code(), Some(2));
+    fs::rename(&newest, data.beside("damaged.parquet")).unwrap();
+    let said = data.run(["sink", "--once"]);
+    assert_eq!(said.code(), Some(2), "{said:#?}");
+    assert!(said.stderr.contains("--accept-gap 0:300..310"), "{}", said.stderr);
+    data.run(["sink", "--once", "--accept-gap", "0:300..310"]).done();
+    delete_lake(&data);
+    answers(&data, 310);
     data.run(["check"]).done();
 }
 

@@ -28,7 +28,8 @@ fn probe(address: SocketAddr, path: &str) -> (u16, String) {
     get(address, path, &address.to_string())
 }
 
-fn ready(address: SocketAddr) -> (u16, Value) {
+/// The answer of `/readyz`: its status and its body.
+pub fn ready(address: SocketAddr) -> (u16, Value) {
     let (status, body) = probe(address, "/readyz");
     (status, serde_json::from_str(&body).unwrap())
 }

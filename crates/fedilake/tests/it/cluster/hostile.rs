@@ -19,6 +19,14 @@ fn garbage(id: u32, real: &[u8]) -> Vec<(String, Vec<u8>)> {
     add("a zero byte", vec![0]);
     add("an id that is cut", vec![0, 0, 0, 0]);
     add("an id and no body", framed(id, b""));
+    let nowhere = [&[0xc3, 0x01][..], &[0xa5; 8]].concat();
+    add("a fingerprint that nobody knows", nowhere.clone());
+    add("a fingerprint that nobody knows, and a body", [&nowhere[..], b"body"].concat());
+    add("a fingerprint that nobody knows, and the body of a post", [&nowhere[..], &real[5..]].concat());
+    add("a fingerprint that is cut", nowhere[..9].to_vec());
+    add("an id that the registry does not have", framed(u32::MAX >> 1, b"body"));
+    add("another id that the registry does not have", framed(u32::MAX, b""));
+    add("another magic byte", [&[1], &real[1..]].concat());
     add("control codes", b"\x1b]0;owned\x07\x1b[2J\r\n\x9b1m".to_vec());
     add("no UTF-8", vec![0xff; 64]);
     add("JSON, deep", "[".repeat(100_000).into_bytes());
@@ -79,7 +87,9 @@ fn chaos_of_hostile_records_costs_only_themselves() {
     };
     wait_for("all posts", || shown().is_superset(&expected));
     assert_eq!((collector.stop(), sink.stop()), (0, 0));
-    assert_eq!(replica.interrupt().code(), Some(0));
+    let said = replica.interrupt();
+    assert_eq!(said.code(), Some(0));
+    assert_eq!(said.stderr.matches("is no record of fedilake").count(), 1, "{}", said.stderr);
     cluster.store();
     let checked = cluster.run(["check", "--format", "json"]).done().json();
     assert_eq!(checked["rows"].as_i64(), Some(broker.bounds(0).1), "{checked}");
@@ -91,7 +101,7 @@ fn chaos_of_hostile_records_costs_only_themselves() {
 }
 
 #[test]
-fn an_id_that_the_registry_does_not_have_stops_the_sink_at_its_offset() {
+fn an_id_stops_the_sink_at_its_offset_while_the_registry_lacks_the_logs_own_schemas() {
     let Some(services) = Services::shared("an unknown id") else { return };
     let cluster = Cluster::new(&services, 1);
     cluster.store();
@@ -173,5 +183,76 @@ fn objects_of_odd_names_in_the_bucket_cost_only_themselves() {
     strays.iter().for_each(|name| runtime.block_on(store.delete(&Path::parse(name).unwrap())).unwrap());
     cluster.check();
 
+    servers.stop();
+}
+
+/// The replica of a bucket with unreadable objects: what Kafka still has is taken from there, and nothing is lost.
+#[test]
+fn an_unreadable_object_costs_nothing_while_kafka_has_its_records() {
+    let Some(services) = Services::shared("unreadable objects") else { return };
+    let cluster = Cluster::new(&services, 1);
+    let servers = still(1);
+    let collector = cluster.collector(&servers);
+    wait_for("the first post", || {
+        publish(&servers, 1);
+        !cluster.uris().is_empty()
+    });
+    let mut expected = cluster.uris();
+    for _ in 0..3 {
+        let more = publish(&servers, 10);
+        wait_for("the posts", || cluster.uris().is_superset(&more));
+        cluster.store();
+        expected.extend(more);
+    }
+    assert_eq!(collector.stop(), 0);
+    cluster.check();
+    let (store, runtime) = (cluster.bucket(), tokio::runtime::Runtime::new().unwrap());
+    let put = |name: &str, bytes: &[u8]| {
+        runtime.block_on(store.put(&Path::from(name), PutPayload::from(bytes.to_vec()))).unwrap();
+    };
+    let get =
+        |name: &str| runtime.block_on(async { store.get(&Path::from(name)).await.unwrap().bytes().await.unwrap() });
+    let files = cluster.objects();
+    assert!(files.len() >= 3, "{files:?}");
+    let (first, middle, newest) = (&files[0], &files[files.len() - 2], files.last().unwrap());
+    let other_chain = format!("{}/posts/log=another/partition=0/00000000000000000000.parquet", cluster.topic);
+    let whole = [first, middle, newest].map(|name| get(name));
+    for content in [&b"PAR1"[..], b"", &whole[0][..whole[0].len() / 2], &whole[1]] {
+        for (place, bytes) in [(first, &whole[0]), (middle, &whole[1]), (newest, &whole[2])] {
+            if content == &bytes[..] {
+                continue;
+            }
+            put(place, content);
+            put(&other_chain, content);
+            let what = format!("{} bytes in the place of {place}", content.len());
+            let said = cluster.stopped_check();
+            assert!(said.code() == Some(1) && !said.stderr.contains("panicked"), "{what}: {said:#?}");
+            assert!(
+                said.stdout.contains(place.as_str()) && said.stdout.contains("log=another"),
+                "{what}: {}",
+                said.stdout
+            );
+            std::fs::remove_file(cluster.folder().join("lake.duckdb")).unwrap();
+            let said = cluster.run(["report", "statistics"]).done();
+            let told = said.stderr.contains("is damaged: ") && said.stderr.contains(&format!("of log={}", "another"));
+            assert!(told && !said.stderr.contains("panicked"), "{what}: {}", said.stderr);
+            wait_for(|| format!("all posts beside {what}"), || cluster.uris() == expected);
+            let sunk = cluster.run(["sink", "--once"]);
+            let is_newest = place == newest;
+            assert_eq!(sunk.code(), Some(if is_newest { 2 } else { 0 }), "{what}: {sunk:#?}");
+            assert_eq!(sunk.stderr.contains("move the file out of the table"), is_newest, "{what}: {}", sunk.stderr);
+            put(place, bytes);
+        }
+    }
+    // The way out, as the hint says it: what Kafka still has is stored again.
+    put(newest, b"PAR1");
+    cluster.stopped_check();
+    for name in [newest, &other_chain] {
+        runtime.block_on(store.delete(&Path::from(name.as_str()))).unwrap();
+    }
+    cluster.store();
+    std::fs::remove_file(cluster.folder().join("lake.duckdb")).unwrap();
+    wait_for("all posts", || cluster.uris() == expected);
+    cluster.check();
     servers.stop();
 }

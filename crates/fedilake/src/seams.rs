@@ -1,0 +1,114 @@
+//! Seams between the table's files, as the lake takes them: offsets that no readable file has come from the log as long
+//! as it has them, and are marked as lost where it has not.
+//!
+//! A file's end is in its own footer: the names of the files around a lost one do not show the loss.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::Context;
+use fedilake_log::{Bounds, Offset};
+use fedilake_query::{Chunk, LakePosition};
+use fedilake_table::{Chain, Snapshot, Table, TableError};
+
+use crate::chunks::{ChunkWriter, as_lakes, from_log, position_of};
+use crate::wire::ReaderSource;
+
+/// The name of a chunk that has no records and only says what is lost.
+const LOST: &str = "lost.parquet";
+
+/// The chains of a table, each with the offset up to which the lake or its chunks have it.
+#[derive(Clone)]
+pub struct Seams {
+    /// Readers of the log that one or several of the chains are of.
+    readers: ReaderSource,
+    ends: HashMap<Chain, Offset>,
+}
+
+impl Seams {
+    /// The chains of `snapshot` for a lake at `positions`. A chain that the lake does not have begins at its stored start;
+    /// one whose start is unknown, which `check` reports, begins with its first chunk.
+    pub async fn of(
+        snapshot: &Snapshot,
+        table: &Table,
+        positions: &[LakePosition],
+        readers: &ReaderSource,
+    ) -> anyhow::Result<Seams> {
+        let mut ends = HashMap::new();
+        for chain in snapshot.chains.iter().map(|files| &files.chain) {
+            let end = match position_of(positions, &chain.log, chain.partition) {
+                Some(position) => Some(position),
+                None => match table.start(chain).await {
+                    Ok(start) => start,
+                    Err(TableError::Damaged { .. }) => None,
+                    Err(error) => return Err(error).context("read the table"),
+                },
+            };
+            ends.extend(end.map(|end| (chain.clone(), end)));
+        }
+        Ok(Seams { readers: readers.clone(), ends })
+    }
+
+    /// The offset up to which the lake or its chunks have a chain, if that is before `offset`.
+    pub fn end_before(&self, chain: &Chain, offset: Offset) -> Option<Offset> {
+        self.ends.get(chain).copied().filter(|end| *end < offset)
+    }
+
+    /// `chunk`, the next of `chain`, behind chunks with the offsets before it that the log still has. Chunks of the log are
+    /// written to `folder`.
+    pub async fn join(&mut self, chain: &Chain, chunk: &Chunk, folder: &Path) -> anyhow::Result<Vec<Chunk>> {
+        let (first, next) = (Offset(chunk.first.unsigned_abs()), Offset(chunk.next.unsigned_abs()));
+        let (mut chunks, lost_from) = self.fill(chain, first, folder).await?;
+        chunks.push(Chunk { lost_from, ..chunk.clone() });
+        let end = self.ends.entry(chain.clone()).or_insert(next);
+        *end = next.max(*end);
+        Ok(chunks)
+    }
+
+    /// Chunks for the offsets of `chain` up to `next` that no readable file has. Offsets that its log has not given yet are
+    /// not among them.
+    pub async fn close(&mut self, chain: &Chain, next: Offset, folder: &Path) -> anyhow::Result<Vec<Chunk>> {
+        if self.end_before(chain, next).is_none() {
+            return Ok(Vec::new());
+        }
+        let next = self.bounds(chain).await?.map_or(next, |log| log.end.min(next));
+        let (mut chunks, lost_from) = self.fill(chain, next, folder).await?;
+        if lost_from.is_some() {
+            let mut writer = ChunkWriter::new(folder, (self.readers)()?.as_ref())?;
+            let empty = writer.write(LOST, &chain.log, chain.partition, next..next, &[])?;
+            chunks.push(Chunk { lost_from, ..empty });
+        }
+        let end = self.ends.entry(chain.clone()).or_insert(next);
+        *end = next.max(*end);
+        Ok(chunks)
+    }
+
+    /// Chunks with the offsets of `chain` up to `next` that the log still has, and the first of those behind them that it has
+    /// not.
+    async fn fill(&self, chain: &Chain, next: Offset, folder: &Path) -> anyhow::Result<(Vec<Chunk>, Option<i64>)> {
+        let Some(end) = self.end_before(chain, next) else { return Ok((Vec::new(), None)) };
+        loop {
+            let lost = (Vec::new(), Some(as_lakes(end)));
+            let Some(log) = self.bounds(chain).await? else { return Ok(lost) };
+            let has = log.start.max(end)..log.end.min(next);
+            if has.is_empty() {
+                return Ok(lost);
+            }
+            let reader = (self.readers)()?;
+            // `None`: the log has let go of more since its bounds were read.
+            if let Some(mut chunks) = from_log(reader, chain, has.clone(), folder).await? {
+                chunks[0].lost_from = (has.start > end).then(|| as_lakes(end));
+                return Ok((chunks, (has.end < next).then(|| as_lakes(has.end))));
+            }
+        }
+    }
+
+    /// The bounds of the log partition of `chain`; `None` if it is of another log.
+    async fn bounds(&self, chain: &Chain) -> anyhow::Result<Option<Bounds>> {
+        let mut reader = (self.readers)()?;
+        if *reader.id() != chain.log || !reader.partitions().await.context("read the log")?.contains(&chain.partition) {
+            return Ok(None);
+        }
+        Ok(Some(reader.bounds(chain.partition).await.context("read the log's bounds")?))
+    }
+}

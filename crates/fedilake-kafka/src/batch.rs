@@ -8,11 +8,11 @@ const RECORD_BYTES: usize = 384;
 
 pub(crate) struct Batch {
     bytes: Vec<u8>,
-    records: Vec<Place>,
+    records: Vec<Ends>,
 }
 
 /// A record's key and value among the bytes, by their ends. A record begins where the one before it ends.
-struct Place {
+struct Ends {
     at: (Partition, Offset, i64),
     key_end: usize,
     value_end: usize,
@@ -33,18 +33,18 @@ impl Batch {
         let key_end = self.bytes.len();
         self.bytes.extend_from_slice(header);
         self.bytes.extend_from_slice(body);
-        self.records.push(Place { at, key_end, value_end: self.bytes.len() });
+        self.records.push(Ends { at, key_end, value_end: self.bytes.len() });
     }
 
     pub(crate) fn records(self) -> Vec<Record> {
         let bytes = Bytes::from(self.bytes);
         let mut begin = 0;
-        let place = |Place { at, key_end, value_end }| {
+        let record = |Ends { at, key_end, value_end }| {
             let (partition, offset, appended_at_ms) = at;
             let (key, value) = (bytes.slice(begin..key_end), bytes.slice(key_end..value_end));
             begin = value_end;
             Record { partition, offset, appended_at_ms, key: Key(key), value }
         };
-        self.records.into_iter().map(place).collect()
+        self.records.into_iter().map(record).collect()
     }
 }

@@ -44,7 +44,7 @@ pub(crate) struct KafkaReader {
     group: Option<Membership>,
     /// Notified when a queue may have something.
     wake: Arc<Notify>,
-    places: Vec<Place>,
+    states: Vec<PartitionState>,
     events: VecDeque<LogEvent>,
     known: Arc<Known>,
     check: Option<Check>,
@@ -56,9 +56,9 @@ pub(crate) struct KafkaReader {
     ended: Option<LogError>,
 }
 
-/// A partition.
+/// The reader's state in a partition.
 #[derive(Clone, Default)]
-struct Place {
+struct PartitionState {
     is_assigned: bool,
     /// The next offset to hand out; none before the first seek.
     position: Option<u64>,
@@ -115,7 +115,7 @@ impl KafkaReader {
             consumer,
             group,
             wake,
-            places: Vec::new(),
+            states: Vec::new(),
             events: VecDeque::new(),
             check: None,
             look: None,
@@ -146,21 +146,21 @@ impl KafkaReader {
     }
 
     fn assigned(&mut self, partition: u32) {
-        let place = partition as usize;
-        if self.places.len() <= place {
-            self.places.resize(place + 1, Place::default());
+        let at = partition as usize;
+        if self.states.len() <= at {
+            self.states.resize(at + 1, PartitionState::default());
         }
-        if !self.places[place].is_assigned {
-            self.places[place] = Place { is_assigned: true, ..Place::default() };
+        if !self.states[at].is_assigned {
+            self.states[at] = PartitionState { is_assigned: true, ..PartitionState::default() };
             self.events.push_back(LogEvent::Assigned(Partition(partition)));
         }
     }
 
     fn revoked(&mut self, partition: u32) -> Result<(), LogError> {
-        let Some(place) = self.places.get_mut(partition as usize).filter(|place| place.is_assigned) else {
+        let Some(state) = self.states.get_mut(partition as usize).filter(|state| state.is_assigned) else {
             return Ok(());
         };
-        let Place { position, .. } = std::mem::take(place);
+        let PartitionState { position, .. } = std::mem::take(state);
         self.events.push_back(LogEvent::Revoked(Partition(partition)));
         if position.is_some() { self.stop(partition) } else { Ok(()) }
     }
@@ -191,9 +191,9 @@ impl KafkaReader {
         Ok(list)
     }
 
-    fn place(&mut self, partition: Partition) -> Result<&mut Place, LogError> {
-        let place = self.places.get_mut(partition.0 as usize).filter(|place| place.is_assigned);
-        place.ok_or(LogError::NotAssigned { partition })
+    fn state(&mut self, partition: Partition) -> Result<&mut PartitionState, LogError> {
+        let state = self.states.get_mut(partition.0 as usize).filter(|state| state.is_assigned);
+        state.ok_or(LogError::NotAssigned { partition })
     }
 
     /// Returns the next event that needs no wait.
@@ -210,7 +210,7 @@ impl KafkaReader {
             if messages.len() == 0 {
                 return Step::Nothing;
             }
-            match hand_out(messages, &mut self.places, &mut self.known, &self.shared) {
+            match hand_out(messages, &mut self.states, &mut self.known, &self.shared) {
                 Step::Nothing => {}
                 step => return step,
             }
@@ -219,7 +219,7 @@ impl KafkaReader {
 
     /// Begins to ask for the bounds of a partition that librdkafka gave up.
     fn look_at_stuck(&mut self) {
-        let stuck = self.places.iter().position(|place| place.is_stuck && place.position.is_some());
+        let stuck = self.states.iter().position(|state| state.is_stuck && state.position.is_some());
         if let (None, Some(partition)) = (&self.check, stuck) {
             let of = Partition(partition as u32);
             let shared = self.shared.clone();
@@ -236,7 +236,7 @@ impl KafkaReader {
             }
             Checked::Bounds { of: partition, bounds } => {
                 let Bounds { start, end } = bounds?;
-                let Some(position) = self.places[partition.0 as usize].position else { return Ok(()) };
+                let Some(position) = self.states[partition.0 as usize].position else { return Ok(()) };
                 let wanted = Offset(position);
                 if wanted < start {
                     return Err(LogError::BelowStart { partition, wanted, start });
@@ -244,7 +244,7 @@ impl KafkaReader {
                 if wanted > end {
                     return Err(LogError::BeyondEnd { partition, wanted, end });
                 }
-                self.places[partition.0 as usize].is_stuck = false;
+                self.states[partition.0 as usize].is_stuck = false;
                 self.stop(partition.0)?;
                 self.start(partition.0, position)
             }
@@ -334,7 +334,7 @@ impl LogReader for KafkaReader {
     }
 
     async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
-        self.place(partition)?;
+        self.state(partition)?;
         let Bounds { start, end } = self.shared.bounds(partition).await?;
         if offset < start {
             return Err(LogError::BelowStart { partition, wanted: offset, start });
@@ -342,11 +342,11 @@ impl LogReader for KafkaReader {
         if offset > end {
             return Err(LogError::BeyondEnd { partition, wanted: offset, end });
         }
-        if self.place(partition)?.position.take().is_some() {
+        if self.state(partition)?.position.take().is_some() {
             self.stop(partition.0)?;
         }
         self.start(partition.0, offset.0)?;
-        *self.place(partition)? = Place { is_assigned: true, position: Some(offset.0), is_stuck: false };
+        *self.state(partition)? = PartitionState { is_assigned: true, position: Some(offset.0), is_stuck: false };
         Ok(())
     }
 
@@ -360,7 +360,7 @@ impl LogReader for KafkaReader {
 
     /// Of a group: commits the offset, some time. Without one: nothing.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
-        self.place(partition)?;
+        self.state(partition)?;
         if let Some(group) = &self.group
             && let Err(error) = group.commit(partition.0 as i32, offset.0 as i64)
         {
@@ -404,13 +404,13 @@ async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task:
 }
 
 /// Takes the next event out of `messages`, with everything before it.
-fn hand_out(messages: &mut Messages, places: &mut [Place], known: &mut Arc<Known>, shared: &Shared) -> Step {
+fn hand_out(messages: &mut Messages, states: &mut [PartitionState], known: &mut Arc<Known>, shared: &Shared) -> Step {
     let mut batch = Batch::with_capacity(messages.len());
     let mut last: Option<(u32, Meaning)> = None;
     while let Some(message) = messages.peek() {
         let (partition, offset) = (Partition(message.partition as u32), message.offset as u64);
-        let place = places.get_mut(partition.0 as usize).filter(|place| place.position.is_some());
-        let Some(Place { position: Some(position), is_stuck, .. }) = place else {
+        let state = states.get_mut(partition.0 as usize).filter(|state| state.position.is_some());
+        let Some(PartitionState { position: Some(position), is_stuck, .. }) = state else {
             // Of a partition that was revoked meanwhile, or of none.
             if let What::Failed { code, why } = message.what {
                 if is_forbidden(code) {

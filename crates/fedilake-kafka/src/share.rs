@@ -72,16 +72,16 @@ pub struct Share {
     consumer: Arc<BaseConsumer<Listener>>,
     /// Notified when a queue may have something.
     wake: Arc<Notify>,
-    places: HashMap<u32, Place>,
+    portions: HashMap<u32, Portion>,
     events: VecDeque<ShareEvent>,
     /// The ends of assigned partitions, being asked for.
     ends: JoinSet<(u32, Result<u64, String>)>,
     next_look: Instant,
 }
 
-/// A partition of this member.
+/// The portion of a member: one partition and what was read of it.
 #[derive(Default)]
-struct Place {
+struct Portion {
     next: u64,
     /// The offset up to which the partition is read before it is reported.
     end: Option<u64>,
@@ -114,7 +114,7 @@ impl Share {
             queue: Queue::of(consumer.clone()),
             consumer,
             wake,
-            places: HashMap::new(),
+            portions: HashMap::new(),
             events: VecDeque::new(),
             ends: JoinSet::new(),
             next_look: Instant::now(),
@@ -158,7 +158,7 @@ impl Share {
                 Change::Assigned(partitions) => {
                     for partition in partitions {
                         let partition = partition as u32;
-                        if self.places.insert(partition, Place::default()).is_some() {
+                        if self.portions.insert(partition, Portion::default()).is_some() {
                             self.stop(partition)?;
                         }
                         self.start(partition, Offset::Beginning)?;
@@ -168,9 +168,9 @@ impl Share {
                 Change::Revoked(partitions) => {
                     for partition in partitions {
                         let partition = partition as u32;
-                        let Some(place) = self.places.remove(&partition) else { continue };
+                        let Some(portion) = self.portions.remove(&partition) else { continue };
                         self.stop(partition)?;
-                        if place.is_told {
+                        if portion.is_told {
                             self.events.push_back(ShareEvent::Revoked { partition });
                         }
                     }
@@ -191,11 +191,11 @@ impl Share {
     }
 
     fn take_end(&mut self, partition: u32, end: Result<u64, String>) {
-        let Some(place) = self.places.get_mut(&partition).filter(|place| place.end.is_none()) else { return };
+        let Some(portion) = self.portions.get_mut(&partition).filter(|portion| portion.end.is_none()) else { return };
         match end {
             Ok(end) => {
-                place.end = Some(end);
-                self.events.extend(place.tell_if_read(partition));
+                portion.end = Some(end);
+                self.events.extend(portion.tell_if_read(partition));
             }
             Err(why) => {
                 tracing::debug!("kafka: the end of partition {partition} of {}: {why}", self.topic);
@@ -218,9 +218,9 @@ impl Share {
                     _ => {}
                 }
                 let partition = message.partition as u32;
-                if let Some(place) = self.places.get_mut(&partition) {
-                    self.events.extend(place.take(partition, message));
-                    self.events.extend(place.tell_if_read(partition));
+                if let Some(portion) = self.portions.get_mut(&partition) {
+                    self.events.extend(portion.take(partition, message));
+                    self.events.extend(portion.tell_if_read(partition));
                 }
                 messages.advance();
             }
@@ -230,8 +230,8 @@ impl Share {
     /// Starts failed reads again.
     fn look(&mut self) -> Result<(), LogError> {
         self.next_look = Instant::now() + LOOK;
-        let stuck = self.places.iter_mut().filter(|(_, place)| place.is_stuck);
-        let stuck: Vec<(u32, u64)> = stuck.map(|(partition, place)| (*partition, place.unstick())).collect();
+        let stuck = self.portions.iter_mut().filter(|(_, portion)| portion.is_stuck);
+        let stuck: Vec<(u32, u64)> = stuck.map(|(partition, portion)| (*partition, portion.unstick())).collect();
         for (partition, next) in stuck {
             self.stop(partition)?;
             let from = if next == 0 { Offset::Beginning } else { Offset::Offset(next as i64) };
@@ -261,7 +261,7 @@ impl Share {
     }
 }
 
-impl Place {
+impl Portion {
     /// Takes a message; returns its change if the partition was reported already.
     fn take(&mut self, partition: u32, message: Message<'_>) -> Option<ShareEvent> {
         let offset = message.offset as u64;

@@ -192,6 +192,15 @@ impl Direct {
                     rest.lines().take_while(|line| !line.contains("delete lake.duckdb")).collect::<Vec<_>>().join("\n");
             }
         }
+        if ["too small to be a Parquet file", "No magic bytes found", "Footer length error"]
+            .iter()
+            .any(|sign| error.message.contains(sign))
+        {
+            error.message.push_str(
+                "\nhint: a file that is none of Parquet ends a question straight to the files; `fedilake check` names all of them, \
+                 and without --direct the answer goes on without them",
+            );
+        }
         if error.message.contains("No files found") && error.message.contains(&self.pattern) {
             error.message = format!(
                 "there is no table file yet: {}\nhint: `fedilake run` or `fedilake replay` makes one; --data DIR names another \

@@ -7,9 +7,9 @@ use fedilake_log::{LogError, Offset, Partition};
 use fedilake_model::avro::DecodeError;
 use fedilake_table::sink::{self, Limits, SinkError, SinkProgress, SinkSummary};
 use fedilake_table::{FileError, Table, TableError};
-use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::scripted::{Disk, Scripted, assigned, records};
 
@@ -89,6 +89,40 @@ async fn a_log_that_lost_its_end_stops_the_sink() {
     assert!(error.hint().is_some());
 }
 
+/// The table's end is unknown then: a sink neither begins at the file before it nor after it, whatever the log still has.
+#[tokio::test]
+async fn a_newest_file_that_cannot_be_read_stops_every_sink_until_it_is_gone_or_back() {
+    let store = Arc::new(InMemory::new());
+    for range in [0..5, 5..10] {
+        let events = [assigned(0), records(0, range, b"x")];
+        run(Scripted::new(0..20, events), store.clone()).await.unwrap();
+    }
+    let newest = Path::from("posts/log=scripted/partition=0/00000000000000000005.parquet");
+    let whole = store.get(&newest).await.unwrap().bytes().await.unwrap();
+    let older = Path::from("posts/log=scripted/partition=0/00000000000000000000.parquet");
+    let other = store.get(&older).await.unwrap().bytes().await.unwrap();
+    for content in [&b"PAR1"[..], b"", b"PAR1\xff\xff\xff\xffPAR1", &whole[..whole.len() / 2], &other, &[0x5a; 9_000]] {
+        store.put(&newest, content.to_vec().into()).await.unwrap();
+        // The log's start below, at and above the file.
+        for start in [0, 5, 7, 10] {
+            for offsets in [5..20, 10..20] {
+                let reader = Scripted::new(start..20, [assigned(0), records(0, offsets, b"x")]);
+                let released = reader.released.clone();
+                let error = run(reader, store.clone()).await.unwrap_err();
+                assert!(matches!(error, SinkError::Table(TableError::Damaged { .. })), "{error}");
+                assert!(error.hint().unwrap().contains("move the file out of the table"));
+                assert_eq!(*released.lock().unwrap(), []);
+            }
+        }
+        assert_eq!(Table::new(store.clone(), Path::default()).check().await.unwrap().files, 2);
+    }
+    // Gone: the log's records are stored again.
+    store.delete(&newest).await.unwrap();
+    run(Scripted::new(3..20, [assigned(0), records(0, 5..20, b"x")]), store.clone()).await.unwrap();
+    let check = Table::new(store, Path::default()).check().await.unwrap();
+    assert_eq!((check.rows, check.files, check.findings), (20, 2, vec![]));
+}
+
 #[tokio::test]
 async fn an_unknown_schema_stops_the_sink_before_anything_is_committed() {
     let store = Arc::new(InMemory::new());
@@ -100,6 +134,17 @@ async fn an_unknown_schema_stops_the_sink_before_anything_is_committed() {
     assert!(matches!(error, SinkError::File(FileError::Decode(DecodeError::UnknownSchema { .. }))), "{error}");
     assert_eq!(*released.lock().unwrap(), [(Partition(0), Offset(0))]);
     assert_eq!(Table::new(store, Path::default()).check().await.unwrap().files, 0);
+}
+
+#[tokio::test]
+async fn an_unknown_schema_is_a_row_where_the_log_names_those_of_ours() {
+    let store = Arc::new(InMemory::new());
+    let foreign = [0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8, 0];
+    let events = [assigned(0), records(0, 0..3, b"x"), records(0, 3..5, &foreign), records(0, 5..6, &foreign[..10])];
+    let reader = Scripted { names_schemas: true, ..Scripted::new(0..6, events) };
+    assert_eq!(run(reader, store.clone()).await.unwrap().rows, 6);
+    let check = Table::new(store, Path::default()).check().await.unwrap();
+    assert_eq!((check.rows, check.findings), (6, vec![]));
 }
 
 #[tokio::test]

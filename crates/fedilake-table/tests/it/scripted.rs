@@ -30,6 +30,8 @@ pub(crate) struct Scripted {
     pub(crate) end: CancellationToken,
     /// An error returned after the events, instead of the end.
     pub(crate) fails: Option<LogError>,
+    /// True if the log names the schema of each of our records.
+    pub(crate) names_schemas: bool,
 }
 
 impl Scripted {
@@ -42,6 +44,7 @@ impl Scripted {
             released: Arc::default(),
             end: CancellationToken::new(),
             fails: None,
+            names_schemas: false,
         }
     }
 
@@ -73,6 +76,10 @@ pub(crate) fn records(partition: u32, offsets: Range<u64>, value: &[u8]) -> LogE
 impl LogReader for Scripted {
     fn id(&self) -> &LogId {
         &self.id
+    }
+
+    fn names_schemas(&self) -> bool {
+        self.names_schemas
     }
 
     async fn next(&mut self) -> std::result::Result<LogEvent, LogError> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Context;
 use fedilake_log::{Bounds, Offset};
 use fedilake_query::{Chunk, LakePosition};
-use fedilake_table::{Chain, Snapshot, Table, TableError};
+use fedilake_table::{Chain, ChainFiles, Snapshot, Table, TableError};
 
 use crate::chunks::{ChunkWriter, as_lakes, from_log, position_of};
 use crate::wire::ReaderSource;
@@ -27,7 +27,7 @@ pub struct Seams {
 
 impl Seams {
     /// The chains of `snapshot` for a lake at `positions`. A chain that the lake does not have begins at its stored start;
-    /// one whose start is unknown, which `check` reports, begins with its first chunk.
+    /// one whose start is unknown, which `check` reports, begins with its first file.
     pub async fn of(
         snapshot: &Snapshot,
         table: &Table,
@@ -35,7 +35,7 @@ impl Seams {
         readers: &ReaderSource,
     ) -> anyhow::Result<Seams> {
         let mut ends = HashMap::new();
-        for chain in snapshot.chains.iter().map(|files| &files.chain) {
+        for ChainFiles { chain, files } in &snapshot.chains {
             let end = match position_of(positions, &chain.log, chain.partition) {
                 Some(position) => Some(position),
                 None => match table.start(chain).await {
@@ -44,7 +44,7 @@ impl Seams {
                     Err(error) => return Err(error).context("read the table"),
                 },
             };
-            ends.extend(end.map(|end| (chain.clone(), end)));
+            ends.extend(end.or(files.first().map(|file| file.first)).map(|end| (chain.clone(), end)));
         }
         Ok(Seams { readers: readers.clone(), ends })
     }

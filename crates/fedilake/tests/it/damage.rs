@@ -168,7 +168,9 @@ fn damages(data: &Data, whole: &[u8], another: &[u8]) -> Vec<(&'static str, Vec<
         .unwrap();
     assert!(of_other_columns.stdout.ends_with(b"PAR1"));
     let mut pages = whole.to_vec();
-    pages[whole.len() / 8..whole.len() / 2].fill(0xff);
+    let footer: [u8; 4] = whole[whole.len() - 8..whole.len() - 4].try_into().unwrap();
+    let footer_begins = whole.len() - 8 - u32::from_le_bytes(footer) as usize;
+    pages[64..footer_begins / 3].fill(0xff);
     let noise = |byte: usize| (byte as u32).wrapping_mul(2_654_435_761).to_le_bytes()[3];
     vec![
         ("a magic word alone", b"PAR1".to_vec()),

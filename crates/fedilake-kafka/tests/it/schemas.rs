@@ -94,7 +94,7 @@ async fn a_schema_that_the_program_lacks_parts_of_stops_the_reader_before_its_re
 async fn an_id_that_the_registry_has_lost_stops_the_reader_before_a_record_that_reads_as_ours() {
     let Some(mut settings) = settings("unknown_id") else { return };
     settings.partitions = 1;
-    stops_at(&open(&settings).await, 2_000_000_000, "404").await;
+    stops_at(&open(&settings).await, 2_000_000_000, "does not have schema").await;
 }
 
 /// The registry answers, has the log's schemas, and has none of the id: nothing of ours was written with it.

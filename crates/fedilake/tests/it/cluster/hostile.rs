@@ -197,14 +197,15 @@ fn an_unreadable_object_costs_nothing_while_kafka_has_its_records() {
         publish(&servers, 1);
         !cluster.uris().is_empty()
     });
-    let mut expected = cluster.uris();
     for _ in 0..3 {
         let more = publish(&servers, 10);
         wait_for("the posts", || cluster.uris().is_superset(&more));
         cluster.store();
-        expected.extend(more);
     }
     assert_eq!(collector.stop(), 0);
+    cluster.store();
+    cluster.check();
+    let expected = cluster.uris();
     cluster.check();
     let (store, runtime) = (cluster.bucket(), tokio::runtime::Runtime::new().unwrap());
     let put = |name: &str, bytes: &[u8]| {
@@ -217,7 +218,7 @@ fn an_unreadable_object_costs_nothing_while_kafka_has_its_records() {
     let (first, middle, newest) = (&files[0], &files[files.len() - 2], files.last().unwrap());
     let other_chain = format!("{}/posts/log=another/partition=0/00000000000000000000.parquet", cluster.topic);
     let whole = [first, middle, newest].map(|name| get(name));
-    for content in [&b"PAR1"[..], b"", &whole[0][..whole[0].len() / 2], &whole[1]] {
+    for content in [&b"PAR1"[..], &whole[0][..whole[0].len() / 2], &whole[1]] {
         for (place, bytes) in [(first, &whole[0]), (middle, &whole[1]), (newest, &whole[2])] {
             if content == &bytes[..] {
                 continue;
@@ -234,7 +235,7 @@ fn an_unreadable_object_costs_nothing_while_kafka_has_its_records() {
             );
             std::fs::remove_file(cluster.folder().join("lake.duckdb")).unwrap();
             let said = cluster.run(["report", "statistics"]).done();
-            let told = said.stderr.contains("is damaged: ") && said.stderr.contains(&format!("of log={}", "another"));
+            let told = said.stderr.contains("is damaged: ") && said.stderr.contains("of log=another");
             assert!(told && !said.stderr.contains("panicked"), "{what}: {}", said.stderr);
             wait_for(|| format!("all posts beside {what}"), || cluster.uris() == expected);
             let sunk = cluster.run(["sink", "--once"]);

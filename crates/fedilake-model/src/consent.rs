@@ -2,12 +2,16 @@
 //!
 //! People write `#nobot` and `#noindex` wherever the profile has room: in the note, in a field's name or value, in
 //! the display name. A hashtag counts if a person would see it as one: markup, comments and character references
-//! within the word, letter case, full-width and other styled letters, and invisible characters do not matter.
+//! within the word, letter case, full-width and other styled letters, and invisible characters do not matter. A link to
+//! the hashtag's page counts without a number sign, and so does the word as a custom emoji, `:nobot:`. A part of the
+//! profile that is not of the API's shape is searched for texts at any depth: in doubt, the author's wish counts.
 
 use std::borrow::Cow;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
+use sonic_rs::{JsonContainerTrait, JsonValueTrait, Value};
 
+use crate::json::Object;
 use crate::text;
 
 /// Hashtags that forbid reading by machines; without underscores.
@@ -22,32 +26,88 @@ pub(crate) enum Statement<'a> {
     /// Plain text; some servers escape it all the same.
     Plain(&'a str),
     Html(&'a str),
+    /// A list or an object, as JSON within a text.
+    Json(&'a str),
+}
+
+impl<'a> Statement<'a> {
+    /// Adds every text in `value`, at any depth, each as a `statement`; names of members are plain texts. The
+    /// recursion is bounded by the JSON's depth.
+    pub(crate) fn add_all(
+        value: &'a Value,
+        statement: fn(&'a str) -> Statement<'a>,
+        statements: &mut Vec<Statement<'a>>,
+    ) {
+        if let Some(text) = value.as_str() {
+            if !text.is_empty() {
+                statements.push(statement(text));
+            }
+            if text.trim_start().starts_with(['[', '{']) {
+                statements.push(Statement::Json(text));
+            }
+        } else if let Some(list) = value.as_array() {
+            list.iter().for_each(|value| Statement::add_all(value, statement, statements));
+        } else {
+            for (name, value) in value.as_object().into_iter().flatten() {
+                statements.push(Statement::Plain(name));
+                Statement::add_all(value, statement, statements);
+            }
+        }
+    }
 }
 
 /// Looks for #nobot and #noindex in a profile. Returns whether each was found.
 pub(crate) fn of_profile(statements: &[Statement<'_>]) -> (bool, bool) {
-    let (mut nobot, mut noindex) = (false, false);
-    let mut look = |shown: &str| {
-        for tag in hashtags(&folded(shown)) {
-            let word = tag.replace('_', "");
-            nobot |= NOBOT.contains(&word.as_str());
-            noindex |= NOINDEX.contains(&word.as_str());
-        }
-    };
+    let mut wishes = (false, false);
     for statement in statements {
-        let (Statement::Plain(text) | Statement::Html(text)) = statement;
-        if !may_have_hashtag(text.as_bytes()) {
-            continue;
+        match statement {
+            Statement::Plain(text) | Statement::Html(text) if !may_say(text.as_bytes()) => {}
+            Statement::Plain(text) => {
+                look(text, &mut wishes);
+                if text.contains(['<', '&']) {
+                    look(&text::of_profile(text), &mut wishes);
+                }
+            }
+            Statement::Html(text) => look(&text::of_profile(text), &mut wishes),
+            Statement::Json(text) => {
+                let Ok(json) = Object::parse(format!("{{\"\":{text}}}").as_bytes()) else { continue };
+                let mut inner = Vec::new();
+                Statement::add_all(json.value(), Statement::Plain, &mut inner);
+                let (nobot, noindex) = of_profile(&inner);
+                wishes = (wishes.0 | nobot, wishes.1 | noindex);
+            }
         }
-        let is_plain = matches!(statement, Statement::Plain(_));
-        if is_plain {
-            look(text);
-        }
-        if !is_plain || text.contains(['<', '&']) {
-            look(&text::from_html(text, false).text);
+        if let Statement::Plain(text) | Statement::Html(text) = statement {
+            tag_pages(text).for_each(|word| take(word, &mut wishes));
         }
     }
-    (nobot, noindex)
+    wishes
+}
+
+fn look(shown: &str, wishes: &mut (bool, bool)) {
+    let shown = folded(shown);
+    hashtags(&shown).chain(shortcodes(&shown)).for_each(|word| take(word, wishes));
+}
+
+fn take(word: &str, wishes: &mut (bool, bool)) {
+    let word = word.replace('_', "").to_ascii_lowercase();
+    wishes.0 |= NOBOT.contains(&word.as_str());
+    wishes.1 |= NOINDEX.contains(&word.as_str());
+}
+
+/// The names of custom emoji, `:name:`.
+fn shortcodes(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices(':').filter_map(|(at, _)| text[at + 1..].split_once(':').map(|(name, _)| name))
+}
+
+/// The hashtags whose pages are linked to, by the usual paths of such a page.
+fn tag_pages(text: &str) -> impl Iterator<Item = &str> {
+    ["/tags/", "/tag/", "/hashtag/", "/hashtags/", "?tag=", "&tag="].into_iter().flat_map(move |path| {
+        text.match_indices(path).map(move |(at, _)| {
+            let rest = &text[at + path.len()..];
+            &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())]
+        })
+    })
 }
 
 /// The words after number signs.
@@ -75,10 +135,14 @@ fn is_invisible(c: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// False if the text has no number sign in any spelling. Many profiles have none, and need not be parsed as HTML.
-fn may_have_hashtag(text: &[u8]) -> bool {
+/// False if the text has no number sign in any spelling, no hashtag's page and no emoji that matters. Many profiles have
+/// none, and need not be parsed as HTML.
+fn may_say(text: &[u8]) -> bool {
     // The full-width and the small number sign begin with the byte 0xEF; a character reference (`&`) may be one.
     memchr::memchr3(b'#', b'&', 0xef, text).is_some()
+        || memchr::memchr_iter(b':', text).any(|at| matches!(text.get(at + 1), Some(b'n' | b'N' | b'_')))
+        || memchr::memchr2_iter(b't', b'T', text)
+            .any(|at| text.get(at..at + 3).is_some_and(|word| word.eq_ignore_ascii_case(b"tag")))
 }
 
 #[cfg(test)]
@@ -133,6 +197,55 @@ mod tests {
             assert_eq!(in_note(note), (false, true), "{note}");
         }
         assert_eq!(in_note("#NOBOT#NoIndex"), (true, true));
+    }
+
+    #[test]
+    fn a_link_to_the_hashtag_and_its_emoji_count_without_a_number_sign() {
+        for text in [
+            "<a href=\"https://h.example/tags/nobot\" class=\"mention hashtag\" rel=\"tag\">nobot</a>",
+            "<a href=\"https://h.example/search?q=x\" class=\"Hashtag\">No<b>Bot</b></a>",
+            "<a href='https://h.example/x' rel='nofollow TAG'>nobot</a>",
+            "<a href=\"https://h.example/tag/NoBot/\">my wish</a>",
+            "<a href=\"https://h.example/explore?tag=no_bot\">my wish</a>",
+            "https://h.example/hashtag/nobot",
+            "Ann :nobot:",
+            ":cat::no_bot:",
+            "<img class=\"custom-emoji\" alt=\":NoBot:\" src=\"x\">",
+        ] {
+            assert_eq!(in_note(text), (true, false), "{text}");
+            assert_eq!(of_profile(&[Statement::Plain(text)]), (true, false), "{text}");
+        }
+        for text in [
+            "<a href=\"https://h.example/tags/nobotany\" class=\"hashtag\">nobotany</a>",
+            "<a href=\"https://h.example/x\" class=\"mention\">nobot</a>",
+            "<a href=\"https://h.example/heritage/nobot\">nobot</a>",
+            ":nobot",
+            "note: nobot: x",
+            ":nobotany:",
+            "nobot:",
+        ] {
+            assert_eq!(in_note(text), (false, false), "{text}");
+        }
+        assert_eq!(in_note(":noindex: :nobot:"), (true, true));
+    }
+
+    #[test]
+    fn texts_are_found_at_any_depth() {
+        for json in [
+            r##"["hi", ["#nobot"]]"##,
+            r##"{"a":{"b":[{"c":"x #nobot"}]}}"##,
+            r##"{"#nobot":"yes"}"##,
+            r##""[{\"name\":\"x\",\"value\":\"#\\u006eobot\"}]""##,
+            r##"["{\"a\":[\"#no\\u003cb\\u003ebot\"]}"]"##,
+            r##""[broken #nobot""##,
+        ] {
+            let json = Object::parse(format!("{{\"x\":{json}}}").as_bytes()).unwrap();
+            for statement in [Statement::Plain, Statement::Html] {
+                let mut statements = Vec::new();
+                Statement::add_all(json.value(), statement, &mut statements);
+                assert_eq!(of_profile(&statements), (true, false), "{statements:?}");
+            }
+        }
     }
 
     #[test]

@@ -7,12 +7,14 @@ pub enum Flaw {
     CreatedAtMissing,
     /// The time of writing cannot be read: the post counts as written when it was seen.
     CreatedAtUnreadable,
-    /// The time of the last edit cannot be read: the post counts as never edited.
+    /// The time of the last edit cannot be read: the post counts as never edited, or an edit as made when it was seen.
     EditedAtUnreadable,
     /// The time at which the account was made cannot be read.
     AuthorCreatedAtUnreadable,
     /// The time at which a recorded frame was seen cannot be read: the frame counts as seen now.
     ObservedAtUnreadable,
+    /// The time at which a recorded frame was seen has not come yet: the frame counts as seen now.
+    ObservedAtAhead,
     /// The url is longer than its column holds or has control characters, and was left out.
     UrlDropped,
     /// The language tag is longer than its column holds or has control characters, and was left out.
@@ -39,16 +41,21 @@ pub enum Flaw {
     MediaTypesCut,
     /// A field is of a kind that the API does not give there, such as a word in place of a count: it counts as not given.
     FieldUnreadable,
+    /// The JSON has bytes that are no UTF-8: each became U+FFFD.
+    BytesReplaced,
+    /// The JSON has control characters or backslashes as no JSON has them: they were read all the same.
+    EscapesMended,
 }
 
 impl Flaw {
     /// Every flaw.
-    pub const ALL: [Flaw; 18] = [
+    pub const ALL: [Flaw; 21] = [
         Flaw::CreatedAtMissing,
         Flaw::CreatedAtUnreadable,
         Flaw::EditedAtUnreadable,
         Flaw::AuthorCreatedAtUnreadable,
         Flaw::ObservedAtUnreadable,
+        Flaw::ObservedAtAhead,
         Flaw::UrlDropped,
         Flaw::LanguageDropped,
         Flaw::QuoteUriDropped,
@@ -62,6 +69,8 @@ impl Flaw {
         Flaw::LinksCut,
         Flaw::MediaTypesCut,
         Flaw::FieldUnreadable,
+        Flaw::BytesReplaced,
+        Flaw::EscapesMended,
     ];
 
     /// The flaw as a metric's label.
@@ -72,6 +81,7 @@ impl Flaw {
             Flaw::EditedAtUnreadable => "edited_at_unreadable",
             Flaw::AuthorCreatedAtUnreadable => "author_created_at_unreadable",
             Flaw::ObservedAtUnreadable => "observed_at_unreadable",
+            Flaw::ObservedAtAhead => "observed_at_ahead",
             Flaw::UrlDropped => "url_dropped",
             Flaw::LanguageDropped => "language_dropped",
             Flaw::QuoteUriDropped => "quote_uri_dropped",
@@ -85,17 +95,22 @@ impl Flaw {
             Flaw::LinksCut => "links_cut",
             Flaw::MediaTypesCut => "media_types_cut",
             Flaw::FieldUnreadable => "field_unreadable",
+            Flaw::BytesReplaced => "bytes_replaced",
+            Flaw::EscapesMended => "escapes_mended",
         }
     }
 
     /// True for a field that was given and is not kept as it was given: left out, cut, or not readable.
     pub fn is_loss(self) -> bool {
-        self != Flaw::CreatedAtMissing
+        !matches!(self, Flaw::CreatedAtMissing | Flaw::EscapesMended)
     }
 
     /// True for a time that was given but cannot be read.
     pub fn is_unreadable_time(self) -> bool {
-        matches!(self, Flaw::CreatedAtUnreadable | Flaw::EditedAtUnreadable | Flaw::ObservedAtUnreadable)
+        matches!(
+            self,
+            Flaw::CreatedAtUnreadable | Flaw::EditedAtUnreadable | Flaw::ObservedAtUnreadable | Flaw::ObservedAtAhead
+        )
     }
 }
 
@@ -114,6 +129,11 @@ impl Flaws {
         if is_there {
             self.add(flaw);
         }
+    }
+
+    /// Adds the flaws of `other`.
+    pub fn add_all(&mut self, other: Flaws) {
+        self.0 |= other.0;
     }
 
     /// The flaws in their order.

@@ -10,8 +10,8 @@ use crate::status::Mention;
 use crate::text::{self, Text};
 use crate::time::Moment;
 use crate::{
-    Consent, Deletion, Flaw, Flaws, Frame, FrameKind, InReplyTo, Post, PostEvent, Rejected, RejectedReason, Server,
-    ShownBy, caps, consent,
+    Consent, Deletion, Flaw, Frame, FrameKind, InReplyTo, Post, PostEvent, Rejected, RejectedReason, Server, ShownBy,
+    caps, consent, domain,
 };
 
 impl PostEvent {
@@ -28,10 +28,27 @@ impl PostEvent {
         let shown_by = shown_by.into();
         let event = match frame.kind {
             FrameKind::Update => post(&frame.data, shown_by, observed_at).map(PostEvent::Created),
-            FrameKind::StatusUpdate => post(&frame.data, shown_by, observed_at).map(PostEvent::Edited),
+            FrameKind::StatusUpdate => post(&frame.data, shown_by, observed_at).map(edited).map(PostEvent::Edited),
             FrameKind::Delete => deletion(&frame.data, shown_by.server(), observed_at).map(PostEvent::Deleted),
         };
         event.map_err(|reason| Rejected::new(reason, &frame.data))
+    }
+
+    /// Takes an edit that is dated after `latest`, where nobody knows when it was seen, for one without a date: otherwise
+    /// it would hide the edits of the time until `latest`.
+    pub fn doubt_edit_after(&mut self, latest: DateTime<Utc>) {
+        let (post, known) = match self {
+            PostEvent::Created(post) => (post, None),
+            PostEvent::Edited(post) => {
+                let observed_at = post.observed_at;
+                (post, Some(observed_at))
+            }
+            PostEvent::Deleted(_) => return,
+        };
+        if post.edited_at.is_some_and(|edited_at| edited_at > latest) {
+            post.edited_at = known;
+            post.flaws.add(Flaw::EditedAtUnreadable);
+        }
     }
 }
 
@@ -43,6 +60,13 @@ impl Frame {
         let status = json.status();
         Some((status.id?.into_owned(), status.created_at.at()))
     }
+}
+
+/// A post that a server calls edited without a date that can be read: edited when it was seen. Otherwise any dated
+/// edit from before would hide it.
+fn edited(mut post: Box<Post>) -> Box<Post> {
+    post.edited_at.get_or_insert(post.observed_at);
+    post
 }
 
 /// Reads a delete: a bare id, perhaps with white space or quotes around it.
@@ -63,13 +87,17 @@ fn post(payload: &[u8], shown_by: ShownBy<'_>, observed_at: DateTime<Utc>) -> Re
     let json = Object::parse(payload)?;
     let status = json.status();
     let id = status.id.ok_or(RejectedReason::NoId)?;
-    let uri = status.uri.ok_or(RejectedReason::NoUri)?;
+    let uri = status.uri.map(domain::spelled_uri).filter(|uri| !uri.is_empty()).ok_or(RejectedReason::NoUri)?;
     let account = status.account.ok_or(RejectedReason::NoAccount)?;
-    let acct = account.acct.or(account.username).ok_or(RejectedReason::NoAccount)?;
-    let author = shown_by.named(acct, &[account.url, account.uri, Some(uri)]).ok_or(RejectedReason::NoAccount)?;
+    let pages = [account.url, account.uri, Some(&*uri)];
+    let by_acct = account.acct.and_then(|acct| shown_by.named(acct, &pages));
+    let is_acct_unreadable = account.acct.is_some() && by_acct.is_none();
+    let by_name = || shown_by.named(account.username?, &pages);
+    let author = by_acct.or_else(by_name).ok_or(RejectedReason::NoAccount)?;
 
-    let mentioned = |mention: &Mention<'_>| shown_by.named(mention.acct?, &[mention.url]).map(|named| named.acct);
-    let mentions: Vec<Option<String>> = status.mentions.iter().map(mentioned).collect();
+    let mentions: Vec<Option<String>> = status.mentions.iter().map(|mention| mentioned(mention, shown_by)).collect();
+    let is_mention_unreadable =
+        mentions.iter().zip(&status.mentions).any(|(name, mention)| name.is_none() && !mention.is_empty());
     let in_reply_to = match (&status.in_reply_to_id, &status.in_reply_to_account_id) {
         (None, None) => InReplyTo::None,
         (_, Some(answered)) if account.id.as_ref() == Some(answered) => InReplyTo::SelfPost,
@@ -83,31 +111,33 @@ fn post(payload: &[u8], shown_by: ShownBy<'_>, observed_at: DateTime<Utc>) -> Re
         }
         _ => None,
     };
-    let Text { text, links } = text::from_html(status.content.unwrap_or_default(), status.quote.is_set);
+    let Text { text, mut links } = text::from_html(status.content.unwrap_or_default(), status.quote.is_set);
+    remove_pages(&mut links, status.mentions.iter().filter_map(|mention| mention.url).chain(status.tag_urls));
     let (nobot, noindex) = consent::of_profile(&account.statements);
-    let mut flaws = Flaws::default();
+    let mut flaws = json.mends();
     flaws.add_if(status.created_at == Moment::Missing, Flaw::CreatedAtMissing);
     flaws.add_if(status.created_at == Moment::Unreadable, Flaw::CreatedAtUnreadable);
     flaws.add_if(status.edited_at == Moment::Unreadable, Flaw::EditedAtUnreadable);
     flaws.add_if(account.created_at == Moment::Unreadable, Flaw::AuthorCreatedAtUnreadable);
-    flaws.add_if(status.has_unreadable || account.has_unreadable, Flaw::FieldUnreadable);
+    let has_unreadable = status.has_unreadable || account.has_unreadable;
+    flaws.add_if(has_unreadable || is_acct_unreadable || is_mention_unreadable, Flaw::FieldUnreadable);
 
     let post = Post {
         server: shown_by.server().clone(),
         id: id.into_owned(),
-        uri: uri.to_owned(),
+        from_origin: author.is_local && shown_by.is_origin_of(&uri),
+        uri: uri.into_owned(),
         url: status.url.map(str::to_owned),
         created_at: status.created_at.at(),
         edited_at: status.edited_at.at(),
         observed_at,
-        from_origin: author.is_local && shown_by.is_origin_of(uri),
         author: author.acct,
         author_domain: author.domain,
         author_created_at: account.created_at.at(),
         author_bot: account.bot.unwrap_or(false),
         author_followers: account.followers,
         author_indexable: account.indexable.unwrap_or(false),
-        language: status.language.map(str::to_owned),
+        language: status.language.map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned),
         characters: column_count(text.chars().count()),
         words: column_count(words(&text)),
         text,
@@ -119,7 +149,7 @@ fn post(payload: &[u8], shown_by: ShownBy<'_>, observed_at: DateTime<Utc>) -> Re
         media_described: column_count(status.media.iter().filter(|media| media.is_described).count()),
         poll: status.has_poll,
         in_reply_to,
-        quote_uri: status.quote.uri.map(str::to_owned),
+        quote_uri: status.quote.uri.map(|uri| domain::spelled_uri(uri).into_owned()),
         app: status.application_name.map(str::to_owned),
         visibility: status.visibility.unwrap_or_default().to_owned(),
         sensitive: status.sensitive.unwrap_or(false),
@@ -138,6 +168,30 @@ fn post(payload: &[u8], shown_by: ShownBy<'_>, observed_at: DateTime<Utc>) -> Re
         flaws,
     };
     post.within_caps().map(Box::new)
+}
+
+/// The full name of a mentioned account. Without an acct the user name counts, at the host of the account's page.
+fn mentioned(mention: &Mention<'_>, shown_by: ShownBy<'_>) -> Option<String> {
+    let by_acct = mention.acct.and_then(|acct| shown_by.named(acct, &[mention.url]));
+    let by_page = || {
+        let host = mention.url.and_then(domain::of_url).filter(|host| *host != shown_by.server().as_str());
+        match (mention.username, host) {
+            (Some(user), Some(host)) if !user.contains('@') => shown_by.named(&format!("{user}@{host}"), &[]),
+            (Some(user), _) => shown_by.named(user, &[]),
+            (None, _) => shown_by.named(mention.url?, &[]),
+        }
+    };
+    by_acct.or_else(by_page).map(|named| named.acct)
+}
+
+/// Leaves out the links to the pages of mentioned accounts and of hashtags.
+fn remove_pages<'a>(links: &mut Vec<String>, pages: impl Iterator<Item = &'a str>) {
+    if links.is_empty() {
+        return;
+    }
+    let pages: HashSet<String> =
+        pages.filter_map(|url| Some(domain::with_host_spelled(url.trim())?.trim_end_matches('/').to_owned())).collect();
+    links.retain(|link| !pages.contains(link.trim_end_matches('/')));
 }
 
 /// Hashtags without `#`, lower case, each once.

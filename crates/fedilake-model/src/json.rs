@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use sonic_rs::{JsonValueTrait, LazyValue, Value};
 
-use crate::Moment;
+use crate::{Flaw, Flaws, Moment};
 
 /// The longest text that is parsed, in bytes.
 pub const BYTES_MAX: usize = 16 << 20;
@@ -36,17 +36,32 @@ pub enum JsonError {
 
 /// A JSON object.
 ///
-/// Broken UTF-8 and lone surrogates become U+FFFD. A number stays text until it is asked for, so that one too large
-/// for any type costs only its own field.
+/// Broken characters are mended, see [`mended`]; lone surrogates become U+FFFD. A number stays text until it is asked
+/// for, so that one too large for any type costs only its own field.
 #[derive(Debug)]
-pub struct Object(Value);
+pub struct Object {
+    value: Value,
+    mends: Flaws,
+}
 
 impl Object {
     /// Parses an object.
     pub fn parse(text: &[u8]) -> Result<Object, JsonError> {
         guard(text)?;
-        let valid = sonic_rs::Deserializer::from_slice(text);
-        object(valid).or_else(|| object(sonic_rs::Deserializer::from_str(&mended(text)?))).ok_or(JsonError::NotJson)
+        // The parser takes a text for UTF-8 without a look.
+        let valid = std::str::from_utf8(text).ok();
+        if let Some(value) = valid.and_then(|text| object(sonic_rs::Deserializer::from_str(text))) {
+            return Ok(Object { value, mends: Flaws::default() });
+        }
+        let Mended { text, mends } =
+            mended(text).unwrap_or_else(|| Mended { text: text.to_vec(), mends: Flaws::default() });
+        let value = object(sonic_rs::Deserializer::from_slice(&text).utf8_lossy()).ok_or(JsonError::NotJson)?;
+        Ok(Object { value, mends })
+    }
+
+    /// The flaws of the text's characters that were mended.
+    pub fn mends(&self) -> Flaws {
+        self.mends
     }
 
     /// The text at `path`, if the value there is a text.
@@ -60,27 +75,64 @@ impl Object {
     }
 
     pub(crate) fn value(&self) -> &Value {
-        &self.0
+        &self.value
     }
 
     fn at(&self, path: &[&str]) -> Option<&Value> {
-        path.iter().try_fold(&self.0, |value, key| value.get(key))
+        path.iter().try_fold(&self.value, |value, key| value.get(key))
     }
 }
 
-fn object<'a>(json: sonic_rs::Deserializer<sonic_rs::Read<'a>>) -> Option<Object> {
-    let mut json = json.utf8_lossy().use_rawnumber();
+fn object<'a>(json: sonic_rs::Deserializer<sonic_rs::Read<'a>>) -> Option<Value> {
+    let mut json = json.use_rawnumber();
     let value: Value = json.deserialize().ok()?;
     json.end().ok()?;
-    value.is_object().then_some(Object(value))
+    value.is_object().then_some(value)
 }
 
-/// `bytes` with U+FFFD in place of invalid UTF-8; `None` if all of it is valid.
-fn mended(bytes: &[u8]) -> Option<String> {
-    match String::from_utf8_lossy(bytes) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(text) => Some(text),
+/// A JSON text whose broken characters were mended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mended {
+    /// The text, in UTF-8.
+    pub text: Vec<u8>,
+    /// What was mended: [`Flaw::BytesReplaced`], [`Flaw::EscapesMended`] or both.
+    pub mends: Flaws,
+}
+
+/// Mends the characters that no JSON has, so that each costs only itself: bytes that are no UTF-8 become U+FFFD, control
+/// characters within a string their escapes, and a backslash before a character that needs none is left out. `None` if
+/// there is nothing to mend.
+pub fn mended(text: &[u8]) -> Option<Mended> {
+    let mut mends = Flaws::default();
+    let valid = String::from_utf8_lossy(text);
+    mends.add_if(matches!(valid, Cow::Owned(_)), Flaw::BytesReplaced);
+    let mut mended = Vec::with_capacity(valid.len());
+    let (mut rest, mut in_string) = (valid.as_bytes(), false);
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match (byte, after) {
+            (0..0x20, _) if in_string => {
+                mends.add(Flaw::EscapesMended);
+                mended.extend(format!("\\u{byte:04x}").bytes());
+            }
+            (b'\\', [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..]) if in_string => {
+                mended.extend([b'\\', after[0]]);
+                rest = &after[1..];
+            }
+            (b'\\', [b'u', hex @ ..])
+                if in_string && hex.iter().take(4).filter(|b| b.is_ascii_hexdigit()).count() == 4 =>
+            {
+                mended.extend([b'\\', b'u']);
+                rest = hex;
+            }
+            (b'\\', _) if in_string => mends.add(Flaw::EscapesMended),
+            _ => {
+                in_string ^= *byte == b'"';
+                mended.push(*byte);
+            }
+        }
     }
+    (mends != Flaws::default()).then_some(Mended { text: mended, mends })
 }
 
 /// The text of a member's value, not yet parsed.
@@ -275,6 +327,41 @@ mod tests {
             (r#"[{"a":},{"b":1}]"#, &[r#"{"a":}"#, r#"{"b":1}"#]),
         ] {
             assert_eq!(cut(list), (expected.iter().map(|e| (*e).to_owned()).collect(), None), "{list}");
+        }
+    }
+
+    #[test]
+    fn a_broken_character_costs_only_itself() {
+        let bytes = "bytes_replaced";
+        let escapes = "escapes_mended";
+        for (text, expected, mends) in [
+            (&b"Gr\xfc\xdfe"[..], "Gr\u{fffd}\u{fffd}e", &[bytes][..]),
+            (b"cesu \xed\xa0\xbd\xed\xb8\x80", "cesu \u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}", &[bytes]),
+            (b"overlong \xc0\xaf", "overlong \u{fffd}\u{fffd}", &[bytes]),
+            (b"cut \xe2\x82", "cut \u{fffd}", &[bytes]),
+            (b"c1 \x80 \xff", "c1 \u{fffd} \u{fffd}", &[bytes]),
+            (b"a\tb\x01c\x1f\nd\0", "a\tb\u{1}c\u{1f}\nd\0", &[escapes]),
+            (b"a\\xb\\'c\\", "axb'c", &[escapes]),
+            (b"\\u12 \\uxyz0 \\u", "u12 uxyz0 u", &[escapes]),
+            (b"\xff\t\\q", "\u{fffd}\tq", &[bytes, escapes]),
+            (b"\\\\x \\\" \\u00e9 \\n \\/ \x7f", "\\x \" é \n / \u{7f}", &[]),
+            (b"\\ud83d x", "\u{fffd} x", &[]),
+            ("é 😀".as_bytes(), "é 😀", &[]),
+        ] {
+            // A backslash at the end takes the quote behind it, so a space stands between them.
+            let json = [b"{\"x\":\"", text, b" \",\n\t\"y\":1}"].concat();
+            let object = Object::parse(&json).unwrap();
+            let given = String::from_utf8_lossy(&json);
+            assert_eq!(object.text_at(&["x"]), Some(format!("{expected} ").as_str()), "{given}");
+            assert_eq!(object.mends().iter().map(Flaw::as_str).collect::<Vec<_>>(), mends, "{given}");
+            assert_eq!(
+                mended(&json).map(|mended| mended.mends),
+                (!mends.is_empty()).then(|| object.mends()),
+                "{given}"
+            );
+        }
+        for torn in [&b"{\"x\":\"\xff"[..], b"{\"x\":\t\x01}", b"{\"x\":\\n}", b"{'x':1}", b"\xff", b"{\"a\\\"}"] {
+            assert_eq!(Object::parse(torn).err(), Some(JsonError::NotJson), "{torn:?}");
         }
     }
 

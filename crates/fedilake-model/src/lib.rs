@@ -21,6 +21,7 @@ mod shown_by;
 mod status;
 mod time;
 
+pub use domain::spelled_uri;
 pub use flaws::{Flaw, Flaws};
 pub use post::{Consent, Deletion, Frame, FrameKind, InReplyTo, Post, PostEvent, Server};
 pub use rejected::{Rejected, RejectedReason};

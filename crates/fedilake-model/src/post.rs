@@ -66,13 +66,14 @@ pub struct Frame {
 /// An event of a post, named as the server named it.
 ///
 /// Servers send `status.update` for edits, and also when reactions or a quote's state changed; `edited_at` is then
-/// the time of the last edit, or `None`. So an event's kind does not order versions: the newest version is the one
-/// with the greatest (edited_at, observed_at, log position), where "never edited" comes before any edit.
+/// the time of the last edit. So an event's kind does not order versions: the newest version is the one with the
+/// greatest (edited_at, observed_at, log position), where "never edited" comes before any edit. A `status.update`
+/// without a date that can be read is an edit all the same, made when it was seen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PostEvent {
     /// `update`, or a status of a timeline page. `edited_at` is set if the post was edited before we saw it.
     Created(Box<Post>),
-    /// `status.update`.
+    /// `status.update`; `edited_at` is always set.
     Edited(Box<Post>),
     /// `delete`.
     Deleted(Deletion),
@@ -104,13 +105,13 @@ pub struct Post {
     pub server: Server,
     /// The post's id, local to the server; opaque.
     pub id: String,
-    /// The identity of the post, the same on every server.
+    /// The identity of the post, the same on every server: scheme and host in their one spelling.
     pub uri: String,
     /// Where a person reads it.
     pub url: Option<String>,
     /// When the author claims to have written it; `None` if missing or unreadable.
     pub created_at: Option<DateTime<Utc>>,
-    /// When the author claims to have last edited it.
+    /// When the author claims to have last edited it; for an edit without a readable claim, when it was seen.
     pub edited_at: Option<DateTime<Utc>>,
     /// When the collector saw it.
     pub observed_at: DateTime<Utc>,

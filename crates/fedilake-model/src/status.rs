@@ -39,6 +39,8 @@ pub(crate) struct Status<'a> {
     pub(crate) media: Vec<Media<'a>>,
     pub(crate) mentions: Vec<Mention<'a>>,
     pub(crate) tags: Vec<&'a str>,
+    /// The pages of these hashtags.
+    pub(crate) tag_urls: Vec<&'a str>,
     /// True if a field, other than a time, has a value that cannot be read.
     pub(crate) has_unreadable: bool,
 }
@@ -81,7 +83,15 @@ pub(crate) struct Media<'a> {
 pub(crate) struct Mention<'a> {
     pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) acct: Option<&'a str>,
+    pub(crate) username: Option<&'a str>,
     pub(crate) url: Option<&'a str>,
+}
+
+impl Mention<'_> {
+    /// True for an element that says nothing, such as null or an empty object.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.id.is_none() && self.acct.is_none() && self.username.is_none() && self.url.is_none()
+    }
 }
 
 impl Object {
@@ -115,10 +125,13 @@ impl Object {
                 "quote_id" => status.quote.add(quote_by_id(value)),
                 "quote_url" | "quote_uri" => status.quote.add(quote_by_uri(value)),
                 "pleroma" | "akkoma" | "misskey" | "friendica" => status.quote.add(extension(value)),
-                "application" => status.application_name = text_field(value, "name"),
+                "application" => status.application_name = application_name(value, odd),
                 "media_attachments" => status.media = list(value, odd).map(media).collect(),
-                "mentions" => status.mentions = list(value, odd).map(mention).collect(),
-                "tags" => status.tags = list(value, &mut *odd).filter_map(|value| read(value, tag, odd)).collect(),
+                "mentions" => status.mentions = list(value, &mut *odd).map(|value| mention(value, odd)).collect(),
+                "tags" => {
+                    status.tags = list(value, &mut *odd).filter_map(|value| read(value, tag, odd)).collect();
+                    status.tag_urls = elements(value).filter_map(|tag| text_field(tag, "url")).collect();
+                }
                 _ => {}
             }
         }
@@ -137,11 +150,14 @@ fn account(value: &Value) -> Option<Account<'_>> {
             "username" => account.username = text(value),
             "url" => account.url = text(value),
             "uri" => account.uri = text(value),
-            "note" => account.statements.extend(text(value).map(Statement::Html)),
-            "display_name" => account.statements.extend(text(value).map(Statement::Plain)),
-            "fields" => elements(value).for_each(|field| {
-                account.statements.extend(text_field(field, "name").map(Statement::Plain));
-                account.statements.extend(text_field(field, "value").map(Statement::Html));
+            "note" => Statement::add_all(value, Statement::Html, &mut account.statements),
+            "display_name" => Statement::add_all(value, Statement::Plain, &mut account.statements),
+            "fields" => add_fields(value, &mut account.statements),
+            // The profile as its owner wrote it.
+            "source" => value.as_object().into_iter().flatten().for_each(|(key, value)| match key {
+                "note" => Statement::add_all(value, Statement::Plain, &mut account.statements),
+                "fields" => add_fields(value, &mut account.statements),
+                _ => {}
             }),
             // The same person's new account; its profile counts too.
             "moved" => {
@@ -154,14 +170,45 @@ fn account(value: &Value) -> Option<Account<'_>> {
             "bot" => account.bot = read(value, flag, odd),
             "followers_count" => account.followers = read(value, count, odd),
             "indexable" => account.indexable = read(value, flag, odd),
-            // A value of an unexpected type still asks for no index.
-            "noindex" => account.noindex |= flag(value).unwrap_or(value.is_str() || value.is_number()),
-            "suspended" => account.suspended = flag(value) == Some(true),
+            "noindex" => account.noindex |= is_wish(value),
+            "suspended" => account.suspended = is_wish(value),
             _ => {}
         }
     }
     account.has_unreadable = *odd;
     Some(account)
+}
+
+/// Adds what the fields of a profile say: a list of names and values, or whatever else a program makes of them.
+fn add_fields<'a>(value: &'a Value, statements: &mut Vec<Statement<'a>>) {
+    if !value.is_array() {
+        return Statement::add_all(value, Statement::Plain, statements);
+    }
+    for field in elements(value) {
+        let Some(members) = field.as_object() else {
+            Statement::add_all(field, Statement::Plain, statements);
+            continue;
+        };
+        for (key, value) in members {
+            match key {
+                "name" => Statement::add_all(value, Statement::Plain, statements),
+                "value" => Statement::add_all(value, Statement::Html, statements),
+                _ => {
+                    statements.push(Statement::Plain(key));
+                    Statement::add_all(value, Statement::Plain, statements);
+                }
+            }
+        }
+    }
+}
+
+/// Reads a flag that protects a person: a value that nobody understands counts as set; null, an empty text, an empty
+/// list and an empty object say nothing.
+fn is_wish(value: &Value) -> bool {
+    let is_empty = value.is_null()
+        || value.as_array().is_some_and(|list| list.is_empty())
+        || value.as_object().is_some_and(|object| object.is_empty());
+    flag(value).unwrap_or(!is_empty)
 }
 
 impl<'a> Quote<'a> {
@@ -233,12 +280,25 @@ fn media(value: &Value) -> Media<'_> {
     Media { kind: text_field(value, "type"), is_described }
 }
 
-fn mention(value: &Value) -> Mention<'_> {
-    let mut mention = Mention::default();
+/// The client's name, in its object or bare.
+fn application_name<'a>(value: &'a Value, is_odd: &mut bool) -> Option<&'a str> {
+    let name = match value.as_object().filter(|object| !object.is_empty()) {
+        Some(object) => object.iter().filter(|(name, _)| *name == "name").last().map(|(_, name)| name),
+        None => Some(value),
+    };
+    *is_odd |= name.is_none();
+    read(name?, text, is_odd)
+}
+
+/// A mentioned account; some dumps have its name bare.
+fn mention<'a>(value: &'a Value, is_odd: &mut bool) -> Mention<'a> {
+    let mut mention = Mention { acct: text(value), ..Mention::default() };
+    *is_odd |= mention.acct.is_none() && !value.is_object() && !says_nothing(value);
     for (key, value) in value.as_object().into_iter().flat_map(|fields| fields.iter()) {
         match key {
             "id" => mention.id = id(value),
             "acct" => mention.acct = text(value),
+            "username" => mention.username = text(value),
             "url" => mention.url = text(value),
             _ => {}
         }

@@ -7,11 +7,13 @@
 //! - Character references are decoded. `.invisible` spans are a part of their URL and stay; the ellipsis of a
 //!   shortened link is CSS and not text. Custom emoji stay as `:shortcode:`; an emoji sent as an image becomes its
 //!   alternative text. The content of `script`, `style` and the like is dropped.
-//! - An element of the class `quote-inline`, Mastodon's `p` or another program's `span`, is a fallback for software
-//!   without quotes: it is dropped if the quote itself is known.
+//! - An element of the class `quote-inline`, Mastodon's `p`, another program's `span` or any other that can have
+//!   content, is a fallback for software without quotes: it is dropped if the quote itself is known.
+//! - A link to a mentioned account or to a hashtag is no link: its class is `mention`, `h-card` or begins with `hashtag`,
+//!   or its `rel` is `mention` or `tag`. The translation of a status also leaves out links to the pages that the status names.
 //!
 //! Blocks open and close as in the HTML standard's tree construction, so that the text of unclosed and crossed tags
-//! is that of a browser's tree. Not covered are tables, `select`, `svg`, `math`, `template`, headings within headings
+//! is that of a browser's tree. Not covered are tables (beyond the quote fallbacks in them), `select`, `svg`, `math`, `template`, headings within headings
 //! and blocks within `ruby`: servers strip these; their text is kept in document order.
 
 mod block;
@@ -34,9 +36,18 @@ pub struct Text {
 /// Reads the text of `html`. `quote_is_set` says that the post's quote is known by other means. Never fails: any
 /// input is HTML.
 pub fn from_html(html: &str, quote_is_set: bool) -> Text {
-    let mut flow = Flow::new(html.len(), quote_is_set);
+    read(html, || Flow::new(html.len(), quote_is_set))
+}
+
+/// The text of a profile's `html`, with a number sign before each link to a hashtag.
+pub(crate) fn of_profile(html: &str) -> String {
+    read(html, || Flow::with_hashtags_signed(html.len())).text
+}
+
+fn read(html: &str, new: impl Fn() -> Flow) -> Text {
+    let mut flow = new();
     if !scan::scan(html, &mut flow) {
-        flow = Flow::new(html.len(), quote_is_set);
+        flow = new();
         tokens::tokenize(html, &mut flow);
     }
     flow.finish()

@@ -5,10 +5,11 @@
 //! | ISO 8601, extended and basic, with a space for the T, with and without seconds, fraction and offset | `2023-05-01T10:11:12.345Z`, `2023-05-01 10:11:12,345+0200`, `20230501T101112Z`, `2023-W18-1`, `2023-05-01` |
 //! | epoch, as number or text: seconds, milliseconds, microseconds or nanoseconds, told apart by the number of digits | `1682935872`, `1682935872345`, `"1682935872.345"` |
 //! | words: RFC 2822, HTTP, asctime, Twitter's, JavaScript's, Go's | `Mon, 01 May 2023 10:11:12 GMT`, `Mon May 01 10:11:12 +0000 2023` |
-//! | wrapped: MongoDB's, Firestore's, pandas', Python's, .NET's | `{"$date": …}`, `{"seconds": …, "nanos": …}`, `Timestamp('…')`, `/Date(1682935872345)/` |
+//! | wrapped: MongoDB's, Firestore's, Java's, Parse's, DynamoDB's, PHP's, pandas', Python's, .NET's | `{"$date": …}`, `{"seconds": …, "nanos": …}`, `{"date": …, "timezone": "UTC"}`, `Timestamp('…')`, `/Date(1682935872345)/` |
 //!
 //! A time without an offset is UTC; a date alone is its midnight. Numeric dates in another order than year, month,
-//! day are ambiguous and are not read; neither are years before 1 and beyond 9999.
+//! day are ambiguous and are not read; neither are years before 1 and beyond 9999. A number that no unit makes a time of
+//! the fediverse is not guessed at.
 
 mod epoch;
 mod iso;
@@ -122,13 +123,18 @@ fn any_form(text: &str) -> Option<DateTime<Utc>> {
 /// Reads the time in a JSON object. The recursion is bounded by the JSON's depth.
 fn wrapped(value: &Value) -> Option<DateTime<Utc>> {
     let field = |names: &[&str]| names.iter().find_map(|name| value.as_object()?.get(name));
-    let names = ["$date", "$numberLong", "$numberDouble", "$numberDecimal", "$numberInt", "$timestamp", "t"];
+    let names =
+        ["$date", "$numberLong", "$numberDouble", "$numberDecimal", "$numberInt", "$timestamp", "t", "iso", "S", "N"];
     if let Some(inner) = field(&names) {
         return Moment::of(inner).at();
     }
-    let seconds = field(&["seconds", "_seconds"])?;
+    // PHP's DateTime; a zone by its place's name would need the tables of all places.
+    if let (Some(date), Some(zone)) = (field(&["date"]), field(&["timezone"])) {
+        return iso::read(&format!("{} {}", date.as_str()?.trim(), zone.as_str()?.trim()));
+    }
+    let seconds = field(&["seconds", "_seconds", "epochSecond"])?;
     let seconds = seconds.as_i64().or_else(|| seconds.as_str()?.parse().ok())?;
-    let nanos = field(&["nanos", "nanoseconds", "_nanoseconds"]).and_then(|nanos| nanos.as_u64()).unwrap_or(0);
+    let nanos = field(&["nanos", "nanoseconds", "_nanoseconds", "nano"]).and_then(|nanos| nanos.as_u64()).unwrap_or(0);
     DateTime::from_timestamp(seconds, u32::try_from(nanos).ok()?)
 }
 
@@ -221,6 +227,14 @@ mod tests {
                     r#""Timestamp('2023-05-01 10:11:12.345000')""#,
                     r#""Timestamp('2023-05-01 10:11:12.345000+0000', tz='UTC')""#,
                     r#""ISODate(\"2023-05-01T10:11:12.345Z\")""#,
+                    r#"{"epochSecond":1682935872,"nano":345000000}"#,
+                    r#"{"__type":"Date","iso":"2023-05-01T10:11:12.345Z"}"#,
+                    r#"{"S":"2023-05-01T10:11:12.345Z"}"#,
+                    r#"{"N":"1682935872345"}"#,
+                    r#"{"date":"2023-05-01 10:11:12.345000","timezone_type":3,"timezone":"UTC"}"#,
+                    r#"{"date":"2023-05-01 12:11:12.345000","timezone_type":1,"timezone":"+02:00"}"#,
+                    r#"{"date":"2023-05-01 06:11:12.345000","timezone_type":2,"timezone":"EDT"}"#,
+                    r#""May 1, 2023 @ 10:11:12.345""#,
                     r#""/Date(1682935872345)/""#,
                     r#""/Date(1682935872345+0200)/""#,
                     r#""datetime.datetime(2023, 5, 1, 10, 11, 12, 345000, tzinfo=datetime.timezone.utc)""#,
@@ -236,6 +250,11 @@ mod tests {
                     r#""2023-05-01 10:11:12Z""#,
                     r#""2023-05-01 10:11:12 GMT""#,
                     r#""2023-05-01 10:11:12 -0000""#,
+                    r#""2023-05-01 05:11:12 EST""#,
+                    r#""2023-05-01T03:11:12 PDT""#,
+                    r#""01/May/2023:10:11:12 +0000""#,
+                    r#""01/May/2023:12:11:12 +0200""#,
+                    r#""01/May/2023 10:11:12""#,
                     r#""2023-05-01, 10:11:12""#,
                     r#""2023 05 01 10:11:12""#,
                     r#""20230501101112""#,
@@ -330,6 +349,18 @@ mod tests {
             "5",
             "-1",
             "1e300",
+            // Ticks of .NET and of Windows, and numbers that would be a time before the fediverse or long after us.
+            "638185326720000000",
+            "133274094720000000",
+            "168293587234",
+            "168293587234500",
+            "16829358723450000",
+            "99999999999",
+            "946684800",
+            r#""638185326720000000""#,
+            r#"{"date":"2023-05-01 10:11:12","timezone":"Europe/Berlin"}"#,
+            r#"{"date":7,"timezone":"UTC"}"#,
+            r#""01/02/2023:10:11:12 +0000""#,
             "99999999999999999999999",
             "true",
             "[]",

@@ -1,16 +1,22 @@
 //! The languages of tags.
 //!
 //! People, apps and servers write tags as in BCP 47, and in other ways: `pt-BR`, `pt_BR`, `EN`, `eng`, `zhCn`,
-//! `i-klingon`, `und`. A tag counts under the language of its primary subtag, whichever of the language's codes that
-//! is; the tag itself is stored as given. The same rule exists as SQL, for the views, and in Rust, for languages that
+//! `zhHant`, `PTBR`, `de.UTF-8`, `sr@latin`, `English`, `i-klingon`, `und`, `None`. A tag counts under the language of its
+//! primary subtag, whichever of the language's codes or its English name that is; the tag itself is stored as given. The same rule exists as SQL, for the views, and in Rust, for languages that
 //! users type; a test compares the two.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::views::literal;
 
 const LANGUAGES: &str = include_str!("views/languages.csv");
 
 /// Primary subtags, and whole tags, that name no language.
-const UNKNOWN: [&str; 5] = ["", "und", "unknown", "x-default", "i-default"];
+const UNKNOWN: [&str; 9] = ["", "und", "unknown", "x-default", "i-default", "none", "null", "n/a", "undefined"];
+
+/// White space around a tag.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// A row of languages.csv.
 struct Language {
@@ -29,15 +35,26 @@ fn languages() -> impl Iterator<Item = Language> {
 }
 
 /// Every key that names a language, and the language's English name.
-fn keys() -> impl Iterator<Item = (&'static str, &'static str)> {
-    languages().flat_map(|language| {
-        std::iter::once(language.code).chain(language.others.split_whitespace()).map(move |key| (key, language.name))
-    })
+fn keys() -> impl Iterator<Item = (Cow<'static, str>, &'static str)> {
+    let codes = || {
+        languages().flat_map(|language| {
+            std::iter::once(language.code)
+                .chain(language.others.split_whitespace())
+                .map(move |key| (key, language.name))
+        })
+    };
+    // A code counts before a name: `ga` is Irish, and not Ga.
+    let taken: HashSet<&str> = codes().map(|(key, _)| key).collect();
+    let names = languages()
+        .map(|language| (language.name.to_lowercase(), language.name))
+        .filter(move |(key, _)| !taken.contains(key.as_str()))
+        .map(|(key, name)| (Cow::Owned(key), name));
+    codes().map(|(key, name)| (Cow::Borrowed(key), name)).chain(names)
 }
 
 /// Tags that are looked up as a whole, because their primary subtag names no language or another one.
-fn whole_tags() -> impl Iterator<Item = &'static str> {
-    keys().map(|(key, _)| key).chain(UNKNOWN).filter(|key| key.contains('-'))
+fn whole_tags() -> impl Iterator<Item = Cow<'static, str>> {
+    keys().map(|(key, _)| key).chain(UNKNOWN.map(Cow::Borrowed)).filter(|key| key.contains('-'))
 }
 
 /// The English name of the language that a tag names; `None` if unknown.
@@ -62,8 +79,8 @@ pub(crate) fn meant(typed: &str) -> Meant {
     if UNKNOWN.contains(&key.as_str()) {
         return Meant::Unknown;
     }
-    let is_whole = key == tag || is_camel(typed.trim_matches(' '));
-    let wanted = typed.trim_matches(' ').to_lowercase();
+    let is_whole = key == tag || joined(typed.trim_matches(SPACE)).is_some_and(|joined| joined == key);
+    let wanted = typed.trim_matches(SPACE).to_lowercase();
     let by_code = name(typed).filter(|_| is_whole);
     let by_name = || languages().map(|language| language.name).find(|name| name.to_lowercase() == wanted);
     match by_code.or_else(by_name) {
@@ -74,38 +91,57 @@ pub(crate) fn meant(typed: &str) -> Meant {
 }
 
 fn canonical(tag: &str) -> String {
-    tag.trim_matches(' ').to_lowercase().replace('_', "-")
+    tag.trim_matches(SPACE).to_lowercase().replace('_', "-")
 }
 
 fn key(tag: &str) -> String {
     let canonical = canonical(tag);
-    if is_camel(tag.trim_matches(' ')) {
-        return canonical[..2].to_owned();
+    // The encoding or the variant of a locale: `de.UTF-8`, `sr@latin`.
+    let plain = canonical.split(['.', '@']).next().unwrap_or_default();
+    if whole_tags().any(|whole| whole == plain) || UNKNOWN.contains(&plain) || keys().any(|(key, _)| key == plain) {
+        return plain.to_owned();
     }
-    if whole_tags().any(|whole| whole == canonical) {
-        return canonical;
-    }
-    canonical.split('-').next().unwrap_or_default().to_owned()
+    let joined = joined(tag.trim_matches(SPACE)).map(str::to_ascii_lowercase);
+    joined.unwrap_or_else(|| plain.split('-').next().unwrap_or_default().to_owned())
 }
 
-/// True for a language and a region without a separator, such as `zhCn`.
-fn is_camel(tag: &str) -> bool {
-    matches!(tag.as_bytes(), [a, b, c, d]
-        if a.is_ascii_lowercase() && b.is_ascii_lowercase() && c.is_ascii_uppercase() && d.is_ascii_alphabetic())
+/// The language of a tag that has no separator before its region or script: `zhCn`, `zhHant`, `filPh`, `PTBR`.
+fn joined(tag: &str) -> Option<&str> {
+    let is_upper = tag.len() == 4 && tag.bytes().all(|byte| byte.is_ascii_uppercase());
+    let small = tag.bytes().take_while(u8::is_ascii_lowercase).count();
+    let (language, rest) = tag.split_at(if is_upper { 2 } else { small });
+    let is_part = matches!(rest.len(), 2 | 4)
+        && rest.starts_with(|first: char| first.is_ascii_uppercase())
+        && rest.bytes().all(|byte| byte.is_ascii_alphabetic());
+    (matches!(language.len(), 2 | 3) && is_part).then_some(language)
+}
+
+/// SQL: the tag without white space around it.
+fn trimmed_sql(tag: &str) -> String {
+    let space: Vec<String> = SPACE.iter().map(|space| format!("chr({})", u32::from(*space))).collect();
+    format!("trim({tag}, {})", space.join(" || "))
 }
 
 /// SQL: the tag in lower case with hyphens.
 pub(crate) fn canonical_sql(tag: &str) -> String {
-    format!("replace(lower(trim({tag})), '_', '-')")
+    format!("replace(lower({}), '_', '-')", trimmed_sql(tag))
 }
 
 /// SQL: the key under which the tag's language is looked up.
 pub(crate) fn key_sql(tag: &str) -> String {
-    let canonical = canonical_sql(tag);
-    let whole: Vec<_> = whole_tags().map(literal).collect();
+    let trimmed = trimmed_sql(tag);
+    let plain = format!("split_part(split_part({}, '.', 1), '@', 1)", canonical_sql(tag));
+    let mut whole: HashSet<Cow<'_, str>> = whole_tags().chain(UNKNOWN.map(Cow::Borrowed)).collect();
+    // Of the keys without a hyphen only those matter here that may have the form of a language joined with a region.
+    whole.extend(keys().map(|(key, _)| key).filter(|key| (4..=7).contains(&key.len())));
+    let mut whole: Vec<_> = whole.iter().map(|key| literal(key)).collect();
+    whole.sort();
     format!(
-        "case when regexp_full_match(trim({tag}), '[a-z][a-z][A-Z][A-Za-z]') then lower(left(trim({tag}), 2)) \
-        when {canonical} in ({}) then {canonical} else split_part({canonical}, '-', 1) end",
+        "case when {plain} in ({}) then {plain} \
+        when regexp_full_match({trimmed}, '[a-z]{{2,3}}[A-Z]([A-Za-z]|[A-Za-z]{{3}})') \
+        then regexp_extract({trimmed}, '^[a-z]+') \
+        when regexp_full_match({trimmed}, '[A-Z]{{4}}') then lower(left({trimmed}, 2)) \
+        else split_part({plain}, '-', 1) end",
         whole.join(", ")
     )
 }
@@ -118,18 +154,16 @@ pub(crate) fn counted_sql(tag: &str, name: &str) -> String {
 
 /// SQL rows `(key, name)`, several a line.
 pub(crate) fn rows_sql() -> String {
-    let rows: Vec<_> = keys().map(|(key, name)| format!("({}, {})", literal(key), literal(name))).collect();
+    let rows: Vec<_> = keys().map(|(key, name)| format!("({}, {})", literal(&key), literal(name))).collect();
     rows.chunks(6).map(|line| format!("    {}", line.join(", "))).collect::<Vec<_>>().join(",\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     /// Tags, the language that each names, and its name in reports.
-    const TAGS: [(&str, Option<&str>, Option<&str>); 49] = [
+    const TAGS: [(&str, Option<&str>, Option<&str>); 76] = [
         ("pt", Some("Portuguese"), Some("Portuguese")),
         ("pt-BR", Some("Portuguese"), Some("Portuguese")),
         ("pt_BR", Some("Portuguese"), Some("Portuguese")),
@@ -176,7 +210,34 @@ mod tests {
         ("x-default", None, None),
         ("i-default", None, None),
         ("x-klingon", None, Some("x-klingon")),
-        ("null", None, Some("null")),
+        ("null", None, None),
+        ("None", None, None),
+        ("NULL", None, None),
+        ("NONE", None, None),
+        ("n/a", None, None),
+        ("N/A", None, None),
+        ("undefined", None, None),
+        ("Undefined ", None, None),
+        ("zhHant", Some("Chinese"), Some("Chinese")),
+        ("zhHans", Some("Chinese"), Some("Chinese")),
+        ("srLatn", Some("Serbian"), Some("Serbian")),
+        ("filPh", Some("Filipino"), Some("Filipino")),
+        ("filPH", Some("Filipino"), Some("Filipino")),
+        ("porBr", Some("Portuguese"), Some("Portuguese")),
+        ("PTBR", Some("Portuguese"), Some("Portuguese")),
+        ("ENUS", Some("English"), Some("English")),
+        ("de.UTF-8", Some("German"), Some("German")),
+        ("de_AT.utf8@euro", Some("German"), Some("German")),
+        ("sr@latin", Some("Serbian"), Some("Serbian")),
+        ("sr_RS@latin", Some("Serbian"), Some("Serbian")),
+        ("English", Some("English"), Some("English")),
+        ("GERMAN", Some("German"), Some("German")),
+        ("norwegian bokmål", Some("Norwegian Bokmål"), Some("Norwegian Bokmål")),
+        ("Serbo-Croatian", Some("Serbo-Croatian"), Some("Serbo-Croatian")),
+        ("THAI", Some("Thai"), Some("Thai")),
+        ("Ga", Some("Irish"), Some("Irish")),
+        ("pt\n", Some("Portuguese"), Some("Portuguese")),
+        ("\tpt-BR\r\n", Some("Portuguese"), Some("Portuguese")),
         ("en;q=0.8", None, Some("en;q=0.8")),
         ("Xx_YY", None, Some("xx-yy")),
     ];
@@ -203,8 +264,8 @@ mod tests {
     fn a_key_and_a_name_are_one_languages() {
         let (mut met, mut names) = (HashSet::new(), HashSet::new());
         for (key, _) in keys() {
-            assert!(met.insert(key), "{key}");
-            assert_eq!(key, canonical(key));
+            assert_eq!(key, canonical(&key));
+            assert!(met.insert(key.clone()), "{key}");
         }
         for language in languages() {
             assert!(names.insert(language.name.to_lowercase()), "{}", language.name);
@@ -223,6 +284,11 @@ mod tests {
             ("serbo-croatian", language("Serbo-Croatian")),
             ("ga", language("Irish")),
             ("zhCn", language("Chinese")),
+            ("English", language("English")),
+            ("english\n", language("English")),
+            ("zhHant", language("Chinese")),
+            ("PTBR", language("Portuguese")),
+            ("None", Meant::Unknown),
             ("i-klingon", language("Klingon")),
             ("vai", language("Vai")),
             ("pt-BR", Meant::Tag("pt-br".to_owned())),

@@ -1,11 +1,13 @@
 //! A chunk of values → a part of what is appended.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fedilake_log::Key;
 use fedilake_model::avro::Encoder;
+use fedilake_model::json::{self, Mended};
 use fedilake_model::{Flaw, Flaws, Moment, PostEvent};
 
 use super::chunk::{Bad, Chunk};
@@ -17,6 +19,10 @@ use super::python;
 use crate::admit::admit;
 use crate::counts::Tally;
 use crate::records::records;
+
+/// The greatest difference between the clocks of two machines that is taken for one: a frame that was seen further ahead
+/// was not seen then.
+const CLOCKS_APART_MAX: Duration = Duration::from_secs(30);
 
 /// Records of some values in the input's order, and what became of the others.
 #[derive(Debug, Default)]
@@ -72,8 +78,12 @@ impl Translator {
             }
             let text = chunk.text.slice(value.start..value.end);
             let place = Bad { line: value.line, byte, why: "" };
-            if let Err(why) = self.take(&text, place, &mut events, &mut part) {
-                self.take_apart(&text, Bad { why, ..place }, &mut events, &mut part);
+            let mut value = Mendable { text, mends: Flaws::default() };
+            if let Err(why) = self.take(&value, place, &mut events, &mut part)
+                // The first reason stays: it is that of the value as it was given.
+                && !(value.mend() && self.take(&value, place, &mut events, &mut part).is_ok())
+            {
+                self.take_apart(&value, Bad { why, ..place }, &mut events, &mut part);
             }
         }
         broken.for_each(|bad| part.reject(bad));
@@ -87,18 +97,20 @@ impl Translator {
     /// Reads the value at `place` and counts what becomes of it; an error is the label of why it cannot be used.
     fn take(
         &self,
-        value: &Bytes,
+        value: &Mendable,
         place: Bad,
         events: &mut Vec<PostEvent>,
         part: &mut Part,
     ) -> Result<(), &'static str> {
-        let outcome = self.event(value).or_else(|why| match python::without_nan(value).filter(|_| why == "not_json") {
+        let text = &value.text;
+        let outcome = self.event(text).or_else(|why| match python::without_nan(text).filter(|_| why == "not_json") {
             Some(mended) => self.event(&Bytes::from(mended)),
             None => Err(why),
         });
         match outcome? {
-            Outcome::Event(event, flaws) => match admit(&event) {
+            Outcome::Event(event, mut flaws) => match admit(&event) {
                 Ok(()) => {
+                    flaws.add_all(value.mends);
                     flaws.iter().for_each(|flaw| part.flaw(flaw, place));
                     events.push(event);
                 }
@@ -110,7 +122,8 @@ impl Translator {
     }
 
     /// A value that cannot be used may be several, or a wrapper of some: lines are taken for values unseen.
-    fn take_apart(&self, text: &Bytes, whole: Bad, events: &mut Vec<PostEvent>, part: &mut Part) {
+    fn take_apart(&self, whole_value: &Mendable, whole: Bad, events: &mut Vec<PostEvent>, part: &mut Part) {
+        let Mendable { text, mends } = whole_value;
         let mut chunks = Chunks::new(&text[..], Position::default(), self.value_bytes_max, false);
         let (mut values, mut broken) = (Vec::new(), Vec::new());
         // Reading from memory does not fail.
@@ -129,8 +142,11 @@ impl Translator {
                 .any(|name| memchr::memmem::find(text, name.as_bytes()).is_some());
             return part.reject(Bad { why: if is_activity { "activity_pub" } else { whole.why }, ..whole });
         }
-        for value in values {
-            if let Err(why) = self.take(&value, whole, events, part) {
+        for text in values {
+            let mut value = Mendable { text, mends: *mends };
+            let taken = self.take(&value, whole, events, part);
+            let taken = if taken.is_err() && value.mend() { self.take(&value, whole, events, part) } else { taken };
+            if let Err(why) = taken {
                 part.reject(Bad { why, ..whole });
             }
         }
@@ -153,15 +169,38 @@ impl Translator {
             Line::Frame { server, observed_at, frame } => (server, observed_at, frame),
             Line::Unknown => return Ok(Outcome::Unknown),
         };
-        let event = PostEvent::from_api(&frame, &server, observed_at.at().unwrap_or(self.observed_at));
-        let event = event.map_err(|rejected| rejected.reason.as_str())?;
+        // Nothing was seen later than now. A replay of what is still being written may take long.
+        let latest = self.observed_at.max(Utc::now()) + CLOCKS_APART_MAX;
+        let seen_at = observed_at.at().filter(|seen_at| *seen_at <= latest);
+        let event = PostEvent::from_api(&frame, &server, seen_at.unwrap_or(self.observed_at));
+        let mut event = event.map_err(|rejected| rejected.reason.as_str())?;
+        if seen_at.is_none() {
+            event.doubt_edit_after(latest);
+        }
         let mut flaws = event.post().map_or_else(Flaws::default, |post| post.flaws);
         flaws.add_if(observed_at == Moment::Unreadable, Flaw::ObservedAtUnreadable);
+        flaws.add_if(observed_at.at().is_some() && seen_at.is_none(), Flaw::ObservedAtAhead);
         Ok(Outcome::Event(event, flaws))
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Encoder>> {
         self.encoders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value, and what was mended in its text.
+struct Mendable {
+    text: Bytes,
+    mends: Flaws,
+}
+
+impl Mendable {
+    /// Mends the text's broken characters; true if there were some.
+    fn mend(&mut self) -> bool {
+        let Some(Mended { text, mends }) = json::mended(&self.text) else { return false };
+        self.text = Bytes::from(text);
+        self.mends.add_all(mends);
+        true
     }
 }
 

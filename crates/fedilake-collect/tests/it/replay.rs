@@ -574,3 +574,115 @@ async fn a_field_that_cannot_be_used_is_named_by_its_line_and_said_by_a_second_r
         assert_eq!((again.tally.accepted, again.lost_total()), (0, odd.len() as u64));
     }
 }
+
+#[tokio::test]
+async fn nothing_was_seen_later_than_now() {
+    let frame = |event: &str, observed_at: Value, edited_at: Value| {
+        let post = with(status("a.example", "1"), "/edited_at", edited_at);
+        json!({"server": "a.example", "observed_at": observed_at, "event": event, "payload": post})
+    };
+    let soon = (Utc::now() + Duration::from_secs(5)).to_rfc3339();
+    let ahead = (Utc::now() + Duration::from_secs(600)).to_rfc3339();
+    let past = "2025-05-02T00:00:00Z";
+    let real: DateTime<Utc> = past.parse().unwrap();
+    let now = observed_at();
+    for (line, observed, edited, flaws) in [
+        (frame("update", json!(past), json!(past)), real, Some(real), &[][..]),
+        (
+            frame("update", json!("2999-01-01T00:00:00Z"), json!("2998-01-01T00:00:00Z")),
+            now,
+            None,
+            &["edited_at_unreadable", "observed_at_ahead"],
+        ),
+        (
+            frame("status.update", json!("2999-01-01T00:00:00Z"), json!("2998-01-01T00:00:00Z")),
+            now,
+            Some(now),
+            &["edited_at_unreadable", "observed_at_ahead"],
+        ),
+        (frame("update", json!(ahead), json!(past)), now, Some(real), &["observed_at_ahead"]),
+        (frame("update", json!(soon), json!(past)), soon.parse().unwrap(), Some(real), &[]),
+        (
+            frame("update", json!("yesterday"), json!("2998-01-01T00:00:00Z")),
+            now,
+            None,
+            &["edited_at_unreadable", "observed_at_unreadable"],
+        ),
+        (frame("update", json!(null), json!("2998-01-01T00:00:00Z")), now, None, &["edited_at_unreadable"]),
+        (
+            with(status("a.example", "1"), "/edited_at", json!("2998-01-01T00:00:00Z")),
+            now,
+            None,
+            &["edited_at_unreadable"],
+        ),
+        (
+            json!({"server": "a.example", "observed_at": "2999-01-01T00:00:00Z", "event": "delete", "payload": "1"}),
+            now,
+            None,
+            &["observed_at_ahead"],
+        ),
+    ] {
+        let (log, summary) = replay(stream(line.to_string())).await;
+        let kind = match line["event"].as_str() {
+            Some("status.update") => FrameKind::StatusUpdate,
+            Some("delete") => FrameKind::Delete,
+            _ => FrameKind::Update,
+        };
+        let payload = match line.get("payload") {
+            Some(Value::String(id)) => id.clone(),
+            Some(post) => with(post.clone(), "/edited_at", json!(edited)).to_string(),
+            None => with(line.clone(), "/edited_at", json!(edited)).to_string(),
+        };
+        let event = expected(kind, &payload, "a.example", observed);
+        let records: Vec<Bytes> = log.records().into_iter().map(|(_, value)| value).collect();
+        assert_eq!(records, Encoder::new().encode(&[event]), "{line}");
+        let counted: Vec<&str> = summary.tally.flaws.keys().copied().collect();
+        assert_eq!(counted, flaws, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_character_costs_only_itself_wherever_the_post_stands() {
+    let post = |text: &[u8]| {
+        let (before, after) = {
+            let post = with(status("a.example", "1"), "/content", json!("HERE")).to_string();
+            let (before, after) = post.split_once("HERE").unwrap();
+            (before.to_owned(), after.to_owned())
+        };
+        [before.as_bytes(), text, after.as_bytes()].concat()
+    };
+    let frame = |payload: &[u8], more: &str| {
+        let head = format!("{{\"server\":\"a.example\"{more},\"event\":\"update\",\"payload\":");
+        [head.as_bytes(), payload, b"}"].concat()
+    };
+    for (text, expected_text, flaw) in [
+        (&b"Gr\xfc\xdfe"[..], "Gr\u{fffd}\u{fffd}e", "bytes_replaced"),
+        (b"overlong \xc0\xaf.", "overlong \u{fffd}\u{fffd}.", "bytes_replaced"),
+        (b"cut \xe2\x82", "cut \u{fffd}", "bytes_replaced"),
+        (b"surrogate \xed\xa0\xbd.", "surrogate \u{fffd}\u{fffd}\u{fffd}.", "bytes_replaced"),
+        (b"a\tb", "a\tb", "escapes_mended"),
+        (b"a\x01b", "a\u{1}b", "escapes_mended"),
+        (b"a\\'b", "a'b", "escapes_mended"),
+    ] {
+        let payload = with(status("a.example", "1"), "/content", json!(expected_text)).to_string();
+        let at = "2026-02-03T10:00:05.250Z";
+        let post = post(text);
+        for (line, observed_at) in [
+            (post.clone(), observed_at()),
+            ([b"[", post.as_slice(), b"]"].concat(), observed_at()),
+            ([b"{\"toot\":", post.as_slice(), b"}"].concat(), observed_at()),
+            (frame(&post, ""), observed_at()),
+            (frame(&post, &format!(",\"observed_at\":\"{at}\"")), at.parse().unwrap()),
+        ] {
+            let (log, summary) = replay(stream([b"\n", line.as_slice()].concat())).await;
+            let event = expected(FrameKind::Update, &payload, "a.example", observed_at);
+            let records: Vec<Bytes> = log.records().into_iter().map(|(_, value)| value).collect();
+            let given = String::from_utf8_lossy(&line);
+            assert_eq!(records, Encoder::new().encode(&[event]), "{given} {summary:?}");
+            assert_eq!(summary.tally.flaws.get(flaw), Some(&1), "{given}");
+            let lost: Vec<(u64, &str)> = summary.bad.iter().map(|bad| (bad.line, bad.why)).collect();
+            let is_lost = flaw == "bytes_replaced";
+            assert_eq!(lost, if is_lost { vec![(2, flaw)] } else { vec![] }, "{given}");
+        }
+    }
+}

@@ -99,6 +99,7 @@ fn page() -> String {
          What strangers wrote is kept up to a bound, in bytes of UTF-8: longer texts are cut at the end of a character, or left \
          out\nwhere a part of them would be something else, or the post is rejected where it could not be told from others. Each \
          cut is counted\n(`fedilake_collect_flaws_total`), each rejection too (`fedilake_collect_rejected_total`).\n\n\
+         `uri` and `quote_uri` have their scheme and host in one spelling (lower case, ASCII, without the scheme's own port and without space around them),\nso that a post is one however a server writes its host; the path stays as it is. An edit whose server gives no date that can be read has\nthe time at which it was seen as `edited_at`. A replayed frame cannot have been seen later than now (30 s are allowed for clocks that differ):\nit counts as seen now, and so is counted.\n\n\
          | column | id | type | null | kept | means |\n|---|---|---|---|---|---|\n",
     );
     for column in COLUMNS.iter() {

@@ -23,6 +23,16 @@ impl Attributes<'_> {
         has_word(self.class, class)
     }
 
+    fn is_hashtag(&self) -> bool {
+        let mut classes = self.class.split_ascii_whitespace();
+        let is_named = |class: &str| class.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("hashtag"));
+        classes.any(is_named) || has_word(self.rel, "tag")
+    }
+
+    fn is_mention(&self) -> bool {
+        self.has_class("mention") || self.has_class("h-card") || has_word(self.rel, "mention")
+    }
+
     /// True for the stand-in of a quote, meant for software without quotes.
     fn is_fallback(&self) -> bool {
         self.has_class("quote-inline")
@@ -47,6 +57,7 @@ pub(super) struct Flow {
     text: String,
     links: Vec<String>,
     quote_is_set: bool,
+    signs_hashtags: bool,
     open: Vec<Open>,
     /// How many blocks of `open` keep white space.
     preformatted: usize,
@@ -92,6 +103,7 @@ impl Flow {
             text: String::with_capacity(html_length.min(4096)),
             links: Vec::new(),
             quote_is_set,
+            signs_hashtags: false,
             open: Vec::new(),
             preformatted: 0,
             dropped: 0,
@@ -102,6 +114,11 @@ impl Flow {
             kept: 0,
             ignore_line_feed: false,
         }
+    }
+
+    /// A flow that writes a number sign before each link to a hashtag.
+    pub(super) fn with_hashtags_signed(html_length: usize) -> Flow {
+        Flow { signs_hashtags: true, ..Flow::new(html_length, false) }
     }
 
     pub(super) fn start(&mut self, tag: &[u8], attributes: &Attributes<'_>) {
@@ -115,7 +132,7 @@ impl Flow {
                 self.break_block(2);
             }
             _ if is_hidden(tag) => self.hidden = true,
-            _ if is_table_part(tag) => self.break_block(1),
+            _ if is_table_part(tag) => self.open_table_part(tag, attributes),
             _ => {
                 if let Some(block) = Block::of(tag) {
                     self.open_block(block, attributes);
@@ -137,7 +154,10 @@ impl Flow {
                 }
             }
             _ if is_hidden(tag) => self.hidden = false,
-            _ if is_table_part(tag) => self.break_block(1),
+            _ if is_table_part(tag) => {
+                self.end_table_parts(&[tag]);
+                self.break_table(tag);
+            }
             _ => {
                 if let Some(block) = Block::of(tag) {
                     self.close_block(block);
@@ -199,9 +219,8 @@ impl Flow {
         if self.hidden
             || self.dropped > 0
             || self.quote_is_set && attributes.is_fallback()
-            || attributes.has_class("mention")
-            || attributes.has_class("hashtag")
-            || has_word(attributes.rel, "tag")
+            || attributes.is_mention()
+            || attributes.is_hashtag()
         {
             return;
         }
@@ -215,12 +234,53 @@ impl Flow {
         }
         if tag == b"a" {
             self.link(attributes);
+            if self.signs_hashtags && attributes.is_hashtag() {
+                self.characters("#");
+            }
         }
         if self.quote_is_set && self.inline.len() < DEPTH_MAX && !is_void(tag) {
             let dropped = attributes.is_fallback();
             self.inline.push(Inline { tag: tag.to_owned(), level: self.open.len(), dropped });
             self.dropped += usize::from(dropped);
         }
+    }
+
+    /// Opens a table or a part of one. Its place in the tree matters only to a fallback.
+    fn open_table_part(&mut self, tag: &[u8], attributes: &Attributes<'_>) {
+        let is_dropped = self.quote_is_set && attributes.is_fallback();
+        match tag {
+            b"table" => {}
+            b"td" | b"th" => self.end_table_parts(&[b"td", b"th", b"caption", b"colgroup"]),
+            b"tr" => self.end_table_parts(&[b"tr", b"td", b"th", b"caption", b"colgroup"]),
+            _ => self.end_table_parts(&[b"thead", b"tbody", b"tfoot", b"tr", b"td", b"th", b"caption", b"colgroup"]),
+        }
+        if is_dropped {
+            // A paragraph that ended within would end the part too.
+            self.close_paragraph();
+        }
+        self.break_table(tag);
+        self.open_inline(tag, attributes);
+    }
+
+    fn break_table(&mut self, tag: &[u8]) {
+        if !matches!(tag, b"td" | b"th" | b"colgroup") {
+            self.break_block(1);
+        }
+    }
+
+    /// Ends the outermost of the `ended` parts of the current table, with all that is open within.
+    fn end_table_parts(&mut self, ended: &[&[u8]]) {
+        let is_table = ended.contains(&b"table".as_slice());
+        let table = self.inline.iter().rposition(|inline| inline.tag == b"table");
+        let first = if is_table { table.unwrap_or(0) } else { table.map_or(0, |table| table + 1) };
+        let within = self.inline.iter().skip(first);
+        let Some(at) = within.map(|inline| inline.tag.as_slice()).position(|tag| ended.contains(&tag)) else { return };
+        let at = first + at;
+        let level = self.inline[at].level;
+        while self.open.len() > level {
+            self.close_last();
+        }
+        self.end_inline(|nth, _| nth >= at);
     }
 
     fn close_inline(&mut self, tag: &[u8]) {
@@ -366,7 +426,7 @@ fn is_hidden(tag: &[u8]) -> bool {
 }
 
 fn is_table_part(tag: &[u8]) -> bool {
-    matches!(tag, b"table" | b"caption" | b"tr" | b"thead" | b"tbody" | b"tfoot")
+    matches!(tag, b"table" | b"caption" | b"colgroup" | b"tr" | b"thead" | b"tbody" | b"tfoot" | b"td" | b"th")
 }
 
 /// True for elements without content.

@@ -1,14 +1,18 @@
 //! Times as numbers: the time since 1970, and dates of digits alone.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 
 use super::iso;
 
+/// The years of epoch times: nobody wrote in the fediverse before.
+const YEARS: std::ops::Range<i32> = 2005..2200;
+
 /// Reads a number.
 ///
-/// The digits before the point tell the unit: up to eleven are seconds (until the year 5138), and each three more
-/// mean the next finer unit; fewer than nine (before March 1973) are not an epoch time. Eight, twelve, fourteen or
-/// seventeen digits are a date if they make one of our time, because as an epoch time they would not.
+/// The digits before the point tell the unit: ten or eleven are seconds, and each three more mean the next finer unit. A
+/// number counts only if it makes a time of [`YEARS`]: others are in a unit or from a start that is not known here,
+/// such as .NET's ticks. Eight, twelve, fourteen or seventeen digits are a date if they make one of our time, because as
+/// an epoch time they would not.
 pub(super) fn read(number: &str) -> Option<DateTime<Utc>> {
     if number.contains(['e', 'E']) {
         let float: f64 = number.parse().ok()?;
@@ -31,7 +35,7 @@ pub(super) fn read(number: &str) -> Option<DateTime<Utc>> {
     };
     let (seconds, subseconds) = whole.split_at(whole.len() - digits_of_a_second);
     let nanos: String = subseconds.chars().chain(fraction.chars()).chain(std::iter::repeat('0')).take(9).collect();
-    DateTime::from_timestamp(seconds.parse().ok()?, nanos.parse().ok()?)
+    DateTime::from_timestamp(seconds.parse().ok()?, nanos.parse().ok()?).filter(|at| YEARS.contains(&at.year()))
 }
 
 /// `20230501`, `202305011011`, `20230501101112`, `20230501101112345`.

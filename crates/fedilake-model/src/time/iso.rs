@@ -102,6 +102,9 @@ impl<'a> Rest<'a> {
         if self.0.is_empty() {
             return Some(zero);
         }
+        if let Some(named) = super::words::named(self.0) {
+            self.0 = named;
+        }
         let names = ["UTC", "GMT", "UT", "Z"];
         let name = names.iter().find_map(|name| {
             let head = self.0.get(..name.len())?;

@@ -8,7 +8,7 @@ use super::iso::Rest;
 pub(super) fn read(text: &str) -> Option<DateTime<Utc>> {
     let mut parts = Parts::default();
     let text = text.split_once('(').map_or(text, |(text, _)| text);
-    for word in text.split([' ', ',']).filter(|word| !word.is_empty()) {
+    for word in text.split([' ', ',', '@']).filter(|word| !word.is_empty()) {
         parts.take(word)?;
     }
     parts.moment()
@@ -28,6 +28,15 @@ impl<'a> Parts<'a> {
     /// Takes one word of the text. `None` if the word is not understood, or its field is already set.
     fn take(&mut self, word: &'a str) -> Option<()> {
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some((day, rest)) = word.split_once('/') {
+            // As web servers log it: 01/May/2023:10:11:12.
+            let (month_name, rest) = rest.split_once('/')?;
+            put(&mut self.day, day.parse().ok()?)?;
+            put(&mut self.month, month(month_name)?)?;
+            let (year, time) = rest.split_once(':').map_or((rest, None), |(year, time)| (year, Some(time)));
+            put(&mut self.year, year.parse().ok().filter(|_| year.len() == 4)?)?;
+            return time.map_or(Some(()), |time| put(&mut self.time, time));
+        }
         if word.contains(':') && !word.starts_with(['+', '-']) {
             return put(&mut self.time, word);
         }
@@ -65,7 +74,7 @@ impl<'a> Parts<'a> {
         let time = format!("{}{}", self.time.unwrap_or("00:00"), self.half);
         let mut rest = Rest(&time);
         let (days, time) = rest.time()?;
-        let zone = self.zone.map_or("", |zone| named(zone).unwrap_or(zone));
+        let zone = self.zone.unwrap_or_default();
         let offset = if rest.0.is_empty() { Rest(zone).offset()? } else { return None };
         let local = date.checked_add_days(Days::new(days))?.and_time(time);
         Some(offset.from_local_datetime(&local).single()?.to_utc())
@@ -117,7 +126,7 @@ fn full_year(year: &str) -> Option<i32> {
 }
 
 /// The offset of a zone that RFC 2822 names.
-fn named(zone: &str) -> Option<&'static str> {
+pub(super) fn named(zone: &str) -> Option<&'static str> {
     Some(match zone {
         "EDT" => "-0400",
         "EST" | "CDT" => "-0500",

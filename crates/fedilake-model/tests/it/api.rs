@@ -232,6 +232,26 @@ fn consent_is_read_from_every_part_of_the_profile() {
     assert_eq!(consent(json!({"fields": [{"name": "z", "value": "#no<b>index</b>"}], "note": "#nobot"})), (true, true));
     assert_eq!(consent(json!({"moved": {"acct": "ann@new.example", "note": "#nobot"}})), (true, false));
     assert_eq!(consent(json!({"moved": {"noindex": true}})), (false, true));
+    for unusual in [
+        json!({"fields": {"bots": "#nobot"}}),
+        json!({"fields": {"#nobot": true}}),
+        json!({"fields": ["#nobot"]}),
+        json!({"fields": [["bots", "#nobot"]]}),
+        json!({"fields": [{"name": ["#nobot"], "value": null}]}),
+        json!({"fields": [{"name": "x", "value": ["#nobot"]}]}),
+        json!({"fields": [{"label": "x", "content": {"html": "#no<b>bot</b>"}}]}),
+        json!({"fields": r##"[{"name":"x","value":"#nobot"}]"##}),
+        json!({"note": ["hi #nobot"]}),
+        json!({"note": {"html": "#nobot"}}),
+        json!({"display_name": {"text": "#nobot"}}),
+        json!({"display_name": "Ann :nobot:"}),
+        json!({"source": {"note": "#nobot"}}),
+        json!({"source": {"fields": [{"name": "x", "value": "#nobot"}]}}),
+        json!({"moved": {"source": {"note": "#nobot"}}}),
+        json!({"note": "<a href=\"https://home.example/tags/nobot\" class=\"mention hashtag\">nobot</a>"}),
+    ] {
+        assert_eq!(consent(unusual.clone()), (true, false), "{unusual}");
+    }
     for odd in [
         json!({"fields": {}}),
         json!({"fields": [1, null, {"name": 1}]}),
@@ -269,6 +289,7 @@ fn booleans_are_read_in_every_spelling() {
         json!("no"),
         json!(null),
         json!({}),
+        json!([]),
     ] {
         let account = post(json!({"account": {"noindex": no, "indexable": no, "bot": no}}));
         assert_eq!(
@@ -278,7 +299,7 @@ fn booleans_are_read_in_every_spelling() {
         );
     }
     // A value that nobody understands does not count as agreement.
-    for odd in [json!("please"), json!(7)] {
+    for odd in [json!("please"), json!(7), json!(-1), json!([true]), json!([false]), json!({"a": 1}), json!([[]])] {
         let account = post(json!({"account": {"noindex": odd, "indexable": odd}}));
         assert_eq!((account.consent.noindex, account.author_indexable), (true, false), "{odd}");
     }
@@ -432,10 +453,152 @@ fn an_event_is_named_by_its_frame() {
     assert!(
         matches!(translate(FrameKind::StatusUpdate, status), Ok(PostEvent::Edited(post)) if post.edited_at.is_some())
     );
-    let reacted = json!({"id": "1", "uri": "u", "account": {"acct": "a"}, "edited_at": null}).to_string();
-    assert!(
-        matches!(translate(FrameKind::StatusUpdate, reacted), Ok(PostEvent::Edited(post)) if post.edited_at.is_none())
+}
+
+#[test]
+fn an_edit_without_a_date_was_made_when_it_was_seen() {
+    let edited_at = |kind, edited_at: Value| {
+        let event = translate(kind, with_the_least(json!({"edited_at": edited_at})).to_string()).unwrap();
+        event.post().unwrap().edited_at
+    };
+    let undated =
+        [json!(null), json!(""), json!(false), json!("None"), json!("yesterday"), json!(0), json!([]), json!({})];
+    for value in undated {
+        assert_eq!(edited_at(FrameKind::StatusUpdate, value.clone()), Some(observed_at()), "{value}");
+        assert_eq!(edited_at(FrameKind::Update, value.clone()), None, "{value}");
+    }
+    let without = translate(FrameKind::StatusUpdate, with_the_least(json!({})).to_string()).unwrap();
+    assert_eq!(without.post().unwrap().edited_at, Some(observed_at()));
+    let claimed = "2023-02-03T04:05:00Z";
+    for kind in [FrameKind::StatusUpdate, FrameKind::Update] {
+        assert_eq!(edited_at(kind, json!(claimed)), Some(claimed.parse().unwrap()));
+    }
+}
+
+#[test]
+fn one_post_has_one_uri_however_its_host_is_written() {
+    for uri in [
+        "https://home.example/Users/ann/1",
+        "https://HOME.example/Users/ann/1",
+        "HTTPS://home.example:443/Users/ann/1",
+        " https://home.example./Users/ann/1\n",
+    ] {
+        let post = post(json!({"uri": uri, "quote": {"uri": uri}}));
+        assert_eq!(post.uri, "https://home.example/Users/ann/1", "{uri:?}");
+        assert_eq!(post.quote_uri.as_deref(), Some("https://home.example/Users/ann/1"), "{uri:?}");
+    }
+    assert_eq!(post(json!({"uri": "https://bücher.example/1"})).uri, "https://xn--bcher-kva.example/1");
+    let empty = with_the_least(json!({"uri": " "}));
+    assert_eq!(update(&empty).unwrap_err().reason, RejectedReason::NoUri);
+}
+
+#[test]
+fn a_mention_is_read_however_it_is_written() {
+    let page = "https://far.example/@bob";
+    let flaws = |post: &Post| post.flaws.iter().any(|flaw| flaw == Flaw::FieldUnreadable);
+    for mention in [
+        json!({"acct": "bob@far.example"}),
+        json!("bob@far.example"),
+        json!("@bob@far.example"),
+        json!("acct:bob@Far.example"),
+        json!(page),
+        json!({"username": "bob", "url": page}),
+        json!({"acct": null, "username": "bob", "url": page}),
+        json!({"acct": "", "username": "bob", "url": "https://far.example/users/bob"}),
+        json!({"acct": page}),
+        json!({"acct": "https://far.example/users/bob"}),
+        json!({"url": page}),
+    ] {
+        let post = post(json!({"mentions": [mention]}));
+        assert_eq!((post.mentions.as_slice(), flaws(&post)), (&["bob@far.example".to_owned()][..], false), "{mention}");
+    }
+    let local = post(
+        json!({"mentions": ["bob", {"username": "cid"}, {"username": "dan", "url": "https://reader.example/@dan"}]}),
     );
+    assert_eq!(local.mentions, ["bob@reader.example", "cid@reader.example", "dan@reader.example"]);
+    for unread in
+        [json!(7), json!([1]), json!({"id": "9"}), json!({"url": "https://far.example"}), json!({"acct": "@"})]
+    {
+        let post = post(json!({"mentions": [unread]}));
+        assert_eq!((post.mentions.len(), flaws(&post)), (0, true), "{unread}");
+    }
+    for nothing in [json!(null), json!({}), json!(""), json!([])] {
+        let post = post(json!({"mentions": [nothing]}));
+        assert_eq!((post.mentions.len(), flaws(&post)), (0, false), "{nothing}");
+    }
+}
+
+#[test]
+fn an_author_may_be_written_as_an_address() {
+    for acct in
+        ["https://home.example/@ann", "https://home.example/users/ann", "acct:ann@home.example", "@ann@HOME.example"]
+    {
+        let post = post(json!({"account": {"acct": acct}}));
+        assert_eq!((post.author.as_str(), post.author_domain.as_str()), ("ann@home.example", "home.example"), "{acct}");
+    }
+    let named = post(json!({"account": {"acct": "https://home.example/", "username": "ann"}}));
+    assert_eq!(named.author, "ann@reader.example");
+    assert!(named.flaws.iter().any(|flaw| flaw == Flaw::FieldUnreadable));
+}
+
+#[test]
+fn a_client_is_named_by_its_object_or_by_a_text() {
+    for (application, app, is_flaw) in [
+        (json!({"name": "Web"}), Some("Web"), false),
+        (json!("Web"), Some("Web"), false),
+        (json!(null), None, false),
+        (json!({}), None, false),
+        (json!({"name": null, "website": "x"}), None, false),
+        (json!({"title": "Web"}), None, true),
+        (json!({"name": 7}), None, true),
+        (json!(["Web"]), None, true),
+    ] {
+        let post = post(json!({"application": application}));
+        let has_flaw = post.flaws.iter().any(|flaw| flaw == Flaw::FieldUnreadable);
+        assert_eq!((post.app.as_deref(), has_flaw), (app, is_flaw), "{application}");
+    }
+}
+
+#[test]
+fn a_link_to_the_page_of_a_mention_or_a_hashtag_is_none() {
+    let links = |html: &str| {
+        let fields = json!({
+            "content": html,
+            "mentions": [{"acct": "bob@far.example", "url": "https://far.example/@bob"}],
+            "tags": [{"name": "x", "url": "https://home.example/topics/x"}],
+        });
+        post(fields).links
+    };
+    for html in [
+        r#"<a href="https://far.example/@bob">@bob</a>"#,
+        r#"<a href="https://FAR.example:443/@bob/">bob</a>"#,
+        r#"<a href="https://home.example/topics/x">x</a>"#,
+        r#"<a href="https://e.example/1" rel="nofollow Mention">@cid</a>"#,
+        r#"<a href="https://e.example/1" class="h-card u-url">@cid</a>"#,
+        r#"<a href="https://e.example/1" class="u-url Mention">@cid</a>"#,
+        r##"<a href="https://e.example/1" class="hashtag-link">#y</a>"##,
+        r##"<a href="https://e.example/1" rel="TAG">#y</a>"##,
+    ] {
+        assert_eq!(links(html), [""; 0], "{html}");
+    }
+    for html in [
+        r#"<a href="https://far.example/@bob/1">a post</a>"#,
+        r#"<a href="https://far.example/@bobby">another</a>"#,
+        r#"<a href="https://e.example/1" class="u-url">x</a>"#,
+        r#"<a href="https://e.example/1" rel="me nofollow">x</a>"#,
+    ] {
+        assert_eq!(links(html).len(), 1, "{html}");
+    }
+}
+
+#[test]
+fn a_broken_character_of_a_status_is_counted() {
+    let json = b"{\"id\":\"1\",\"uri\":\"u\",\"account\":{\"acct\":\"a\"},\"content\":\"Gr\xfcn\ta\"}";
+    let event = translate(FrameKind::Update, json.as_slice()).unwrap();
+    let post = event.post().unwrap();
+    assert_eq!(post.text, "Gr\u{fffd}n\ta");
+    let flaws: Vec<_> = post.flaws.iter().map(Flaw::as_str).collect();
+    assert_eq!(flaws, ["created_at_missing", "bytes_replaced", "escapes_mended"]);
 }
 
 #[test]

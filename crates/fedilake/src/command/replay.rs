@@ -165,10 +165,14 @@ fn why(label: &str) -> String {
         "bad_uri" => "the status's uri is too long, or has control characters",
         "bad_account" => "the account's name is too long, or has control characters",
         "created_at_unreadable" => "expected a time in created_at; the post counts as written when it was seen",
-        "edited_at_unreadable" => "expected a time in edited_at; the post counts as never edited",
+        "edited_at_unreadable" => {
+            "expected a time in edited_at; the post counts as never edited, or an edit as made when it was seen"
+        }
         "author_created_at_unreadable" => "expected a time in the account's created_at; it is left out",
         "field_unreadable" => "a field is not of the kind that the API gives; it counts as not given",
         "observed_at_unreadable" => "expected a time in observed_at; the frame counts as seen now",
+        "observed_at_ahead" => "its observed_at has not come yet; the frame counts as seen now",
+        "bytes_replaced" => "it has bytes that are no UTF-8; each became U+FFFD",
         _ => return of_flaw(label),
     };
     format!("{sentence} ({label})")

@@ -64,7 +64,7 @@ impl TalkRow<'_> {
             from_origin,
             server,
             id: id.to_owned(),
-            uri: uri(url, &origin).unwrap_or_else(|| url.to_owned()),
+            uri: uri(url, &origin).unwrap_or_else(|| fedilake_model::spelled_uri(url).into_owned()),
             url: Some(url.to_owned()),
             created_at: None,
             edited_at: None,
@@ -200,6 +200,17 @@ mod tests {
         assert_eq!((post.language.as_deref(), post.app.as_deref()), (Some("en"), Some("Tusky")));
         assert_eq!(post.tags, ["#", "#"]);
         assert_eq!(fedilake_collect::admit::admit(&PostEvent::Created(Box::new(post))), Ok(()));
+    }
+
+    #[test]
+    fn a_url_that_stands_for_the_uri_has_its_hosts_one_spelling() {
+        for url in [
+            "https://Misskey.test/notes/9Ab",
+            "https://misskey.test:443/notes/9Ab",
+            " HTTPS://misskey.test./notes/9Ab ",
+        ] {
+            assert_eq!(post(TalkRow { url: Some(url.into()), ..row() }).uri, "https://misskey.test/notes/9Ab", "{url}");
+        }
     }
 
     #[test]

@@ -79,7 +79,8 @@ pub(crate) fn meant(typed: &str) -> Meant {
     if UNKNOWN.contains(&key.as_str()) {
         return Meant::Unknown;
     }
-    let is_whole = key == tag || joined(typed.trim_matches(SPACE)).is_some_and(|joined| joined == key);
+    let is_whole =
+        key == tag || joined(typed.trim_matches(SPACE)).is_some_and(|joined| joined.eq_ignore_ascii_case(&key));
     let wanted = typed.trim_matches(SPACE).to_lowercase();
     let by_code = name(typed).filter(|_| is_whole);
     let by_name = || languages().map(|language| language.name).find(|name| name.to_lowercase() == wanted);

@@ -101,6 +101,7 @@ mod tests {
             ("http://127.0.0.1:4000/", "127.0.0.1:4000"),
             (" https://Mastodon.Social/@ann", "mastodon.social"),
             ("mastodon.social:443", "mastodon.social"),
+            ("wss://mastodon.social/api/v1/streaming", "mastodon.social"),
             ("Bücher.example", "xn--bcher-kva.example"),
             ("xn--bcher-kva.example", "xn--bcher-kva.example"),
         ];

@@ -36,7 +36,7 @@ const HINT: &str = "give a host (mastodon.social) or a URL (https://mastodon.soc
 /// A bare host means https; `http://` must be typed. All spellings of a server give one address: upper case, Unicode,
 /// a default port, a dot at the end, a path.
 pub fn parse(typed: &str) -> Result<ServerAddress, AddressError> {
-    let wrong = |why: String, hint| AddressError { typed: typed.to_owned(), why, hint };
+    let wrong = |why: String, hint| AddressError { typed: without_login(typed), why, hint };
     let trimmed = typed.trim();
     if trimmed.is_empty() {
         return Err(wrong("it is empty".to_owned(), HINT));
@@ -62,6 +62,14 @@ pub fn parse(typed: &str) -> Result<ServerAddress, AddressError> {
         None => Server::new(&host),
     };
     Ok(ServerAddress { server, base: url })
+}
+
+/// `typed` for an error: what stands before the host may be a password or a token.
+fn without_login(typed: &str) -> String {
+    match typed.rsplit_once('@') {
+        Some((login, host)) if !login.is_empty() && !login.ends_with('/') => format!("***@{host}"),
+        _ => typed.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +109,10 @@ mod tests {
             " ",
             "@user@mastodon.social",
             "https://user:secret@mastodon.social",
+            "user:secret@mastodon.social",
+            "https://secret@mastodon.social",
+            "ftp://secret@mastodon.social",
+            "https://user:sec ret:secret@mastodon.social",
             "ftp://mastodon.social",
             "wss://mastodon.social",
             "user@mastodon.social",
@@ -110,7 +122,7 @@ mod tests {
             "host:99999",
         ] {
             let error = parse(typed).unwrap_err().to_string();
-            assert!(error.contains("hint: "), "{typed}: {error}");
+            assert!(error.contains("hint: ") && !error.contains("secret"), "{typed}: {error}");
         }
     }
 }

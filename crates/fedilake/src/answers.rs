@@ -50,6 +50,9 @@ impl Answers {
     /// Like [`Answers::of`], but does not wait for the lake to catch up.
     pub async fn of_any(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
         wire::require_data_folder(folder, settings)?;
+        if !owner::is_signed(folder) {
+            wire::reach_stores(folder, settings).await?;
+        }
         match owner::access(folder).await? {
             Access::Owner(ownership) => {
                 let pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;

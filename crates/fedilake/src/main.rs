@@ -16,6 +16,7 @@ mod help;
 mod identity;
 mod import;
 mod lake_process;
+mod mask;
 mod metric;
 mod missing;
 mod output;
@@ -48,10 +49,13 @@ fn main() -> ExitCode {
     let ended = match std::env::args_os().nth(1) {
         // A verb for this program's own use: it has no flags, no settings and no help.
         Some(verb) if verb == lake_process::VERB => lake_process::child::run(),
-        _ => match Cli::try_parse() {
-            Ok(cli) => run(cli),
-            Err(usage) => return telemetry::say_usage(&usage),
-        },
+        _ => {
+            telemetry::take_format(std::env::args_os().skip(1));
+            match Cli::try_parse() {
+                Ok(cli) => run(cli),
+                Err(usage) => telemetry::say_usage(&usage),
+            }
+        }
     };
     match ended {
         Ok(code) => code,

@@ -55,7 +55,7 @@ pub const METRICS: &[Metric] = &[
     counter("fedilake_collect_unknown_total", &[], "Events of a kind that is not known"),
     counter("fedilake_collect_skipped_total", &["reason"], "Posts not kept, by the reason of admission"),
     counter("fedilake_collect_rejected_total", &["reason"], "Frames of which no event could be made, by reason"),
-    counter("fedilake_collect_flaws_total", &["reason"], "Fields of kept posts that could not be read, by reason"),
+    counter("fedilake_collect_flaws_total", &["flaw"], "Fields of kept posts that could not be read, by flaw"),
     counter("fedilake_collect_failures_total", &["kind"], "Failed requests and streams of all servers, by kind"),
     gauge("fedilake_collect_servers", &["state"], "Collected servers by state: live, polling, connecting, backing_off"),
     gauge(
@@ -159,7 +159,7 @@ fn unit(name: &str) -> Unit {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::path::{Path, PathBuf};
 
     use super::*;
@@ -207,28 +207,45 @@ mod tests {
         }
     }
 
-    /// The names in calls of `counter!`, `gauge!` and `histogram!`.
-    fn used() -> BTreeSet<String> {
+    /// The names in calls of `counter!`, `gauge!` and `histogram!`, each with the labels of every call.
+    fn used() -> BTreeMap<String, BTreeSet<Vec<String>>> {
         let mut files = Vec::new();
         for name in ["fedilake", "fedilake-collect", "fedilake-table", "fedilake-kafka", "fedilake-log"] {
             sources(&root().join("crates").join(name).join("src"), &mut files);
         }
-        let mut names = BTreeSet::new();
+        let mut names: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
         for file in files {
             let text = std::fs::read_to_string(file).unwrap();
             for call in ["counter!(", "gauge!(", "histogram!("] {
-                let calls = text.split(call).skip(1);
-                let named = calls.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
-                names.extend(named.filter(|name| name.starts_with("fedilake_")).map(str::to_owned));
+                for rest in text.split(call).skip(1) {
+                    let Some((name, rest)) = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'))
+                    else {
+                        continue;
+                    };
+                    if name.starts_with("fedilake_") {
+                        let statement = rest.split(';').next().unwrap();
+                        names.entry(name.to_owned()).or_default().insert(labels(statement));
+                    }
+                }
             }
         }
         names
     }
 
+    /// The labels of a call: texts before an arrow.
+    fn labels(call: &str) -> Vec<String> {
+        let parts: Vec<&str> = call.split('"').collect();
+        let is_label = |pair: &&[&str]| pair[1].trim_start().starts_with("=>");
+        parts.windows(2).skip(1).step_by(2).filter(is_label).map(|pair| pair[0].to_owned()).collect()
+    }
+
     #[test]
-    fn every_metric_in_the_sources_is_listed_and_every_listed_one_is_used() {
-        let listed: BTreeSet<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
+    fn every_metric_in_the_sources_is_listed_with_its_labels_and_every_listed_one_is_used() {
+        let owned = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>();
+        let listed: BTreeMap<String, BTreeSet<Vec<String>>> =
+            METRICS.iter().map(|metric| (metric.name.to_owned(), BTreeSet::from([owned(metric.labels)]))).collect();
         assert_eq!(listed.len(), METRICS.len(), "a name stands twice");
         assert_eq!(used(), listed);
+        assert_eq!(labels(", \"server\" => name(), \"kind\" => \"a\").set(1.0)"), ["server", "kind"]);
     }
 }

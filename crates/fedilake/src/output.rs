@@ -53,7 +53,7 @@ impl Write for Output {
 }
 
 /// Adds "write to standard output" to an error: callers that pass it on do not know the target.
-fn named(error: Error) -> Error {
+pub fn named(error: Error) -> Error {
     if error.kind() == ErrorKind::BrokenPipe {
         READER_IS_GONE.store(true, Relaxed);
     }

@@ -24,6 +24,8 @@ use crate::telemetry;
 
 /// The name of the file in a data folder that its owner locks.
 pub const LOCK_FILE: &str = "lock";
+/// The name of the file in a data folder that says that nothing but a demo wrote there.
+pub const DEMO_FILE: &str = "demo";
 /// How often a waiting process tries the lock and reads the owner's sign again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long a folder may be on its way from its path after a file in it was missed.
@@ -125,6 +127,13 @@ impl Ownership {
         }
     }
 
+    /// Takes the folder for a verb that writes posts, like [`Ownership::take_or_refuse`]: it is no demo's from now on.
+    pub fn take_to_write(folder: &Path) -> anyhow::Result<Ownership> {
+        let ownership = Ownership::take_or_refuse(folder)?;
+        forget_demo(folder)?;
+        Ok(ownership)
+    }
+
     /// Takes the folder. The error names the process that has it.
     pub fn take_or_refuse(folder: &Path) -> anyhow::Result<Ownership> {
         let began = Instant::now();
@@ -222,6 +231,28 @@ impl Drop for Ownership {
     fn drop(&mut self) {
         // Clears the sign, so that nobody asks an address that no longer answers.
         let _ = self.lock.set_len(0);
+    }
+}
+
+/// Notes that all posts in a taken folder are invented.
+pub fn mark_as_demo(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join(DEMO_FILE);
+    std::fs::write(&path, "invented posts, written by `fedilake demo`\n")
+        .with_context(|| format!("write {}", path.display()))
+}
+
+/// True if nothing but a demo wrote to the folder.
+pub fn is_of_a_demo(folder: &Path) -> bool {
+    folder.join(DEMO_FILE).is_file()
+}
+
+fn forget_demo(folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join(DEMO_FILE);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", path.display()))
+        }
+        _ => Ok(()),
     }
 }
 

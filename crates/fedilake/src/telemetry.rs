@@ -4,18 +4,22 @@ use anyhow::Context;
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use crate::cli::{Common, LogFormat};
 use crate::door::{Codes, Door, shown, shown_in_line};
-use crate::metric;
+use crate::mask::{masked, masked_json};
+use crate::{metric, output};
 
 /// All progress bars of the process; messages are printed above them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -25,16 +29,35 @@ static TYPED: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
+/// Takes the format of stderr from the typed arguments, else from the environment, before they are parsed: an error of theirs has
+/// that format already.
+pub fn take_format(arguments: impl IntoIterator<Item = OsString>) {
+    if asks_for_json(arguments, std::env::var_os("FEDILAKE_LOG_FORMAT")) {
+        FORMAT.get_or_init(|| LogFormat::Json);
+    }
+}
+
+fn asks_for_json(arguments: impl IntoIterator<Item = OsString>, environment: Option<OsString>) -> bool {
+    let mut arguments = arguments.into_iter().map(|argument| argument.to_string_lossy().into_owned());
+    while let Some(argument) = arguments.next().filter(|argument| argument != "--") {
+        let typed = match argument.as_str() {
+            "--log-format" => arguments.next(),
+            _ => argument.strip_prefix("--log-format=").map(str::to_owned),
+        };
+        if let Some(typed) = typed {
+            return typed == "json";
+        }
+    }
+    environment.is_some_and(|format| format.to_string_lossy().eq_ignore_ascii_case("json"))
+}
+
 /// Sets up stderr and the metrics of the process. Call it once, at the start.
 pub fn init(common: &Common) -> anyhow::Result<()> {
     let format = log_format(common.log_format)?;
     QUIET.get_or_init(|| common.quiet);
     TYPED.get_or_init(|| {
         let flags = [("--data", &common.data), ("--config", &common.config)];
-        flags
-            .into_iter()
-            .filter_map(|(flag, path)| Some((flag, shell_word(&path.as_ref()?.display().to_string()))))
-            .collect()
+        flags.into_iter().filter_map(|(flag, path)| Some((flag, flag_in_shell(flag, path.as_ref()?)))).collect()
     });
     let level = match (common.quiet, common.verbose) {
         (true, _) => "warn",
@@ -46,11 +69,11 @@ pub fn init(common: &Common) -> anyhow::Result<()> {
     let others = if common.verbose > 1 { "debug" } else { "warn" };
     let ours = ["fedilake", "fedilake_collect", "fedilake_log", "fedilake_table", "fedilake_query", "fedilake_sim"];
     let filter = ours.iter().fold(others.to_owned(), |filter, name| format!("{filter},{name}={level}"));
+    FORMAT.get_or_init(|| format);
     let filter = match filter_of_environment()? {
         Some(filter) => filter,
         None => EnvFilter::new(filter),
     };
-    FORMAT.get_or_init(|| format);
     let terminal = std::io::stderr().is_terminal();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let builder = tracing_subscriber::fmt()
@@ -88,10 +111,17 @@ fn filter_of_environment() -> anyhow::Result<Option<EnvFilter>> {
     let set = |name| Some((name, std::env::var_os(name).filter(|value| !value.is_empty())?));
     let Some((name, value)) = set("FEDILAKE_LOG").or_else(|| set("RUST_LOG")) else { return Ok(None) };
     let value = value.to_string_lossy();
-    let filter = EnvFilter::try_new(&value).with_context(|| {
+    let filter = EnvFilter::try_new(with_warnings(&value)).with_context(|| {
         format!("invalid environment variable {name} = {value:?}: expected a log filter\nhint: write it like warn,fedilake_collect=debug")
     })?;
     Ok(Some(filter))
+}
+
+/// The filter, with warnings of all crates unless it names a level for them: a filter of names alone, as another program's may be, would
+/// hide them.
+fn with_warnings(filter: &str) -> String {
+    let names_level = filter.split(',').any(|directive| directive.trim().parse::<LevelFilter>().is_ok());
+    if names_level { filter.to_owned() } else { format!("warn,{filter}") }
 }
 
 /// All metrics in Prometheus' text format. Call [`init`] first.
@@ -101,28 +131,38 @@ pub fn metrics() -> String {
 
 /// Prints an error: what failed, on what and why, then the hints.
 pub fn say_error(error: &anyhow::Error) {
-    let told = with_typed_flags(&told(error), typed());
+    write_error(&with_typed_flags(&told(error), typed()));
+}
+
+fn write_error(told: &str) {
     match FORMAT.get() {
-        Some(LogFormat::Json) => write_shown(&json_line("ERROR", &told)),
-        _ => write_shown(&format!("error: {told}")),
+        Some(LogFormat::Json) => write_shown(&json_line("ERROR", told)),
+        _ => write_shown(&masked(&format!("error: {told}"))),
     }
 }
 
 /// A line of `--log-format json` in the form of the log's lines.
 fn json_line(level: &str, message: &str) -> String {
     let timestamp = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-    serde_json::json!({ "timestamp": timestamp, "level": level, "message": message }).to_string()
+    serde_json::json!({ "timestamp": timestamp, "level": level, "message": masked(message) }).to_string()
 }
 
-/// Prints a usage error, or the requested help or version. Returns the process's exit code.
-pub fn say_usage(usage: &clap::Error) -> ExitCode {
+/// Prints a usage error, or the requested help or version. Returns the process's exit code; fails if stdout does.
+pub fn say_usage(usage: &clap::Error) -> anyhow::Result<ExitCode> {
     if !usage.use_stderr() {
         // Help and version contain no text from outside.
-        let _ = usage.print();
-        return ExitCode::SUCCESS;
+        usage.print().map_err(output::named)?;
+        output::stdout().flush()?;
+        return Ok(ExitCode::SUCCESS);
     }
-    write_shown(usage.render().to_string().trim_end());
-    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
+    let told = usage.render().to_string();
+    match told.trim_end().strip_prefix("error: ") {
+        Some(told) => write_error(told),
+        // The help of a command that needs more words.
+        None if FORMAT.get() == Some(&LogFormat::Json) => write_error(told.trim_end()),
+        None => write_shown(told.trim_end()),
+    }
+    Ok(ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2)))
 }
 
 /// Prints where and why a thread panicked.
@@ -130,8 +170,13 @@ pub fn say_panic(panic: &PanicHookInfo<'_>) {
     let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
     let trace = Backtrace::capture();
     let trace = if trace.status() == BacktraceStatus::Captured { format!("\n{trace}") } else { String::new() };
+    let told = format!("thread '{name}' {panic}{trace}");
+    let told = match FORMAT.get() {
+        Some(LogFormat::Json) => json_line("ERROR", &told),
+        _ => masked(&told),
+    };
     // Not printed above the bars, because the panicking thread may hold their lock.
-    let _ = writeln!(std::io::stderr(), "{}", shown(&format!("thread '{name}' {panic}{trace}")));
+    let _ = writeln!(std::io::stderr(), "{}", shown(&told));
 }
 
 /// Writes a line to stderr through the door.
@@ -148,8 +193,11 @@ fn typed() -> &'static [(&'static str, String)] {
 /// between backticks and begins with `fedilake`.
 fn with_typed_flags(text: &str, flags: &[(&str, String)]) -> String {
     let with_flags = |command: &str| {
-        let missing = flags.iter().filter(|(flag, _)| !command.split_whitespace().any(|word| word == *flag));
-        missing.fold(command.to_owned(), |command, (flag, value)| format!("{command} {flag} {value}"))
+        let is_it = |word: &str, flag: &str| {
+            word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        let missing = flags.iter().filter(|(flag, _)| !command.split_whitespace().any(|word| is_it(word, flag)));
+        missing.fold(command.to_owned(), |command, (_, typed)| format!("{command} {typed}"))
     };
     let hint = |line: &str| {
         let parts =
@@ -164,8 +212,16 @@ fn with_typed_flags(text: &str, flags: &[(&str, String)]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A flag with a path, to be copied into a shell.
+pub fn flag_in_shell(flag: &str, path: &Path) -> String {
+    let path = path.display().to_string();
+    // A value with a dash at its start would be taken for a flag.
+    let between = if path.starts_with('-') { '=' } else { ' ' };
+    format!("{flag}{between}{}", shell_word(&path))
+}
+
 /// Quotes `text` as one word of a shell.
-fn shell_word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         text.to_owned()
@@ -190,6 +246,11 @@ pub fn told(error: &anyhow::Error) -> String {
             words = format!("{words}: {text}");
         }
     }
+    if hints.is_empty() && error.chain().any(is_full_disk) {
+        hints.push(
+            "hint: the disk is full: free some space, and run it again; nothing that was accepted is lost".to_owned(),
+        );
+    }
     let mut lines = vec![words];
     for hint in hints {
         if !lines.contains(&hint) {
@@ -197,6 +258,11 @@ pub fn told(error: &anyhow::Error) -> String {
         }
     }
     lines.join("\n")
+}
+
+fn is_full_disk(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    cause.downcast_ref::<std::io::Error>().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
 }
 
 /// Removes DuckDB's advice from an out-of-memory error: it recommends statements that are refused here.
@@ -214,7 +280,7 @@ pub fn say(text: &str) {
         let text = with_typed_flags(text, typed());
         match FORMAT.get() {
             Some(LogFormat::Json) => write_shown(&json_line("INFO", &text)),
-            _ => write_shown(&text),
+            _ => write_shown(&masked(&text)),
         }
     }
 }
@@ -288,7 +354,9 @@ struct LogLines;
 
 impl Write for LogLines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        AboveBars.write_all(log_line(bytes).as_bytes())?;
+        let line = log_line(bytes);
+        let line = if FORMAT.get() == Some(&LogFormat::Json) { masked_json(&line) } else { masked(&line) };
+        AboveBars.write_all(line.as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -319,7 +387,7 @@ pub struct Bar(ProgressBar);
 impl Bar {
     /// Shows `message` at the bar's end.
     pub fn set_message(&self, message: impl AsRef<str>) {
-        self.0.set_message(shown_in_line(message.as_ref()).into_owned());
+        self.0.set_message(shown_in_line(&masked(message.as_ref())).into_owned());
     }
 }
 
@@ -353,7 +421,8 @@ mod tests {
 
     #[test]
     fn commands_in_hints_repeat_the_flags_that_were_typed() {
-        let flags = [("--data", shell_word("my data")), ("--config", shell_word("it's.toml"))];
+        let flags = [("--data", "my data"), ("--config", "it's.toml")];
+        let flags = flags.map(|(flag, path)| (flag, flag_in_shell(flag, Path::new(path))));
         let with = |text| with_typed_flags(text, &flags);
         assert_eq!(
             with("no `fedilake check` here\nhint: `fedilake check` names it, or `fedilake sql --direct \"select 1\"`"),
@@ -364,10 +433,55 @@ mod tests {
             with("hint: `fedilake report --data other` asks"),
             "hint: `fedilake report --data other --config 'it'\\''s.toml'` asks"
         );
+        let dash = [("--data", flag_in_shell("--data", Path::new("-x")))];
+        assert_eq!(with_typed_flags("hint: `fedilake check`", &dash), "hint: `fedilake check --data=-x`");
+        let typed = "hint: `fedilake check --data=-y`";
+        assert_eq!(with_typed_flags(typed, &dash), typed);
         for unchanged in ["hint: `fedilake` alone, `make demo`", "hint: ask `posts`", "hint: `fedilake --help`"] {
             assert_eq!(with(unchanged), unchanged);
         }
         assert_eq!(with_typed_flags("hint: `fedilake check`", &[]), "hint: `fedilake check`");
+    }
+
+    #[test]
+    fn a_full_disk_has_a_hint_whichever_file_it_met() {
+        for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded] {
+            let full = anyhow::Error::new(std::io::Error::from(kind)).context("write d/lock");
+            let told = told(&full);
+            assert!(told.starts_with("write d/lock: ") && told.contains("\nhint: the disk is full"), "{told}");
+        }
+        let refused = anyhow::Error::new(std::io::Error::from(std::io::ErrorKind::PermissionDenied));
+        assert!(!told(&refused).contains("hint: "));
+    }
+
+    #[test]
+    fn a_filter_of_names_keeps_the_warnings_of_others() {
+        for (filter, kept) in [
+            ("loud", "warn,loud"),
+            ("fedilake_collect=debug", "warn,fedilake_collect=debug"),
+            ("info,fedilake=debug", "info,fedilake=debug"),
+            ("fedilake=debug, off", "fedilake=debug, off"),
+            ("error", "error"),
+        ] {
+            assert_eq!(with_warnings(filter), kept);
+        }
+    }
+
+    #[test]
+    fn the_format_is_known_before_the_arguments_are_parsed() {
+        for (arguments, environment, is_json) in [
+            (&["run", "--bogus", "--log-format", "json"][..], None, true),
+            (&["--log-format=json", "run"], None, true),
+            (&["run"], Some("json"), true),
+            (&["run"], Some("JSON"), true),
+            (&["run", "--log-format", "text"], Some("json"), false),
+            (&["run", "--log-format"], Some("text"), false),
+            (&["run", "--", "--log-format", "json"], None, false),
+            (&[], None, false),
+        ] {
+            let typed = arguments.iter().map(OsString::from);
+            assert_eq!(asks_for_json(typed, environment.map(OsString::from)), is_json, "{arguments:?} {environment:?}");
+        }
     }
 
     #[test]

@@ -15,8 +15,9 @@ pub use self::kafka::listed_servers;
 pub use self::lake::{deletes, direct_limits, open_files, open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Appending, Log, ReaderSource};
 pub use self::table::{TableFiles, Use, missing_from_table, open_table, sink_limits, table_folder};
+use crate::mask::masked;
 use crate::owner::{self, Ownership};
-use crate::settings::{Settings, masked};
+use crate::settings::Settings;
 use crate::sizes::Parts;
 
 /// The log and the table of the settings.
@@ -74,6 +75,20 @@ pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> any
     )
 }
 
+/// Asks the stores elsewhere whether they can be read, before a reader makes a folder for its lake; asks nothing if the folder has one.
+pub async fn reach_stores(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<()> {
+    if folder.join("lake.duckdb").exists() {
+        return Ok(());
+    }
+    if Scheme::of("table.url", settings)? != Scheme::File {
+        open_table(None, settings, Use::Read).await?;
+    }
+    if !log_is_local(settings)? {
+        Log::open(None, settings, Use::Read).await?;
+    }
+    Ok(())
+}
+
 /// Names that a reader's folder keeps after its lake was deleted, as an operator may.
 const LEFT_BESIDE_A_LAKE: [&str; 3] = ["lock", "schemas", "tmp"];
 
@@ -112,7 +127,7 @@ pub fn own_what_is_local(settings: &Settings) -> anyhow::Result<Option<Arc<Owner
 }
 
 fn own_silently(settings: &Settings) -> anyhow::Result<Arc<Ownership>> {
-    let ownership = Ownership::take_or_refuse(&settings.data()?)?;
+    let ownership = Ownership::take_to_write(&settings.data()?)?;
     ownership.answers_nobody()?;
     Ok(Arc::new(ownership))
 }

@@ -1,10 +1,11 @@
 //! `fedilake demo`: the whole pipeline with invented posts. Replays the talk's ten days, then collects simulated
 //! servers over real HTTP, and prints the reports.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fedilake_collect::replay::{Input, Pace};
 use fedilake_sim::Config;
 use fedilake_sim::talk::{self, Talk};
@@ -15,7 +16,7 @@ use crate::command::collecting::{self, Collecting};
 use crate::command::serving::{self, End};
 use crate::command::watching::Watching;
 use crate::command::{replay, report};
-use crate::owner::Ownership;
+use crate::owner::{self, Ownership};
 use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::render::{Style, counted};
 use crate::settings::Settings;
@@ -32,8 +33,12 @@ const RATE: f64 = 50.0;
 /// Runs until a signal or the given time.
 pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings) -> anyhow::Result<ExitCode> {
     let folder = common.data.clone().unwrap_or_else(|| PathBuf::from("demo-data"));
+    require_demo_folder(&folder)?;
+    // Invented posts are for this folder alone, whatever log and table the settings name.
+    let settings = &settings.with("log.url", "file:log".to_owned()).with("table.url", "file:table".to_owned());
     let shutdown = shutdown::on_signal()?;
     let ownership = Ownership::take_or_refuse(&folder)?;
+    owner::mark_as_demo(&folder)?;
     let mut pipeline =
         Pipeline::start(ownership, settings, Loops { sink: Sinks::All, listen: Some(settings.listen()?) }).await?;
 
@@ -78,11 +83,45 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     answers.close().await?;
     pipeline.stop().await?;
     collecting::say_tally(&tally);
+    let (shown, again) = (folder.display(), telemetry::flag_in_shell("--data", &folder));
+    let remove = match holds_a_demo_alone(&folder)? {
+        true => format!(", `rm -r -- {}` removes them", telemetry::shell_word(&shown.to_string())),
+        false => String::new(),
+    };
     telemetry::say(&format!(
-        "hint: the posts stay in {0}; `fedilake report --data {0}` prints the reports again, `rm -r {0}` removes them",
-        folder.display()
+        "hint: the posts stay in {shown}; `fedilake report {again}` prints the reports again{remove}"
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a folder with anything in it that no demo made, before anything is written there.
+fn require_demo_folder(folder: &Path) -> anyhow::Result<()> {
+    let is_new = match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
+        Err(error) => return Err(error).with_context(|| format!("read folder {}", folder.display())),
+    };
+    if is_new || owner::is_of_a_demo(folder) {
+        return Ok(());
+    }
+    bail!(
+        "{} is in use for something else than a demo, whose invented posts would mix with it\n\
+         hint: give a folder of its own with --data DIR, or leave --data out for ./demo-data",
+        folder.display()
+    )
+}
+
+/// True if nothing but a demo's parts lies in the folder.
+fn holds_a_demo_alone(folder: &Path) -> anyhow::Result<bool> {
+    const PARTS: [&str; 6] = ["log", "table", "tmp", "lake.duckdb", "lake.duckdb.wal", owner::LOCK_FILE];
+    let entries = std::fs::read_dir(folder).with_context(|| format!("read folder {}", folder.display()))?;
+    for entry in entries {
+        let name = entry.with_context(|| format!("read folder {}", folder.display()))?.file_name();
+        if name != owner::DEMO_FILE && PARTS.iter().all(|part| name != *part) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The preset as lines, written by a thread and read by the replay.

@@ -44,7 +44,7 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
         bail!("{}", unread(&beyond));
     }
     let shutdown = shutdown::on_signal()?;
-    let ownership = Arc::new(Ownership::take_or_refuse(&settings.data()?)?);
+    let ownership = Arc::new(Ownership::take_to_write(&settings.data()?)?);
     let (table, _) = wire::open_table(Some(&ownership), settings, Use::Write).await?;
     let mut failures = beyond;
     let mut is_lacking = false;

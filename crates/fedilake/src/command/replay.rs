@@ -30,7 +30,7 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
         return fail(failures);
     }
     let shutdown = shutdown::on_signal()?;
-    let ownership = Ownership::take_or_refuse(&settings.data()?)?;
+    let ownership = Ownership::take_to_write(&settings.data()?)?;
     // A port of its own: another fedilake may have the usual one.
     let listen = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
     let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::All, listen }).await?;

@@ -16,7 +16,7 @@ use crate::shutdown;
 pub(super) async fn run(typed: &cli::Run, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     let servers = collecting::servers(settings)?;
     let shutdown = shutdown::on_signal()?;
-    let ownership = Ownership::take_or_refuse(&settings.data()?)?;
+    let ownership = Ownership::take_to_write(&settings.data()?)?;
     let mut pipeline =
         Pipeline::start(ownership, settings, Loops { sink: Sinks::Shared, listen: Some(settings.listen()?) }).await?;
     serving::announce(&pipeline);

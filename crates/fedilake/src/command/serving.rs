@@ -20,9 +20,9 @@ pub(super) enum End {
 pub(super) fn announce(pipeline: &Pipeline) {
     if let Some(address) = pipeline.address {
         telemetry::say(&format!(
-            "answering on http://{address} for {}\nhint: `fedilake report --data {}` in another terminal",
+            "answering on http://{address} for {}\nhint: `fedilake report {}` in another terminal",
             pipeline.folder().display(),
-            pipeline.folder().display()
+            telemetry::flag_in_shell("--data", pipeline.folder())
         ));
     }
 }

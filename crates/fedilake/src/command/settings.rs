@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::mask::masked;
 use crate::output;
-use crate::settings::{Settings, environment_name, masked};
+use crate::settings::{Settings, environment_name};
 
 /// Prints the settings as lines of a settings file, with passwords in URLs masked.
 pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {

@@ -1,16 +1,18 @@
 //! `fedilake sql`: a read-only question in SQL, to the lake or, with `--direct`, to the Parquet files.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fedilake_query::views;
 use fedilake_table::s3::S3Url;
 
 use crate::answers::{Answers, outcome};
 use crate::cli;
 use crate::render;
+use crate::serve::api::STATEMENT_BYTES_MAX;
 use crate::settings::Settings;
 use crate::wire::{self, s3};
 
@@ -80,15 +82,33 @@ fn named_bucket(query: &str) -> Option<S3Url> {
 
 /// The statement: the argument itself, the content of the file that it names, or standard input for `-`.
 fn query(typed: &str) -> anyhow::Result<String> {
-    if typed == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("read the question from standard input")?;
-        return Ok(text);
-    }
     let file = Path::new(typed);
+    let query = if typed == "-" {
+        read(std::io::stdin()).context("read the question from standard input")?
     // A statement has spaces; but a file may have spaces in its name too.
-    if file.is_file() || (typed.ends_with(".sql") && !typed.contains(char::is_whitespace)) {
-        return std::fs::read_to_string(file).with_context(|| format!("read the question from {typed}"));
+    } else if file.is_file() || (typed.ends_with(".sql") && !typed.contains(char::is_whitespace)) {
+        let context = || format!("read the question from {typed}");
+        read(File::open(file).with_context(context)?).with_context(context)?
+    } else {
+        typed.to_owned()
+    };
+    if query.len() > STATEMENT_BYTES_MAX {
+        bail!(
+            "the statement has more than {} MiB\n\
+             hint: put a long list of values into a Parquet file, and ask `fedilake sql --direct` with read_parquet",
+            STATEMENT_BYTES_MAX >> 20
+        );
     }
-    Ok(typed.to_owned())
+    Ok(query)
+}
+
+/// All of a text, or the beginning of one that is too long.
+fn read(text: impl Read) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    text.take(STATEMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > STATEMENT_BYTES_MAX {
+        // The end may split a character.
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    String::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
 }

@@ -11,6 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::protocol::{self, Notice, Opening, Order};
 use super::{AskError, Ended};
 use crate::owner::Ownership;
@@ -298,18 +300,61 @@ fn listen(stderr: ChildStderr) -> JoinHandle<VecDeque<String>> {
 }
 
 fn in_words(status: ExitStatus, last_lines: &VecDeque<String>) -> String {
-    let signal = status.signal().map(|signal| match signal {
-        4 => "SIGILL".to_owned(),
-        6 => "SIGABRT".to_owned(),
-        7 | 10 => "SIGBUS".to_owned(),
-        8 => "SIGFPE".to_owned(),
-        9 => "SIGKILL, as by a system that runs out of memory".to_owned(),
-        11 => "SIGSEGV".to_owned(),
-        other => format!("signal {other}"),
-    });
-    let status = signal.unwrap_or_else(|| format!("exit code {}", status.code().unwrap_or_default()));
+    let status = match status.signal() {
+        Some(signal) => signal_in_words(signal),
+        None => format!("exit code {}", status.code().unwrap_or_default()),
+    };
     match last_lines.back() {
         Some(line) => format!("{status}: {line}"),
         None => status,
+    }
+}
+
+/// The signal's name on this platform: their numbers differ between systems.
+fn signal_in_words(signal: i32) -> String {
+    const NAMES: [(Signal, &str); 21] = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::TRAP, "SIGTRAP"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::KILL, "SIGKILL, as by a system that runs out of memory"),
+        (Signal::USR1, "SIGUSR1"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::USR2, "SIGUSR2"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::ALARM, "SIGALRM"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::XFSZ, "SIGXFSZ"),
+        (Signal::VTALARM, "SIGVTALRM"),
+        (Signal::PROF, "SIGPROF"),
+        (Signal::IO, "SIGIO"),
+        (Signal::SYS, "SIGSYS"),
+    ];
+    let named = NAMES.into_iter().find(|(named, _)| named.as_raw() == signal);
+    named.map_or_else(|| format!("signal {signal}"), |(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_has_the_name_that_the_shell_gives_it() -> anyhow::Result<()> {
+        for signal in 1..=31 {
+            let listed = Command::new("sh").args(["-c", &format!("kill -l {signal}")]).output()?;
+            let listed = String::from_utf8(listed.stdout)?;
+            let told = signal_in_words(signal);
+            // Those that do not end a process have no name here; some shells write POLL for IO.
+            let is_known = told.starts_with(&format!("SIG{}", listed.trim())) || told == "SIGIO";
+            assert!(is_known || told == format!("signal {signal}"), "{signal}: {told}, {listed}");
+        }
+        assert!(signal_in_words(Signal::USR1.as_raw()).ends_with("USR1"));
+        assert!(signal_in_words(Signal::BUS.as_raw()).ends_with("BUS"));
+        Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! The talk's reports for people. They fit a terminal of 80 columns; names are cut only if a terminal has no room for
-//! them.
+//! The talk's reports for people. They fit a terminal of any width; names are cut only if a terminal has no room for
+//! them. A narrow one has no plots, and shows the fields of a row below each other.
 //!
 //! A report has the question that it answers as its title, in grey what is counted, then figures with bars. The other
 //! formats have everything shown here, under the same column names.
@@ -11,18 +11,20 @@ use anyhow::Context;
 use arrow::array::RecordBatch;
 
 use super::bars::{self, FiveNumbers};
-use super::table::{Column, GAP, cut, wrap, write_columns};
+use super::table::{Column, GAP, cut, may_fit, wrap, write_columns, write_records};
 use super::{Style, cells};
 use crate::cli::ReportName;
 
 /// The width of plots and sentences if stdout is not a terminal.
 const WIDTH: usize = 80;
-/// The least width for which a report is laid out; a narrower terminal wraps its lines.
-const WIDTH_MIN: usize = 50;
 /// The greatest width of plots and sentences, even in a wider terminal.
 const WIDTH_MAX: usize = 120;
 /// The least width of a plot; a narrower one shows nothing.
 const PLOT_WIDTH_MIN: usize = 8;
+/// The least width of the names beside a plot; a terminal without room for both shows no plot.
+const NAMES_WIDTH_MIN: usize = 8;
+/// The widths of the hours' report with two columns an hour, and with one.
+const HOURS_WIDTHS: [usize; 2] = [75, 51];
 /// Lengths that people know: the limits of an SMS-like text, of an old and a new microblog, of Mastodon, and round
 /// numbers.
 const LENGTH_TICKS: [f64; 8] = [0.0, 10.0, 50.0, 140.0, 280.0, 500.0, 5_000.0, 50_000.0];
@@ -48,18 +50,20 @@ pub fn write(
         }
         ReportName::Topics => ("What is mentioned", "posts whose text contains the word, in any case"),
     };
-    writeln!(out, "{}", style.bold(title))?;
+    for line in wrap(title, width(style)) {
+        writeln!(out, "{}", style.bold(&line))?;
+    }
     for line in std::iter::once(unit).chain(note).flat_map(|text| wrap(&separated(text), width(style))) {
         writeln!(out, "{}", style.grey(&line))?;
     }
     let report = Report::new(rows)?;
     if rows.num_rows() == 0 || (name == ReportName::Statistics && report.text("posts", 0)? == "0") {
-        return Ok(writeln!(out, "no posts: collect some, or widen the filter")?);
+        return write_text("no posts: collect some, or widen the filter", style, out);
     }
     match name {
         ReportName::Statistics => statistics(&report, style, out),
         ReportName::Daily => daily(&report, style, out),
-        ReportName::Hours => hours(&report, out),
+        ReportName::Hours => hours(&report, style, out),
         ReportName::Lengths => lengths(&report, style, out),
         ReportName::Topics => topics(&report, style, out),
         ReportName::Apps => counted(&report, "app", style, out),
@@ -115,19 +119,17 @@ fn statistics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow
     let count = |name: &str, what: &str| anyhow::Ok(cells::counted(report.text(name, 0)?.parse()?, what));
     let mean = report.floats("characters_mean")?[0];
     let posts = count("posts", "post")?;
-    let (number, word) = posts.split_once(' ').unwrap_or((&posts, ""));
-    writeln!(out, "{} {word}", style.bold(number))?;
+    match posts.split_once(' ') {
+        Some((number, word)) if posts.len() <= width(style) => writeln!(out, "{} {word}", style.bold(number))?,
+        _ => write_text(&posts, style, out)?,
+    }
     let (users, origins) = (count("users", "user")?, count("origins", "origin")?);
-    writeln!(out, "by {users} of {origins} in {}", count("languages", "language")?)?;
-    writeln!(
-        out,
-        "{}: {mean:.0} a post, {} at least, {} at most",
-        count("characters_sum", "character")?,
-        figure("characters_min")?,
-        figure("characters_max")?
-    )?;
-    writeln!(out, "from {} to {}", report.text("first_created_at", 0)?, report.text("last_created_at", 0)?)?;
-    Ok(())
+    write_text(&format!("by {users} of {origins} in {}", count("languages", "language")?), style, out)?;
+    let (characters, min, max) =
+        (count("characters_sum", "character")?, figure("characters_min")?, figure("characters_max")?);
+    write_text(&format!("{characters}: {mean:.0} a post, {min} at least, {max} at most"), style, out)?;
+    let (first, last) = (report.text("first_created_at", 0)?, report.text("last_created_at", 0)?);
+    write_text(&format!("from {first} to {last}"), style, out)
 }
 
 fn daily(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -141,11 +143,10 @@ fn daily(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Res
         text("bot", report.texts("most_frequent_bot")?.to_vec()),
         text("host", hosts.iter().map(|host| host.trim_start_matches("https://").to_owned()).collect()),
     ];
-    write_columns(&mut columns, &within_room(style), out)?;
-    Ok(())
+    write_rows(&mut columns, style, out)
 }
 
-fn hours(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+fn hours(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     let posts = report.floats("posts")?;
     let most = posts.iter().copied().fold(0.0, f64::max);
     // Grouped in the order of the report's rows.
@@ -157,16 +158,23 @@ fn hours(report: &Report<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
         }
         days.last_mut().expect("a day was pushed").1[hour % 24] = *posts;
     }
-    writeln!(out, "{:14}  0     3     6     9     12    15    18    21", "")?;
-    for (day, hours) in &days {
-        let wide: Vec<f64> = hours.iter().flat_map(|posts| [*posts, *posts]).collect();
+    let totals = days.iter().map(|(_, hours)| {
         let total: f64 = hours.iter().filter(|posts| !posts.is_nan()).sum();
-        writeln!(
-            out,
-            "{day:14}  {}  {:>9}",
-            bars::sparkline(&wide, most),
-            cells::with_separators(&format!("{total}"))
-        )?;
+        cells::with_separators(&format!("{total}"))
+    });
+    let fits = |width: &usize| style.width.is_none_or(|room| *width <= room);
+    let (repeated, axis) = match HOURS_WIDTHS.iter().position(fits) {
+        Some(0) => (2, "0     3     6     9     12    15    18    21"),
+        Some(_) => (1, "0  3  6  9  12 15 18 21"),
+        None => {
+            let names = days.iter().map(|(day, _)| day.clone()).collect();
+            return write_rows(&mut [text("day", names), count("posts", totals.collect())], style, out);
+        }
+    };
+    writeln!(out, "{:14}  {axis}", "")?;
+    for ((day, hours), total) in days.iter().zip(totals) {
+        let bars: Vec<f64> = hours.iter().flat_map(|posts| std::iter::repeat_n(*posts, repeated)).collect();
+        writeln!(out, "{day:14}  {}  {total:>9}", bars::sparkline(&bars, most))?;
     }
     writeln!(out, "{:14}  the highest bar is {} posts an hour", "", cells::with_separators(&format!("{most}")))?;
     Ok(())
@@ -180,7 +188,9 @@ fn lengths(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::R
     let (names, posts) = (report.texts("language")?, report.counts("posts")?);
     let medians = report.counts("characters_median")?;
     let mut columns = vec![text("language", names.to_vec()), count("posts", posts), count("median", medians)];
-    leave_a_plot(&mut columns, style);
+    if !leave_a_plot(&mut columns, style) {
+        return write_rows(&mut columns, style, out);
+    }
     let width = left_beside(&columns, style);
     let five = |row: usize| FiveNumbers {
         min: min[row],
@@ -191,7 +201,7 @@ fn lengths(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::R
     };
     let plots = (0..min.len()).map(|row| bars::box_plot(five(row), most, width)).collect();
     columns.push(text(&bars::log_axis(&LENGTH_TICKS, most, width), plots));
-    write_columns(&mut columns, &within_room(style), out)
+    write_rows(&mut columns, style, out)
 }
 
 /// One column for each word, in as many tables below each other as needed.
@@ -207,14 +217,14 @@ fn topics(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Re
     for (word, posts) in by_word {
         let cells = shown_days.iter().map(|day| (*posts.get(day.as_str()).unwrap_or(&"0")).to_owned()).collect();
         let column = count(word, cells);
-        if columns.len() > 1 && room(style).is_some_and(|room| taken(&columns) + column.width() > room) {
-            write_columns(&mut columns, &within_room(style), out)?;
+        if columns.len() > 1 && style.width.is_some_and(|room| taken(&columns) + column.width() > room) {
+            write_rows(&mut columns, style, out)?;
             writeln!(out)?;
             columns.truncate(1);
         }
         columns.push(column);
     }
-    write_columns(&mut columns, &within_room(style), out)
+    write_rows(&mut columns, style, out)
 }
 
 /// Names with their number of posts and a bar.
@@ -222,11 +232,13 @@ fn counted(report: &Report<'_>, name: &str, style: &Style, out: &mut dyn Write) 
     let posts = report.floats("posts")?;
     let most = posts.iter().copied().fold(0.0, f64::max);
     let mut columns = vec![text(name, report.texts(name)?.to_vec()), count("posts", report.counts("posts")?)];
-    leave_a_plot(&mut columns, style);
+    if !leave_a_plot(&mut columns, style) {
+        return write_rows(&mut columns, style, out);
+    }
     // Half of the line is enough for bars.
     let width = left_beside(&columns, style).min(self::width(style) / 2);
     columns.push(text("", posts.iter().map(|posts| bars::bar(*posts, most, width)).collect()));
-    write_columns(&mut columns, &within_room(style), out)
+    write_rows(&mut columns, style, out)
 }
 
 fn text(title: &str, cells: Vec<String>) -> Column {
@@ -247,13 +259,36 @@ fn left_beside(columns: &[Column], style: &Style) -> usize {
     width(style).saturating_sub(taken(columns)).max(PLOT_WIDTH_MIN)
 }
 
-/// Cuts the names in the first column if a terminal otherwise has no room for the narrowest plot.
-fn leave_a_plot(columns: &mut [Column], style: &Style) {
-    let Some(room) = room(style) else { return };
+/// Cuts the names in the first column if a terminal otherwise has no room for the narrowest plot. False if it has no room for a plot
+/// at all.
+fn leave_a_plot(columns: &mut [Column], style: &Style) -> bool {
+    let Some(room) = style.width else { return true };
     let names = room.saturating_sub(taken(&columns[1..]) + GAP + PLOT_WIDTH_MIN);
+    if names < NAMES_WIDTH_MIN {
+        return false;
+    }
     for name in &mut columns[0].cells {
         *name = cut(name, names);
     }
+    true
+}
+
+/// Writes rows side by side, or their fields below each other where a terminal has no room.
+fn write_rows(columns: &mut [Column], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    match style.width {
+        Some(width) if !may_fit(columns, width) => {
+            write_records(columns, columns.first().map_or(0, |column| column.cells.len()), width, style, out)
+        }
+        _ => write_columns(columns, style, out),
+    }
+}
+
+/// Writes a sentence on as many lines as it needs.
+fn write_text(text: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    for line in wrap(text, width(style)) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
 }
 
 /// Adds thousands separators to the numbers in a sentence.
@@ -261,19 +296,9 @@ fn separated(sentence: &str) -> String {
     sentence.split(' ').map(cells::with_separators).collect::<Vec<_>>().join(" ")
 }
 
-/// The same style with a width of at least [`WIDTH_MIN`].
-fn within_room(style: &Style) -> Style {
-    Style { width: room(style), ..*style }
-}
-
-/// The terminal's width; `None` if the output is not a terminal.
-fn room(style: &Style) -> Option<usize> {
-    style.width.map(|width| width.max(WIDTH_MIN))
-}
-
 /// The width of plots and sentences.
 fn width(style: &Style) -> usize {
-    room(style).unwrap_or(WIDTH).min(WIDTH_MAX)
+    style.width.unwrap_or(WIDTH).min(WIDTH_MAX)
 }
 
 #[cfg(test)]
@@ -376,10 +401,11 @@ mod tests {
     #[test]
     fn every_report_fits_a_terminal() {
         for name in NAMES {
-            for width in [80, 100, 120, 250] {
+            for width in (0..130).chain([250]) {
                 let text = written(name, &rows(name), Some(width));
                 for line in text.lines() {
-                    assert!(line.width() <= width, "{name:?}: {} columns: {line}", line.width());
+                    // A wide character has two columns.
+                    assert!(line.width() <= width.max(2), "{name:?}: {} columns: {line}", line.width());
                 }
             }
         }

@@ -14,6 +14,9 @@ const TEXT_WIDTH_MIN: usize = 8;
 /// The least width to which numbers and the first column shrink.
 const NUMBER_WIDTH_MIN: usize = 24;
 
+/// The least width of a terminal that has room for the names of fields beside their values.
+const NAMED_WIDTH_MIN: usize = 6;
+
 /// The width of the gap between two columns.
 pub(super) const GAP: usize = 2;
 
@@ -79,13 +82,13 @@ fn write_explanation<R: Read>(answer: Answer<R>, out: &mut dyn Write) -> anyhow:
 }
 
 /// True if the columns fit side by side at their minimum widths.
-fn may_fit(columns: &[Column], width: usize) -> bool {
+pub(super) fn may_fit(columns: &[Column], width: usize) -> bool {
     let least = columns.iter().zip(least(columns)).map(|(column, least)| column.width().min(least));
     least.sum::<usize>() + GAP * columns.len().saturating_sub(1) <= width
 }
 
 /// Writes each row as lines of `field  value`, row below row.
-fn write_records(
+pub(super) fn write_records(
     columns: &[Column],
     rows: usize,
     width: usize,
@@ -93,17 +96,19 @@ fn write_records(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let names = columns.iter().map(|column| column.title.width()).max().unwrap_or(0).min(width / 3);
-    let beside = width.saturating_sub(names + GAP).max(TEXT_WIDTH_MIN);
+    let names = if width < NAMED_WIDTH_MIN { 0 } else { names };
+    let gap = if names == 0 { 0 } else { GAP };
+    let beside = width.saturating_sub(names + gap).max(1);
     for row in 0..rows {
         if row > 0 {
             writeln!(out)?;
         }
         for column in columns {
             let name = cut(&column.title, names);
-            let name = style.grey(&name) + &" ".repeat(names - name.width());
+            let name = style.grey(&name) + &" ".repeat(names.saturating_sub(name.width()));
             for (number, line) in wrap(&column.cells[row], beside).iter().enumerate() {
                 let name = if number == 0 { name.clone() } else { " ".repeat(names) };
-                writeln!(out, "{}", format!("{name}  {line}").trim_end())?;
+                writeln!(out, "{}", format!("{name}{:gap$}{line}", "").trim_end())?;
             }
         }
     }
@@ -124,7 +129,7 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         }
         let mut rest = String::new();
         for c in word.chars() {
-            if rest.width() + c.width().unwrap_or(0) > width {
+            if !rest.is_empty() && rest.width() + c.width().unwrap_or(0) > width {
                 lines.push(std::mem::take(&mut rest));
             }
             rest.push(c);
@@ -197,17 +202,20 @@ fn line(columns: &[Column], cells: &[&str], widths: &[usize]) -> String {
             line.push_str(&" ".repeat(GAP));
         }
         let cell = cut(cell, *width);
-        let pad = " ".repeat(width - cell.width().min(*width));
+        let pad = " ".repeat(width.saturating_sub(cell.width()));
         line.push_str(&if column.right { pad + &cell } else { cell + &pad });
     }
     line.truncate(line.trim_end().len());
     line
 }
 
-/// The text, or its beginning and an ellipsis.
+/// The text, or its beginning and an ellipsis; never wider than `width`.
 pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
+    }
+    if width == 0 {
+        return String::new();
     }
     let mut cut = String::new();
     let mut used = 0;
@@ -267,6 +275,32 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("field0  words and more words\n"), "{text}");
+        Ok(())
+    }
+
+    #[test]
+    fn rows_fit_a_terminal_of_any_width_that_has_room_for_a_character() -> anyhow::Result<()> {
+        let column =
+            |name: &str, cell: &str, right| Column { title: name.to_owned(), cells: vec![cell.to_owned()], right };
+        let tables = [
+            vec![column("name", "posts", false)],
+            vec![column("日本語", "日本語の長い名前", false), column("", "", false)],
+            (0..40).map(|n| column(&format!("field{n}"), "1,234,567", n % 2 == 0)).collect(),
+        ];
+        for mut columns in tables {
+            for width in 0..60 {
+                let style = Style { colour: false, width: Some(width) };
+                let mut out = Vec::new();
+                if may_fit(&columns, width) {
+                    write_columns(&mut columns, &style, &mut out)?;
+                } else {
+                    write_records(&columns, 1, width, &style, &mut out)?;
+                }
+                let text = String::from_utf8(out)?;
+                // A wide character has two columns.
+                assert!(text.lines().all(|line| line.width() <= width.max(2)), "{width}: {text}");
+            }
+        }
         Ok(())
     }
 

@@ -10,6 +10,11 @@ pub const SECRET_HEADER: &str = "x-fedilake-secret";
 /// The header that carries a report's note, as UTF-8.
 pub const NOTE_HEADER: &str = "x-fedilake-note";
 
+/// The longest statement in bytes, whoever runs it: this process, or the owner of the folder.
+pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
+/// The longest request in bytes: JSON writes a byte of a statement as up to six.
+pub const REQUEST_BYTES_MAX: usize = 6 * STATEMENT_BYTES_MAX + (64 << 10);
+
 /// A report to be made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReportRequest {

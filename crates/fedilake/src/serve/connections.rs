@@ -1,233 +1,417 @@
-//! Connections to the server, bounded in number and, for strangers, in time: who connects and says nothing, or a byte now and then,
-//! takes neither the descriptors that log and table need nor, for long, the places of those who ask.
+//! Connections to the server, bounded in number and, for strangers, in time.
+//!
+//! A **guest** has shown the data folder's secret; everyone else is a **stranger**. A stranger gets one answer a connection, and has
+//! little time for it, which nothing that it sends or reads extends. When all places are taken, the oldest stranger leaves for whoever
+//! comes. So strangers take neither the descriptors that log and table need nor the places of guests and probes.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// Open connections; further ones wait in the kernel's queue. Far below the usual limit of 1,024 descriptors.
-const CONNECTIONS_MAX: usize = 256;
-/// A stranger's connection is closed this long after it was opened, or after the last byte of an answer, whatever it
-/// sends and however slowly. All questions that strangers may ask are answered at once.
-const STRANGER_MAX: Duration = Duration::from_secs(30);
-/// Pause after a failed accept: out of descriptors, or a client that left early.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// A listener with a bound on its open connections.
-pub(super) struct Bounded {
-    listener: TcpListener,
-    places: Arc<Semaphore>,
+/// The bounds of all connections.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Open connections.
+    connections_max: usize,
+    /// Guests among them.
+    guests_max: usize,
+    /// The time until a request is complete up to its body, since the opening.
+    asks_within: Duration,
+    /// The time until a stranger has its answer, since the opening.
     stranger_max: Duration,
 }
 
-impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Bounded {
-        Bounded::with(listener, CONNECTIONS_MAX, STRANGER_MAX)
-    }
+/// Far below the usual limit of 1,024 descriptors. All questions that strangers may ask are answered at once.
+const LIMITS: Limits = Limits {
+    connections_max: 256,
+    guests_max: 192,
+    asks_within: Duration::from_secs(5),
+    stranger_max: Duration::from_secs(30),
+};
+/// Pause after a failed accept: out of descriptors, or a client that left early.
+const PAUSE: Duration = Duration::from_millis(50);
+/// What a connection holds at most of what it reads, and of what it is to write. A longer head is refused.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
 
-    fn with(listener: TcpListener, connections_max: usize, stranger_max: Duration) -> Bounded {
-        Bounded { listener, places: Arc::new(Semaphore::new(connections_max)), stranger_max }
-    }
+/// Answers with `routes` until `stop`, then ends when the answers under way have ended.
+pub(super) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+    serve_within(LIMITS, listener, routes, stop).await;
 }
 
-impl Listener for Bounded {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        loop {
-            let place = Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed");
-            match self.listener.accept().await {
-                Ok((stream, address)) => {
-                    let (deadline, trust) = (Box::pin(sleep(self.stranger_max)), Trust::default());
-                    let connection =
-                        Connection { stream, deadline, stranger_max: self.stranger_max, trust, _place: place };
-                    return (connection, address);
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "accept");
-                    sleep(PAUSE).await;
-                }
+async fn serve_within(limits: Limits, listener: TcpListener, routes: Router, stop: CancellationToken) {
+    let places = Arc::new(Places::new(limits));
+    let routes = TowerToHyperService::new(routes);
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let caller = places.admit().await;
+                connections.spawn(converse(stream, routes.clone(), caller, limits, stop.clone()));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "accept");
+                sleep(PAUSE).await;
             }
         }
     }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
+    connections.close();
+    connections.wait().await;
 }
 
-/// Records whether the client of a connection has shown the data folder's secret. Such a client may take its time:
-/// its questions may run, and its reading may pause, without limit.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Trust(Arc<AtomicBool>);
-
-impl Trust {
-    /// From now on the connection stays open until its other side closes it.
-    pub(super) fn grant(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_granted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Connected<IncomingStream<'_, Bounded>> for Trust {
-    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Trust {
-        stream.io().trust.clone()
-    }
-}
-
-/// A connection that ends itself when a stranger keeps it for too long.
-pub(super) struct Connection {
+/// Answers on one connection, over HTTP/1 alone, until either side has enough of it.
+async fn converse(
     stream: TcpStream,
-    deadline: Pin<Box<Sleep>>,
-    stranger_max: Duration,
-    trust: Trust,
+    routes: TowerToHyperService<Router>,
+    caller: Arc<Caller>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let answering = service_fn(|mut request: Request<Incoming>| {
+        caller.has_asked.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(Arc::clone(&caller));
+        let answer = routes.call(request);
+        let caller = Arc::clone(&caller);
+        async move {
+            let mut answer = answer.await?;
+            if !caller.is_guest() {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let mut connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), answering);
+    let mut time_is_over = pin!(caller.time_is_over(limits));
+    let mut is_told = false;
+    loop {
+        tokio::select! {
+            // What came in time is looked at first, however late this task is.
+            biased;
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection");
+                }
+                return;
+            }
+            () = stop.cancelled(), if !is_told => {
+                is_told = true;
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+            }
+            () = caller.gives_way.cancelled() => break,
+            () = time_is_over.as_mut() => break,
+        }
+    }
+    // Closed with RST: the kernel would keep an answer that nobody reads. If that cannot be set, it does.
+    let _ = connection.into_parts().io.into_inner().set_zero_linger();
+}
+
+/// The places for connections.
+#[derive(Debug)]
+struct Places {
+    free: Arc<Semaphore>,
+    free_for_guests: Arc<Semaphore>,
+    opened: AtomicU64,
+    /// Strangers by the number of their connection, so the oldest is the first; each leaves when its token is cancelled.
+    strangers: Mutex<BTreeMap<u64, CancellationToken>>,
+}
+
+impl Places {
+    fn new(limits: Limits) -> Places {
+        assert!(limits.guests_max < limits.connections_max, "a place is left for strangers");
+        Places {
+            free: Arc::new(Semaphore::new(limits.connections_max)),
+            free_for_guests: Arc::new(Semaphore::new(limits.guests_max)),
+            opened: AtomicU64::new(0),
+            strangers: Mutex::default(),
+        }
+    }
+
+    /// Gives a new connection a place: a free one, else that of the oldest stranger. Waits only until that one has left, since guests
+    /// never have all places.
+    async fn admit(self: &Arc<Self>) -> Arc<Caller> {
+        let free = Arc::clone(&self.free);
+        let place = match Arc::clone(&free).try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => {
+                if let Some((_, gives_way)) = self.strangers().pop_first() {
+                    gives_way.cancel();
+                }
+                free.acquire_owned().await.expect("the semaphore is never closed")
+            }
+        };
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let gives_way = CancellationToken::new();
+        self.strangers().insert(number, gives_way.clone());
+        Arc::new(Caller {
+            number,
+            places: Arc::clone(self),
+            has_asked: AtomicBool::new(false),
+            guest: OnceLock::new(),
+            gives_way,
+            _place: place,
+        })
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, BTreeMap<u64, CancellationToken>> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The other side of a connection; has a place until it is dropped.
+#[derive(Debug)]
+pub(super) struct Caller {
+    number: u64,
+    places: Arc<Places>,
+    /// True once a request was complete up to its body.
+    has_asked: AtomicBool,
+    /// A guest's place among the guests.
+    guest: OnceLock<OwnedSemaphorePermit>,
+    gives_way: CancellationToken,
     _place: OwnedSemaphorePermit,
 }
 
-impl Connection {
-    /// The end of a stranger's time, of which `cx` hears.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if self.trust.is_granted() {
-            return Poll::Pending;
+impl Caller {
+    /// Makes it a guest, whose questions may run, and whose reading may pause, without limit. False if there are too many guests.
+    pub(super) fn become_guest(&self) -> bool {
+        if self.is_guest() {
+            return true;
         }
-        ready!(self.deadline.as_mut().poll(cx));
-        Poll::Ready(io::ErrorKind::TimedOut.into())
+        let Ok(place) = Arc::clone(&self.places.free_for_guests).try_acquire_owned() else { return false };
+        self.places.strangers().remove(&self.number);
+        // It fails if it is one already, by a request that came before.
+        let _ = self.guest.set(place);
+        true
+    }
+
+    fn is_guest(&self) -> bool {
+        self.guest.get().is_some()
+    }
+
+    /// Resolves when a stranger's time, which begins with this call, is over; never for a guest.
+    async fn time_is_over(&self, limits: Limits) {
+        let opened = Instant::now();
+        sleep_until(opened + limits.asks_within).await;
+        if !self.has_asked.load(Ordering::Relaxed) {
+            return;
+        }
+        sleep_until(opened + limits.stranger_max).await;
+        if self.is_guest() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // Before bytes are looked for: a stranger who sends one now and then has no more time than a silent one.
-        if let Poll::Ready(error) = self.poll_deadline(cx) {
-            return Poll::Ready(Err(error));
-        }
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
-            Poll::Ready(written) => {
-                let next = Instant::now() + self.stranger_max;
-                self.deadline.as_mut().reset(next);
-                Poll::Ready(written)
-            }
-            // A client that does not read its answer counts as a stranger too.
-            Poll::Pending => self.poll_deadline(cx).map(Err),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.places.strangers().remove(&self.number);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::extract::ConnectInfo;
-    use axum::routing::{Router, get, post};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use std::io::ErrorKind;
+    use std::net::SocketAddr;
+    use std::sync::LazyLock;
+
+    use axum::Extension;
+    use axum::body::Bytes;
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+    use tokio::task::JoinSet;
+    use tokio::time::timeout;
+    use tokio_util::sync::DropGuard;
 
     use super::*;
 
-    async fn ask(address: SocketAddr) -> io::Result<String> {
+    /// Far longer than any of the limits in these tests, and than what a busy machine adds.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    /// No end of a test's time: who leaves is made to.
+    const NEVER: Duration = Duration::from_secs(24 * 3_600);
+
+    const SHORT: Limits = Limits {
+        connections_max: 8,
+        guests_max: 4,
+        asks_within: Duration::from_millis(300),
+        stranger_max: Duration::from_millis(900),
+    };
+
+    /// Larger than any socket's buffers.
+    static LARGE: LazyLock<Bytes> = LazyLock::new(|| vec![b'x'; 32 << 20].into());
+    const GUEST: &[u8] = b"GET /guest HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+    /// A server with a page for everyone, a large one, an echo, and an answer for guests that comes when `late` is cancelled; each guest
+    /// is noted in `came`.
+    async fn start(
+        limits: Limits,
+        late: CancellationToken,
+        came: Arc<Semaphore>,
+    ) -> anyhow::Result<(SocketAddr, DropGuard)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let (address, stop) = (listener.local_addr()?, CancellationToken::new());
+        let guest = move |Extension(caller): Extension<Arc<Caller>>| async move {
+            if !caller.become_guest() {
+                return "too many";
+            }
+            came.add_permits(1);
+            late.cancelled().await;
+            "late"
+        };
+        let routes = Router::new()
+            .route("/", get(|| async { "here" }))
+            .route("/large", get(|| async { LARGE.clone() }))
+            .route("/echo", post(|body: String| async { body }))
+            .route("/guest", get(guest));
+        tokio::spawn(serve_within(limits, listener, routes, stop.clone()));
+        Ok((address, stop.drop_guard()))
+    }
+
+    fn came() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(0))
+    }
+
+    async fn send(address: SocketAddr, request: &[u8]) -> anyhow::Result<TcpStream> {
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await?;
+        stream.write_all(request).await?;
+        Ok(stream)
+    }
+
+    async fn answer(mut stream: TcpStream) -> anyhow::Result<String> {
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
+        timeout(PATIENCE, stream.read_to_string(&mut answer)).await??;
         Ok(answer)
     }
 
-    /// A client that goes silent, or goes on with a byte now and then.
-    #[derive(Clone, Copy, Debug)]
-    enum Stranger {
-        Silent,
-        DripsHead,
-        DripsBody,
-        KeepsAlive,
+    async fn ask(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+        answer(send(address, format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await?).await
     }
 
-    impl Stranger {
-        async fn behave(self, stream: &mut TcpStream) -> io::Result<()> {
-            let (first, drop): (&[u8], &[u8]) = match self {
-                Stranger::Silent => return Ok(()),
-                Stranger::DripsHead => (b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"x"),
-                Stranger::DripsBody => (b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x"),
-                Stranger::KeepsAlive => return stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await,
-            };
-            stream.write_all(first).await?;
-            loop {
-                stream.write_all(drop).await?;
-                sleep(Duration::from_millis(20)).await;
+    /// What a stranger sends first, then again and again; and whether it reads.
+    const STRANGERS: [(&str, &[u8], &[u8], bool); 8] = [
+        ("silent", b"", b"", false),
+        ("a head by the byte", b"GET / HTTP/1.1\r\nHost: a\r\nX: ", b"x", true),
+        ("heads without end", b"GET / HTTP/1.1\r\nHost: a\r\n", b"X: x\r\n", true),
+        ("a body by the byte", b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n", b"x", true),
+        ("request on request", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", true),
+        ("request on request, unread", b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", false),
+        ("a large answer by the byte", b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n", b"", true),
+        ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", b"", true),
+    ];
+
+    /// Goes on until the other side closes the connection.
+    async fn persist(mut stream: TcpStream, more: &[u8], reads: bool) {
+        let mut byte = [0];
+        loop {
+            if !more.is_empty()
+                && timeout(Duration::from_millis(10), stream.write_all(more)).await.is_ok_and(|sent| sent.is_err())
+            {
+                return;
             }
+            // The end is seen without a read, too.
+            match timeout(Duration::from_millis(10), stream.ready(Interest::READABLE)).await {
+                Ok(Ok(ready)) if !ready.is_read_closed() => {}
+                Ok(_) => return,
+                Err(_) => continue,
+            }
+            let read = if reads { stream.try_read(&mut byte) } else { Ok(1) };
+            if matches!(&read, Ok(0)) || read.is_err_and(|error| error.kind() != ErrorKind::WouldBlock) {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
         }
     }
 
     #[tokio::test]
-    async fn strangers_who_say_nothing_or_a_byte_at_a_time_are_closed_and_their_places_given_to_those_who_ask()
-    -> anyhow::Result<()> {
-        for stranger in [Stranger::Silent, Stranger::DripsHead, Stranger::DripsBody, Stranger::KeepsAlive] {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let address = listener.local_addr()?;
-            let bounded = Bounded::with(listener, 3, Duration::from_millis(300));
-            let routes =
-                Router::new().route("/", get(|| async { "here" })).route("/echo", post(|body: String| async { body }));
-            let server = tokio::spawn(async move { axum::serve(bounded, routes).await });
-            let mut ends = tokio::task::JoinSet::new();
-            for _ in 0..20 {
-                let mut stream = TcpStream::connect(address).await?;
-                ends.spawn(async move {
-                    let behaved = stranger.behave(&mut stream).await;
-                    let mut answer = Vec::new();
-                    // An end, or a reset: what must not be is that it stays open.
-                    let _ = (behaved, stream.read_to_end(&mut answer).await);
-                });
-            }
-            let answer = tokio::time::timeout(Duration::from_secs(30), ask(address)).await??;
-            assert!(answer.ends_with("here"), "{stranger:?}: {answer}");
-            let all = async { while ends.join_next().await.is_some() {} };
-            let closed = tokio::time::timeout(Duration::from_secs(30), all).await;
-            assert!(closed.is_ok(), "{stranger:?}: a connection stays open");
-            server.abort();
+    async fn a_strangers_time_is_over_whatever_it_sends_and_however_it_reads() -> anyhow::Result<()> {
+        let (address, _stop) = start(SHORT, CancellationToken::new(), came()).await?;
+        for (name, first, more, reads) in STRANGERS {
+            let stream = send(address, first).await?;
+            let left = timeout(PATIENCE, persist(stream, more, reads)).await;
+            assert!(left.is_ok(), "{name}: the connection stays open");
         }
         Ok(())
     }
 
     #[tokio::test]
-    async fn whoever_is_trusted_may_wait_for_an_answer_for_longer() -> anyhow::Result<()> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let bounded = Bounded::with(listener, 3, Duration::from_millis(200));
-        let slow = |ConnectInfo(trust): ConnectInfo<Trust>| async move {
-            trust.grant();
-            sleep(Duration::from_millis(800)).await;
-            "late"
-        };
-        let routes = Router::new().route("/", get(slow)).into_make_service_with_connect_info::<Trust>();
-        let server = tokio::spawn(async move { axum::serve(bounded, routes).await });
-        let answer = tokio::time::timeout(Duration::from_secs(30), ask(address)).await??;
-        assert!(answer.ends_with("late"), "{answer}");
-        server.abort();
+    async fn whoever_asks_is_answered_at_once_while_strangers_take_all_places() -> anyhow::Result<()> {
+        // No time ends here: only a stranger that gives way makes room.
+        let limits = Limits { asks_within: NEVER, stranger_max: NEVER, ..SHORT };
+        for (name, first, more, reads) in STRANGERS {
+            let (late, came) = (CancellationToken::new(), came());
+            let (address, _stop) = start(limits, late.clone(), Arc::clone(&came)).await?;
+            let guest = send(address, GUEST).await?;
+            timeout(PATIENCE, came.acquire()).await??.forget();
+            let mut strangers = JoinSet::new();
+            for _ in 0..40 {
+                let stream = send(address, first).await?;
+                strangers.spawn(persist(stream, more, reads));
+            }
+            for _ in 0..3 {
+                let answer = ask(address, "/").await?;
+                assert!(answer.ends_with("here"), "{name}: {answer}");
+            }
+            // A guest keeps its place.
+            late.cancel();
+            let answer = answer(guest).await?;
+            assert!(answer.ends_with("late"), "{name}: {answer}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_guest_may_wait_for_longer_than_a_stranger_and_guests_leave_places_for_others() -> anyhow::Result<()> {
+        let (late, came) = (CancellationToken::new(), came());
+        let (address, _stop) = start(SHORT, late.clone(), Arc::clone(&came)).await?;
+        let mut guests = Vec::new();
+        for _ in 0..SHORT.guests_max {
+            guests.push(send(address, GUEST).await?);
+        }
+        timeout(PATIENCE, came.acquire_many(SHORT.guests_max as u32)).await??.forget();
+        assert!(ask(address, "/guest").await?.ends_with("too many"));
+        assert!(ask(address, "/").await?.ends_with("here"));
+        // All of a stranger's time.
+        let stranger = send(address, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await?;
+        timeout(PATIENCE, persist(stranger, b"", false)).await?;
+        late.cancel();
+        for guest in guests {
+            let answer = answer(guest).await?;
+            assert!(answer.ends_with("late"), "{answer}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_stranger_has_one_answer_a_connection() -> anyhow::Result<()> {
+        let (address, _stop) = start(Limits { stranger_max: NEVER, ..SHORT }, CancellationToken::new(), came()).await?;
+        let twice = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2);
+        let mut stream = send(address, &twice).await?;
+        let mut answers = Vec::new();
+        // The close with a request unread may be a reset.
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut answers)).await?;
+        let answers = String::from_utf8_lossy(&answers).into_owned();
+        assert!(answers.matches("HTTP/1.1 200").count() <= 1 && !answers.contains("HTTP/2"), "{answers}");
         Ok(())
     }
 }

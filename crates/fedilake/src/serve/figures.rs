@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::{Router, get};
-use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::connections::Bounded;
-use super::{METRICS_TEXT, Readiness, listen, warn_of_others};
+use super::{METRICS_TEXT, Readiness, connections, listen, warn_of_others};
 use crate::telemetry;
 
 /// Answers until it is dropped.
-pub struct Figures(JoinHandle<()>);
+pub struct Figures {
+    _stop: DropGuard,
+}
 
 impl Figures {
     /// Begins to answer on `address`, if one was given, and says where.
@@ -31,16 +32,8 @@ impl Figures {
             .route("/metrics", get(metrics));
         warn_of_others(listener.local_addr()?);
         telemetry::say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
-        Ok(Some(Figures(tokio::spawn(async move {
-            if let Err(error) = axum::serve(Bounded::new(listener), routes).await {
-                tracing::error!(%error, "metrics are no longer answered");
-            }
-        }))))
-    }
-}
-
-impl Drop for Figures {
-    fn drop(&mut self) {
-        self.0.abort();
+        let stop = CancellationToken::new();
+        tokio::spawn(connections::serve(listener, routes, stop.clone()));
+        Ok(Some(Figures { _stop: stop.drop_guard() }))
     }
 }

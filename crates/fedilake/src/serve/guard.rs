@@ -2,15 +2,17 @@
 //! address (a name that was re-bound to it is refused), and every route that reads posts needs the secret of the lock file.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::api::SECRET_HEADER;
-use super::connections::Trust;
+use super::connections::Caller;
 
 /// Refuses a Host that is not this server's address or a loopback name with its port.
 pub(super) async fn host(
@@ -31,15 +33,20 @@ pub(super) async fn host(
 /// Refuses a request without the secret.
 pub(super) async fn secret(
     State(secret): State<String>,
-    ConnectInfo(trust): ConnectInfo<Trust>,
+    Extension(caller): Extension<Arc<Caller>>,
     request: Request<Body>,
     next: Next,
 ) -> Result<Response, (StatusCode, &'static str)> {
-    if sent_secret(request.headers()).is_some_and(|sent| equal_in_constant_time(sent, secret.as_bytes())) {
-        trust.grant();
-        return Ok(next.run(request).await);
+    if !sent_secret(request.headers()).is_some_and(|sent| equal_in_constant_time(sent, secret.as_bytes())) {
+        return Err((StatusCode::UNAUTHORIZED, "the secret of the data folder's lock file is needed\n"));
     }
-    Err((StatusCode::UNAUTHORIZED, "the secret of the data folder's lock file is needed\n"))
+    if !caller.become_guest() {
+        return Err((
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the process that owns the data folder answers as many questions at once as it can\nhint: ask again later\n",
+        ));
+    }
+    Ok(next.run(request).await)
 }
 
 fn sent_secret(headers: &HeaderMap) -> Option<&[u8]> {

@@ -8,7 +8,6 @@ mod guard;
 mod readiness;
 mod routes;
 
-use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,6 @@ use fedilake_query::SqlLimits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::connections::{Bounded, Trust};
 pub use self::figures::Figures;
 pub use self::readiness::{Readiness, Standing};
 use crate::behind::Behind;
@@ -95,13 +93,12 @@ impl Server {
 
     /// Answers until `stop`; questions under way are ended with it.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let routes = routes::routes(self.state, self.address).into_make_service_with_connect_info::<Trust>();
-        let server =
-            axum::serve(Bounded::new(self.listener), routes).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let routes = routes::routes(self.state, self.address);
         tokio::select! {
-            end = server.into_future() => end.context("answer on the local address"),
-            () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => Ok(()),
+            () = connections::serve(self.listener, routes, stop.clone()) => {}
+            () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => {}
         }
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract;
+use axum::extract::{self, DefaultBodyLimit};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -22,7 +22,7 @@ use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, ReportRequest, SqlRequest};
+use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, ReportRequest, SqlRequest};
 use super::{METRICS_TEXT, Readiness, Standing, State, guard};
 use crate::check::{CheckReport, Progress};
 use crate::lake_process::{LakeProcess, Piece, send_piece};
@@ -47,6 +47,7 @@ pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
         .route("/api/sql", post(sql))
         .route("/api/check", post(check))
         .route("/api/missing", post(missing))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(from_fn_with_state(state.secret.clone(), guard::secret));
     let figures =
         Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics));

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::bail;
 use fedilake_collect::address;
 
+use crate::mask::masked_address;
+
 /// A setting: key, default, kind and meaning.
 pub struct Setting {
     /// The key as in the file: `table.key`.
@@ -107,6 +109,7 @@ pub(super) fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
         Kind::TokenFiles => {
             for item in items(text) {
                 if item.split_once('=').is_none_or(|(host, file)| host.is_empty() || file.is_empty()) {
+                    let item = masked_address(item);
                     bail!("expected HOST=FILE instead of {item:?}\nhint: write it like mastodon.social=token.txt");
                 }
             }

@@ -12,8 +12,9 @@ use fedilake_model::{avro, schema};
 use reqwest::Url;
 
 use super::Use;
+use crate::mask::masked;
 use crate::secret;
-use crate::settings::{Settings, masked};
+use crate::settings::Settings;
 
 /// So many collectors can share the servers at least: what the list's topic holds is small, and its partitions cost little.
 const SERVERS_PARTITIONS_MIN: u32 = 16;

@@ -223,3 +223,24 @@ fn there_must_be_something_to_ask() {
     }
     assert_eq!(run(["report", "--format", "csv", "--data", data.path().to_str().unwrap()]).code(), Some(2));
 }
+
+#[test]
+fn a_long_statement_is_answered_by_an_owner_as_without_one() {
+    let data = filled(10);
+    let ask = |bytes: usize| {
+        let statement = format!("select count(*) as posts from posts where text <> '{}'", "\n".repeat(bytes));
+        data.run_with_input(["sql", "-", "--format", "csv"], statement.as_bytes())
+    };
+    let both = |owned: &str| {
+        for megabytes in [1, 5, 12] {
+            assert_eq!(ask(megabytes << 20).done().stdout, "posts\n10\n", "{megabytes} MiB {owned}");
+        }
+        let said = ask(17 << 20);
+        let refused = "error: the statement has more than 16 MiB\nhint: ";
+        assert!(said.code() == Some(2) && said.stderr.starts_with(refused), "{owned}: {said:#?}");
+    };
+    both("alone");
+    let owner = data.serve();
+    both("with an owner");
+    owner.interrupt().done();
+}

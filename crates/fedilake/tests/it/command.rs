@@ -168,7 +168,14 @@ fn a_hint_comes_last_and_the_cause_before_it() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_behind_standard_output_is_named() {
-    for arguments in [&["settings"][..], &["simulate", "--posts", "10", "--out", "-"], &["completions", "bash"]] {
+    for arguments in [
+        &["settings"][..],
+        &["simulate", "--posts", "10", "--out", "-"],
+        &["completions", "bash"],
+        &["--help"],
+        &["run", "--help"],
+        &["--version"],
+    ] {
         let full = std::fs::File::create("/dev/full").unwrap();
         let output = fedilake(arguments.iter().copied()).stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -226,6 +233,168 @@ fn what_is_typed_wrong_is_named_with_an_exit_code_of_two() {
         assert!(said.stderr.starts_with("error:"), "{arguments:?}: {}", said.stderr);
     }
     assert!(!data.path().exists(), "a mistyped command made a folder");
+}
+
+#[test]
+fn no_secret_in_a_url_is_printed_whichever_flag_or_setting_it_is_in() {
+    let data = Data::new();
+    let table = [("FEDILAKE_TABLE_URL", "s3://id:hunter2@bucket/x")];
+    let log = [("FEDILAKE_LOG_URL", "kafka://b:9092/t?password=hunter2")];
+    let registry = [("FEDILAKE_LOG_URL", "kafka://b:9/t"), ("FEDILAKE_LOG_REGISTRY_URL", "http://a:hunter2@/")];
+    let servers = [("FEDILAKE_COLLECT_SERVERS", "hunter2@a.example")];
+    let cases: &[(&[&str], &[(&str, &str)])] = &[
+        (&["run", "--server", "a.example", "--listen", "127.0.0.1:0"], &table),
+        (&["sink"], &table),
+        (&["serve"], &table),
+        (&["report"], &table),
+        (&["check"], &table),
+        (&["sql", "select 1"], &table),
+        (&["sql", "--direct", "select 1"], &table),
+        (&["views", "--s3"], &table),
+        (&["serve"], &log),
+        (&["report"], &log),
+        (&["serve"], &registry),
+        (&["report"], &servers),
+        (&["import", "s3://id:hunter2@bucket/x"], &[]),
+        (&["import", "gs://id:hunter2@bucket/x"], &[]),
+        (&["import", "/none?token=hunter2"], &[]),
+        (&["collect", "--server", "https://a:hunter2@b"], &[]),
+        (&["collect", "--server", "a:hunter2@b"], &[]),
+        (&["collect", "--server", "hunter2@b"], &[]),
+        (&["collect", "--server", "ftp://hunter2@b"], &[]),
+        (&["run", "--server", "a.example", "--token-file", "https://t:hunter2@x=f"], &[]),
+        (&["run", "--server", "a.example", "--token-file", "t:hunter2@x"], &[]),
+        (&["report", "--origin", "https://a:hunter2@b"], &[]),
+        (&["run", "--listen", "http://a:hunter2@b"], &[]),
+        (&["run", "--bogus=http://a:hunter2@b"], &[]),
+        (&["report", "https://b/?access_token=hunter2"], &[]),
+        (&["replay", "https://a:hunter2@b/posts"], &[]),
+        (&["sql", "https://a:hunter2@b/question.sql"], &[]),
+        (&["settings", "--config", "https://a:hunter2@b"], &[]),
+    ];
+    for (arguments, environment) in cases {
+        for format in ["text", "json"] {
+            let mut command = fedilake(arguments.iter().copied());
+            command.args(["--log-format", format]).arg("--data").arg(data.path()).envs(environment.iter().copied());
+            let output = command.output().unwrap();
+            let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert_eq!(output.status.code(), Some(2), "{arguments:?} {environment:?}: {error}");
+            assert!(!out.contains("hunter2") && !error.contains("hunter2"), "{arguments:?} {environment:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn every_line_is_an_object_where_json_is_asked_for_from_the_first_error_on() {
+    let objects = |stderr: &str| {
+        let lines: Vec<serde_json::Value> =
+            stderr.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{stderr}"))).collect();
+        assert!(!lines.is_empty() && lines.iter().all(|line| line["message"].is_string()), "{stderr}");
+        lines
+    };
+    let typed: &[&[&str]] = &[
+        &[],
+        &["run", "--bogus"],
+        &["run", "--listen", "x"],
+        &["run", "--for", "1parsec"],
+        &["replay"],
+        &["servers"],
+        &["report", "dayly"],
+        &["report", "--config", "/none/there"],
+        &["check", "--data", "/none/there"],
+    ];
+    for arguments in typed {
+        let as_flag = run(arguments.iter().copied().chain(["--log-format", "json"]));
+        let set = fedilake(arguments.iter().copied()).env("FEDILAKE_LOG_FORMAT", "json").output().unwrap();
+        for said in [as_flag, set.into()] {
+            assert_eq!((said.code(), said.stdout.as_str()), (Some(2), ""), "{arguments:?}: {said:#?}");
+            assert_eq!(objects(&said.stderr).last().unwrap()["level"], "ERROR", "{arguments:?}");
+        }
+    }
+    let filtered = fedilake(["settings", "--log-format", "json"]).env("FEDILAKE_LOG", "a=b=c").output().unwrap();
+    objects(&String::from_utf8(filtered.stderr).unwrap());
+    // Help is asked for, and is no message.
+    assert!(run(["--help", "--log-format", "json"]).done().stdout.contains("Usage:"));
+}
+
+#[test]
+fn a_demo_keeps_to_folders_of_its_own() {
+    let data = Data::new();
+    let file = data.beside("posts.jsonl");
+    std::fs::write(&file, crate::replay::status(1, "a real post").to_string() + "\n").unwrap();
+    let replay = ["replay", file.to_str().unwrap()];
+    let demo = ["demo", "--listen", "127.0.0.1:0", "--exit-after", "0s"];
+    let real = |data: &Data| {
+        let said = data.run(demo);
+        let refused = said.stderr.contains("something else than a demo") && said.stderr.contains("\nhint: ");
+        assert!(said.code() == Some(2) && refused && !said.stderr.contains("rm -r"), "{said:#?}");
+        assert_eq!(data.number("select count(*) from posts where text = 'a real post'"), 1);
+    };
+    data.run(replay).done();
+    real(&data);
+
+    // Any other folder is none of its own, too, and is left as it was.
+    let other = Data::new();
+    std::fs::create_dir(other.path()).unwrap();
+    std::fs::write(other.path().join("letter.txt"), "").unwrap();
+    assert_eq!(other.run(demo).code(), Some(2));
+    assert_eq!(std::fs::read_dir(other.path()).unwrap().count(), 1);
+
+    let own = Data::new();
+    std::fs::create_dir(own.path()).unwrap();
+    // Twice, and after a reader. Stores elsewhere get no invented post; with a letter beside them nobody is told to remove all.
+    for has_letter in [false, true] {
+        if has_letter {
+            std::fs::write(own.path().join("letter.txt"), "").unwrap();
+        }
+        let mut command = fedilake(demo);
+        command.arg("--data").arg(own.path()).env("FEDILAKE_LOG_URL", format!("file:{}/log", other.path().display()));
+        let said: crate::program::Said = command.output().unwrap().into();
+        let advice = format!("`rm -r -- {}`", own.path().display());
+        assert!(said.code() == Some(0) && said.stderr.contains("the posts stay in"), "{said:#?}");
+        assert_eq!(said.stderr.contains(&advice), !has_letter, "{said:#?}");
+        assert!(own.number("select count(*) from posts") > 1_000);
+    }
+    assert!(!other.path().join("log").exists());
+    // With real posts in it the folder is no demo's any more.
+    own.run(replay).done();
+    real(&own);
+}
+
+#[test]
+fn a_reader_makes_no_folder_for_a_table_that_it_cannot_read() {
+    for url in ["s3://bucket/x", "s3://id:secret@bucket", "s3://bucket//x", "s3://"] {
+        for arguments in [&["report"][..], &["check"], &["sql", "select 1"], &["serve", "--listen", "127.0.0.1:0"]] {
+            let data = Data::new();
+            let mut command = fedilake(arguments.iter().copied());
+            command.arg("--data").arg(data.path()).env("FEDILAKE_TABLE_URL", url);
+            command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").env("AWS_ACCESS_KEY_ID", "a");
+            let output = command.env("AWS_SECRET_ACCESS_KEY", "b").env_remove("AWS_PROFILE").output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.code() == Some(2) && stderr.contains("hint: "), "{arguments:?} {url}: {stderr}");
+            assert!(!data.path().exists(), "{arguments:?} {url}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn a_command_in_a_hint_names_the_folder_as_a_shell_reads_it() {
+    for name in ["my data", "it's", "-x", "$HOME"] {
+        let data = Data::new();
+        let at = data.beside("");
+        let typed = format!("--data={name}");
+        let mut command = fedilake(["run", "--server", "127.0.0.1:9", "--listen", "127.0.0.1:0", typed.as_str()]);
+        let mut running = Running::start(command.current_dir(&at));
+        let hint = running.wait_for_line("hint: `fedilake report");
+        let command = hint.split('`').nth(1).unwrap();
+        let mut shell = Command::new("sh");
+        let read = shell.args(["-c", &format!("fedilake() {{ printf '%s\\n' \"$@\"; }}; {command}")]);
+        let words = String::from_utf8(read.output().unwrap().stdout).unwrap();
+        let words: Vec<&str> = words.lines().collect();
+        let is_read = words == ["report", "--data", name] || words == ["report", &typed];
+        assert!(is_read, "{hint}: {words:?}");
+        running.interrupt().done();
+    }
 }
 
 #[test]

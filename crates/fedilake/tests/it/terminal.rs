@@ -150,3 +150,21 @@ fn a_terminal_gets_no_parquet() {
         assert!(piped.output().unwrap().stdout.ends_with(b"PAR1"));
     }
 }
+
+#[test]
+fn answers_and_reports_fit_a_terminal_of_any_width() {
+    let data = poisoned();
+    let folder = data.path().to_str().unwrap().to_owned();
+    for columns in [1, 2, 3, 5, 10, 20, 40, 50, 59, 79] {
+        for arguments in [&["sql", "show tables"][..], &["sql", "select * from posts"], &["report"]] {
+            let arguments: Vec<&str> = arguments.iter().copied().chain(["--quiet", "--data", &folder]).collect();
+            let Some(said) = in_terminal(columns, &arguments) else { return };
+            let plain = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m"]
+                .iter()
+                .fold(said.done().stdout, |text, code| text.replace(code, ""));
+            let widest = plain.lines().map(|line| line.trim_end_matches('\r').width()).max().unwrap();
+            // A wide character has two columns.
+            assert!(widest <= usize::from(columns).max(2), "{arguments:?} at {columns}: {plain}");
+        }
+    }
+}

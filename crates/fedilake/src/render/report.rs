@@ -176,7 +176,12 @@ fn hours(report: &Report<'_>, style: &Style, out: &mut dyn Write) -> anyhow::Res
         let bars: Vec<f64> = hours.iter().flat_map(|posts| std::iter::repeat_n(*posts, repeated)).collect();
         writeln!(out, "{day:14}  {}  {total:>9}", bars::sparkline(&bars, most))?;
     }
-    writeln!(out, "{:14}  the highest bar is {} posts an hour", "", cells::with_separators(&format!("{most}")))?;
+    let highest = format!("the highest bar is {} posts an hour", cells::with_separators(&format!("{most}")));
+    let beside = format!("{:14}  {highest}", "");
+    if beside.len() > width(style) {
+        return write_text(&highest, style, out);
+    }
+    writeln!(out, "{beside}")?;
     Ok(())
 }
 

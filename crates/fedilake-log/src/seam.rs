@@ -140,6 +140,12 @@ pub trait LogReader: Send {
     /// call.
     async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError>;
 
+    /// The offset at which a table without any of the partition's records begins: the start of `bounds`, if records
+    /// expire by themselves; the log's first offset, if the log forgets only released records, which a table had.
+    fn table_start(&self, bounds: Bounds) -> Offset {
+        bounds.start
+    }
+
     /// Tells the log that every record below `offset` is in the table: the log may forget them, now, later or never.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
 }

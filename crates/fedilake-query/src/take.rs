@@ -20,13 +20,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::lake::lock;
 use crate::names::Names;
-use crate::seal::{self, Effort};
+use crate::seal;
 use crate::views::{self, Deletes};
 use crate::{Lake, LakeError, layout, source};
 
 /// The number of rows merged at a time: a row group, so that a long take writes full ones and holds no more in
 /// memory.
-const STAGE_ROWS: usize = 122_880;
+pub(crate) const STAGE_ROWS: usize = 122_880;
 
 /// The size of the rows merged at a time, in bytes of memory, for large rows.
 const STAGE_BYTES: usize = 256 << 20;
@@ -115,7 +115,7 @@ impl Lake {
         match taken.and_then(|rows| Ok(writer.execute_batch("commit").map(|()| rows)?)) {
             Ok(rows) => {
                 names.commit();
-                seal::seal(&writer, if rows >= STAGE_ROWS as u64 { Effort::Large } else { Effort::Small })
+                seal::after_take(&writer, rows)
             }
             Err(error) => {
                 names.rollback();

@@ -181,7 +181,7 @@ impl Sink {
     async fn next_offset(&mut self, chain: &Chain) -> Result<Offset, SinkError> {
         // Read before the table: if the log's start moves later, then only past what the table has by then.
         let bounds = self.reader.bounds(chain.partition).await?;
-        match self.table.next_offset(chain, bounds).await {
+        match self.table.next_offset_from(chain, bounds, self.reader.table_start(bounds)).await {
             // Read again after the table: the log may have grown meanwhile, and another sink may have committed more.
             Err(TableError::BeyondEnd { next, .. }) if next <= self.reader.bounds(chain.partition).await?.end => {
                 Ok(next)

@@ -116,16 +116,21 @@ impl Table {
         Table { objects: Objects { store, prefix }, tails: Mutex::default() }
     }
 
+    /// The same as [`Table::next_offset_from`], for a chain that begins at the log's start.
+    pub async fn next_offset(&self, chain: &Chain, log: Bounds) -> Result<Offset, TableError> {
+        self.next_offset_from(chain, log, log.start).await
+    }
+
     /// The offset at which the next file of `chain` begins: the end of its newest file, or its start if it has none.
-    /// The first caller stores the log's start as the chain's start; all later callers begin there.
+    /// The first caller stores `start` as the chain's start; all later callers begin there.
     ///
     /// `log` is the log partition's range of offsets, read *before* this call. [`TableError::Gap`] if the log starts
     /// after the table's end; [`TableError::BeyondEnd`] if the log ends before the table's end, which can also mean
     /// that the log grew after `log` was read.
-    pub async fn next_offset(&self, chain: &Chain, log: Bounds) -> Result<Offset, TableError> {
+    pub async fn next_offset_from(&self, chain: &Chain, log: Bounds, start: Offset) -> Result<Offset, TableError> {
         let next = match self.tail_from(chain, log.start).await? {
             Some(next) => next,
-            None => self.begin(chain, log.start).await?,
+            None => self.begin(chain, start).await?,
         };
         if next < log.start {
             return Err(TableError::Gap { chain: chain.clone(), first: next, next: log.start });

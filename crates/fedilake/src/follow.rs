@@ -33,6 +33,8 @@ use crate::wire::{ReaderSource, Stores, TableFiles};
 pub const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
 /// After this long without records, the lake seals its open days.
 const REST: Duration = Duration::from_secs(2);
+/// How long a follower that stops goes on sealing days: an end should not wait for what only makes reports faster.
+const SEAL_AT_STOP: Duration = Duration::from_secs(2);
 /// The most records in one transaction: a follower that is behind takes few large pieces, which is fastest. As many
 /// again gather meanwhile.
 const CHUNK_ROWS_MAX: usize = 200_000;
@@ -194,12 +196,16 @@ impl Follower {
                     self.take(std::mem::take(&mut gathered));
                 }
                 () = sleep_until(rest.unwrap_or(deadline)), if rest.is_some() && gathered.is_empty() && self.taking.is_none() => {
-                    self.seal().await?;
-                    rest = None;
+                    // Records that come meanwhile are taken between two calls.
+                    rest = self.seal().await?.then(Instant::now);
                 }
                 () = shutdown.cancelled() => {
                     self.finish().await?;
-                    return if rest.is_some() { self.seal().await } else { Ok(()) };
+                    if rest.is_some() {
+                        let end = Instant::now() + SEAL_AT_STOP;
+                        while self.seal().await? && Instant::now() < end {}
+                    }
+                    return Ok(());
                 }
             }
         }
@@ -217,12 +223,13 @@ impl Follower {
         Ok(())
     }
 
-    /// Lets the lake store the figures of the days that changed, so that reports read them instead of counting.
-    async fn seal(&mut self) -> anyhow::Result<()> {
+    /// Lets the lake store the figures of some days that changed, so that reports read them instead of counting. False if
+    /// there are no such days.
+    async fn seal(&mut self) -> anyhow::Result<bool> {
         let lake = Arc::clone(&self.lake);
         match tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")? {
             // Reports count the days that are not sealed.
-            Err(AskError::Ended(_)) => Ok(()),
+            Err(AskError::Ended(_)) => Ok(false),
             sealed => sealed.context("seal days"),
         }
     }
@@ -236,7 +243,7 @@ impl Follower {
             let positions = positions(Arc::clone(&self.lake)).await?;
             let position = match position_of(&positions, self.reader.id(), partition) {
                 Some(position) => position,
-                None => self.chain_start(partition).await?.unwrap_or(bounds.start),
+                None => self.chain_start(partition).await?.unwrap_or(self.reader.table_start(bounds)),
             };
             match self.reader.seek(partition, position).await {
                 Ok(()) => {
@@ -553,6 +560,7 @@ fn patiently(
             Err(AskError::Ended(_)) => return Ok(Taken::Unknown),
             Err(AskError::Lake(LakeError::OutOfMemory(reason))) => {
                 let Some(pause) = pauses.next() else { return Err(LakeError::OutOfMemory(reason).into()) };
+                let (reason, _) = telemetry::without_engine_advice(&reason);
                 tracing::warn!(reason, "the lake has too little memory to take new records; trying again");
                 std::thread::sleep(pause);
             }

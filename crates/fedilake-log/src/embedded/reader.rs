@@ -104,6 +104,10 @@ impl LogReader for EmbeddedReader {
         Ok(*self.bounds.borrow())
     }
 
+    fn table_start(&self, _: Bounds) -> Offset {
+        Offset(0)
+    }
+
     /// Returns when the start has moved and disk space that can be freed at once is free.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
         if offset <= self.bounds(partition).await?.start {

@@ -1,25 +1,25 @@
--- Writes the figures of one open day. Rows are ordered, so that a range of days is a range of rows.
+-- Writes the figures of the open days in `sealing`. Rows are ordered, so that a range of days is a range of rows.
 insert into author_day
 select day, author, origin, bot, count(*)
-from post where day = {day} group by day, author, origin, bot order by author;
+from post where {days} group by day, author, origin, bot order by day, author;
 
 insert into author_language_day
 select day, author, origin, bot, language, count(*)
-from post where day = {day} group by day, author, origin, bot, language order by author;
+from post where {days} group by day, author, origin, bot, language order by day, author;
 
 insert into origin_day
 select day, origin, bot, count(*)
-from post where day = {day} group by day, origin, bot order by origin;
+from post where {days} group by day, origin, bot order by day, origin;
 
 insert into hour_cell
 select day, hour, language, app, bot, count(*)
-from post where day = {day} group by day, hour, language, app, bot order by hour, language;
+from post where {days} group by day, hour, language, app, bot order by day, hour, language;
 
 insert into length_cell
 select day, language, bot, characters, count(*)
-from post where day = {day} group by day, language, bot, characters order by language, characters;
+from post where {days} group by day, language, bot, characters order by day, language, characters;
 
 insert into day_figures
 {figures};
 
-update day set sealed = true where day = {day};
+update day set sealed = true where {days};

@@ -238,6 +238,22 @@ fn the_newest_day_is_sealed_on_demand_and_opened_by_what_comes_next() {
     same_as_asked_naively(&bench, &Filter::default());
 }
 
+/// The cost is of posts, not of days: strangers may date each post on a day of its own.
+#[test]
+fn many_days_of_few_posts_are_sealed_at_once() {
+    let mut bench = Bench::new();
+    let days = 3_000;
+    let post = |n: i64| Event::created("alpha.test", n, &format!("user{}@one.test", n % 7), n % days * DAY);
+    bench.take(&(0..days + 10).map(post).collect::<Vec<_>>());
+    bench.take(&[Event::deleted("alpha.test", 20, 0)]);
+    assert!(bench.lake.seal().unwrap());
+    let sealed = "select count(*) filter (where sealed), count(*) from internal.day";
+    assert_eq!(bench.ask(sealed), [["3000", "3000"]]);
+    assert!(!bench.lake.seal().unwrap());
+    same_as_asked_naively(&bench, &Filter::default());
+    same_as_asked_naively(&bench, &Filter { bot: Some(false), ..Filter::default() });
+}
+
 #[test]
 fn a_word_that_is_asked_twice_counts_once_and_one_that_nobody_wrote_is_a_zero() {
     let mut bench = Bench::new();

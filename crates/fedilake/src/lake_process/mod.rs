@@ -134,8 +134,8 @@ impl LakeProcess {
         Ok(())
     }
 
-    /// Seals every open day, so that reports are quickest.
-    pub fn seal(&self) -> Result<(), AskError> {
+    /// Seals the oldest open days; false if none was open. See [`Lake::seal`](fedilake_query::Lake::seal).
+    pub fn seal(&self) -> Result<bool, AskError> {
         self.twice(|| self.ask(&Question::Seal)?.end(&mut |_| {}))
     }
 

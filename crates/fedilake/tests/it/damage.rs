@@ -130,6 +130,48 @@ fn a_table_of_which_nothing_is_left_is_missing_whole() {
     finds(&data, "0..100");
 }
 
+/// The log forgets only records that a table has: without them, no verb takes the table for a new one.
+#[test]
+fn a_table_that_is_gone_is_named_and_not_begun_again() {
+    for has_lake in [true, false] {
+        for gone in ["table", "table/posts", "table/posts/log="] {
+            let (data, files) = three_files();
+            let what = format!("{gone}, {has_lake}");
+            if !has_lake {
+                delete_lake(&data);
+            }
+            let gone = if gone.ends_with('=') {
+                files[0].ancestors().nth(2).unwrap().to_owned()
+            } else {
+                data.path().join(gone)
+            };
+            fs::remove_dir_all(gone).unwrap();
+            finds(&data, "0..300");
+            for said in [data.run(["sink"]), replay(&data, 300..310), data.run(["sink", "--once"])] {
+                assert_eq!(said.code(), Some(2), "{what}: {said:#?}");
+                assert!(said.stderr.contains("lacks offsets 0..300"), "{what}: {said:#?}");
+                assert!(said.stderr.contains("--accept-gap 0:0..300"), "{what}: {said:#?}");
+            }
+            if !has_lake {
+                for question in [&["report"][..], &["sql", "select 1"], &["serve", "--listen", "127.0.0.1:0"]] {
+                    let said = data.run(question);
+                    assert_eq!(said.code(), Some(2), "{what}: {said:#?}");
+                    assert!(said.stderr.contains("hint: `fedilake check"), "{what}: {said:#?}");
+                }
+            }
+            finds(&data, "0..300");
+
+            data.run(["sink", "--accept-gap", "0:0..300"]).done();
+            assert_eq!(data.number("select count(*) from posts"), if has_lake { 310 } else { 10 }, "{what}");
+            if has_lake {
+                delete_lake(&data);
+            }
+            let said = data.run(["check"]).done();
+            assert!(said.stdout.contains("accepted gap: offsets 0..300"), "{what}: {said:#?}");
+        }
+    }
+}
+
 #[test]
 fn a_newest_file_that_is_damaged_is_found_and_hinders_nobody_who_does_not_need_it() {
     let (data, files) = three_files();

@@ -66,7 +66,9 @@ fn begin<R: Read>(mut rest: Ahead<R>) -> io::Result<Option<At<R>>> {
     } else if is_gzip(head) {
         Ok(Some(At::Gzip(Box::new(GzDecoder::new(rest)))))
     } else if is_zstd(head) {
-        Ok(Some(At::Zstd(Box::new(zstd::Decoder::with_buffer(rest)?.single_frame()))))
+        let mut decoder = zstd::Decoder::with_buffer(rest)?.single_frame();
+        decoder.window_log_max(WINDOW_LOG_MAX)?;
+        Ok(Some(At::Zstd(Box::new(decoder))))
     } else {
         let why = "bytes that are neither gzip nor zstd follow the compressed data, and are not read";
         Err(io::Error::new(io::ErrorKind::InvalidData, why))
@@ -74,6 +76,8 @@ fn begin<R: Read>(mut rest: Ahead<R>) -> io::Result<Option<At<R>>> {
 }
 
 const MAGIC_BYTES: usize = 4;
+/// Archives are made with `zstd --long=31`: such a frame takes 2 GiB of memory, others as much as they say.
+const WINDOW_LOG_MAX: u32 = 31;
 
 fn is_gzip(head: &[u8]) -> bool {
     head.starts_with(&[0x1f, 0x8b])
@@ -198,5 +202,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Archives of large dumps are made with `zstd --long`.
+    #[test]
+    fn a_frame_with_a_large_window_is_read() {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(28).unwrap();
+        encoder.write_all(b"one").unwrap();
+        let bytes = encoder.finish().unwrap();
+        assert!(zstd::decode_all(bytes.as_slice()).is_err(), "the default refuses it");
+        let mut decoded = String::new();
+        Packed::new(bytes.as_slice()).read_to_string(&mut decoded).unwrap();
+        assert_eq!(decoded, "one");
     }
 }

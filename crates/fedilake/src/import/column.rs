@@ -81,13 +81,7 @@ impl Numbers {
     /// The column of this name; without values where there is none.
     pub(super) fn of(batch: &RecordBatch, name: &str) -> Numbers {
         let Some(column) = batch.column_by_name(name) else { return Numbers { values: None, unreadable: 0 } };
-        let values = match column.data_type() {
-            DataType::BinaryView => {
-                let texts = column.as_binary_view().iter();
-                Some(texts.map(|text| std::str::from_utf8(text?).ok()?.trim().parse().ok()).collect::<Int64Array>())
-            }
-            _ => as_int64(Some(ArrayRef::clone(column))),
-        };
+        let values = whole_numbers(column);
         let unreadable = values.as_ref().map_or_else(|| filled(column), |values| lost(column, values.null_count()));
         Numbers { values, unreadable }
     }
@@ -110,7 +104,8 @@ impl Flags {
         let Some(column) = batch.column_by_name(name) else { return Flags { values: None, unreadable: 0 } };
         let values = match column.data_type() {
             DataType::BinaryView => Some(column.as_binary_view().iter().map(|text| flag(text?)).collect()),
-            _ => cast(column, &DataType::Boolean).ok().map(|flags| flags.as_boolean().clone()),
+            DataType::Boolean => Some(column.as_boolean().clone()),
+            _ => whole_numbers(column).map(|numbers| numbers.iter().map(|number| of_number(number?)).collect()),
         };
         let unreadable = values.as_ref().map_or_else(|| filled(column), |values| lost(column, values.null_count()));
         Flags { values, unreadable }
@@ -122,8 +117,35 @@ impl Flags {
     }
 }
 
-fn as_int64(column: Option<ArrayRef>) -> Option<Int64Array> {
-    Some(cast(&column?, &DataType::Int64).ok()?.as_primitive::<Int64Type>().clone())
+/// The whole numbers of a column, null where a value is none; `None` if the column's type has no numbers. A cast alone would cut
+/// 7.5 to 7, and take the moments of a time column for numbers.
+fn whole_numbers(column: &ArrayRef) -> Option<Int64Array> {
+    match column.data_type() {
+        DataType::BinaryView => Some(column.as_binary_view().iter().map(|text| number(text?)).collect()),
+        kind if kind.is_integer() => Some(cast(column, &DataType::Int64).ok()?.as_primitive::<Int64Type>().clone()),
+        kind if kind.is_floating() || kind.is_decimal() => {
+            let doubles = cast(column, &DataType::Float64).ok()?;
+            Some(doubles.as_primitive::<Float64Type>().iter().map(|double| whole(double?)).collect())
+        }
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
+            let texts = cast(column, &DataType::BinaryView).ok()?;
+            Some(texts.as_binary_view().iter().map(|text| number(text?)).collect())
+        }
+        _ => None,
+    }
+}
+
+fn number(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    text.parse().ok().or_else(|| whole(text.parse().ok()?))
+}
+
+fn of_number(number: i64) -> Option<bool> {
+    match number {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
 }
 
 fn whole(double: f64) -> Option<i64> {
@@ -145,4 +167,56 @@ fn filled(column: &ArrayRef) -> u64 {
 /// Values that became null.
 fn lost(column: &ArrayRef, nulls: usize) -> u64 {
     nulls.saturating_sub(column.null_count()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Decimal128Array, Int8Array, TimestampMillisecondArray, UInt64Array};
+
+    use super::*;
+
+    fn batch(column: ArrayRef) -> RecordBatch {
+        RecordBatch::try_from_iter([("n", column)]).unwrap()
+    }
+
+    #[test]
+    fn a_value_that_is_no_whole_number_counts_and_is_not_cut() {
+        let seven = [Some(7), None];
+        let cases: [(ArrayRef, [Option<i64>; 2], u64); 9] = [
+            (Arc::new(Int8Array::from(vec![7, -7])), [Some(7), Some(-7)], 0),
+            (Arc::new(UInt64Array::from(vec![7, u64::MAX])), seven, 1),
+            (Arc::new(Float64Array::from(vec![7.0, 7.5])), seven, 1),
+            (Arc::new(Float64Array::from(vec![Some(7.0), None])), seven, 0),
+            (Arc::new(Float64Array::from(vec![f64::INFINITY, -0.5])), [None, None], 2),
+            (Arc::new(Decimal128Array::from(vec![700, 750]).with_precision_and_scale(10, 2).unwrap()), seven, 1),
+            (Arc::new(BinaryViewArray::from(vec![&b" 7.0"[..], b"7.5"])), seven, 1),
+            (Arc::new(StringArray::from(vec!["7", "seven"])), seven, 1),
+            (Arc::new(TimestampMillisecondArray::from(vec![1_672_531_200_000, 0])), [None, None], 2),
+        ];
+        for (column, values, unreadable) in cases {
+            let kind = column.data_type().clone();
+            let numbers = Numbers::of(&batch(column), "n");
+            assert_eq!([numbers.value(0), numbers.value(1)], values, "{kind}");
+            assert_eq!(numbers.unreadable, unreadable, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_flag_is_a_yes_or_a_no_in_any_type() {
+        let cases: [(ArrayRef, [Option<bool>; 2], u64); 5] = [
+            (Arc::new(BooleanArray::from(vec![true, false])), [Some(true), Some(false)], 0),
+            (Arc::new(Int64Array::from(vec![1, 2])), [Some(true), None], 1),
+            (Arc::new(Float64Array::from(vec![0.0, 0.5])), [Some(false), None], 1),
+            (Arc::new(BinaryViewArray::from(vec![&b"Yes"[..], b"maybe"])), [Some(true), None], 1),
+            (Arc::new(TimestampMillisecondArray::from(vec![0, 1])), [None, None], 2),
+        ];
+        for (column, values, unreadable) in cases {
+            let kind = column.data_type().clone();
+            let flags = Flags::of(&batch(column), "n");
+            assert_eq!([flags.value(0), flags.value(1)], values, "{kind}");
+            assert_eq!(flags.unreadable, unreadable, "{kind}");
+        }
+    }
 }

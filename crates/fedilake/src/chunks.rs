@@ -54,9 +54,8 @@ impl ChunkWriter {
             .collect();
         let rows = self.decoder.decode(&encoded).context("read the log's records")?;
         let parquet = self.folder.join(name);
-        if let Some(folder) = parquet.parent().filter(|folder| *folder != self.folder) {
-            make_below(&self.folder, folder)?;
-        }
+        // Made again if it is gone: everything in it is temporary.
+        make_below(&self.folder, parquet.parent().unwrap_or(&self.folder))?;
         let bytes = fedilake_table::file::encode(&[rows]).context("write a chunk for the lake")?;
         std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
         Ok(chunk(log, partition, offsets.start, offsets.end, parquet))

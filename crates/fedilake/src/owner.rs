@@ -14,6 +14,7 @@ use std::io::{Read, Seek, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -98,6 +99,8 @@ pub struct Ownership {
     lock: File,
     folder: PathBuf,
     identity: Identity,
+    /// The lock file and the folders of an open log and table.
+    parts: Mutex<Vec<(PathBuf, Identity)>>,
 }
 
 /// The folder itself, or the contact of an owner that answers.
@@ -116,7 +119,9 @@ impl Ownership {
             Ok(()) => {
                 let identity =
                     Identity::at(folder).with_context(|| format!("look at data folder {}", folder.display()))?;
-                let ownership = Ownership { lock, folder: folder.to_owned(), identity };
+                let mark = Identity::of(&lock).with_context(|| format!("look at {}", lock_path(folder).display()))?;
+                let parts = Mutex::new(vec![(lock_path(folder), mark)]);
+                let ownership = Ownership { lock, folder: folder.to_owned(), identity, parts };
                 ownership.sign(Answering::NotYet)?;
                 Ok(Some(ownership))
             }
@@ -171,17 +176,21 @@ impl Ownership {
         self.lock.as_fd()
     }
 
-    /// True while the folder at this path is the one that was taken.
-    fn is_in_place(&self) -> bool {
-        self.identity.is_at(&self.folder)
+    /// Makes the folder of an open log or table a part of what must stay in place.
+    pub fn hold(&self, part: &Path) -> anyhow::Result<()> {
+        let identity = Identity::at(part).with_context(|| format!("look at {}", part.display()))?;
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push((part.to_owned(), identity));
+        Ok(())
     }
 
-    /// Resolves with an error when the folder is no longer at its path. Cancel-safe.
+    /// Resolves with an error when the folder or a part of it is no longer at its path. Cancel-safe.
     pub async fn lost(&self) -> anyhow::Error {
-        while self.is_in_place() {
+        loop {
+            if let Some(error) = self.moved() {
+                return error;
+            }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        self.moved()
     }
 
     /// The error for a folder that is going from its path: one that is being deleted is there until its last file is
@@ -190,14 +199,23 @@ impl Ownership {
         tokio::time::timeout(GOING_MAX, self.lost()).await.ok()
     }
 
-    /// The error for a folder that is no longer at its path.
-    fn moved(&self) -> anyhow::Error {
-        anyhow::anyhow!(
-            "data folder {0} was moved, deleted or replaced under this process\n\
-             hint: what was accepted lies in the folder where it is now; start again with --data on it, and move it only while no \
-             process works in it",
-            self.folder.display()
-        )
+    /// The error for a folder, or a part of it, that is no longer at its path; `None` while all are in place.
+    fn moved(&self) -> Option<anyhow::Error> {
+        if !self.identity.is_at(&self.folder) {
+            return Some(anyhow::anyhow!(
+                "data folder {0} was moved, deleted or replaced under this process\n\
+                 hint: what was accepted lies in the folder where it is now; start again with --data on it, and move it only while no \
+                 process works in it",
+                self.folder.display()
+            ));
+        }
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (part, _) = parts.iter().find(|(part, identity)| !identity.is_at(part))?;
+        Some(anyhow::anyhow!(
+            "{} was moved, deleted or replaced under this process\n\
+             hint: put it back where it was, then start again; move a data folder only as a whole, and while no process works in it",
+            part.display()
+        ))
     }
 
     /// Writes into the lock file where this process answers.
@@ -341,8 +359,8 @@ fn open_lock(folder: &Path) -> anyhow::Result<File> {
     let path = lock_path(folder);
     options.open(&path).with_context(|| {
         format!(
-            "open {}\nhint: who opens a data folder locks it and catches its lake up, which needs the right to write there; \
-             without it, `fedilake sql --direct` and other engines read its table",
+            "open {}\nhint: who opens a data folder locks it and catches its lake up, which needs the right to write there: ask as \
+             its user, or ask a copy; where its table may be read, `fedilake sql --direct` and other engines read that",
             path.display()
         )
     })

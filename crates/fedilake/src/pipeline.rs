@@ -273,6 +273,10 @@ impl Pipeline {
     /// appended records are then in the table, even if the lake could not follow.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.questions.cancel();
+        // Seen by a call of `failure` that its caller dropped.
+        if self.failed.is_some() {
+            return Err(self.failure().await);
+        }
         if let Some(progress) = self.sink_of_all.take().filter(|_| self.sink.as_ref().is_some_and(Loop::runs)) {
             // When told to stop, a sink commits what it has read, but reads no more.
             let log = self.stores.log.clone();

@@ -88,8 +88,12 @@ async fn open_kafka(ownership: Option<&Arc<Ownership>>, settings: &Settings, use
 
 async fn open_embedded(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<Log> {
     let folder = folder(ownership.folder(), settings)?;
-    let opened = tokio::task::spawn_blocking(move || EmbeddedLog::open(folder)).await?;
-    let log = Arc::new(opened.context("open the log")?);
+    let opened = tokio::task::spawn_blocking({
+        let folder = folder.clone();
+        move || EmbeddedLog::open(folder)
+    });
+    let log = Arc::new(opened.await?.context("open the log")?);
+    ownership.hold(&folder)?;
     let readers: ReaderSource = Arc::new({
         let log = Arc::clone(&log);
         // The folder is let go when what is open in it is closed.

@@ -91,6 +91,7 @@ pub async fn open_table(
             let ownership = ownership.context("a `file:` table has one owner")?;
             let folder = table_folder(ownership.folder(), settings)?;
             let table = Arc::new(open_local(&folder)?);
+            ownership.hold(&folder)?;
             Ok((Arc::clone(&table), TableFiles { table, folder: Some(folder) }))
         }
     }

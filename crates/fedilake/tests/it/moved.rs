@@ -75,3 +75,53 @@ fn a_process_whose_folder_is_gone_stops_says_so_and_makes_no_second_one() {
         }
     }
 }
+
+#[test]
+fn a_part_of_the_folder_that_is_gone_stops_a_process_and_is_named() {
+    for part in ["table", "log", "lock"] {
+        for is_deleted in [false, true] {
+            for verb in ["run", "serve"] {
+                let what = format!("{verb} {part} {is_deleted}");
+                let servers = Servers::start(Config { servers: 1, rate: 50.0, ..Config::default() });
+                let data = Data::new();
+                replay(&data, 0..10).done();
+                let running = match verb {
+                    "run" => Running::answering(&mut servers.run(&data)),
+                    _ => data.serve(),
+                };
+                let path = data.path().join(part);
+                if !is_deleted {
+                    fs::rename(&path, data.beside("away")).unwrap();
+                } else if path.is_dir() {
+                    // Others may still write there meanwhile.
+                    wait_until("an empty place", || fs::remove_dir_all(&path).is_ok() || !path.exists());
+                } else {
+                    fs::remove_file(&path).unwrap();
+                }
+                let said = running.end();
+                assert_eq!(said.code(), Some(2), "{what}: {said:#?}");
+                let names = format!("/{part} was moved, deleted or replaced under this process\nhint: ");
+                assert!(said.stderr.contains(&names), "{what}: {}", said.stderr);
+                assert!(!path.exists(), "{what}: made again");
+                if !is_deleted {
+                    fs::rename(data.beside("away"), &path).unwrap();
+                    data.run(["check"]).done();
+                }
+                servers.stop();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_folder_of_temporary_files_is_made_again() {
+    let servers = Servers::start(Config { servers: 1, rate: 50.0, ..Config::default() });
+    let data = Data::new();
+    let running = Running::answering(&mut servers.run(&data));
+    wait_until("posts", || data.number("select count(*) from posts") > 5);
+    fs::remove_dir_all(data.path().join("tmp")).unwrap();
+    let before = data.number("select count(*) from posts");
+    wait_until("later posts", || data.number("select count(*) from posts") > before + 20);
+    running.interrupt().done();
+    servers.stop();
+}

@@ -8,14 +8,16 @@
 //! Reading S3 needs DuckDB's extension httpfs. It is loaded from the file that the caller names, else from DuckDB's
 //! own folder; else DuckDB is asked to install it there, which needs the network once.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use duckdb::{Config, Connection};
 use serde::{Deserialize, Serialize};
 
 use crate::error::message;
+use crate::layout::LISTINGS;
 use crate::sql::{self, SqlError, SqlLimits, SqlSummary};
 use crate::views::Deletes;
 use crate::{LakeError, rows, views};
@@ -148,6 +150,8 @@ pub struct Direct {
     connection: Connection,
     pattern: String,
     deletes: Deletes,
+    /// True once the views are defined.
+    defined: Cell<bool>,
 }
 
 impl Direct {
@@ -166,22 +170,51 @@ impl Direct {
             connection.execute_batch(&secret.sql())?;
         }
         connection.execute_batch("set lock_configuration = true")?;
-        Ok(Direct { connection, pattern: pattern.to_owned(), deletes: options.deletes })
+        Ok(Direct { connection, pattern: pattern.to_owned(), deletes: options.deletes, defined: Cell::new(false) })
     }
 
     /// Runs one statement, and writes its rows as an Arrow IPC stream while they come. The views are defined if the
-    /// statement names one.
+    /// statement lists tables, or if DuckDB misses one of them: a word of the text may also be a file, an alias or a
+    /// part of a literal.
     pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
-        let define = || match names_a_view(text) {
-            true => self.connection.execute_batch(&views::over_parquet(&self.pattern, self.deletes)),
+        let asked = match sql::lists_tables(&self.connection, text) {
+            // Without a file there is nothing to list.
+            true => self.define().or_else(|error| if self.is_without_files(&error) { Ok(()) } else { Err(error) }),
             false => Ok(()),
         };
-        let asked = match define() {
-            Ok(()) => sql::ask(&self.connection, || Ok(self.connection.try_clone()?), text, limits, out)
-                .unwrap_or_else(|error| Err(error.into())),
-            Err(error) => Err(SqlError::from(LakeError::from(error))),
-        };
-        asked.map_err(|error| self.without_lake(error))
+        let asked = asked.and_then(|()| match self.ask(text, limits, out) {
+            Err(error) if !self.defined.get() && sql::is_about_a_missing_view(&error.message) => {
+                self.define()?;
+                self.ask(text, limits, out)
+            }
+            asked => asked,
+        });
+        let summary = asked.map_err(|error| self.without_lake(error))?;
+        Ok(SqlSummary { may_read_table: self.defined.get(), ..summary })
+    }
+
+    fn ask(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
+        sql::ask(&self.connection, || Ok(self.connection.try_clone()?), text, limits, out)
+            .unwrap_or_else(|error| Err(error.into()))
+    }
+
+    /// Defines the views, which needs a file of the table.
+    fn define(&self) -> Result<(), SqlError> {
+        if self.defined.get() {
+            return Ok(());
+        }
+        let looked = views::folder(&self.pattern).map_or(Ok(()), |folder| look_at(&folder));
+        looked.map_err(|error| SqlError::from(LakeError::Engine(error)))?;
+        let views = format!("{LISTINGS}\n{}", views::over_parquet(&self.pattern, self.deletes));
+        // The place that DuckDB names is in the views, and not in the statement.
+        let defined = self.connection.execute_batch(&views).map_err(sql::without_place);
+        defined.map_err(|error| SqlError::from(LakeError::from(error)))?;
+        self.defined.set(true);
+        Ok(())
+    }
+
+    fn is_without_files(&self, error: &SqlError) -> bool {
+        error.message.contains("No files found") && error.message.contains(&self.pattern)
     }
 
     /// Removes the lake from an error's message.
@@ -201,21 +234,56 @@ impl Direct {
                  and without --direct the answer goes on without them",
             );
         }
-        if error.message.contains("No files found") && error.message.contains(&self.pattern) {
+        if self.is_without_files(&error) {
             error.message = format!(
                 "there is no table file yet: {}\nhint: `fedilake run` or `fedilake replay` makes one; --data DIR names another \
                  data folder, the setting table.url another table",
                 self.pattern
             );
+        } else if error.message.contains("Permission denied") && !error.message.contains("hint: ") {
+            error.message.push_str(&format!("\nhint: {ITS_USER_READS_IT}"));
         }
         error
     }
 }
 
-fn names_a_view(text: &str) -> bool {
-    let text = text.to_lowercase();
-    let listings = ["show", "information_schema", "duckdb_", "internal"];
-    views::DOCUMENTED.iter().chain(&listings).any(|name| text.contains(name))
+/// The way on where the right to read a file or a folder is missing.
+const ITS_USER_READS_IT: &str = "its user can read it: ask as that user, or ask a copy that this user may read";
+
+/// The message about a folder that this user may not read.
+pub fn denied(folder: &Path) -> String {
+    format!("read {}: permission denied\nhint: {ITS_USER_READS_IT}", folder.display())
+}
+
+/// Looks at the folder of a table's files, which need not be there yet. Returns a message, with a hint, if it or the folder around it
+/// is something else, or if this user may not read all of it: DuckDB passes over such folders, so that rows would be missing silently.
+pub fn look_at(folder: &Path) -> Result<(), String> {
+    for path in folder.parent().into_iter().chain([folder]) {
+        let what = match path.metadata() {
+            Ok(found) if found.is_dir() => continue,
+            Ok(_) => "a file",
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(denied(path)),
+            Err(_) if path.symlink_metadata().is_ok() => "a link to nothing",
+            Err(_) => continue,
+        };
+        return Err(format!(
+            "{} is {what}: expected the folder of a table\nhint: --data DIR names another data folder, the setting table.url another \
+             table",
+            path.display()
+        ));
+    }
+    readable(folder)
+}
+
+fn readable(folder: &Path) -> Result<(), String> {
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(denied(folder)),
+        // DuckDB tells of any other failure.
+        Err(_) => return Ok(()),
+    };
+    let mut folders = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.try_for_each(|folder| readable(&folder.path()))
 }
 
 fn load_httpfs(connection: &Connection, options: &DirectOptions) -> Result<(), DirectError> {

@@ -65,12 +65,12 @@ pub(crate) fn newer(connection: &Connection) -> Option<String> {
 
 /// Replaces the functions from which DuckDB makes `show tables`, `information_schema` and its other listings, so that
 /// they leave out the lake's own tables, columns and schema.
-const LISTINGS: &str = "
-    create macro main.duckdb_tables() as table from system.main.duckdb_tables() where schema_name <> 'internal';
-    create macro main.duckdb_columns() as table from system.main.duckdb_columns() where schema_name <> 'internal';
-    create macro main.duckdb_views() as table from system.main.duckdb_views() where schema_name <> 'internal';
-    create macro main.duckdb_constraints() as table from system.main.duckdb_constraints() where schema_name <> 'internal';
-    create macro main.duckdb_schemas() as table from system.main.duckdb_schemas() where schema_name <> 'internal';
+pub(crate) const LISTINGS: &str = "
+    create or replace macro main.duckdb_tables() as table from system.main.duckdb_tables() where schema_name <> 'internal';
+    create or replace macro main.duckdb_columns() as table from system.main.duckdb_columns() where schema_name <> 'internal';
+    create or replace macro main.duckdb_views() as table from system.main.duckdb_views() where schema_name <> 'internal';
+    create or replace macro main.duckdb_constraints() as table from system.main.duckdb_constraints() where schema_name <> 'internal';
+    create or replace macro main.duckdb_schemas() as table from system.main.duckdb_schemas() where schema_name <> 'internal';
 ";
 
 /// True if this version of the program and of DuckDB wrote the lake, with this setting.

@@ -11,11 +11,13 @@
 
 mod failure;
 mod guard;
+mod intervals;
 mod nearest;
 mod pivot;
 mod watch;
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use duckdb::Connection;
@@ -26,7 +28,10 @@ use crate::{Lake, LakeError, rows};
 
 use pivot::Edited;
 
+pub(crate) use failure::without_place;
 pub use failure::{SqlError, SqlErrorKind};
+pub(crate) use guard::lists_tables;
+pub(crate) use nearest::is_about_a_missing_view;
 pub use watch::Cancel;
 pub(crate) use watch::Watch;
 
@@ -56,6 +61,9 @@ pub struct SqlSummary {
     pub rows: u64,
     /// True if there were more than `rows_max` rows.
     pub truncated: bool,
+    /// True if the statement may have read the table, whose lost offsets then concern it.
+    #[serde(default)]
+    pub may_read_table: bool,
 }
 
 impl Lake {
@@ -90,6 +98,9 @@ pub(crate) fn ask(
             (Ok(_), _) => break,
         }
     }
+    if !is_stopped && result.as_ref().is_err_and(|error| error.kind == SqlErrorKind::Cancelled) {
+        result = Err(SqlError::interrupted());
+    }
     Ok(result)
 }
 
@@ -122,13 +133,23 @@ fn run(
     limits: &SqlLimits,
     out: &mut dyn Write,
 ) -> Result<SqlSummary, SqlError> {
-    let engine = |error: duckdb::Error| SqlError::from_engine(admitted, typed, error);
+    let fails = |ran: &Edited, error: duckdb::Error| SqlError::from_engine(ran, typed, error);
     let output = |error: LakeError| SqlError::plain(SqlErrorKind::Output, error.to_string());
-    let mut statement = connection.prepare(&admitted.text).map_err(engine)?;
-    let schema = statement.stream_arrow([]).map_err(engine)?.get_schema();
+    let mut cast = None;
+    let mut statement = connection.prepare(&admitted.text).map_err(|error| fails(admitted, error))?;
+    let mut schema = statement.stream_arrow([]).map_err(|error| fails(admitted, error))?.get_schema();
+    if intervals::occur_in(&schema) {
+        drop(statement);
+        let ran = intervals::cast(connection, admitted, typed, &schema)?;
+        statement = connection.prepare(&ran.text).map_err(|error| fails(&ran, error))?;
+        statement.stream_arrow([]).map(drop).map_err(|error| fails(&ran, error))?;
+        schema = Arc::new(intervals::as_texts(&schema));
+        cast = Some(ran);
+    }
+    let engine = |error| fails(cast.as_ref().unwrap_or(admitted), error);
     let mut writer = rows::stream(out, &schema).map_err(output)?;
     let mut left = limits.rows_max.unwrap_or(u64::MAX);
-    let mut summary = SqlSummary { rows: 0, truncated: false };
+    let mut summary = SqlSummary { rows: 0, truncated: false, may_read_table: true };
     while let Some(batch) = statement.step().map_err(engine)? {
         let mut batch = RecordBatch::from(&batch);
         if batch.num_rows() as u64 > left {

@@ -30,6 +30,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::languages;
@@ -82,6 +83,40 @@ pub const COLUMNS: [(&str, &str); 42] = [
 
 /// The names of the views that users query.
 pub const DOCUMENTED: [&str; 4] = ["posts", "sightings", "replies", "mastodon_toot"];
+
+/// The table's columns that do not belong to a post.
+const OF_ROWS: [&str; 6] =
+    ["kind", "appended_at", "author_created_at", "visibility", "rejected_reason", "rejected_bytes"];
+
+/// The columns of a documented view, in its order; none of any other.
+pub(crate) fn columns(view: &str) -> impl Iterator<Item = &'static str> {
+    let of_posts = COLUMNS.iter().map(|(name, _)| *name).filter(|name| !OF_ROWS.contains(name));
+    let own: &'static [&'static str] = match view {
+        "sightings" => &["server", "id", "uri", "observed_at", "from_origin", "deleted_at"],
+        "replies" => &["uri", "parent_uri", "author", "parent_author", "created_at", "server", "in_reply_to"],
+        "mastodon_toot" => &[
+            "m_id",
+            "created_at",
+            "created_at_str",
+            "created_tz",
+            "app",
+            "url",
+            "from_instance",
+            "base_url",
+            "language",
+            "favourites",
+            "username",
+            "bot",
+            "tags",
+            "characters",
+            "words",
+            "mastodon_text",
+            "language_name",
+        ],
+        _ => &[],
+    };
+    of_posts.filter(move |_| view == "posts").chain(own.iter().copied())
+}
 
 /// The most characters of a name that are kept.
 pub const NAME_CHARACTERS: usize = 500;
@@ -157,6 +192,12 @@ pub fn plain(path: &str) -> String {
         other => other.to_string(),
     };
     path.chars().map(each).collect()
+}
+
+/// The folder of a pattern whose path [`plain`] wrote, `FOLDER/**/*.parquet`; `None` for any other pattern, as on S3.
+pub(crate) fn folder(pattern: &str) -> Option<PathBuf> {
+    let folder = pattern.strip_suffix("/**/*.parquet").filter(|folder| !folder.contains("://"))?;
+    Some(PathBuf::from(folder.replace("[*]", "*").replace("[?]", "?").replace("[[]", "[")))
 }
 
 /// The views over a SQL expression that names files.
@@ -270,6 +311,40 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A SQL name in quotes.
+pub(crate) fn name(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
 fn toot(create: &str, language_names: &str) -> String {
     include_str!("views/toot.sql").replace("{create}", create).replace("{language_names}", language_names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Lake, LakeOptions};
+
+    #[test]
+    fn the_columns_named_for_a_view_are_those_that_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::open(&folder.path().join("lake.duckdb"), LakeOptions::default()).unwrap();
+        let connection = lake.another().unwrap();
+        for view in DOCUMENTED {
+            let mut described = connection.prepare(&format!("describe {view}")).unwrap();
+            let described = described.query_map([], |row| row.get::<_, String>(0)).unwrap();
+            let described = described.collect::<Result<Vec<_>, _>>().unwrap();
+            assert_eq!(columns(view).collect::<Vec<_>>(), described, "{view}");
+        }
+    }
+
+    #[test]
+    fn a_folder_of_any_name_is_found_in_its_pattern() {
+        for path in ["/a/b", "/a [x]/b*c?", "/[[*]]/?", "C:/a"] {
+            assert_eq!(folder(&format!("{}/**/*.parquet", plain(path))), Some(PathBuf::from(path)), "{path}");
+        }
+        for pattern in ["s3://bucket/posts/**/*.parquet", "/a/x.parquet"] {
+            assert_eq!(folder(pattern), None, "{pattern}");
+        }
+    }
 }

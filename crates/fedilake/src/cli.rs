@@ -236,6 +236,15 @@ pub enum Format {
     Parquet,
 }
 
+/// How a check's findings are written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// A table for people
+    Table,
+    /// One JSON object
+    Json,
+}
+
 /// The seven reports of the talk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportName {
@@ -322,8 +331,8 @@ pub struct Views {
 #[derive(Debug, Args)]
 pub struct Check {
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
+    pub format: CheckFormat,
 }
 
 #[derive(Debug, Args)]

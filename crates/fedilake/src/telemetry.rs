@@ -266,7 +266,7 @@ fn is_full_disk(cause: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// Removes DuckDB's advice from an out-of-memory error: it recommends statements that are refused here.
-fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
+pub fn without_engine_advice(text: &str) -> (&str, Option<&'static str>) {
     if !text.contains("Out of Memory Error") {
         return (text, None);
     }
@@ -282,6 +282,15 @@ pub fn say(text: &str) {
             Some(LogFormat::Json) => write_shown(&json_line("INFO", &text)),
             _ => write_shown(&masked(&text)),
         }
+    }
+}
+
+/// Prints a line for the user that says why the exit code is not 0, also with `--quiet`.
+pub fn say_why(text: &str) {
+    let text = with_typed_flags(text, typed());
+    match FORMAT.get() {
+        Some(LogFormat::Json) => write_shown(&json_line("WARN", &text)),
+        _ => write_shown(&text),
     }
 }
 

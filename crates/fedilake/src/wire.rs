@@ -6,9 +6,12 @@ mod log;
 pub mod s3;
 mod table;
 
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use fedilake_query::direct;
 use fedilake_table::Table;
 
 pub use self::kafka::listed_servers;
@@ -45,9 +48,10 @@ impl Stores {
     }
 }
 
-/// Refuses a folder that no fedilake has used, before anything is written there, even a lock. If the log or the table
-/// is elsewhere, an empty or absent folder is accepted: a reader stores only its lake in it.
-pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<()> {
+/// Refuses a folder that no fedilake has used, before anything is written there, even a lock. An empty file in the lake's place, or a log
+/// or table without an entry, is no sign of use. If the log or the table is elsewhere, an empty or absent folder is accepted: a reader stores
+/// only its lake in it.
+pub fn require_data_folder(folder: &Path, settings: &Settings) -> anyhow::Result<()> {
     let log_is_here = log_is_local(settings)?;
     let table_is_here = Scheme::of("table.url", settings)? == Scheme::File;
     let mut signs = vec![folder.join("lake.duckdb")];
@@ -57,8 +61,17 @@ pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> any
     if table_is_here {
         signs.push(table_folder(folder, settings)?.join("posts"));
     }
-    if owner::is_signed(folder) || signs.iter().any(|sign| sign.exists()) {
+    if owner::is_signed(folder) {
         return Ok(());
+    }
+    for sign in signs {
+        // A reader of a log or table elsewhere may have been killed before its lake had a byte.
+        let is_there = if log_is_here && table_is_here { is_used(&sign) } else { sign.try_exists() };
+        match is_there {
+            Ok(true) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => bail!("{}", direct::denied(folder)),
+            Ok(false) | Err(_) => {}
+        }
     }
     if !(log_is_here && table_is_here) && is_empty_or_absent(folder) {
         return Ok(());
@@ -66,13 +79,26 @@ pub fn require_data_folder(folder: &std::path::Path, settings: &Settings) -> any
     let what = match std::fs::metadata(folder) {
         Ok(found) if found.is_dir() => "is not a data folder of fedilake",
         Ok(_) => "is a file, not a data folder",
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist",
+        Err(error) if error.kind() == ErrorKind::NotFound => "does not exist",
         Err(error) => bail!("read data folder {}: {error}", folder.display()),
     };
     bail!(
         "{} {what}\nhint: give the folder with --data DIR, or make one with `fedilake demo`, `fedilake run` or `fedilake replay`",
         folder.display()
     )
+}
+
+/// True for a folder with an entry, and for a DuckDB database.
+fn is_used(path: &Path) -> std::io::Result<bool> {
+    if std::fs::metadata(path)?.is_dir() {
+        return Ok(std::fs::read_dir(path)?.next().is_some());
+    }
+    let mut head = [0; 12];
+    match std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)) {
+        Ok(()) => Ok(head.ends_with(b"DUCK")),
+        // The lock, which is opened next, has the better hint.
+        Err(error) => Ok(error.kind() == ErrorKind::PermissionDenied),
+    }
 }
 
 /// Asks the stores elsewhere whether they can be read, before a reader makes a folder for its lake; asks nothing if the folder has one.
@@ -93,16 +119,16 @@ pub async fn reach_stores(folder: &std::path::Path, settings: &Settings) -> anyh
 const LEFT_BESIDE_A_LAKE: [&str; 3] = ["lock", "schemas", "tmp"];
 
 /// True if the folder is not there, or holds nothing beyond the remains of a reader's folder.
-fn is_empty_or_absent(folder: &std::path::Path) -> bool {
+fn is_empty_or_absent(folder: &Path) -> bool {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => entries
             .all(|entry| entry.is_ok_and(|entry| LEFT_BESIDE_A_LAKE.iter().any(|name| entry.file_name() == *name))),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Err(error) => error.kind() == ErrorKind::NotFound,
     }
 }
 
 /// The parts of a data folder that are on this machine.
-pub fn parts(folder: &std::path::Path, settings: &Settings) -> anyhow::Result<Parts> {
+pub fn parts(folder: &Path, settings: &Settings) -> anyhow::Result<Parts> {
     let log = if log_is_local(settings)? { Some(log::folder(folder, settings)?) } else { None };
     let is_local = Scheme::of("table.url", settings)? == Scheme::File;
     let table = if is_local { Some(table_folder(folder, settings)?) } else { None };
@@ -173,7 +199,7 @@ async fn damaged_log_hint(settings: &Settings, table: &Table) -> anyhow::Result<
 }
 
 /// The path of a `file:` URL; relative paths are below the data folder.
-fn path_below(data: &std::path::Path, key: &'static str, settings: &Settings) -> anyhow::Result<std::path::PathBuf> {
+fn path_below(data: &Path, key: &'static str, settings: &Settings) -> anyhow::Result<PathBuf> {
     match settings.text(key).split_once(':') {
         Some(("file", path)) if !path.is_empty() => Ok(data.join(path.strip_prefix("//").unwrap_or(path))),
         _ => bail!("setting {key} = {:?}: expected file:PATH", settings.text(key)),

@@ -96,24 +96,41 @@ impl SqlError {
     /// `typed`.
     pub(super) fn from_engine(ran: &Edited, typed: &str, error: duckdb::Error) -> SqlError {
         let full = message(&error);
+        let (message, place) = match split_place(&full) {
+            (message, Some(place)) => (message, position(&ran.text, place)),
+            (message, None) => (message, None),
+        };
         let kind = match full.split_once(" Error: ").map(|(kind, _)| kind) {
             Some("INTERRUPT") => SqlErrorKind::Cancelled,
             Some("Out of Memory") => SqlErrorKind::Memory,
-            Some("IO" | "FATAL" | "INTERNAL" | "Serialization") => return SqlError::from(LakeError::from(error)),
+            Some("FATAL" | "INTERNAL") if is_of_memory(&full) => {
+                return SqlError::plain(SqlErrorKind::Memory, format!("{NO_MEMORY} an allocation failed"));
+            }
+            Some("IO" | "FATAL" | "INTERNAL" | "Serialization") => SqlErrorKind::Engine,
             Some("Parser") => SqlErrorKind::Syntax,
             Some("Permission") => SqlErrorKind::Refused,
             _ => SqlErrorKind::Statement,
         };
-        let (message, place) = match full.split_once("\n\nLINE ").or_else(|| full.split_once("\nLINE ")) {
-            Some((message, place)) => (message, position(&ran.text, place)),
-            None => (full.as_str(), None),
+        let (kind, message) = match kind {
+            SqlErrorKind::Engine => {
+                let SqlError { kind, message, .. } = SqlError::from(LakeError::from(without_place(error)));
+                (kind, message)
+            }
+            kind => {
+                let message = nearest::documented(message, &ran.views).unwrap_or_else(|| message.to_owned());
+                (kind, with_possible_advice(&message))
+            }
         };
-        let message = nearest::documented(message).unwrap_or_else(|| message.to_owned());
-        let message = with_possible_advice(&message);
         match place {
             Some(place) => ran.error(typed, kind, message, place),
             None => SqlError::plain(kind, message),
         }
+    }
+
+    /// The error for a statement that DuckDB interrupted by itself, without a cause in any attempt: so end some
+    /// statements that find no memory while they are planned.
+    pub(super) fn interrupted() -> SqlError {
+        SqlError::plain(SqlErrorKind::Memory, format!("{NO_MEMORY} DuckDB gave the statement up without a reason"))
     }
 
     /// Replaces the error by the watch's reason if the watch stopped the statement.
@@ -122,6 +139,34 @@ impl SqlError {
             Some((kind, message)) if matches!(self.kind, SqlErrorKind::Cancelled) => SqlError::plain(kind, message),
             _ => self,
         }
+    }
+}
+
+/// How DuckDB begins its errors for want of memory.
+const NO_MEMORY: &str = "Out of Memory Error:";
+
+/// True if an error after which DuckDB closed the database has an allocation that failed as its cause.
+fn is_of_memory(full: &str) -> bool {
+    ["Memory allocation failure", "bad_alloc", "Out of Memory", "could not allocate"]
+        .iter()
+        .any(|sign| full.contains(sign))
+}
+
+/// DuckDB's message, and the place behind it: `2: …part of the line…` with a caret below.
+fn split_place(full: &str) -> (&str, Option<&str>) {
+    match full.split_once("\n\nLINE ").or_else(|| full.split_once("\nLINE ")) {
+        Some((message, place)) => (message, Some(place)),
+        None => (full, None),
+    }
+}
+
+/// DuckDB's error without the place in its message.
+pub(crate) fn without_place(error: duckdb::Error) -> duckdb::Error {
+    match error {
+        duckdb::Error::DuckDBFailure(code, Some(full)) => {
+            duckdb::Error::DuckDBFailure(code, Some(split_place(&full).0.to_owned()))
+        }
+        other => other,
     }
 }
 
@@ -150,7 +195,7 @@ pub(super) fn with_possible_advice(message: &str) -> String {
 }
 
 /// A text that a message contains, the start of DuckDB's advice, and the advice that replaces it.
-const ADVICE: [(&str, Option<&str>, &str); 6] = [
+const ADVICE: [(&str, Option<&str>, &str); 7] = [
     (
         "Max expression depth limit",
         Some(" Use \"SET"),
@@ -160,6 +205,11 @@ const ADVICE: [(&str, Option<&str>, &str); 6] = [
         "but it exists in the",
         Some("\n\nPlease try installing"),
         "extensions of DuckDB cannot be loaded here; `fedilake views` gives the views to a DuckDB of your own",
+    ),
+    (
+        "requires the extension",
+        Some("\n\nPlease try installing"),
+        "extensions of DuckDB cannot be loaded here; files are read from disk and from s3://BUCKET/…: download others first",
     ),
     (
         "disabled by configuration",

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use super::pivot::{self, Edited};
 use super::{SqlError, SqlErrorKind, failure};
 use crate::error::message;
+use crate::views::DOCUMENTED;
 
 /// Functions that a SELECT can call and that act on the instance, run text that this guard has not seen, or follow
 /// pointers.
@@ -39,6 +40,12 @@ struct Parsed {
     /// The first refused function that is called anywhere.
     #[serde(skip)]
     refused_function: Option<&'static str>,
+    /// The documented views that the statement names.
+    #[serde(skip)]
+    views: Vec<&'static str>,
+    /// True if the statement lists tables, views or columns.
+    #[serde(skip)]
+    lists_tables: bool,
 }
 
 /// Returns the text to run: the text that the parser saw, after EXPLAIN if the user typed that, and with the values
@@ -57,12 +64,24 @@ pub(super) fn admit_below(connection: &Connection, text: &str, depth: usize) -> 
         Some(edited) => (parse(connection, &edited.text)?, edited),
         None => (parsed, Edited::unchanged(inner.to_owned())),
     };
-    let edited = edited.behind(&explain);
+    let mut edited = edited.behind(&explain);
+    edited.views.clone_from(&parsed.views);
     check(&parsed).map_err(|refused| match refused.position {
         Some(position) => edited.error(text, refused.kind, refused.message, position + explain.chars().count()),
         None => SqlError::plain(refused.kind, refused.message),
     })?;
     Ok(edited)
+}
+
+/// Refuses a text that was made of an admitted one, as [`admit`] would.
+pub(super) fn admit_made(connection: &Connection, made: &str) -> Result<(), SqlError> {
+    check(&parse(connection, made)?).map_err(|refused| SqlError::plain(refused.kind, refused.message))
+}
+
+/// True if a text lists the tables that there are, whatever it makes of them: `show tables`, `information_schema`,
+/// `duckdb_views()` and their like.
+pub(crate) fn lists_tables(connection: &Connection, text: &str) -> bool {
+    parse(connection, split_explain(text).1).is_ok_and(|parsed| parsed.lists_tables)
 }
 
 /// Why a text may not run.
@@ -110,20 +129,42 @@ fn parse(connection: &Connection, text: &str) -> Result<Parsed, SqlError> {
         .map_err(|error| failed(message(&error)))?;
     let parsed: Parsed =
         serde_json::from_str(&json).map_err(|error| failed(format!("read DuckDB's parse: {error}")))?;
-    Ok(Parsed { refused_function: called(&json).find_map(|name| refused_by_name(&name)), ..parsed })
+    let refused_function = called(&json).find_map(|name| refused_by_name(&name));
+    let lists_tables = LISTED.iter().any(|(key, begin)| named(&json, key).any(|name| name.starts_with(begin)));
+    let is_named = |view: &str| named(&json, "table_name").any(|name| name.eq_ignore_ascii_case(view));
+    let views = DOCUMENTED.into_iter().filter(|view| is_named(view)).collect();
+    Ok(Parsed { refused_function, views, lists_tables, ..parsed })
 }
+
+/// Members of a tree, and the beginnings of their values in statements that list tables.
+const LISTED: [(&str, &str); 9] = [
+    ("show_type", "SHOW_UNQUALIFIED"),
+    ("show_type", "SHOW_FROM"),
+    ("function_name", "duckdb_"),
+    ("function_name", "pragma_"),
+    ("schema_name", "information_schema"),
+    ("schema_name", "pg_catalog"),
+    ("table_name", "duckdb_"),
+    ("table_name", "pg_"),
+    ("table_name", "sqlite_"),
+];
 
 fn refused_by_name(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|refused| name.eq_ignore_ascii_case(refused)).copied()
 }
 
-/// Names of the functions that a tree in JSON calls. The tree is as deep as its statement (a sum of a hundred terms is a hundred levels),
-/// so its strings are looked at one after the other, and no level is gone into.
+/// Names of the functions that a tree in JSON calls.
 fn called(json: &str) -> impl Iterator<Item = String> {
+    named(json, "function_name")
+}
+
+/// The texts of all members `key` of a tree in JSON. The tree is as deep as its statement (a sum of a hundred terms is a hundred levels),
+/// so its strings are looked at one after the other, and no level is gone into.
+fn named<'a>(json: &'a str, key: &'a str) -> impl Iterator<Item = String> + 'a {
     let mut is_name = false;
     strings(json).filter_map(move |(text, is_key)| {
         let found = is_name && !is_key;
-        is_name = is_key && text == r#""function_name""#;
+        is_name = is_key && text.get(1..text.len() - 1) == Some(key);
         found.then(|| serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()))
     })
 }
@@ -157,10 +198,23 @@ fn split_explain(text: &str) -> (String, &str) {
     let Some(rest) = after_word(head, "explain") else { return (String::new(), text) };
     let explain = blank(&text[..text.len() - head.len()]) + "explain";
     let tail = skip_blank(rest);
-    match after_word(tail, "analyze") {
-        Some(inner) => (explain + &blank(&rest[..rest.len() - tail.len()]) + "analyze", inner),
-        None => (explain, rest),
+    let between = blank(&rest[..rest.len() - tail.len()]);
+    match (after_word(tail, "analyze"), options(tail)) {
+        (Some(inner), _) => (explain + &between + "analyze", inner),
+        (None, Some((options, inner))) => (explain + &between + &options, inner),
+        (None, None) => (explain, rest),
     }
+}
+
+/// Options of EXPLAIN.
+const OPTIONS: [&str; 2] = ["analyze", "format"];
+
+/// Splits a text that begins with `(format json)` or another list of EXPLAIN's options, words and commas, into the list and the rest.
+fn options(text: &str) -> Option<(String, &str)> {
+    let (listed, rest) = text.strip_prefix('(')?.split_once(')')?;
+    let is_option = |option: &str| OPTIONS.iter().any(|name| after_word(option.trim_start(), name).is_some());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ',' || c.is_whitespace();
+    (listed.chars().all(is_plain) && listed.split(',').all(is_option)).then(|| (format!("({listed})"), rest))
 }
 
 /// As many spaces and line ends as the text has characters and lines.

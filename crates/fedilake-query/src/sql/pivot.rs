@@ -26,15 +26,17 @@ pub(super) struct Edit {
 }
 
 /// A text, and the edits that made it from the typed text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Edited {
     pub(super) text: String,
+    /// The documented views that the statement names.
+    pub(super) views: Vec<&'static str>,
     edits: Vec<Edit>,
 }
 
 impl Edited {
     pub(super) fn unchanged(text: String) -> Edited {
-        Edited { text, edits: Vec::new() }
+        Edited { text, views: Vec::new(), edits: Vec::new() }
     }
 
     /// The edit behind `text`, which stands before everything else.
@@ -43,6 +45,16 @@ impl Edited {
         self.text.insert_str(0, head);
         self.edits.iter_mut().for_each(|edit| edit.at += characters);
         self
+    }
+
+    /// The statement between `head` and `tail`, without the semicolon that ends it.
+    pub(super) fn within(&self, head: &str, tail: &str) -> Edited {
+        let mut edited = self.clone();
+        let ends = tokens(&self.text).into_iter().filter(|token| token.kind == Kind::Semicolon).map(|end| end.range);
+        ends.rev().for_each(|end| edited.replace(end, ""));
+        edited.replace(edited.text.len()..edited.text.len(), tail);
+        edited.replace(0..0, head);
+        edited
     }
 
     /// The position in the typed text of a character of this text.

@@ -39,6 +39,11 @@ fn statements_that_read_run() {
         "explain select * from posts",
         "explain analyze select * from posts",
         "/* c */ EXPLAIN -- x\n ANALYZE from posts",
+        "explain (format json) select * from posts",
+        "explain /* x */ (FORMAT json\n)\nfrom posts",
+        "explain (analyze) from posts",
+        "explain (analyze, format json) from posts;",
+        "explain (select 1)",
         "select count(*) from posts union all select 2",
         "select * from duckdb_settings()",
     ] {
@@ -65,6 +70,9 @@ fn statements_that_do_more_are_refused() {
         "with gone as (select 1) delete from internal.post",
         "explain delete from internal.post",
         "explain analyze delete from internal.post",
+        "explain (analyze) delete from internal.post",
+        "explain (format json) explain delete from internal.post",
+        "explain (analyze) select 1; delete from internal.post",
         "copy posts to 'x.csv'",
         "copy (select 1) to 'x.csv'",
         "attach 'x.duckdb'",
@@ -253,6 +261,8 @@ fn nothing_that_stands_before_explain_is_run() {
         "/* /* */ explain select 1 -- */ commit; delete from internal.post; select 1",
         "/* /* */ explain analyze select 1 -- */ ; commit; delete from internal.post; select 1",
         "/* é */ explain /* /* */ analyze select 1 -- */ commit; delete from internal.post; explain select 1",
+        "explain (format ') select 1 -- '); commit; delete from internal.post; select 1",
+        "explain (analyze /* ) select 1 -- */); commit; delete from internal.post; select 1",
     ] {
         // The rest may be meaningful or not.
         let _ = bench.lake.sql(sql, &SqlLimits::default(), &mut Vec::new());
@@ -401,6 +411,70 @@ fn an_error_ends_with_advice_that_applies_here() {
         assert!(error.message.contains(part), "{sql}: {error}");
         assert!(!error.message.contains("INSTALL"), "{sql}: {error}");
     }
+}
+
+#[test]
+fn an_unknown_column_is_answered_with_those_that_could_stand_there() {
+    let bench = bench();
+    for (sql, told) in [
+        ("select auther from posts", "did you mean `author`?"),
+        ("select username from posts", "there is no column `username` here: it is a column of `mastodon_toot`"),
+        ("select p.username from posts p", "it is a column of `mastodon_toot`"),
+        ("select bot from posts", "it is a column of `mastodon_toot`"),
+        ("select parent_uri from posts", "it is a column of `replies`"),
+        ("select deleted_at from posts", "it is a column of `sightings`"),
+        ("select uri from mastodon_toot", "it is a column of `posts`, `sightings`, `replies`"),
+        ("select rejected_reason from posts", "`describe posts` names those of a view"),
+        ("with p as (select author as whose from posts) select whos from p", "did you mean `whose`?"),
+        ("select n.authr from (select author from posts) n", "did you mean `author`?"),
+        ("select p.parent_url from posts p", "`describe posts` names those of a view"),
+        ("select r.parent_url from replies r", "did you mean `parent_uri`?"),
+    ] {
+        let error = refused(&bench, sql, &SqlLimits::default());
+        assert!(error.message.contains(told), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn an_interval_is_what_duckdb_writes_wherever_it_stands() {
+    let bench = bench();
+    let longest = ["to_microseconds(9223372036854775807)", "to_microseconds(-9223372036854775808)"];
+    let intervals =
+        ["to_hours(400000000)", "interval '-14 months 3 days 04:05:06.7'", "interval 0 day", "null::interval"];
+    let places = [
+        "{}",
+        "[{}, null]",
+        "array_value({}, {})",
+        "{'a': {}, 'INTERVAL': 1, 'b': [1.5]}",
+        "({}, 'x', now() = null)",
+        "[({}, {'a': ({}, 1), 'b': null})]",
+        "map {1: {}}",
+        "map {'k': ({}, 'INTERVAL'::enum('INTERVAL', 'it''s'))}",
+        "{'t': now()::timestamptz is null, 'j': '1'::json, 'u': 1::uhugeint, 'n': null, 'i': {}}",
+    ];
+    for (interval, place) in intervals.iter().chain(&longest).flat_map(|interval| places.map(|place| (interval, place)))
+    {
+        // DuckDB casts to text itself here.
+        let words = bench.ask(&format!("select ({interval})::varchar")).remove(0).remove(0);
+        let value = place.replace("{}", interval);
+        let sql = format!("select v as \"a \"\"b\", v, 7 as c from (select {value} as v) -- the end;\n;");
+        let mut ipc = Vec::new();
+        bench.lake.sql(&sql, &SqlLimits::default(), &mut ipc).unwrap_or_else(|error| panic!("{value}: {error}"));
+        let (columns, rows) = columns_and_rows(&ipc);
+        assert_eq!(columns, ["a \"b", "v", "c"], "{value}");
+        assert!(rows.len() == 1 && rows[0][2] == "7" && rows[0][0] == rows[0][1], "{value}: {rows:?}");
+        assert!(rows[0][0].contains(&words), "{value}: {words} in {rows:?}");
+    }
+    for sql in [
+        "select to_hours(i) as h from range(400000000, 400000003) r(i) order by i desc",
+        "with h as (select to_hours(i) as h from range(400000000, 400000003) r(i)) from h order by h desc limit 3",
+        "values (to_hours(400000002)), (to_hours(400000001)), (to_hours(400000000)); -- done",
+        "from (values (to_hours(400000002)), (to_hours(400000001)), (to_hours(400000000)));",
+    ] {
+        assert_eq!(bench.ask(sql), [["400000002:00:00"], ["400000001:00:00"], ["400000000:00:00"]], "{sql}");
+    }
+    let error = refused(&bench, "select interval 1 day,\n error('x' || nope)", &SqlLimits::default());
+    assert_eq!((error.line, error.column), (Some(2), Some(15)), "{error}");
 }
 
 /// Accepts so many bytes, then fails.

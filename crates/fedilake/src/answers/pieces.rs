@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_result_comes_behind_the_rows_and_an_answer_without_one_says_that() {
-        let whole = Ok(SqlSummary { rows: 2, truncated: false });
+        let whole = Ok(SqlSummary { rows: 2, truncated: false, may_read_table: true });
         for end in [whole.clone(), Err(failure("in the middle".to_owned()))] {
             let bytes = answer(Some(end.clone()));
             let mut pieces = Pieces::new(bytes.as_slice(), "broke off".to_owned());

@@ -3,19 +3,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::bail;
-
 use crate::answers::Answers;
-use crate::cli::{self, Format};
+use crate::cli::{self, CheckFormat};
 use crate::command::checking;
 use crate::output;
 use crate::settings::Settings;
 
 /// Exits 1 when something is missing or doubled, naming it.
 pub(super) async fn run(typed: &cli::Check, settings: &Settings) -> anyhow::Result<ExitCode> {
-    if !matches!(typed.format, Format::Table | Format::Json) {
-        bail!("check answers as a table or as json");
-    }
     let mut answers = Answers::of_any(&settings.data()?, settings).await?;
     let report = checking::shown(|progress| answers.check(progress)).await?;
     let closed = answers.close().await;
@@ -24,12 +19,12 @@ pub(super) async fn run(typed: &cli::Check, settings: &Settings) -> anyhow::Resu
         closed?;
     }
     match typed.format {
-        Format::Json => {
+        CheckFormat::Json => {
             let mut out = output::stdout();
             serde_json::to_writer_pretty(&mut out, &report)?;
             writeln!(out)?;
         }
-        _ => report.write(&mut output::page())?,
+        CheckFormat::Table => report.write(&mut output::page())?,
     }
     Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -129,9 +129,8 @@ fn say(topic: &str, Imported { committed, findings }: &Imported) {
     if tally.rejected_total() + tally.lost_total() < findings.unusable.rows() {
         telemetry::say(&earlier(&findings.unusable));
     }
-    for line in oddities(findings) {
-        telemetry::say(&line);
-    }
+    let say = if !findings.unusable.is_empty() { telemetry::say_why } else { telemetry::say };
+    oddities(findings).iter().for_each(|line| say(line));
 }
 
 /// `with earlier runs: 5 not usable (no_account 1, no_url 4), flaws: app_cut 1`.

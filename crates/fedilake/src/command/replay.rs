@@ -123,12 +123,12 @@ fn with_hint(error: ReplayError) -> anyhow::Error {
 /// Says what was replayed, and names the first values and fields that could not be used.
 fn say_summary(summary: &ReplaySummary) {
     for bad in &summary.bad {
-        telemetry::say(&format!("{}:{}: {}, at byte {}", bad.input, bad.line, why(bad.why), bad.byte));
+        telemetry::say_why(&format!("{}:{}: {}, at byte {}", bad.input, bad.line, why(bad.why), bad.byte));
     }
     let all = summary.tally.rejected_total() + summary.tally.lost_total();
     let unshown = all.saturating_sub(summary.bad.len() as u64);
     if unshown > 0 {
-        telemetry::say(&format!("… and {} that could not be used", counted(unshown, "more value")));
+        telemetry::say_why(&format!("… and {} that could not be used", counted(unshown, "more value")));
     }
     if summary.lines_resumed > 0 {
         let earlier = counted(summary.lines_resumed, "line");
@@ -137,7 +137,7 @@ fn say_summary(summary: &ReplaySummary) {
     let unusable = summary.rejected_resumed + summary.lost_resumed;
     if unusable > 0 {
         let earlier = counted(unusable, "value");
-        telemetry::say(&format!(
+        telemetry::say_why(&format!(
             "{earlier} of the earlier run could not be used\nhint: correct the file: it is read anew when a byte of it changes"
         ));
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use fedilake_query::views;
-use fedilake_table::s3::S3Url;
+use fedilake_query::{SqlSummary, views};
+use fedilake_table::s3::{S3, S3Url};
 
 use crate::answers::{Answers, outcome};
 use crate::cli;
@@ -30,9 +30,6 @@ pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result
     Ok(ExitCode::SUCCESS)
 }
 
-/// Parts of the names of the views over the table's files.
-const TABLE_VIEWS: [&str; 5] = ["posts", "sightings", "replies", "mastodon_toot", "_rows"];
-
 /// Asks the Parquet files, in a DuckDB of its own: uses no lake, and takes no folder.
 async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyhow::Result<ExitCode> {
     let table = s3::url(settings)?;
@@ -43,34 +40,56 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
             format!("{}/posts/**/*.parquet", views::plain(&folder.display().to_string()))
         }
     };
-    let store = match table.or_else(|| named_bucket(&query)) {
-        Some(url) => Some(s3::open(&url, settings)?),
-        None => None,
-    };
-    let secret = match &store {
+    // The files of the table itself may be named, too.
+    let names_table = pattern.strip_suffix("/posts/**/*.parquet").is_some_and(|table| query.contains(table));
+    let bucket = named_bucket(&query);
+    let mut store = table.map(|url| s3::open(&url, settings)).transpose()?;
+    let mut asked = ask_files(&query, pattern.clone(), store.as_ref(), format, settings).await;
+    // Only then is it certain that the statement reads S3, and has more than the words of it.
+    if let (Err(error), None, Some(bucket)) = (&asked, &store, bucket)
+        && error.to_string().contains("httpfs")
+    {
+        let named = s3::open(&bucket, settings)?;
+        asked = ask_files(&query, pattern, Some(&named), format, settings).await;
+        store = Some(named);
+    }
+    // DuckDB reports only the status code of a store that refuses access.
+    if let (Err(error), Some(store)) = (&asked, store)
+        && error.to_string().contains("HTTP")
+    {
+        store.reach().await?;
+    }
+    if asked?.may_read_table || names_table {
+        wire::missing_from_table(settings).await?.iter().for_each(|sentence| tracing::warn!("{sentence}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks once, with access to `store`, and prints the rows.
+async fn ask_files(
+    query: &str,
+    pattern: String,
+    store: Option<&S3>,
+    format: cli::Format,
+    settings: &Settings,
+) -> anyhow::Result<SqlSummary> {
+    let secret = match store {
         Some(store) => Some(s3::secret(store).await?),
         None => None,
     };
-    let asks_the_table = TABLE_VIEWS.iter().any(|name| query.contains(name));
     let (files, limits) = (wire::open_files(pattern, secret, settings)?, wire::direct_limits(settings)?);
     let (mut answer, mut out) = std::io::pipe().context("make a pipe")?;
+    let query = query.to_owned();
     let asked = tokio::task::spawn_blocking(move || {
         files.opened()?;
         anyhow::Ok(files.sql(&query, &limits, &mut out))
     });
     let read = tokio::task::spawn_blocking(move || render::print_rows(&mut answer, format));
-    let missing = async { if asks_the_table { wire::missing_from_table(settings).await } else { Ok(Vec::new()) } };
-    let (asked, read, missing) = tokio::join!(asked, read, missing);
-    let outcome = outcome(asked??, read?);
-    // DuckDB reports only the status code of a store that refuses access.
-    if let (Err(error), Some(store)) = (&outcome, store)
-        && error.to_string().contains("HTTP")
-    {
-        store.reach().await?;
-    }
-    outcome?;
-    missing?.iter().for_each(|sentence| tracing::warn!("{sentence}"));
-    Ok(ExitCode::SUCCESS)
+    let (asked, read) = tokio::join!(asked, read);
+    let (asked, read) = (asked??, read?);
+    let summary = asked.clone();
+    outcome(asked, read)?;
+    Ok(summary?)
 }
 
 /// The bucket of an S3 URL in the question.
@@ -103,12 +122,56 @@ fn query(typed: &str) -> anyhow::Result<String> {
 }
 
 /// All of a text, or the beginning of one that is too long.
-fn read(text: impl Read) -> std::io::Result<String> {
+fn read(from: impl Read) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
-    text.take(STATEMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    from.take(STATEMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > STATEMENT_BYTES_MAX {
         // The end may split a character.
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
-    String::from_utf8(bytes).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+    text(bytes)
+}
+
+/// The text of a file: UTF-8, or UTF-16 with a byte order mark, as PowerShell's `>` writes it.
+fn text(bytes: Vec<u8>) -> anyhow::Result<String> {
+    let of_pairs = |unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes[2..].as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
+        String::from_utf16(&units).ok().filter(|_| rest.is_empty())
+    };
+    let text = match bytes.as_slice() {
+        [0xff, 0xfe, ..] => of_pairs(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => of_pairs(u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        _ => String::from_utf8(bytes.clone()).ok(),
+    };
+    text.context("expected UTF-8, or UTF-16 with a byte order mark\nhint: save the file as UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_read_in_each_encoding_that_names_itself() {
+        let question = "select 'é🐘'";
+        let units: Vec<u16> = question.encode_utf16().collect();
+        let pairs = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
+            mark.into_iter().chain(units.iter().flat_map(|unit| bytes(*unit))).collect::<Vec<u8>>()
+        };
+        let little = pairs([0xff, 0xfe], u16::to_le_bytes);
+        for bytes in [
+            question.as_bytes().to_vec(),
+            [b"\xef\xbb\xbf", question.as_bytes()].concat(),
+            little.clone(),
+            pairs([0xfe, 0xff], u16::to_be_bytes),
+        ] {
+            assert_eq!(text(bytes.clone()).unwrap(), question, "{bytes:?}");
+        }
+        let latin = b"select '\xe9'".to_vec();
+        for bytes in [latin, little[..little.len() - 1].to_vec(), little[..little.len() - 4].to_vec()] {
+            let error = text(bytes.clone()).unwrap_err().to_string();
+            assert!(error.contains("UTF-8") && error.contains("hint: "), "{bytes:?}: {error}");
+        }
+    }
 }

@@ -36,17 +36,29 @@ pub(super) async fn run(typed: &cli::Views, settings: &Settings) -> anyhow::Resu
 fn local(settings: &Settings) -> anyhow::Result<String> {
     let folder = wire::table_folder(&settings.data()?, settings)?;
     let folder = std::path::absolute(&folder)?.join("posts");
+    direct::look_at(&folder).map_err(|reason| anyhow::anyhow!(reason))?;
     if !has_file(&folder) {
-        let limits = wire::sink_limits(settings)?;
-        telemetry::say(&format!(
-            "there is no table file in {} yet: until there is one, DuckDB refuses these views\n\
-             a running process makes the first {} after its first post, at {} MB of records, or when it is stopped\n\
-             hint: a shorter sink.buffer_age_seconds_max makes it sooner; without a running process, \
-             `fedilake sink --once` makes one of what the log has; `fedilake report` and `fedilake sql` need none",
-            folder.display(),
-            humantime::format_duration(limits.buffer_age_max),
-            limits.buffer_bytes_max >> 20
-        ));
+        let none = format!(
+            "there is no table file in {} yet: until there is one, DuckDB refuses these views",
+            folder.display()
+        );
+        if wire::require_data_folder(&settings.data()?, settings).is_err() {
+            telemetry::say(&format!(
+                "{none}\nhint: {} is no data folder either: give the folder with --data DIR, or make one with `fedilake demo`, \
+                 `fedilake run` or `fedilake replay`",
+                settings.data()?.display()
+            ));
+        } else {
+            let limits = wire::sink_limits(settings)?;
+            telemetry::say(&format!(
+                "{none}\n\
+                 a running process makes the first {} after its first post, at {} MB of records, or when it is stopped\n\
+                 hint: a shorter sink.buffer_age_seconds_max makes it sooner; without a running process, \
+                 `fedilake sink --once` makes one of what the log has; `fedilake report` and `fedilake sql` need none",
+                humantime::format_duration(limits.buffer_age_max),
+                limits.buffer_bytes_max >> 20
+            ));
+        }
     }
     let pattern = format!("{}/**/*.parquet", views::plain(&folder.display().to_string()));
     Ok(views::over_parquet(&pattern, wire::deletes(settings)?))

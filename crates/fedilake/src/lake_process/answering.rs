@@ -100,7 +100,8 @@ impl Work {
         if asked.is_ok() {
             out.flush()?;
         }
-        let is_engines = asked.as_ref().is_err_and(|error| error.kind == SqlErrorKind::Engine);
+        let is_engines = |error: &SqlError| matches!(error.kind, SqlErrorKind::Engine | SqlErrorKind::Memory);
+        let is_engines = asked.as_ref().is_err_and(is_engines);
         let answered = protocol::send_piece(out.into_inner(), &Piece::End(serde_json::to_vec(&asked)?));
         if is_engines && self.database.is_invalidated() {
             self.notices.end(Ending::Invalidated);

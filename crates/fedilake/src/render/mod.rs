@@ -24,7 +24,7 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, bail};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{Fields, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 
 use crate::cli::Format;
@@ -81,7 +81,7 @@ struct Answer<R: Read> {
 impl<R: Read> Answer<R> {
     fn new(ipc: R) -> anyhow::Result<Answer<R>> {
         let reader = StreamReader::try_new(Ending { stream: ipc, is_short: false }, None).context("read the answer")?;
-        let names = unique_names(&reader.schema());
+        let names = unique_names(reader.schema().fields());
         Ok(Answer { reader, names })
     }
 
@@ -117,9 +117,9 @@ impl<R: Read> Read for Ending<R> {
     }
 }
 
-/// `a`, `a_1`, `a_2` for three columns `a`, as DuckDB names them in its own files.
-fn unique_names(schema: &Schema) -> Vec<String> {
-    let mut taken: HashSet<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+/// `a`, `a_1`, `a_2` for three columns or members `a`, as DuckDB names them in its own files.
+fn unique_names(fields: &Fields) -> Vec<String> {
+    let mut taken: HashSet<String> = fields.iter().map(|field| field.name().clone()).collect();
     let mut seen = HashSet::new();
     let name = |name: &String| match seen.insert(name.clone()) {
         true => name.clone(),
@@ -130,7 +130,7 @@ fn unique_names(schema: &Schema) -> Vec<String> {
             free
         }
     };
-    schema.fields().iter().map(|field| field.name()).map(name).collect()
+    fields.iter().map(|field| field.name()).map(name).collect()
 }
 
 #[cfg(test)]

@@ -17,10 +17,9 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::Answer;
 use super::special::{self, Special};
-use super::time;
-use super::value::{Form, Values};
+use super::value::{Form, Values, is_tuple};
+use super::{Answer, time, unique_names};
 
 /// The most digits that a `hugeint` may have as a decimal.
 const DIGITS_MAX: u8 = 38;
@@ -105,8 +104,14 @@ fn stored_item(item: &Field) -> FieldRef {
     Arc::new(stored(item).with_name("element"))
 }
 
+/// The members of a struct. Those of an unnamed one are named `_1`, `_2`, … as in Spark: readers, DuckDB too, refuse some of what
+/// they can do with members without names.
 fn stored_fields(fields: Fields) -> Fields {
-    fields.iter().map(|field| stored(field)).collect()
+    let names = match is_tuple(&fields) {
+        true => (1..=fields.len()).map(|number| format!("_{number}")).collect(),
+        false => unique_names(&fields),
+    };
+    fields.iter().zip(names).map(|(field, name)| stored(field).with_name(name)).collect()
 }
 
 fn fields_of(entries: &Field) -> Fields {

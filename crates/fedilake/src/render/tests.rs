@@ -1,5 +1,9 @@
 //! Tests of each DuckDB type in each format.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int32Array, StructArray};
+use arrow::datatypes::{DataType, Field};
 use duckdb::Connection;
 use fedilake_query::{Lake, LakeOptions, SqlLimits};
 
@@ -206,6 +210,20 @@ const VALUES: &[(&str, &str, &str, &str, &str)] = &[
         "\"1 year 2 months 3 days -04:05:06.7\"",
         "VARCHAR 1 year 2 months 3 days -04:05:06.7",
     ),
+    (
+        "to_microseconds(9223372036854775807)",
+        "2562047788:00:54.775807",
+        "2562047788:00:54.775807",
+        "\"2562047788:00:54.775807\"",
+        "VARCHAR 2562047788:00:54.775807",
+    ),
+    (
+        "[to_hours(-400000000), null]",
+        "[-400000000:00:00, null]",
+        "\"[\"\"-400000000:00:00\"\",null]\"",
+        "[\"-400000000:00:00\",null]",
+        "VARCHAR[] ['-400000000:00:00', NULL]",
+    ),
     ("interval '3000000 hours'", "3000000:00:00", "3000000:00:00", "\"3000000:00:00\"", "VARCHAR 3000000:00:00"),
     ("'de'::enum('en', 'de')", "de", "de", "\"de\"", "VARCHAR de"),
     ("null::enum('en', 'de')", "-", "\"\"", "null", "VARCHAR "),
@@ -255,6 +273,44 @@ const VALUES: &[(&str, &str, &str, &str, &str)] = &[
         "[{\"a\":[\"x\"]},null]",
         "STRUCT(a VARCHAR[])[] [{'a': [x]}, NULL]",
     ),
+    (
+        "(1, 'a', null)",
+        "(1, a, null)",
+        "\"[1,\"\"a\"\",null]\"",
+        "[1,\"a\",null]",
+        "STRUCT(_1 INTEGER, _2 VARCHAR, _3 INTEGER) {'_1': 1, '_2': a, '_3': NULL}",
+    ),
+    ("row(1)", "(1)", "[1]", "[1]", "STRUCT(_1 INTEGER) {'_1': 1}"),
+    (
+        "(select arg_max((author, 1.5), n) from (values ('bob', 1), ('ann', 2)) v(author, n))",
+        "(ann, 1.5)",
+        "\"[\"\"ann\"\",1.5]\"",
+        "[\"ann\",1.5]",
+        "STRUCT(_1 VARCHAR, _2 DECIMAL(2,1)) {'_1': ann, '_2': 1.5}",
+    ),
+    (
+        "list_zip([1, 2], ['a'])",
+        "[(1, a), (2, null)]",
+        "\"[[1,\"\"a\"\"],[2,null]]\"",
+        "[[1,\"a\"],[2,null]]",
+        "STRUCT(_1 INTEGER, _2 VARCHAR)[] [{'_1': 1, '_2': a}, {'_1': 2, '_2': NULL}]",
+    ),
+    (
+        "((1, 2), {'x': (3, interval 1 day)})",
+        "((1, 2), {x: (3, 1 day)})",
+        "\"[[1,2],{\"\"x\"\":[3,\"\"1 day\"\"]}]\"",
+        "[[1,2],{\"x\":[3,\"1 day\"]}]",
+        "STRUCT(_1 STRUCT(_1 INTEGER, _2 INTEGER), _2 STRUCT(x STRUCT(_1 INTEGER, _2 VARCHAR))) \
+         {'_1': {'_1': 1, '_2': 2}, '_2': {'x': {'_1': 3, '_2': 1 day}}}",
+    ),
+    (
+        "map {(1, 'k'): ('v', [1::hugeint])}",
+        "{(1, k): (v, [1])}",
+        "\"{\"\"[1,\\\"\"k\\\"\"]\"\":[\"\"v\"\",[1]]}\"",
+        "{\"[1,\\\"k\\\"]\":[\"v\",[1]]}",
+        "MAP(STRUCT(_1 INTEGER, _2 VARCHAR), STRUCT(_1 VARCHAR, _2 DECIMAL(38,0)[])) {{'_1': 1, '_2': k}={'_1': v, '_2': [1]}}",
+    ),
+    ("[null, (1, 'a')][1]", "-", "\"\"", "null", "STRUCT(_1 INTEGER, _2 VARCHAR) "),
     (
         "map {'a': timestamptz '2024-05-01 00:00:00+00', 'b': null}",
         "{a: 2024-05-01 00:00:00Z, b: null}",
@@ -364,6 +420,38 @@ fn columns_of_one_name_are_told_apart_where_names_are_keys() {
     assert_eq!(bench.text(sql, Format::Csv), "a,a_2,a_1,a_3,\"b\"\"c,\"\n1,2,3,4,5\n");
     assert_eq!(bench.of_parquet(sql, "a || '' || a_2 || a_1 || a_3").unwrap(), "1234");
     assert_eq!(bench.text(sql, Format::Table), "a  a  a_1  a  b\"c,\n1  2    3  4     5\n");
+}
+
+#[test]
+fn members_of_one_name_are_told_apart() {
+    let named = |names: &[&str]| names.iter().map(|name| Field::new(*name, DataType::Int32, true)).collect::<Fields>();
+    let write = |fields: Fields, format| {
+        let columns: Vec<ArrayRef> =
+            (1..=fields.len()).map(|n| Arc::new(Int32Array::from(vec![n as i32])) as ArrayRef).collect();
+        let column: ArrayRef = Arc::new(StructArray::new(fields, columns, None));
+        let batch = RecordBatch::try_from_iter([("s", column)]).unwrap();
+        let mut ipc = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        ipc.write(&batch).unwrap();
+        let mut out = Vec::new();
+        write_rows(ipc.into_inner().unwrap().as_slice(), format, &Style::PLAIN, &mut out).unwrap();
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    for (names, json) in [
+        (&["a", "a", "a_1", "a"][..], "{\"a\":1,\"a_2\":2,\"a_1\":3,\"a_3\":4}"),
+        (&["", "a", ""], "{\"\":1,\"a\":2,\"_1\":3}"),
+        (&["", ""], "[1,2]"),
+    ] {
+        assert_eq!(write(named(names), Format::Json), format!("[{{\"s\":{json}}}]\n"), "{names:?}");
+        assert!(write(named(names), Format::Parquet).starts_with("PAR1"));
+    }
+}
+
+#[test]
+fn tuples_of_several_statements_are_one_parquet_column() {
+    let bench = Bench::new();
+    let sql = "select (1, 'a', null) as t union all select (2, 'b', [1]) order by t";
+    assert_eq!(bench.of_parquet(sql, "string_agg(t::varchar, ' ' order by t._1)").unwrap().matches("_3").count(), 2);
+    assert_eq!(bench.text(sql, Format::Ndjson), "{\"t\":[1,\"a\",null]}\n{\"t\":[2,\"b\",[1]]}\n");
 }
 
 #[test]

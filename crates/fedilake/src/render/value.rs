@@ -14,13 +14,13 @@ use arrow::array::types::{
 };
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, UnionArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, DurationMicrosecondType, Field, IntervalMonthDayNanoType, IntervalUnit,
+    DataType, Date32Type, Date64Type, DurationMicrosecondType, Field, Fields, IntervalMonthDayNanoType, IntervalUnit,
     Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimeUnit,
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
 use super::special::{self, Special};
-use super::time;
+use super::{time, unique_names};
 
 /// The reader of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ enum Kind<'a> {
     List(Rows<'a>, Box<Values<'a>>),
     Map(Rows<'a>, Box<Values<'a>>, Box<Values<'a>>),
     Struct(Vec<(String, Values<'a>)>),
+    /// A struct whose members have no names.
+    Tuple(Vec<Values<'a>>),
     /// A union, written as an object of its one member.
     Union(&'a UnionArray, Vec<(i8, String, Values<'a>)>),
     /// An enum: a key for each row, and the texts.
@@ -131,6 +133,10 @@ impl<'a> Values<'a> {
                     values.write(row, form, out);
                 });
             }
+            Kind::Tuple(members) => {
+                let (form, ends) = (inner(form), if form == Form::People { b"()" } else { b"[]" });
+                enclosed(form, ends, members.iter(), out, |values, out| values.write(row, form, out));
+            }
             Kind::Union(union, members) => {
                 let form = inner(form);
                 let one = member(union, members, row);
@@ -203,6 +209,11 @@ fn end_key(form: Form, out: &mut Vec<u8>) {
 /// Writes a text as a JSON string.
 pub(super) fn write_json_text(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).expect("a text is written to memory");
+}
+
+/// True for the members of a struct that DuckDB calls unnamed, such as `row(1, 2)`: each name is empty.
+pub(super) fn is_tuple(members: &Fields) -> bool {
+    !members.is_empty() && members.iter().all(|member| member.name().is_empty())
 }
 
 fn is_truth(text: &[u8]) -> bool {
@@ -326,8 +337,12 @@ fn of_type(array: &dyn Array) -> anyhow::Result<Kind<'_>> {
         }
         DataType::Struct(fields) => {
             let members = fields.iter().zip(array.as_struct().columns());
-            let members = members.map(|(field, column)| Ok((field.name().clone(), Values::new(field, column)?)));
-            Kind::Struct(members.collect::<anyhow::Result<_>>()?)
+            let members = members.map(|(field, column)| Values::new(field, column));
+            let members = members.collect::<anyhow::Result<Vec<_>>>()?;
+            match is_tuple(fields) {
+                true => Kind::Tuple(members),
+                false => Kind::Struct(unique_names(fields).into_iter().zip(members).collect()),
+            }
         }
         DataType::Union(fields, _) => {
             let union = array.as_union();

@@ -37,6 +37,18 @@ fn every_verb_is_listed_and_helps_with_examples() {
 }
 
 #[test]
+fn a_check_takes_the_formats_that_its_help_names_and_no_others() {
+    let help = run(["check", "--help"]).done().stdout;
+    for format in ["table", "json", "csv", "ndjson", "jsonl", "parquet"] {
+        let is_taken = ["table", "json"].contains(&format);
+        assert_eq!(help.contains(&format!("- {format}:")), is_taken, "{format}: {help}");
+        let said = run(["check", "--format", format, "--data", "/nonexistent"]);
+        assert_eq!(said.stderr.contains("invalid value"), !is_taken, "{format}: {said:#?}");
+        assert_eq!(said.code(), Some(2), "{format}: {said:#?}");
+    }
+}
+
+#[test]
 fn help_is_wrapped_once_and_its_examples_can_be_copied_at_every_width() {
     for columns in ["60", "80", "100", "300"] {
         let width = columns.parse::<usize>().unwrap().min(100);

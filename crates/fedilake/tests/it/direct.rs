@@ -73,6 +73,49 @@ fn a_direct_question_before_the_first_file_is_answered_with_a_hint() {
 }
 
 #[test]
+fn words_that_name_no_view_ask_no_table_and_no_store() {
+    let data = Data::new();
+    let file = simulate(&data, "50");
+    data.run(["replay", file.to_str().unwrap()]).done();
+    let parquet = data.beside("my_posts_2023.parquet");
+    std::fs::copy(walk(&data.path().join("table/posts")).remove(0), &parquet).unwrap();
+    let count = format!("select count(*) > 0 from '{}'", parquet.display());
+    for question in [
+        count.as_str(),
+        "select 'posts' = 'posts'",
+        "select true -- posts, s3://bucket/posts/x.parquet",
+        "select 's3://bucket/posts/x.parquet' > ''",
+        "with posts as (select true as yes) from posts",
+    ] {
+        let mut command = fedilake(["sql", "--direct", question, "--format", "csv", "--data"]);
+        command.arg(data.beside("nosuch")).env_remove("AWS_ACCESS_KEY_ID");
+        let said: Said = command.output().unwrap().into();
+        assert!(said.code() == Some(0) && said.stdout.ends_with("\ntrue\n"), "{question}: {said:#?}");
+        assert_eq!(said.stderr, "", "{question}");
+    }
+    for name in ["utf16.sql", "utf8.sql"] {
+        let question = data.beside(name);
+        let text = "\u{feff}select 'é' = 'é'";
+        match name {
+            "utf16.sql" => {
+                std::fs::write(&question, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>())
+            }
+            _ => std::fs::write(&question, text),
+        }
+        .unwrap();
+        let said = data.run(["sql", "--direct", question.to_str().unwrap(), "--format", "csv"]).done();
+        assert!(said.stdout.ends_with("\ntrue\n"), "{said:#?}");
+    }
+}
+
+/// The files below a folder.
+fn walk(folder: &std::path::Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "parquet")).collect()
+}
+
+#[test]
 fn a_missing_httpfs_is_named_with_a_hint() {
     let data = Data::new();
     let junk = data.beside("httpfs.duckdb_extension");

@@ -751,8 +751,9 @@ fn a_value_that_means_nothing_or_is_not_kept_whole_is_counted_and_means_exit_1()
         };
     }
     bucket.put(0, 0, &parquet(odd));
-    let said = data.run(["import", bucket.typed()]);
+    let said = data.run(["import", bucket.typed(), "--quiet"]);
     assert_eq!(said.code(), Some(1), "{said:?}");
+    assert!(!said.stderr.contains("3 rows read"), "{said:?}");
     assert!(said.stderr.contains("row 3: its time cannot be read, and that of the file stands in"), "{}", said.stderr);
 }
 

@@ -1,10 +1,12 @@
 //! Verbs that read: they write nothing into a folder that is not a data folder, and their hints can be copied.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use crate::faults::replay;
-use crate::program::{Data, run};
+use crate::program::{Data, Said, fedilake, run};
 
 const READING: [&[&str]; 6] = [
     &["report"],
@@ -34,11 +36,21 @@ fn a_folder_that_is_no_data_folder_is_refused_and_stays_as_it_is() {
     };
     let file = data.beside("a file");
     fs::write(&file, "mine").unwrap();
+    let no_lake = folder("no lake", &[]);
+    fs::write(no_lake.join("lake.duckdb"), "").unwrap();
+    let no_table = folder("no table", &[]);
+    std::os::unix::fs::symlink("nowhere", no_table.join("table")).unwrap();
     let folders = [
         folder("empty", &[]),
         folder("home", &["notes.txt", "Pictures/"]),
         // Names that a data folder also has.
         folder("names", &["log/", "table/", "tmp/", "lock"]),
+        folder("empty parts", &["log/store/", "table/posts/", "lake.duckdb"]),
+        folder("empty table", &["table/posts/"]),
+        folder("empty log", &["log/store/"]),
+        folder("text", &["lake.duckdb"]),
+        no_lake,
+        no_table,
         data.beside("missing"),
         file,
     ];
@@ -67,6 +79,67 @@ fn each_part_alone_makes_a_data_folder() {
             }
         }
         data.run(["report", "statistics"]).done();
+    }
+}
+
+/// A user who owns nothing.
+const OTHER: u32 = 65_534;
+
+/// Gives a folder and all in it to [`OTHER`].
+fn give_away(path: &Path) {
+    std::os::unix::fs::chown(path, Some(OTHER), Some(OTHER)).unwrap();
+    if path.is_dir() {
+        names_in(path).iter().for_each(|name| give_away(&path.join(name)));
+    }
+}
+
+#[test]
+fn a_folder_or_a_part_of_it_that_one_may_not_read_is_told_from_one_that_is_not_there() {
+    let is_root = rustix::process::geteuid().is_root();
+    let as_other = |arguments: &[&str]| {
+        let mut command = fedilake(arguments);
+        if is_root {
+            command.uid(OTHER).gid(OTHER);
+        }
+        command
+    };
+    if let Err(error) = as_other(&["--version"]).output() {
+        eprintln!("skipped: another user may not run the program: {error}");
+        return;
+    }
+    for part in ["", "table", "table/posts", "chain", "partition", "file"] {
+        let data = Data::new();
+        fs::set_permissions(data.path().parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+        replay(&data, 0..20).done();
+        let below = |path: std::path::PathBuf| path.join(&names_in(&path)[0]);
+        let path = match part {
+            "chain" => below(data.path().join("table/posts")),
+            "partition" => below(below(data.path().join("table/posts"))),
+            "file" => {
+                let partition = below(below(data.path().join("table/posts")));
+                let file = names_in(&partition).into_iter().find(|name| name.ends_with(".parquet")).unwrap();
+                partition.join(file)
+            }
+            part => data.path().join(part),
+        };
+        if is_root {
+            give_away(&data.path());
+            std::os::unix::fs::chown(&path, Some(0), Some(0)).unwrap();
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(if is_root { 0o700 } else { 0 })).unwrap();
+        let direct = ["sql", "--direct", "select count(*) from posts"];
+        let verbs: [&[&str]; 5] = [&["report"], &["sql", "select 1"], &["check"], &direct, &["views"]];
+        for verb in verbs {
+            // The printed views name no single file, and the lake has read the table's only file.
+            if part == "file" && verb != direct {
+                continue;
+            }
+            let said: Said = as_other(verb).arg("--data").arg(data.path()).output().unwrap().into();
+            assert!(said.code() == Some(2) && said.stdout.is_empty(), "{part} {verb:?}: {said:#?}");
+            let told = said.stderr.to_lowercase();
+            assert!(told.contains("permission denied") && told.contains("its user"), "{part} {verb:?}: {said:#?}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     }
 }
 

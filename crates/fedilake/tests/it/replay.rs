@@ -264,3 +264,23 @@ fn a_field_that_cannot_be_used_is_named_by_its_line_and_means_exit_1_each_time()
     assert_eq!(said.code(), Some(1), "{said:?}");
     assert!(said.stderr.contains("4 values of the earlier run could not be used"), "{}", said.stderr);
 }
+
+#[test]
+fn a_quiet_replay_names_what_it_could_not_use_each_time_and_nothing_else() {
+    let data = Data::new();
+    let file = data.beside("statuses.jsonl");
+    write_lines(
+        &file,
+        &[status(1, "one").to_string(), "{not JSON".to_owned(), "[]".to_owned(), status(2, "two").to_string()],
+    );
+    let replay = || data.run(["replay", file.to_str().unwrap(), "--quiet"]);
+    let said = replay();
+    assert_eq!(said.code(), Some(1), "{said:#?}");
+    assert!(said.stderr.contains(":2: ") && !said.stderr.contains("appended"), "{said:#?}");
+    let said = replay();
+    assert!(said.code() == Some(1) && said.stderr.contains("could not be used"), "{said:#?}");
+    let fit = data.beside("fit.jsonl");
+    write_lines(&fit, &[status(3, "three").to_string()]);
+    let said = data.run(["replay", fit.to_str().unwrap(), "--quiet"]).done();
+    assert_eq!(said.stderr, "");
+}

@@ -64,3 +64,35 @@ fn views_find_the_files_of_a_folder_with_any_name_and_say_when_there_are_none() 
         assert!(std::path::Path::new(folder).join("table/posts").join(&chain).is_dir(), "{name}: {chain}");
     }
 }
+
+#[test]
+fn views_of_a_folder_without_a_table_say_what_is_true_of_it() {
+    let data = Data::new();
+    let views = |folder: &std::path::Path| run(["views", "--data", folder.to_str().unwrap()]);
+    // `report` and `sql` need a data folder.
+    for folder in [data.beside("missing"), data.beside("empty")] {
+        if folder.ends_with("empty") {
+            std::fs::create_dir(&folder).unwrap();
+        }
+        let said = views(&folder).done();
+        assert!(said.stderr.contains("is no data folder either") && !said.stderr.contains("need none"), "{said:#?}");
+    }
+    for (name, part) in [("a", "table"), ("b", "table/posts")] {
+        for is_link in [false, true] {
+            let path = data.beside(name).join(part);
+            let _ = std::fs::remove_dir_all(data.beside(name));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            match is_link {
+                false => std::fs::write(&path, "").unwrap(),
+                true => std::os::unix::fs::symlink("nowhere", &path).unwrap(),
+            }
+            let direct =
+                ["sql", "--direct", "from posts", "--data", data.beside(name).to_str().unwrap()].map(str::to_owned);
+            for said in [views(&data.beside(name)), run(direct)] {
+                let what = if is_link { "is a link to nothing" } else { "is a file" };
+                assert!(said.code() == Some(2) && said.stdout.is_empty(), "{part}: {said:#?}");
+                assert!(said.stderr.contains(what) && said.stderr.contains("hint: "), "{part}: {said:#?}");
+            }
+        }
+    }
+}

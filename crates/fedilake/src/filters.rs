@@ -21,8 +21,8 @@ pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
         );
     }
     Ok(Filter {
-        from: from.map(|at| at.timestamp_millis()),
-        to: to.map(|at| at.timestamp_millis()),
+        from: from.map(millis).transpose().context("--from")?,
+        to: to.map(millis).transpose().context("--to")?,
         origins: typed.origins.iter().map(|origin| host(origin)).collect::<anyhow::Result<_>>().context("--origin")?,
         servers: typed.servers.iter().map(|server| host(server)).collect::<anyhow::Result<_>>().context("--server")?,
         languages: typed.languages.iter().map(|language| language.trim().to_owned()).collect(),
@@ -64,6 +64,16 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
     )
 }
 
+/// A filter's milliseconds. A finer time is refused, because cutting it would count other posts than were meant.
+fn millis(at: DateTime<Utc>) -> anyhow::Result<i64> {
+    if at.timestamp_subsec_nanos() % 1_000_000 != 0 {
+        bail!(
+            "a time finer than a millisecond: expected at most three digits\nhint: `fedilake sql` compares microseconds"
+        );
+    }
+    Ok(at.timestamp_millis())
+}
+
 /// The host in its one spelling, as in the table. Accepts a URL, Unicode and punycode.
 fn host(typed: &str) -> anyhow::Result<String> {
     let server = Server::parse(typed);
@@ -93,6 +103,8 @@ mod tests {
     fn a_wrong_time_and_an_empty_range_are_refused() {
         assert!(format!("{:#}", range("yesterday", "2023-02-04").unwrap_err()).contains("hint: write 2023-02-04"));
         assert!(range("2023-02-05", "2023-02-04").unwrap_err().to_string().contains("is not before"));
+        let finer = range("2023-02-04T10:00:00.000001Z", "2023-02-05").unwrap_err();
+        assert!(format!("{finer:#}").contains("finer than a millisecond"), "{finer:#}");
     }
 
     #[test]

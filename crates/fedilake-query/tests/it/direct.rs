@@ -129,7 +129,7 @@ fn an_error_shows_the_statement_alone_and_advice_that_applies() {
         let error = ask(&direct(folder.path()), &typed).unwrap_err();
         let told = error.to_string();
         assert!(told.contains(part), "{sql}: {told}");
-        for foreign in ["LINE ", "INSTALL", "autoload", "union_by_name", "lake"] {
+        for foreign in ["LINE ", "INSTALL", "autoload", "union_by_name", "lake: "] {
             assert!(!told.contains(foreign), "{sql}: {told}");
         }
         let shown = error.excerpt.as_deref().and_then(|excerpt| excerpt.lines().next());

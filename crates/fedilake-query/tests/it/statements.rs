@@ -423,7 +423,7 @@ fn an_unknown_column_is_answered_with_those_that_could_stand_there() {
         ("select bot from posts", "it is a column of `mastodon_toot`"),
         ("select parent_uri from posts", "it is a column of `replies`"),
         ("select deleted_at from posts", "it is a column of `sightings`"),
-        ("select uri from mastodon_toot", "it is a column of `posts`, `sightings`, `replies`"),
+        ("select uri from mastodon_toot", "did you mean `url`? `uri` is a column of `posts`, `sightings`, `replies`"),
         ("select rejected_reason from posts", "`describe posts` names those of a view"),
         ("with p as (select author as whose from posts) select whos from p", "did you mean `whose`?"),
         ("select n.authr from (select author from posts) n", "did you mean `author`?"),

@@ -127,7 +127,7 @@ fn say(topic: &str, Imported { committed, findings }: &Imported) {
         collecting::say_tally(&tally);
     }
     if tally.rejected_total() + tally.lost_total() < findings.unusable.rows() {
-        telemetry::say(&earlier(&findings.unusable));
+        telemetry::say_why(&earlier(&findings.unusable));
     }
     let say = if !findings.unusable.is_empty() { telemetry::say_why } else { telemetry::say };
     oddities(findings).iter().for_each(|line| say(line));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fedilake_log::Offset;
-use fedilake_query::Chunk;
+use fedilake_query::{Chunk, direct};
 use fedilake_table::local::InPlace;
 use fedilake_table::s3::S3Url;
 use fedilake_table::{FileMeta, Footer, Table, TableError, sink};
@@ -138,6 +138,7 @@ pub fn table_folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf>
 
 /// Opens the table of the owned folder, and removes what killed writers left.
 fn open_local(folder: &Path) -> anyhow::Result<Table> {
+    direct::look_at(&folder.join("posts")).map_err(|reason| anyhow::anyhow!(reason))?;
     make_private(folder).with_context(|| format!("make {}", folder.display()))?;
     let leftovers =
         fedilake_table::local::remove_leftovers(folder).with_context(|| format!("clean up {}", folder.display()))?;

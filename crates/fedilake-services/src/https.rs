@@ -107,14 +107,14 @@ fn answer(connection: TcpStream, config: Arc<ServerConfig>, host: &str) -> io::R
         let mut service = TcpStream::connect(host)?;
         // HTTP/1.0 has neither chunks nor kept connections: the answer ends where the connection ends.
         let first = head.lines().next().unwrap_or_default().replace("HTTP/1.1", "HTTP/1.0");
-        write!(service, "{first}\r\nHost: {host}\r\nContent-Length: {length}\r\n")?;
+        let mut forwarded = format!("{first}\r\nHost: {host}\r\nContent-Length: {length}\r\n");
         for name in ["content-type", "accept"] {
             if let Some(value) = header(name) {
-                write!(service, "{name}: {value}\r\n")?;
+                forwarded += &format!("{name}: {value}\r\n");
             }
         }
-        service.write_all(b"\r\n")?;
-        service.write_all(&request[head_end..])?;
+        // In one write: a service that answers the first piece and closes would reset the connection at the second.
+        service.write_all(&[forwarded.as_bytes(), b"\r\n", &request[head_end..]].concat())?;
         io::copy(&mut service, &mut client)?;
     }
     client.conn.send_close_notify();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::beside::metrics;
 use crate::peaks::{MB, peak_bytes};
-use crate::program::{Data, wait_until};
+use crate::program::{Data, PATIENCE, wait_until, wait_within};
 use crate::replay::status;
 use crate::strangers::Stranger;
 
@@ -57,7 +57,8 @@ fn a_flood_of_anything_leaves_a_run_within_its_bound() {
                 figures.lines().find_map(|line| line.strip_prefix("fedilake_lake_behind_records{partition=\"0\"} "));
             line != Some("0")
         };
-        wait_until("the lake", || !behind());
+        // The server gives its stream again whenever it is asked, some five times in all.
+        wait_within(5 * PATIENCE, "the lake", || !behind());
         let peak = peak_bytes(running.pid()).unwrap() / MB;
         running.interrupt().done();
         println!("{what}: {peak} MB");

@@ -66,7 +66,7 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
 
 /// A filter's milliseconds. A finer time is refused, because cutting it would count other posts than were meant.
 fn millis(at: DateTime<Utc>) -> anyhow::Result<i64> {
-    if at.timestamp_subsec_nanos() % 1_000_000 != 0 {
+    if !at.timestamp_subsec_nanos().is_multiple_of(1_000_000) {
         bail!(
             "a time finer than a millisecond: expected at most three digits\nhint: `fedilake sql` compares microseconds"
         );

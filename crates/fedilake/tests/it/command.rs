@@ -254,7 +254,8 @@ fn no_secret_in_a_url_is_printed_whichever_flag_or_setting_it_is_in() {
     let log = [("FEDILAKE_LOG_URL", "kafka://b:9092/t?password=hunter2")];
     let registry = [("FEDILAKE_LOG_URL", "kafka://b:9/t"), ("FEDILAKE_LOG_REGISTRY_URL", "http://a:hunter2@/")];
     let servers = [("FEDILAKE_COLLECT_SERVERS", "hunter2@a.example")];
-    let cases: &[(&[&str], &[(&str, &str)])] = &[
+    type Setting<'a> = (&'a str, &'a str);
+    let cases: &[(&[&str], &[Setting<'_>])] = &[
         (&["run", "--server", "a.example", "--listen", "127.0.0.1:0"], &table),
         (&["sink"], &table),
         (&["serve"], &table),

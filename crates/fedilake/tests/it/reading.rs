@@ -110,7 +110,7 @@ fn a_folder_or_a_part_of_it_that_one_may_not_read_is_told_from_one_that_is_not_t
         command
     };
     if let Err(error) = as_other(&["--version"]).output() {
-        eprintln!("skipped: another user may not run the program: {error}");
+        println!("skipped: a folder that one may not read: another user may not run the program: {error}");
         return;
     }
     for part in ["", "table", "table/posts", "chain", "partition", "file"] {

@@ -84,7 +84,8 @@ fn all_parts_work_with_a_registry_behind_https_and_a_password_and_each_wrong_set
     collecting.address();
     assert_eq!(collecting.interrupt().code(), Some(0));
 
-    let wrongs: [(&str, &[(&str, &str)], &str); 6] = [
+    type Setting<'a> = (&'a str, &'a str);
+    let wrongs: [(&str, &[Setting<'_>], &str); 6] = [
         ("a wrong password", &[("FEDILAKE_LOG_REGISTRY_PASSWORD_FILE", &wrong)], "log.registry_password_file"),
         ("no user", &[("FEDILAKE_LOG_REGISTRY_USER", "")], "log.registry_user"),
         ("another authority", &[("FEDILAKE_LOG_CA_FILE", &other)], "log.ca_file"),

@@ -94,7 +94,7 @@ fn pause(dice: &mut impl Rng, longest: Duration) {
 /// machine takes longer than any of our processes.
 #[track_caller]
 fn wait_for(what: impl What, mut done: impl FnMut() -> bool) {
-    const PATIENCE: Duration = Duration::from_secs(150);
+    const PATIENCE: Duration = Duration::from_secs(300);
     let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "{} did not come within {PATIENCE:?}", what.text());

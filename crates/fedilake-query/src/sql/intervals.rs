@@ -152,12 +152,12 @@ mod tests {
                 "STRUCT( \"_1\" INTEGER, \"_2\"  VARCHAR)[3]",
             ),
             (
-                named(&[("INTERVAL", interval.clone()), ("x", tuple(&[interval.clone()]))]),
+                named(&[("INTERVAL", interval.clone()), ("x", tuple(std::slice::from_ref(&interval)))]),
                 "STRUCT(\"INTERVAL\" INTERVAL, x STRUCT(INTERVAL))",
                 "STRUCT(\"INTERVAL\" VARCHAR, x STRUCT( \"_1\" VARCHAR))",
             ),
             (
-                tuple(&[named(&[("a", whole.clone())]), tuple(&[interval.clone()])]),
+                tuple(&[named(&[("a", whole.clone())]), tuple(std::slice::from_ref(&interval))]),
                 "STRUCT(STRUCT(a DECIMAL(18,3)), STRUCT(INTERVAL))",
                 "STRUCT( \"_1\" STRUCT(a DECIMAL(18,3)), \"_2\"  STRUCT( \"_1\" VARCHAR))",
             ),

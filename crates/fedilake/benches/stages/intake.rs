@@ -249,5 +249,7 @@ fn take_all(lake: &Path, files: &[FileMeta], paths: &[PathBuf]) -> anyhow::Resul
     for chunks in chunks.chunks(FILES_A_TAKE) {
         lake.take(chunks, &mut |_| {})?;
     }
+    // As the follower does when no records come.
+    while lake.seal()? {}
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::views::literal;
 const LANGUAGES: &str = include_str!("views/languages.csv");
 
 /// Primary subtags, and whole tags, that name no language.
-const UNKNOWN: [&str; 9] = ["", "und", "unknown", "x-default", "i-default", "none", "null", "n/a", "undefined"];
+const UNKNOWN: [&str; 8] = ["", "und", "unknown", "x-default", "i-default", "none", "n/a", "undefined"];
 
 /// White space around a tag.
 const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
@@ -211,9 +211,9 @@ mod tests {
         ("x-default", None, None),
         ("i-default", None, None),
         ("x-klingon", None, Some("x-klingon")),
-        ("null", None, None),
+        ("null", None, Some("null")),
         ("None", None, None),
-        ("NULL", None, None),
+        ("NULL", None, Some("null")),
         ("NONE", None, None),
         ("n/a", None, None),
         ("N/A", None, None),

@@ -332,6 +332,24 @@ impl Cluster {
         self.run(["check"])
     }
 
+    /// Collects from servers that publish nothing by themselves until `posts` posts are shown and in a file. Collector and
+    /// sink then end well, and the check finds nothing.
+    #[track_caller]
+    pub fn stores_what_is_published(&self, servers: &Servers, posts: usize) {
+        let (collector, sink) = (self.collector(servers), self.sink());
+        // What is published before the collector reads a stream may be missed by it.
+        wait_for("the first post", || {
+            publish(servers, 1);
+            !self.uris().is_empty()
+        });
+        let later = publish(servers, posts);
+        wait_for("all posts", || self.uris().is_superset(&later));
+        wait_for("a file", || self.files().0 > 0);
+        assert_eq!((collector.stop(), sink.stop()), (0, 0));
+        self.store();
+        self.check();
+    }
+
     /// Waits until the collectors are at work. Returns the time from which no post may be missing.
     #[track_caller]
     pub fn first_look_ms(&self) -> i64 {

@@ -121,17 +121,7 @@ fn objects_of_odd_names_in_the_bucket_cost_only_themselves() {
     let Some(services) = Services::shared("foreign objects") else { return };
     let cluster = Cluster::new(&services, 1);
     let servers = still(1);
-    let (collector, sink) = (cluster.collector(&servers), cluster.sink());
-    let mut expected = BTreeSet::new();
-    wait_for("the first post", || {
-        expected.extend(publish(&servers, 1));
-        !cluster.uris().is_empty()
-    });
-    let later = publish(&servers, 40);
-    wait_for("all posts", || cluster.uris().is_superset(&later));
-    assert_eq!((collector.stop(), sink.stop()), (0, 0));
-    cluster.store();
-    cluster.check();
+    cluster.stores_what_is_published(&servers, 40);
     let before = cluster.uris();
     cluster.check();
 

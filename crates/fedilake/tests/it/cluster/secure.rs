@@ -2,7 +2,7 @@
 
 use fedilake_services::{Https, Own, Services};
 
-use super::{Cluster, publish, still, wait_for};
+use super::{Cluster, still};
 
 #[test]
 fn all_parts_work_through_tls_and_sasl_and_a_wrong_password_is_said() {
@@ -20,18 +20,7 @@ fn all_parts_work_through_tls_and_sasl_and_a_wrong_password_is_said() {
         .with("FEDILAKE_LOG_USER", "fedilake")
         .with("FEDILAKE_LOG_PASSWORD_FILE", password.to_str().unwrap());
     let servers = still(1);
-    let (collector, sink) = (cluster.collector(&servers), cluster.sink());
-    let mut expected = publish(&servers, 0);
-    wait_for("the first post", || {
-        expected.extend(publish(&servers, 1));
-        !cluster.uris().is_empty()
-    });
-    let later = publish(&servers, 50);
-    wait_for("all posts", || cluster.uris().is_superset(&later));
-    wait_for("a file", || cluster.files().0 > 0);
-    assert_eq!((collector.stop(), sink.stop()), (0, 0));
-    cluster.store();
-    cluster.check();
+    cluster.stores_what_is_published(&servers, 50);
 
     std::fs::write(&password, "hunter2\n").unwrap();
     for verb in [&["sink", "--once"][..], &["report"], &["servers", "list"]] {
@@ -60,17 +49,7 @@ fn all_parts_work_with_a_registry_behind_https_and_a_password_and_each_wrong_set
         .with("FEDILAKE_LOG_REGISTRY_PASSWORD_FILE", &password)
         .with("FEDILAKE_LOG_CA_FILE", &ca);
     let servers = still(1);
-    let (collector, sink) = (cluster.collector(&servers), cluster.sink());
-    let mut expected = publish(&servers, 0);
-    wait_for("the first post", || {
-        expected.extend(publish(&servers, 1));
-        !cluster.uris().is_empty()
-    });
-    let later = publish(&servers, 20);
-    wait_for("all posts", || cluster.uris().is_superset(&later));
-    assert_eq!((collector.stop(), sink.stop()), (0, 0));
-    cluster.store();
-    cluster.check();
+    cluster.stores_what_is_published(&servers, 20);
 
     // The password in the environment, and the authority among those that the system trusts.
     let collect = cluster.collect(&servers);

@@ -189,8 +189,8 @@ fn remove_pages<'a>(links: &mut Vec<String>, pages: impl Iterator<Item = &'a str
     if links.is_empty() {
         return;
     }
-    let pages: HashSet<String> =
-        pages.filter_map(|url| Some(domain::with_host_spelled(url.trim())?.trim_end_matches('/').to_owned())).collect();
+    let pages: Vec<_> = pages.map(domain::spelled_uri).collect();
+    let pages: HashSet<&str> = pages.iter().map(|page| page.trim_end_matches('/')).collect();
     links.retain(|link| !pages.contains(link.trim_end_matches('/')));
 }
 

@@ -80,6 +80,19 @@ pub enum PostEvent {
 }
 
 impl PostEvent {
+    /// The values of the column `kind`.
+    pub(crate) const KINDS: [&'static str; 3] = ["created", "edited", "deleted"];
+
+    /// The value of the column `kind`.
+    pub(crate) fn kind(&self) -> &'static str {
+        let [created, edited, deleted] = PostEvent::KINDS;
+        match self {
+            PostEvent::Created(_) => created,
+            PostEvent::Edited(_) => edited,
+            PostEvent::Deleted(_) => deleted,
+        }
+    }
+
     /// The record's key, `server/id`: the same for all events of one post on one server.
     pub fn key(&self) -> String {
         let (server, id) = match self {

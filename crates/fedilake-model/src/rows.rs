@@ -21,7 +21,7 @@ pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
     }
     let posts = Posts(events.iter().map(PostEvent::post).collect());
     let columns = vec![
-        texts(events.iter().map(|event| Some(kind(event)))),
+        texts(events.iter().map(|event| Some(event.kind()))),
         texts(events.iter().map(|event| Some(server(event)))),
         texts(events.iter().map(|event| Some(id(event)))),
         posts.text(|p| Some(&p.uri)),
@@ -75,15 +75,6 @@ fn text_bytes(post: &Post) -> usize {
         + post.visibility.len()
         + lists.into_iter().flatten().map(String::len).sum::<usize>()
         + optional.into_iter().flatten().map(String::len).sum::<usize>()
-}
-
-/// The value of the column `kind`.
-fn kind(event: &PostEvent) -> &'static str {
-    match event {
-        PostEvent::Created(_) => "created",
-        PostEvent::Edited(_) => "edited",
-        PostEvent::Deleted(_) => "deleted",
-    }
 }
 
 fn server(event: &PostEvent) -> &str {

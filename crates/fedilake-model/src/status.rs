@@ -205,10 +205,12 @@ fn add_fields<'a>(value: &'a Value, statements: &mut Vec<Statement<'a>>) {
 /// Reads a flag that protects a person: a value that nobody understands counts as set; null, an empty text, an empty
 /// list and an empty object say nothing.
 fn is_wish(value: &Value) -> bool {
-    let is_empty = value.is_null()
-        || value.as_array().is_some_and(|list| list.is_empty())
-        || value.as_object().is_some_and(|object| object.is_empty());
-    flag(value).unwrap_or(!is_empty)
+    let is_empty = || {
+        value.is_null()
+            || value.as_array().is_some_and(|list| list.is_empty())
+            || value.as_object().is_some_and(|object| object.is_empty())
+    };
+    flag(value).unwrap_or_else(|| !is_empty())
 }
 
 impl<'a> Quote<'a> {

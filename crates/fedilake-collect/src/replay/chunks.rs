@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 use self::recovery::Seek;
 use super::chunk::{Bad, Chunk, Value};
+use super::packed::read_more;
 use super::position::{Open, Position};
 use super::value::Scan;
 
@@ -148,16 +149,7 @@ impl<R: Read> Chunks<R> {
 
     /// Reads once, to the end of the buffer.
     fn read(&mut self) {
-        let before = self.buffer.len();
-        self.buffer.resize(before + READ_BYTES, 0);
-        let read = loop {
-            match self.reader.read(&mut self.buffer[before..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read,
-            }
-        };
-        self.buffer.truncate(before + *read.as_ref().unwrap_or(&0));
-        match read {
+        match read_more(&mut self.reader, &mut self.buffer, READ_BYTES) {
             Ok(0) => self.ended = Some(Ok(())),
             Ok(_) => self.ends_line = self.buffer.ends_with(b"\n"),
             Err(error) => self.ended = Some(Err(error)),

@@ -92,6 +92,20 @@ fn is_zstd(head: &[u8]) -> bool {
 
 const READ_BYTES: usize = 128 * 1024;
 
+/// Reads once, at most `length` bytes, to the end of `buffer`. Returns how many came: 0 at the input's end.
+pub(super) fn read_more(mut input: impl Read, buffer: &mut Vec<u8>, length: usize) -> io::Result<usize> {
+    let before = buffer.len();
+    buffer.resize(before + length, 0);
+    let read = loop {
+        match input.read(&mut buffer[before..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    buffer.truncate(before + *read.as_ref().unwrap_or(&0));
+    read
+}
+
 /// A buffered reader that can be asked for its next bytes without using them up.
 struct Ahead<R> {
     raw: R,
@@ -107,16 +121,7 @@ impl<R: Read> Ahead<R> {
         while self.buffer.len() - self.at < length && !self.is_ended {
             self.buffer.drain(..self.at);
             self.at = 0;
-            let before = self.buffer.len();
-            self.buffer.resize(before + READ_BYTES, 0);
-            let read = loop {
-                match self.raw.read(&mut self.buffer[before..]) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    read => break read,
-                }
-            };
-            self.buffer.truncate(before + *read.as_ref().unwrap_or(&0));
-            self.is_ended = read? == 0;
+            self.is_ended = read_more(&mut self.raw, &mut self.buffer, READ_BYTES)? == 0;
         }
         Ok(&self.buffer[self.at..])
     }

@@ -14,10 +14,7 @@ use bytes::Bytes;
 use super::column::{Column, Texts};
 use super::record_schema::{Claims, RecordSchema};
 use super::{KNOWN_SCHEMAS, header, learned, shape};
-use crate::schema;
-
-/// The kinds of events, as records have them in their first field.
-const KINDS: [&str; 3] = ["created", "edited", "deleted"];
+use crate::{PostEvent, schema};
 
 /// Arrow's offsets within a column are 32-bit integers.
 const BYTES_MAX: usize = i32::MAX as usize;
@@ -232,7 +229,7 @@ impl Decoder {
                 usize::from(*length) == 2 * kind.len() && rest.starts_with(kind.as_bytes())
             })
         };
-        if KINDS.into_iter().any(begins_with) {
+        if PostEvent::KINDS.into_iter().any(begins_with) {
             return true;
         }
         for learned in learned::all() {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,10 @@ use fedilake_table::{Chain, ChainFiles, FileMeta, Table};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::chunks::{self, Scratch, position_of};
+use crate::chunks::{self, position_of};
 use crate::lake_process::{LakeProcess, Snapshot};
 use crate::render::counted;
+use crate::temporary::{Scratch, Temporary};
 use crate::wire::{ReaderSource, TableFiles};
 
 /// The report of a check.
@@ -100,7 +100,7 @@ pub struct Checker {
     pub table: Arc<Table>,
     pub files: TableFiles,
     /// Where chunks may be written.
-    pub chunks_folder: PathBuf,
+    pub temporary: Temporary,
     pub readers: ReaderSource,
     pub lake: Arc<LakeProcess>,
     /// Where the follower is; closed when it has ended.
@@ -131,8 +131,8 @@ impl Checker {
     /// on. `cancel` ends what runs on a thread; all else ends when the call is dropped.
     pub async fn check(&self, cancel: &Cancel, progress: &Arc<Progress>) -> anyhow::Result<CheckReport> {
         progress.say("waits for the lake to have what the table and the log have", 0.0);
-        let scratch = Scratch::new(&self.chunks_folder);
-        let Moment { chunks, lake: mut snapshot, left_behind } = self.moment(scratch.path()).await?;
+        let scratch = Scratch::new(&self.temporary);
+        let Moment { chunks, lake: mut snapshot, left_behind } = self.moment(scratch.folder()).await?;
         // Before the table is looked at: the log lets go of what a sink commits meanwhile.
         let logs = self.logs().await?;
         progress.say("reads the table's files", 0.0);
@@ -173,7 +173,7 @@ impl Checker {
         })
     }
 
-    async fn moment(&self, folder: &Path) -> anyhow::Result<Moment> {
+    async fn moment(&self, folder: &Temporary) -> anyhow::Result<Moment> {
         // The log before the table: what it has let go of by then is in the table's files.
         let mut logs = self.logs().await?;
         let mut table = self.table.snapshot().await.context("read the table")?;
@@ -246,7 +246,7 @@ impl Checker {
         logs: &[(Chain, Bounds)],
         table: &fedilake_table::Snapshot,
         positions: &[LakePosition],
-        folder: &Path,
+        folder: &Temporary,
     ) -> anyhow::Result<Option<Vec<Chunk>>> {
         let mut tail = Vec::new();
         for (chain, bounds) in logs {

@@ -2,7 +2,7 @@
 //! the log's tail is written as chunks here.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use fedilake_log::{LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
@@ -10,31 +10,30 @@ use fedilake_model::avro::{Decoder, Encoded};
 use fedilake_query::{Chunk, LakePosition};
 use fedilake_table::{Chain, FileMeta, sink};
 
+use crate::temporary::Temporary;
+
 /// Records in a chunk of a range of the log.
 const FROM_LOG_ROWS_MAX: usize = 100_000;
 
 /// Writes records of the log as chunks into one folder.
 pub struct ChunkWriter {
-    folder: PathBuf,
+    folder: Temporary,
     decoder: Decoder,
 }
 
 impl ChunkWriter {
     /// A writer of the records of `log` into `folder`; first deletes everything that an earlier process left there.
-    pub fn in_empty_folder(folder: &Path, log: &dyn LogReader) -> anyhow::Result<ChunkWriter> {
-        if folder.exists() {
-            std::fs::remove_dir_all(folder).with_context(|| format!("empty {}", folder.display()))?;
-        }
-        ChunkWriter::new(folder, log)
+    pub fn in_empty_folder(folder: Temporary, log: &dyn LogReader) -> anyhow::Result<ChunkWriter> {
+        folder.remove().with_context(|| format!("empty {}", folder.path().display()))?;
+        Ok(ChunkWriter::new(folder, log))
     }
 
     /// A writer of the records of `log` into `folder`, whose other files stay.
-    pub fn new(folder: &Path, log: &dyn LogReader) -> anyhow::Result<ChunkWriter> {
-        make_in_place(folder)?;
-        Ok(ChunkWriter { folder: folder.to_owned(), decoder: sink::decoder_of(log) })
+    pub fn new(folder: Temporary, log: &dyn LogReader) -> ChunkWriter {
+        ChunkWriter { folder, decoder: sink::decoder_of(log) }
     }
 
-    /// Writes the records, in order, as a chunk that covers `offsets`, holes included.
+    /// Writes the records, in order, as a chunk that covers `offsets`, holes included. `name` is one part of a path.
     pub fn write(
         &mut self,
         name: &str,
@@ -53,9 +52,7 @@ impl ChunkWriter {
             })
             .collect();
         let rows = self.decoder.decode(&encoded).context("read the log's records")?;
-        let parquet = self.folder.join(name);
-        // Made again if it is gone: everything in it is temporary.
-        make_below(&self.folder, parquet.parent().unwrap_or(&self.folder))?;
+        let parquet = self.folder.make()?.join(name);
         let bytes = fedilake_table::file::encode(&[rows]).context("write a chunk for the lake")?;
         std::fs::write(&parquet, bytes).with_context(|| format!("write {}", parquet.display()))?;
         Ok(chunk(log, partition, offsets.start, offsets.end, parquet))
@@ -68,9 +65,10 @@ pub async fn from_log(
     mut reader: Box<dyn LogReader>,
     chain: &Chain,
     offsets: Range<Offset>,
-    folder: &Path,
+    folder: &Temporary,
 ) -> anyhow::Result<Option<Vec<Chunk>>> {
-    let mut writer = ChunkWriter::new(folder, reader.as_ref())?;
+    let folder = folder.folder(folders(&chain.log, chain.partition));
+    let mut writer = ChunkWriter::new(folder, reader.as_ref());
     let mut chunks = Vec::new();
     let mut first = offsets.start;
     let mut records: Vec<Record> = Vec::new();
@@ -96,38 +94,13 @@ pub async fn from_log(
         if end_reached || records.len() >= FROM_LOG_ROWS_MAX {
             let last = records.last().map_or(offsets.end, |record| record.offset.next());
             let next = if end_reached { offsets.end } else { last };
-            let name = format!("{}/tail-{first}.parquet", folders(&chain.log, chain.partition));
+            let name = format!("tail-{first}.parquet");
             chunks.push(writer.write(&name, &chain.log, chain.partition, first..next, &records)?);
             records.clear();
             first = next;
         }
     }
     Ok(Some(chunks))
-}
-
-/// Creates `folder` but not its parent, so that a data folder that was moved away is not created again.
-fn make_in_place(folder: &Path) -> anyhow::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(error).with_context(|| format!("make {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Makes `base` and the folders between it and `folder`, but not what `base` lies in.
-pub fn make_below(base: &Path, folder: &Path) -> anyhow::Result<()> {
-    make_in_place(base)?;
-    let below = folder.strip_prefix(base).context("a folder of chunks lies elsewhere")?;
-    let mut made = base.to_owned();
-    for name in below.components() {
-        made.push(name);
-        make_in_place(&made)?;
-    }
-    Ok(())
 }
 
 /// Hive-style folders. `log_partition` and `log_offset` repeat across logs, so a reader of several logs needs the
@@ -139,33 +112,6 @@ pub fn folders(log: &LogId, partition: Partition) -> String {
 /// The chunk of a table file, whose local copy is at `parquet` and which ends at `next`.
 pub fn chunk_of(file: &FileMeta, next: Offset, parquet: PathBuf) -> Chunk {
     chunk(&file.chain.log, file.chain.partition, file.first, next, parquet)
-}
-
-/// A temporary folder for chunks, deleted when dropped.
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    /// Chooses a unique name below `folder`; the folder is created with its first file.
-    pub fn new(folder: &Path) -> Scratch {
-        Scratch(folder.join(format!("scratch-{:08x}", rand::random::<u32>())))
-    }
-
-    /// A name that begins with `name`, in a folder into which others write too: nobody can have made it before.
-    pub fn unguessable(folder: &Path, name: &str) -> Scratch {
-        Scratch(folder.join(format!("{name}-{:032x}", rand::random::<u128>())))
-    }
-
-    /// The folder's path.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Usually the folder does not exist. One that cannot be deleted is deleted at the next start.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn chunk(log: &LogId, partition: Partition, first: Offset, next: Offset, parquet: PathBuf) -> Chunk {
@@ -226,7 +172,8 @@ mod tests {
     fn a_chunk_is_not_taken_for_an_earlier_one_of_its_name_and_size() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let lake = Lake::open(&folder.path().join("lake.duckdb"), LakeOptions::default())?;
-        let mut writer = ChunkWriter { folder: folder.path().to_owned(), decoder: Decoder::new() };
+        let chunks = Temporary::within(folder.path(), "tmp")?;
+        let mut writer = ChunkWriter { folder: chunks, decoder: Decoder::new() };
         let log = LogId::new("l").unwrap();
         let mut sizes = std::collections::HashSet::new();
         let mut first = 100_000;

@@ -9,7 +9,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,11 +21,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::chunks::{ChunkWriter, Scratch, offsets, position_of};
+use crate::chunks::{ChunkWriter, offsets, position_of};
 use crate::lake_process::{AskError, LakeProcess};
 use crate::missing;
 use crate::seams::Seams;
 use crate::telemetry::{self, Bar, Unit};
+use crate::temporary::{Scratch, Temporary};
 use crate::wire::{ReaderSource, Stores, TableFiles};
 
 /// How long records gather before the lake takes them.
@@ -40,6 +40,8 @@ const SEAL_AT_STOP: Duration = Duration::from_secs(2);
 const CHUNK_ROWS_MAX: usize = 200_000;
 /// Bytes of records that are enough for a take, whatever their number is. The read that reaches it is the last one.
 const CHUNK_BYTES_MAX: usize = 32 << 20;
+/// How often a chunk is written for a lake that does not find it.
+const TAKES_MAX: usize = 3;
 /// The pauses before each further try of a take that found no memory.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(250),
@@ -59,7 +61,7 @@ pub struct Follower {
     table: Arc<Table>,
     files: TableFiles,
     /// The folder for chunks.
-    folder: PathBuf,
+    folder: Temporary,
     lake: Arc<LakeProcess>,
     chunks: Arc<Mutex<ChunkWriter>>,
     /// The next offset that the lake needs of each partition of the reader's log, counting the running take as done.
@@ -121,9 +123,9 @@ fn bytes(records: &[Record]) -> usize {
 
 impl Follower {
     /// A follower that writes its chunks to `folder`, after deleting everything there.
-    pub fn new(stores: &Stores, lake: Arc<LakeProcess>, folder: PathBuf) -> anyhow::Result<Follower> {
+    pub fn new(stores: &Stores, lake: Arc<LakeProcess>, folder: Temporary) -> anyhow::Result<Follower> {
         let reader = stores.log.reader()?;
-        let chunks = ChunkWriter::in_empty_folder(&folder, reader.as_ref())?;
+        let chunks = ChunkWriter::in_empty_folder(folder.clone(), reader.as_ref())?;
         Ok(Follower {
             reader,
             readers: Arc::clone(&stores.log.readers),
@@ -334,7 +336,7 @@ impl Follower {
                 break;
             }
             let end = end_of(chain, &snapshot.damaged, log_starts.get(&chain.chain).copied());
-            let chunks = seams.close(&chain.chain, end, scratch.path()).await?;
+            let chunks = seams.close(&chain.chain, end, scratch.folder()).await?;
             if self.take_chunks(chunks, |_| {}).await.context("take the log's records into the lake")? == Taken::Unknown
             {
                 return Ok(Taken::Unknown);
@@ -354,7 +356,7 @@ impl Follower {
     ) -> anyhow::Result<Taken> {
         let scratch = Scratch::new(&self.folder);
         let mut readable = Vec::new();
-        for (file, chunk) in files.iter().zip(self.files.chunks(files, scratch.path()).await?) {
+        for (file, chunk) in files.iter().zip(self.files.chunks(files, scratch.folder()).await?) {
             match chunk {
                 Ok(chunk) => readable.push((file, chunk)),
                 Err(why) => self.tell_damaged(file.location.as_ref(), &why),
@@ -369,7 +371,7 @@ impl Follower {
                 {
                     return Ok(Taken::Unknown);
                 }
-                chunks.extend(joined.join(&file.chain, chunk, scratch.path()).await?);
+                chunks.extend(joined.join(&file.chain, chunk, scratch.folder()).await?);
             }
             let bar = bar.clone();
             match self.take_chunks(chunks, move |rows| bar.set_position(done + rows)).await {
@@ -465,7 +467,7 @@ impl Follower {
         }
         let (lake, writer, log) = (Arc::clone(&self.lake), Arc::clone(&self.chunks), self.reader.id().clone());
         self.taking = Some(Box::pin(async move {
-            let taken = tokio::task::spawn_blocking(move || take(&lake, &writer, &log, pieces))
+            let taken = tokio::task::spawn_blocking(move || take(&lake, &writer, &log, &pieces))
                 .await
                 .context("take records")?
                 .context("take records into the lake")?;
@@ -531,20 +533,28 @@ async fn ended(taking: &mut Option<BoxFuture<'static, anyhow::Result<Taken>>>) -
 /// Records of one partition, in order, and the offsets that they cover.
 type Piece = (Partition, Range<Offset>, Vec<Record>);
 
-fn take(lake: &LakeProcess, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: Vec<Piece>) -> anyhow::Result<Taken> {
+/// Writes the pieces as chunks and gives them to the lake, again if somebody deleted a chunk before the lake had it.
+fn take(lake: &LakeProcess, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: &[Piece]) -> anyhow::Result<Taken> {
     let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut chunks = Vec::new();
-    for (partition, offsets, records) in pieces {
-        chunks.push(writer.write(&format!("{partition}.parquet"), log, partition, offsets, &records)?);
+    let mut attempts = 0;
+    loop {
+        let mut chunks = Vec::new();
+        for (partition, offsets, records) in pieces {
+            chunks.push(writer.write(&format!("{partition}.parquet"), log, *partition, offsets.clone(), records)?);
+        }
+        let began = Instant::now();
+        let taken = patiently(PAUSES, || lake.take(&chunks, &mut |_| {}));
+        metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
+        let mut all_there = true;
+        for chunk in &chunks {
+            // A chunk that cannot be deleted is deleted at the next start.
+            all_there &= std::fs::remove_file(&chunk.parquet).is_ok();
+        }
+        attempts += 1;
+        if taken.is_ok() || all_there || attempts == TAKES_MAX {
+            return Ok(taken?);
+        }
     }
-    let began = Instant::now();
-    let taken = patiently(PAUSES, || lake.take(&chunks, &mut |_| {}));
-    metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
-    for chunk in &chunks {
-        // A chunk that cannot be deleted is deleted at the next start.
-        let _ = std::fs::remove_file(&chunk.parquet);
-    }
-    Ok(taken?)
 }
 
 /// Tries again, after a pause each time, while the lake has no memory left: questions use the same memory, and they
@@ -587,8 +597,8 @@ mod tests {
         let settings = Settings::load(None, [], &[])?;
         let ownership = Arc::new(Ownership::take(folder.path())?.context("free")?);
         let stores = Stores::open(Some(&ownership), &settings, wire::Use::Write).await?;
-        let lake = Arc::new(wire::open_lake(ownership, &settings)?);
-        let mut follower = Follower::new(&stores, Arc::clone(&lake), folder.path().join("tmp"))?;
+        let lake = Arc::new(wire::open_lake(Arc::clone(&ownership), &settings)?);
+        let mut follower = Follower::new(&stores, Arc::clone(&lake), ownership.temporary().clone())?;
         // The table was empty when the follower looked; then records came and were committed, and the log released
         // them.
         let record = || (Key(b"k".as_slice().into()), b"unreadable".as_slice().into());

@@ -31,6 +31,7 @@ mod settings;
 mod shutdown;
 mod sizes;
 mod telemetry;
+mod temporary;
 mod wire;
 
 use std::process::ExitCode;

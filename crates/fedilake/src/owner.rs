@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
 use crate::telemetry;
+use crate::temporary::Temporary;
 
 /// The name of the file in a data folder that its owner locks.
 pub const LOCK_FILE: &str = "lock";
@@ -99,6 +100,7 @@ pub struct Ownership {
     lock: File,
     folder: PathBuf,
     identity: Identity,
+    temporary: Temporary,
     /// The lock file and the folders of an open log and table.
     parts: Mutex<Vec<(PathBuf, Identity)>>,
 }
@@ -121,7 +123,8 @@ impl Ownership {
                     Identity::at(folder).with_context(|| format!("look at data folder {}", folder.display()))?;
                 let mark = Identity::of(&lock).with_context(|| format!("look at {}", lock_path(folder).display()))?;
                 let parts = Mutex::new(vec![(lock_path(folder), mark)]);
-                let ownership = Ownership { lock, folder: folder.to_owned(), identity, parts };
+                let temporary = Temporary::within(folder, "tmp")?;
+                let ownership = Ownership { lock, folder: folder.to_owned(), identity, temporary, parts };
                 ownership.sign(Answering::NotYet)?;
                 Ok(Some(ownership))
             }
@@ -169,6 +172,11 @@ impl Ownership {
     /// The folder's path.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The folder for what nobody needs after this process.
+    pub fn temporary(&self) -> &Temporary {
+        &self.temporary
     }
 
     /// The locked file: the folder stays owned while any process holds a copy of this descriptor.

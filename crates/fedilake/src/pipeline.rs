@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,7 +172,7 @@ impl Pipeline {
                 sink::run(reader, table, limits, progress, stop).await.map(|_| ()).map_err(with_hint)
             })
         });
-        let follower = Follower::new(&stores, Arc::clone(&lake), chunks_folder(&ownership))?;
+        let follower = Follower::new(&stores, Arc::clone(&lake), ownership.temporary().clone())?;
         let reached = follower.reached();
         let follower = Loop::spawn("the follower", |stop| follower.run(stop));
         let questions = CancellationToken::new();
@@ -305,11 +305,6 @@ impl Pipeline {
     }
 }
 
-/// The folder for chunks on their way into the lake.
-fn chunks_folder(ownership: &Ownership) -> PathBuf {
-    ownership.folder().join("tmp")
-}
-
 fn checker(
     stores: &Stores,
     lake: &Arc<LakeProcess>,
@@ -319,7 +314,7 @@ fn checker(
     Checker {
         table: Arc::clone(&stores.table),
         files: stores.files.clone(),
-        chunks_folder: chunks_folder(ownership),
+        temporary: ownership.temporary().clone(),
         readers: Arc::clone(&stores.log.readers),
         lake: Arc::clone(lake),
         reached,

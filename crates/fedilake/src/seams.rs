@@ -4,7 +4,6 @@
 //! A file's end is in its own footer: the names of the files around a lost one do not show the loss.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use anyhow::Context;
 use fedilake_log::{Bounds, Offset};
@@ -12,6 +11,7 @@ use fedilake_query::{Chunk, LakePosition};
 use fedilake_table::{Chain, ChainFiles, Snapshot, Table, TableError};
 
 use crate::chunks::{ChunkWriter, as_lakes, from_log, position_of};
+use crate::temporary::Temporary;
 use crate::wire::ReaderSource;
 
 /// The name of a chunk that has no records and only says what is lost.
@@ -56,7 +56,7 @@ impl Seams {
 
     /// `chunk`, the next of `chain`, behind chunks with the offsets before it that the log still has. Chunks of the log are
     /// written to `folder`.
-    pub async fn join(&mut self, chain: &Chain, chunk: &Chunk, folder: &Path) -> anyhow::Result<Vec<Chunk>> {
+    pub async fn join(&mut self, chain: &Chain, chunk: &Chunk, folder: &Temporary) -> anyhow::Result<Vec<Chunk>> {
         let (first, next) = (Offset(chunk.first.unsigned_abs()), Offset(chunk.next.unsigned_abs()));
         let (mut chunks, lost_from) = self.fill(chain, first, folder).await?;
         chunks.push(Chunk { lost_from, ..chunk.clone() });
@@ -67,14 +67,14 @@ impl Seams {
 
     /// Chunks for the offsets of `chain` up to `next` that no readable file has. Offsets that its log has not given yet are
     /// not among them.
-    pub async fn close(&mut self, chain: &Chain, next: Offset, folder: &Path) -> anyhow::Result<Vec<Chunk>> {
+    pub async fn close(&mut self, chain: &Chain, next: Offset, folder: &Temporary) -> anyhow::Result<Vec<Chunk>> {
         if self.end_before(chain, next).is_none() {
             return Ok(Vec::new());
         }
         let next = self.bounds(chain).await?.map_or(next, |log| log.end.min(next));
         let (mut chunks, lost_from) = self.fill(chain, next, folder).await?;
         if lost_from.is_some() {
-            let mut writer = ChunkWriter::new(folder, (self.readers)()?.as_ref())?;
+            let mut writer = ChunkWriter::new(folder.clone(), (self.readers)()?.as_ref());
             let empty = writer.write(LOST, &chain.log, chain.partition, next..next, &[])?;
             chunks.push(Chunk { lost_from, ..empty });
         }
@@ -85,7 +85,7 @@ impl Seams {
 
     /// Chunks with the offsets of `chain` up to `next` that the log still has, and the first of those behind them that it has
     /// not.
-    async fn fill(&self, chain: &Chain, next: Offset, folder: &Path) -> anyhow::Result<(Vec<Chunk>, Option<i64>)> {
+    async fn fill(&self, chain: &Chain, next: Offset, folder: &Temporary) -> anyhow::Result<(Vec<Chunk>, Option<i64>)> {
         let Some(end) = self.end_before(chain, next) else { return Ok((Vec::new(), None)) };
         loop {
             let lost = (Vec::new(), Some(as_lakes(end)));

@@ -34,8 +34,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use self::protocol::{Ending, Question, SnapshotQuestion};
 pub use self::protocol::{Opening, Piece, receive_piece, send_piece};
 use self::supervisor::{Channel, Supervised};
-use crate::chunks::Scratch;
 use crate::owner::Ownership;
+use crate::temporary::Scratch;
 
 /// The verb that is the lake's process.
 pub const VERB: &str = "lake-process";

@@ -7,10 +7,10 @@ use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::views::Deletes;
 use fedilake_query::{DirectOptions, LakeOptions, S3Secret, SqlError, SqlLimits};
 
-use crate::chunks::Scratch;
 use crate::lake_process::{LakeProcess, Opening};
 use crate::owner::Ownership;
 use crate::settings::Settings;
+use crate::temporary::Scratch;
 
 /// Starts to open the lake in an owned folder. The lake's process keeps the folder's lock until the lake is closed.
 pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<LakeProcess> {
@@ -26,8 +26,8 @@ pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Resu
 
 /// Starts a separate DuckDB for one question about plain files.
 pub fn open_files(pattern: String, secret: Option<S3Secret>, settings: &Settings) -> anyhow::Result<LakeProcess> {
-    let spills = Scratch::unguessable(&std::env::temp_dir(), "fedilake-direct");
-    let options = direct_options(spills.path().to_owned(), settings)?;
+    let spills = Scratch::unguessable(&std::env::temp_dir(), "fedilake-direct")?;
+    let options = direct_options(spills.folder().path(), settings)?;
     Ok(LakeProcess::start(Opening::Files { options, pattern, secret }, None).with_scratch(spills))
 }
 

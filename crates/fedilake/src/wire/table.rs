@@ -13,9 +13,10 @@ use fedilake_table::{FileMeta, Footer, Table, TableError, sink};
 use object_store::local::LocalFileSystem;
 
 use super::{Scheme, path_below, s3};
-use crate::chunks::{chunk_of, folders, make_below};
+use crate::chunks::{chunk_of, folders};
 use crate::owner::{Ownership, make_private};
 use crate::settings::Settings;
+use crate::temporary::Temporary;
 
 /// A table's data files for DuckDB, which reads only files of this machine.
 #[derive(Clone)]
@@ -28,7 +29,7 @@ pub struct TableFiles {
 impl TableFiles {
     /// The files as chunks, one for each; the error of one that is damaged says why. Reads the footers and not the rows.
     /// Files of a table elsewhere are copied into `scratch`, unless they are there already; the caller removes `scratch`.
-    pub async fn chunks(&self, files: &[FileMeta], scratch: &Path) -> anyhow::Result<Vec<Result<Chunk, String>>> {
+    pub async fn chunks(&self, files: &[FileMeta], scratch: &Temporary) -> anyhow::Result<Vec<Result<Chunk, String>>> {
         let mut chunks = Vec::with_capacity(files.len());
         for file in files {
             let path = match &self.folder {
@@ -40,14 +41,14 @@ impl TableFiles {
         Ok(chunks)
     }
 
-    async fn copy(&self, file: &FileMeta, scratch: &Path) -> anyhow::Result<PathBuf> {
-        let folder = scratch.join(folders(&file.chain.log, file.chain.partition));
-        let path = folder.join(format!("{}.parquet", file.first));
+    async fn copy(&self, file: &FileMeta, scratch: &Temporary) -> anyhow::Result<PathBuf> {
+        let folder = scratch.folder(folders(&file.chain.log, file.chain.partition));
+        let path = folder.path().join(format!("{}.parquet", file.first));
         // A data file never changes, so a copy of the same size is whole.
         if std::fs::metadata(&path).is_ok_and(|there| there.len() == file.bytes) {
             return Ok(path);
         }
-        make_below(scratch, &folder)?;
+        folder.make()?;
         self.table.copy(file, &path).await.with_context(|| format!("copy {} here", file.location))?;
         Ok(path)
     }

@@ -22,6 +22,10 @@ pub(crate) fn of_url(url: &str) -> Option<Cow<'_, str>> {
 /// before it or a path after it. A word that programs write for "nothing" names no server.
 pub(crate) fn named(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
+    // No word for "none" has a dot.
+    if is_spelled(text) && text.len() <= BYTES_MAX && text.contains('.') {
+        return Some(Cow::Borrowed(text));
+    }
     let (rest, port) = match without_scheme(text).or_else(|| without_socket_scheme(text)) {
         Some(url) => url,
         None if text.contains("://") || is_word_for_none(text) => return None,
@@ -97,8 +101,9 @@ fn of_page(address: &str) -> (&str, Option<&str>) {
 /// True for an IP address or localhost: a server without a name in the DNS, which may therefore claim any domain.
 pub(crate) fn is_address(host: &str) -> bool {
     let name = without_port(host);
-    let is_ip = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-    is_ip || name == "localhost" || name.ends_with(".localhost")
+    let may_be_ip = name.ends_with(|end: char| end.is_ascii_digit()) || name.contains(':');
+    let is_ip = || name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+    (may_be_ip && is_ip()) || name == "localhost" || name.ends_with(".localhost")
 }
 
 /// True if the hosts are the same, or one is below the other: `social.ann.example` and `ann.example`.
@@ -138,7 +143,8 @@ fn is_word_for_none(text: &str) -> bool {
 }
 
 fn authority(rest: &str) -> &str {
-    &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())]
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'));
+    &rest[..end.unwrap_or(rest.len())]
 }
 
 /// The host of a URL's authority in its one spelling.
@@ -162,15 +168,19 @@ fn spelled(authority: &str, scheme_port: u16) -> Option<Cow<'_, str>> {
 
 /// True if the host is already in its one spelling, as nearly every host is.
 fn is_spelled(host: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
-    let last = host.rsplit('.').next().unwrap_or_default();
+    let bytes = host.as_bytes();
+    let mut label = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' => {}
+            b'-' if !bytes[..at].ends_with(b"xn-") => {}
+            b'.' if at > label => label = at + 1,
+            _ => return false,
+        }
+    }
     // A last label of digits makes the host an IPv4 address, which has many spellings; an empty one means a dot too
     // many.
-    let is_whole = !host.starts_with('.') && !host.contains("..");
-    host.bytes().all(is_plain)
-        && is_whole
-        && last.starts_with(|c: char| c.is_ascii_lowercase())
-        && !host.contains("xn--")
+    bytes.get(label).is_some_and(u8::is_ascii_lowercase)
 }
 
 fn split_port(host: &str) -> Option<(&str, Option<u16>)> {

@@ -205,17 +205,41 @@ fn tags(names: &[&str]) -> Vec<String> {
     tags
 }
 
-/// Counts the parts of `text` between Unicode white space. Gives the same result as `split_whitespace` in a third of
-/// the time.
+/// Counts the parts of `text` between Unicode white space, as `split_whitespace` does in a multiple of the time.
 fn words(text: &str) -> usize {
-    let (words, _) = text.chars().fold((0, true), |(words, after_space), c| {
-        let is_space = c.is_whitespace();
-        (words + usize::from(after_space && !is_space), is_space)
+    let bytes = text.as_bytes();
+    // White space beyond ASCII begins with one of these bytes.
+    let may_begin_space = |byte: u8| matches!(byte, 0xc2 | 0xe1..=0xe3);
+    if bytes.iter().fold(false, |found, byte| found | may_begin_space(*byte)) {
+        return text.split_whitespace().count();
+    }
+    let is_space = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ');
+    let Some((first, later)) = bytes.split_first() else { return 0 };
+    // Sums of 8 bits over 255 bytes let the compiler look at many bytes at once.
+    let beginnings = bytes.chunks(255).zip(later.chunks(255)).map(|(before, here)| {
+        let begins = |(before, byte): (&u8, &u8)| u8::from(is_space(*before) & !is_space(*byte));
+        usize::from(before.iter().zip(here).map(begins).sum::<u8>())
     });
-    words
+    usize::from(!is_space(*first)) + beginnings.sum::<usize>()
 }
 
 /// Converts a count to its column's type; a larger one becomes the greatest value of the type.
 fn column_count(n: impl TryInto<i32>) -> i32 {
     n.try_into().unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn words_are_counted_as_by_splitting(
+            text in prop_oneof!["[a \t\n\u{b}\u{1c}]{0,600}", "[a \u{85}\u{a0}\u{1680}\u{2003}\u{3000}\u{e9}語🎉]{0,40}", ".{0,40}"],
+        ) {
+            prop_assert_eq!(words(&text), text.split_whitespace().count());
+        }
+    }
 }

@@ -49,7 +49,7 @@ impl Object {
     pub fn parse(text: &[u8]) -> Result<Object, JsonError> {
         guard(text)?;
         // The parser takes a text for UTF-8 without a look.
-        let valid = std::str::from_utf8(text).ok();
+        let valid = simdutf8::basic::from_utf8(text).ok();
         if let Some(value) = valid.and_then(|text| object(sonic_rs::Deserializer::from_str(text))) {
             return Ok(Object { value, mends: Flaws::default() });
         }

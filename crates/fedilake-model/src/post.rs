@@ -99,7 +99,7 @@ impl PostEvent {
             PostEvent::Created(post) | PostEvent::Edited(post) => (&post.server, &post.id),
             PostEvent::Deleted(deletion) => (&deletion.server, &deletion.id),
         };
-        format!("{server}/{id}")
+        [server.as_str(), "/", id].concat()
     }
 
     /// The post, unless the event is a deletion.

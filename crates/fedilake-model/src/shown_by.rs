@@ -67,7 +67,7 @@ impl<'a> ShownBy<'a> {
             (None, None) => Cow::Borrowed(host),
         };
         let is_local = given.is_none() || domain == host || Some(&*domain) == self.domain;
-        Some(Named { acct: format!("{user}@{domain}"), domain: domain.into_owned(), is_local })
+        Some(Named { acct: [user, "@", &domain].concat(), domain: domain.into_owned(), is_local })
     }
 
     /// True if a post of this uri was made on this server.

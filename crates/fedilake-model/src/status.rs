@@ -140,8 +140,11 @@ impl Object {
     }
 }
 
+/// Texts of most profiles: the note, the display name, and the names and values of four fields, also as they were written.
+const STATEMENTS_USUAL: usize = 20;
+
 fn account(value: &Value) -> Option<Account<'_>> {
-    let mut account = Account::default();
+    let mut account = Account { statements: Vec::with_capacity(STATEMENTS_USUAL), ..Account::default() };
     let odd = &mut false;
     for (key, value) in value.as_object()? {
         match key {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::json::Object;
+use crate::json::{Object, SUM_BYTES};
 use crate::status::Mention;
 use crate::text::{self, Text};
 use crate::time::Moment;
@@ -215,8 +215,7 @@ fn words(text: &str) -> usize {
     }
     let is_space = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ');
     let Some((first, later)) = bytes.split_first() else { return 0 };
-    // Sums of 8 bits over 255 bytes let the compiler look at many bytes at once.
-    let beginnings = bytes.chunks(255).zip(later.chunks(255)).map(|(before, here)| {
+    let beginnings = bytes.chunks(SUM_BYTES).zip(later.chunks(SUM_BYTES)).map(|(before, here)| {
         let begins = |(before, byte): (&u8, &u8)| u8::from(is_space(*before) & !is_space(*byte));
         usize::from(before.iter().zip(here).map(begins).sum::<u8>())
     });

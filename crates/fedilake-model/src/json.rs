@@ -20,6 +20,10 @@ pub const BYTES_MAX: usize = 16 << 20;
 /// The deepest nesting of lists and objects. No status comes near it.
 pub const DEPTH_MAX: usize = 256;
 
+/// Over how many bytes a sum of 8 bits cannot overflow: such sums let the compiler count many bytes at once, and this
+/// many are a multiple of its vectors.
+pub(crate) const SUM_BYTES: usize = 240;
+
 /// Why a text is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
@@ -255,10 +259,9 @@ fn guard(json: &[u8]) -> Result<(), JsonError> {
     if json.len() > BYTES_MAX {
         return Err(JsonError::TooLong);
     }
-    // A text with few brackets cannot be deep. Sums of 8 bits over 255 bytes let the compiler count many bytes at
-    // once.
+    // A text with few brackets cannot be deep.
     let brackets = |part: &[u8]| part.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{'))).sum::<u8>();
-    let opening: usize = json.chunks(255).map(|part| usize::from(brackets(part))).sum();
+    let opening: usize = json.chunks(SUM_BYTES).map(|part| usize::from(brackets(part))).sum();
     if opening > DEPTH_MAX && Nesting::deepest(json) > DEPTH_MAX {
         return Err(JsonError::TooDeep);
     }

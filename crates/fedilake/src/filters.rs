@@ -1,8 +1,8 @@
 //! The filter flags of reports, parsed.
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use fedilake_model::Server;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use fedilake_model::{Moment, Server};
 use fedilake_query::Filter;
 
 use crate::cli::Filters;
@@ -51,13 +51,11 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
             .map(|day| day.and_time(NaiveTime::MIN).and_utc())
             .with_context(|| format!("date `{text}` is too late"));
     }
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.to_utc());
-    }
-    for layout in ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"] {
-        if let Ok(at) = NaiveDateTime::parse_from_str(text, layout) {
-            return Ok(at.and_utc());
-        }
+    // A number alone could be a year as well as a time since 1970.
+    if text.contains([':', 'T', 't'])
+        && let Some(at) = Moment::of_text(text).at()
+    {
+        return Ok(at);
     }
     bail!(
         "invalid date `{text}`: expected YYYY-MM-DD or an RFC 3339 time\nhint: write 2023-02-04 or 2023-02-04T12:00:00Z (UTC)"
@@ -96,12 +94,18 @@ mod tests {
         assert_eq!(to.zip(from).map(|(to, from)| to - from), Some(day_ms));
         assert_eq!(range("2023-02-04T00:00:00Z", "2023-02-05T01:00:00+01:00")?, (from, to));
         assert_eq!(range("2023-02-04 00:00", "2023-02-05T00:00:00")?, (from, to));
+        assert_eq!(range("2023-02-04T00:00Z", "2023-02-05T05:30:00+0530")?, (from, to));
+        assert_eq!(range("20230204T000000Z", "2023-02-05T00:00:00.000")?, (from, to));
+        assert_eq!(range("2023-02-04T00:00:00.123", "2023-02-05")?.0, from.map(|from| from + 123));
         Ok(())
     }
 
     #[test]
     fn a_wrong_time_and_an_empty_range_are_refused() {
         assert!(format!("{:#}", range("yesterday", "2023-02-04").unwrap_err()).contains("hint: write 2023-02-04"));
+        for odd in ["", "2023", "2023-02", "1675512000", "T", "12:00", "2023-02-30T10:00", "0000-01-01T00:00Z"] {
+            assert!(range(odd, "2023-02-04").is_err(), "{odd}");
+        }
         assert!(range("2023-02-05", "2023-02-04").unwrap_err().to_string().contains("is not before"));
         let finer = range("2023-02-04T10:00:00.000001Z", "2023-02-05").unwrap_err();
         assert!(format!("{finer:#}").contains("finer than a millisecond"), "{finer:#}");

@@ -1,4 +1,4 @@
-//! Post events → Arrow rows.
+//! Post events → Arrow rows, without a record between: what tests hold records and their reading against.
 
 use std::sync::Arc;
 

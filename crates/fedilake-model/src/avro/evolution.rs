@@ -1,13 +1,16 @@
 //! Tests of a growing schema: this version reads records of others, and the next version reads records of this one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow_avro::schema::{FingerprintStrategy, SCHEMA_METADATA_KEY};
+use arrow_avro::writer::{WriterBuilder, format::AvroSoeFormat};
 use bytes::Bytes;
 
 use super::decode::{DecodeError, Decoder, Encoded};
-use super::{Encoder, KNOWN_SCHEMAS, encode, header, learned};
+use super::{Encoder, KNOWN_SCHEMAS, header, learned};
 use crate::schema::{self, COLUMNS, Column, ColumnSource, generated};
 use crate::{Frame, FrameKind, PostEvent, Server, rows};
 
@@ -69,7 +72,7 @@ impl Version {
             None => arrow::array::new_null_array(field.data_type(), rows.num_rows()),
         });
         let rows = RecordBatch::try_new(self.record.clone(), columns.collect()).unwrap();
-        let mut writer = encode::writer(&self.record, &self.avro);
+        let mut writer = writer(&self.record, &self.avro);
         writer.encode(&rows).unwrap();
         writer.flush().iter().collect()
     }
@@ -78,6 +81,15 @@ impl Version {
         let known: Vec<&str> = known.iter().map(|version| version.avro.as_str()).collect();
         Decoder::with(self.table.clone(), &known)
     }
+}
+
+/// Arrow's Avro encoder for rows of `schema`; `avro` was generated from it.
+pub(super) fn writer(schema: &SchemaRef, avro: &str) -> arrow_avro::writer::Encoder {
+    let metadata = HashMap::from([(SCHEMA_METADATA_KEY.to_owned(), avro.to_owned())]);
+    WriterBuilder::new(Schema::new_with_metadata(schema.fields().clone(), metadata))
+        .with_fingerprint_strategy(FingerprintStrategy::Rabin)
+        .build_encoder::<AvroSoeFormat>()
+        .unwrap()
 }
 
 fn columns() -> Vec<Column> {

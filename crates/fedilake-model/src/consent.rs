@@ -138,14 +138,12 @@ fn is_invisible(c: char) -> bool {
 /// False if the text has no number sign in any spelling, no hashtag's page and no emoji that matters. Many profiles have
 /// none, and need not be parsed as HTML.
 fn may_say(text: &[u8]) -> bool {
-    text.iter().enumerate().any(|(at, byte)| match byte {
-        // The full-width and the small number sign begin with the byte 0xEF; a character reference (`&`) may be one.
-        b'#' | b'&' | 0xef => true,
-        b':' => matches!(text.get(at + 1), Some(b'n' | b'N' | b'_')),
+    // The full-width and the small number sign begin with the byte 0xEF; a character reference (`&`) may be one.
+    memchr::memchr3(b'#', b'&', 0xef, text).is_some()
+        || memchr::memchr_iter(b':', text).any(|at| matches!(text.get(at + 1), Some(b'n' | b'N' | b'_')))
         // The last letter is the rarest of the word.
-        b'g' | b'G' => at >= 2 && text[at - 2..at].eq_ignore_ascii_case(b"ta"),
-        _ => false,
-    })
+        || memchr::memchr2_iter(b'g', b'G', text)
+            .any(|at| at >= 2 && text[at - 2..=at].eq_ignore_ascii_case(b"tag"))
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Int32Array, Int64Array, ListArray, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, BooleanBufferBuilder, Int32Array, Int64Array, ListArray, NullBufferBuilder,
+    StringArray, TimestampMicrosecondArray,
 };
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
+use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 
@@ -18,8 +18,8 @@ use super::shape::FieldType;
 pub(super) struct Column {
     data_type: DataType,
     values: Values,
-    /// One bit a row: true if the value is not null.
-    valid: BooleanBufferBuilder,
+    /// Which rows are not null; no bits while all are.
+    valid: NullBufferBuilder,
 }
 
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Column {
             DataType::List(item) => Values::Lists { ends: vec![0], items: Box::new(Column::new(item.data_type())?) },
             _ => return None,
         };
-        Some(Column { data_type: data_type.clone(), values, valid: BooleanBufferBuilder::new(0) })
+        Some(Column { data_type: data_type.clone(), values, valid: NullBufferBuilder::new(0) })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -181,7 +181,8 @@ impl Column {
 
     /// Turns the rows into an Arrow array and empties the column. The error says that a text is not valid UTF-8.
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let nulls = Some(NullBuffer::new(self.valid.finish())).filter(|valid| valid.null_count() > 0);
+        // A null that was cut off leaves bits behind.
+        let nulls = self.valid.finish().filter(|valid| valid.null_count() > 0);
         Ok(match &mut self.values {
             Values::Booleans(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
             Values::Ints(values) => Arc::new(Int32Array::try_new(emptied(values).into(), nulls)?),

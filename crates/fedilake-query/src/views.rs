@@ -182,7 +182,7 @@ impl FromStr for Deletes {
 /// `glob` is a path or a pattern for DuckDB's `read_parquet`, such as `table/posts/**/*.parquet`. Write a path within
 /// it that is not meant as a pattern with [`plain`].
 pub fn over_parquet(glob: &str, deletes: Deletes) -> String {
-    over_files(&literal(glob), deletes)
+    over_files(&printed(glob), deletes)
 }
 
 /// A path as a pattern that matches only this path.
@@ -205,13 +205,13 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
     let base = include_str!("views/parquet.sql")
         .replace("{columns}", &cast_columns())
         .replace("{typed}", &typed_nulls())
-        .replace("{shown}", &shown_columns(&["log"]))
+        .replace("{shown}", &shown_columns(&["log", "file"]))
         .replace("{is_shown}", &is_shown())
         .replace("{is_delete}", IS_DELETE)
         .replace("{name_of_server}", &cut("server"))
         .replace("{deleted_at}", &deleted_at())
         .replace("{files}", files);
-    let (chosen, columns) = (chosen(deletes, "view"), include_str!("views/columns.sql"));
+    let (chosen, columns) = (chosen(deletes, "view", "file"), include_str!("views/columns.sql"));
     let names = format!(
         "left join (values\n{}\n) as language_name (key, name) on language_name.key = {}",
         languages::rows_sql(),
@@ -222,10 +222,11 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
 
 /// The SQL that chooses, of the rows of `internal.shown` and `internal.deletes`, one a visible post (`internal.post`), and defines view
 /// `sightings`. Beside the columns that it names, `internal.post` has whatever others `internal.shown` has. `steps` is `view`, or `table`
-/// where the steps of the choice are asked several times.
-pub(crate) fn chosen(deletes: Deletes, steps: &str) -> String {
+/// where the steps of the choice are asked several times. `copy` is the column by which copies of one row are told apart.
+pub(crate) fn chosen(deletes: Deletes, steps: &str, copy: &str) -> String {
     include_str!("views/chosen.sql")
         .replace("{steps}", steps)
+        .replace("{copy}", copy)
         .replace("{is_visible}", &deletes.visible_sql("deleted_at is not null", "from_origin"))
 }
 
@@ -311,6 +312,20 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A SQL expression for a text, without characters that a terminal obeys instead of showing: `'a' || chr(27) || 'b'`.
+fn printed(text: &str) -> String {
+    let is_shown = |c: char| matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1;
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(obeyed) = rest.chars().find(|c| !is_shown(*c)) {
+        let (before, behind) = rest.split_once(obeyed).unwrap_or((rest, ""));
+        parts.extend([literal(before), format!("chr({})", u32::from(obeyed))]);
+        rest = behind;
+    }
+    parts.push(literal(rest));
+    parts.join(" || ")
+}
+
 /// A SQL name in quotes.
 pub(crate) fn name(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
@@ -336,6 +351,20 @@ mod tests {
             let described = described.collect::<Result<Vec<_>, _>>().unwrap();
             assert_eq!(columns(view).collect::<Vec<_>>(), described, "{view}");
         }
+    }
+
+    #[test]
+    fn a_path_of_any_name_is_written_in_characters_that_terminals_show_and_is_the_same() {
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        for path in
+            ["/a/b", "it's", "", "\u{1b}[31mred", "a\u{202e}b\u{7}", "\n\t\r", "é e\u{301} 🐘 \\x", "\u{9b}\u{2028}"]
+        {
+            let sql = printed(path);
+            assert!(!sql.contains(|c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c)), "{sql:?}");
+            let read: String = connection.query_row(&format!("select {sql}"), [], |row| row.get(0)).unwrap();
+            assert_eq!(read, path, "{sql}");
+        }
+        assert_eq!(printed("/a's/é"), "'/a''s/é'");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use object_store::path::Path;
 const FOLDER: &str = "posts";
 /// Spark, Trino and pyarrow skip names that begin with an underscore.
 const START: &str = "_start";
-const EXTENSION: &str = ".parquet";
+pub(crate) const EXTENSION: &str = ".parquet";
 
 /// One partition of one log. A log that was deleted and made again has another id, so its chains stand beside the old
 /// ones.

@@ -105,12 +105,9 @@ impl Table {
         self.check_to(Depth::Bytes).await
     }
 
-    /// Reads every data file's footer, and returns the offsets that no file covers as [`Finding::Missing`]. Much
-    /// faster than [`Table::check`], which finds all other faults.
-    pub async fn missing(&self) -> Result<Vec<Finding>, TableError> {
-        let mut findings = self.check_to(Depth::Footers).await?.findings;
-        findings.retain(|finding| matches!(finding, Finding::Missing { .. }));
-        Ok(findings)
+    /// The faults that the names and footers of all files show. Much faster than [`Table::check`], which finds all others.
+    pub async fn faults(&self) -> Result<Vec<Finding>, TableError> {
+        Ok(self.check_to(Depth::Footers).await?.findings)
     }
 
     /// Reads every data file's footer: the offsets that each chain covers without a record ([`Check::holes`]).

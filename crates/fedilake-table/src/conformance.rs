@@ -234,7 +234,7 @@ async fn what_is_wrong_with_a_table_is_found_and_named(place: Prefix) {
     place.store.delete(&chain.file(&place.prefix, Offset(10))).await.unwrap();
     let missing = Finding::Missing { chain: chain.clone(), first: Offset(10), next: Offset(20), before: location(20) };
     assert_eq!(place.table().check().await.unwrap().findings, std::slice::from_ref(&missing));
-    assert_eq!(place.table().missing().await.unwrap(), [missing]);
+    assert_eq!(place.table().faults().await.unwrap(), [missing]);
 
     place.replace(&chain, 10, file(&chain, 10, 23).bytes().clone()).await;
     let doubled =
@@ -294,7 +294,7 @@ async fn a_file_of_a_newer_fedilake_is_refused_and_never_called_damaged(place: P
     // Only readers of a file in the middle read its footer; everybody reads that of the newest file.
     place.replace(&chain, 10, newer(&file(&chain, 10, 20))).await;
     assert_newer(place.table().check().await, 10);
-    assert_newer(place.table().missing().await, 10);
+    assert_newer(place.table().faults().await, 10);
     assert_eq!(place.table().snapshot().await.unwrap().damaged, []);
     place.replace(&chain, 10, file(&chain, 10, 20).bytes().clone()).await;
     place.replace(&chain, 20, newer(&file(&chain, 20, 30))).await;

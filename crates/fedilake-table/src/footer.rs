@@ -18,6 +18,7 @@ use std::str::FromStr;
 use fedilake_log::{LogId, Offset, Partition};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 
+use crate::local::NotAFile;
 use crate::{Chain, Holes, TableError};
 
 /// The format that this program writes and reads. An added column is not a new format, because readers match columns
@@ -57,9 +58,12 @@ pub struct Footer {
 
 impl Footer {
     /// Reads the footer of a data file on this machine, such as a copy. Sends no request to the table's store. A file that
-    /// cannot be opened is no damaged one: [`TableError::Store`].
+    /// cannot be opened is no damaged one: [`TableError::Store`]. A name that is no file's is.
     pub fn of_file(path: &Path) -> Result<Footer, TableError> {
         let location = || path.display().to_string();
+        if let Some(what) = NotAFile::at(path) {
+            return Err(TableError::Damaged { location: location(), why: what.to_string() });
+        }
         let file = File::open(path).map_err(|error| TableError::Store {
             doing: "open",
             location: location(),

@@ -5,11 +5,13 @@
 //! No listing and no `*.parquet` takes it for a data file, so it only takes up disk space.
 
 mod in_place;
+mod listing;
 
 use std::io;
 use std::path::Path;
 
 pub use in_place::InPlace;
+pub(crate) use listing::NotAFile;
 
 /// Removes the files that killed writers left below `table`, and returns their number and size. Call it only if no
 /// writer is active there: the owner of the data folder does at its start.

@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::chain::{self, Name};
 use crate::footer::{Body, Checksum, Unread};
+use crate::local::NotAFile;
 use crate::{Chain, Footer, TableError};
 
 /// Bytes read from a file's end, where its footer is: enough for about ten row groups.
@@ -71,7 +72,7 @@ impl Objects {
 
     /// Writes an object's bytes to the file `to`.
     pub(crate) async fn copy(&self, location: &Path, to: &std::path::Path) -> Result<(), TableError> {
-        let object = self.store.get(location).await.map_err(failed("read", location))?;
+        let object = self.store.get(location).await.map_err(unread(location))?;
         let written = async {
             let mut file = tokio::fs::File::create(to).await?;
             let mut pieces = object.into_stream();
@@ -92,7 +93,7 @@ impl Objects {
         let content = match content.await {
             Ok(content) => content,
             Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(source) => return Err(failed("read", &location)(source)),
+            Err(source) => return Err(unread(&location)(source)),
         };
         let start = std::str::from_utf8(&content).ok().and_then(|text| text.strip_suffix('\n')?.parse().ok());
         let start = start
@@ -118,7 +119,7 @@ impl Objects {
         while checksum.length() < body.length {
             let from = checksum.length();
             let piece = from..body.length.min(from + PIECE_BYTES);
-            let bytes = self.store.get_range(&location, piece).await.map_err(failed("read", &location))?;
+            let bytes = self.store.get_range(&location, piece).await.map_err(unread(&location))?;
             if bytes.is_empty() {
                 break;
             }
@@ -156,7 +157,7 @@ impl Objects {
         match end.await {
             // S3 refuses every range of an empty object, even an empty range.
             Err(StoreError::Generic { .. }) if self.is_empty(location).await => Ok((Bytes::new(), 0)),
-            end => end.map_err(failed("read", location)),
+            end => end.map_err(unread(location)),
         }
     }
 
@@ -176,6 +177,14 @@ fn footer_of(metadata: &ParquetMetaData, chain: &Chain, first: Offset) -> Result
 pub(crate) fn failed(doing: &'static str, location: &Path) -> impl FnOnce(StoreError) -> TableError {
     let location = location.to_string();
     move |source| TableError::Store { doing, location, source }
+}
+
+/// As [`failed`], for a read: what is no file is damaged.
+fn unread(location: &Path) -> impl FnOnce(StoreError) -> TableError {
+    move |source| match &source {
+        StoreError::Generic { source: cause, .. } if cause.is::<NotAFile>() => damaged(location, cause.to_string()),
+        _ => failed("read", location)(source),
+    }
 }
 
 fn error_of(location: &Path, unread: Unread) -> TableError {

@@ -192,7 +192,7 @@ impl Table {
     }
 
     /// Lists every data file. Reads the names, and the footer of each chain's newest file. Does not check that the
-    /// files join: use [`Footer::of_file`] on a copy, [`Table::missing`] or [`Table::check`].
+    /// files join: use [`Footer::of_file`] on a copy, [`Table::faults`] or [`Table::check`].
     ///
     /// A damaged newest file is listed as covering one offset, so that only readers of its rows meet the error. Files
     /// after it do not join the chain and are left out.

@@ -181,8 +181,8 @@ mod tests {
              `fedilake_collect_…`. A time series begins with its first event.\n\n\
              | metric | kind | labels | says |\n|---|---|---|---|\n{}\n\
              Beside them each process has the usual `process_cpu_seconds_total`, `process_resident_memory_bytes`,\n\
-             `process_virtual_memory_bytes`, `process_open_fds`, `process_max_fds`, `process_threads` and\n\
-             `process_start_time_seconds`.\n",
+             `process_virtual_memory_bytes`, `process_virtual_memory_max_bytes`, `process_open_fds`, `process_max_fds`,\n\
+             `process_threads` and `process_start_time_seconds`.\n",
             rows.collect::<String>()
         )
     }

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::behind::Behind;
 use crate::check::Checker;
 use crate::follow::Follower;
+use crate::lag::Lag;
 use crate::lake_process::LakeProcess;
 use crate::owner::{self, Ownership};
 use crate::progress;
@@ -52,6 +53,7 @@ pub struct Pipeline {
     questions: CancellationToken,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
     _sizes: Sizes,
+    _lag: Option<Lag>,
 }
 
 /// The loops to run beside the follower.
@@ -166,6 +168,11 @@ impl Pipeline {
         };
         let progress = Arc::new(SinkProgress::default());
         let sink_of_all = (loops.sink == Sinks::All).then(|| Arc::clone(&progress));
+        // Nobody reads the figures of a process that does not answer.
+        let lag = match (&sink_reader, loops.listen) {
+            (Some(_), Some(_)) => Some(Lag::watch(stores.log.reader()?, Arc::clone(&progress))),
+            _ => None,
+        };
         let sink = sink_reader.map(|reader| {
             let table = Arc::clone(&stores.table);
             Loop::spawn("the sink", |stop| async move {
@@ -201,6 +208,7 @@ impl Pipeline {
             questions,
             reached,
             _sizes: sizes,
+            _lag: lag,
         })
     }
 

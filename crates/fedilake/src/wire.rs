@@ -17,7 +17,7 @@ use fedilake_table::Table;
 pub use self::kafka::listed_servers;
 pub use self::lake::{deletes, direct_limits, open_files, open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Appending, Log, ReaderSource};
-pub use self::table::{TableFiles, Use, missing_from_table, open_table, sink_limits, table_folder};
+pub use self::table::{TableFiles, Use, faults_of_table, open_table, sink_limits, table_folder};
 use crate::mask::masked;
 use crate::owner::{self, Ownership};
 use crate::settings::Settings;

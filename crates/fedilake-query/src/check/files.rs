@@ -95,7 +95,7 @@ impl<'a> Files<'a> {
     /// Lets the views show the staged rows of these buckets, among which the posts' versions are chosen.
     pub(super) fn choose(&self, buckets: &Range<u64>) -> Result<(), LakeError> {
         let shown = within(include_str!("choose.sql"), buckets);
-        let chosen = views::chosen(self.deletes, "table");
+        let chosen = views::chosen(self.deletes, "table", "log");
         Ok(self.outside.execute_batch(&format!("{shown}\n{chosen}\n{}", include_str!("hashes.sql")))?)
     }
 

@@ -5,13 +5,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::pivot::{self, Edited};
-use super::{SqlError, SqlErrorKind, failure};
+use super::{SqlError, SqlErrorKind, failure, nearest};
 use crate::error::message;
+use crate::layout::SCHEMA;
 use crate::views::DOCUMENTED;
 
 /// Functions that a SELECT can call and that act on the instance, run text that this guard has not seen, or follow
 /// pointers.
-const REFUSED: [&str; 14] = [
+const REFUSED: [&str; 15] = [
     "arrow_scan",
     "arrow_scan_dumb",
     "checkpoint",
@@ -21,12 +22,20 @@ const REFUSED: [&str; 14] = [
     "enable_profiling",
     "force_checkpoint",
     "json_execute_serialized_sql",
+    "json_serialize_plan",
     "pandas_scan",
     "query",
     "seq_scan",
     "truncate_duckdb_logs",
     "write_log",
 ];
+
+/// Functions that take a table's name as a text.
+const BY_NAME: [&str; 5] =
+    ["duckdb_table_sample", "pragma_show", "pragma_storage_info", "pragma_table_info", "query_table"];
+
+/// The catalog whose functions list everything, whatever [`LISTINGS`](crate::layout::LISTINGS) leave out.
+const SYSTEM: &str = "system";
 
 /// The result of DuckDB's `json_serialize_sql`: the statements as trees, or the reason why there are none.
 #[derive(Deserialize)]
@@ -37,9 +46,9 @@ struct Parsed {
     position: Option<String>,
     #[serde(default)]
     statements: Vec<IgnoredAny>,
-    /// The first refused function that is called anywhere.
+    /// Why the tree may not run.
     #[serde(skip)]
-    refused_function: Option<&'static str>,
+    refused: Option<String>,
     /// The documented views that the statement names.
     #[serde(skip)]
     views: Vec<&'static str>,
@@ -107,10 +116,7 @@ fn check(parsed: &Parsed) -> Result<(), Refused> {
     }
     match parsed.statements.as_slice() {
         [] => refused("there is no statement"),
-        [_] => match parsed.refused_function {
-            Some(name) => refused(&format!("{name}() may not be called here")),
-            None => Ok(()),
-        },
+        [_] => parsed.refused.as_deref().map_or(Ok(()), refused),
         [_, _, ..] => refused("one statement at a time"),
     }
 }
@@ -129,11 +135,11 @@ fn parse(connection: &Connection, text: &str) -> Result<Parsed, SqlError> {
         .map_err(|error| failed(message(&error)))?;
     let parsed: Parsed =
         serde_json::from_str(&json).map_err(|error| failed(format!("read DuckDB's parse: {error}")))?;
-    let refused_function = called(&json).find_map(|name| refused_by_name(&name));
+    let refused = refused_call(&json).or_else(|| names_internals(&json).then(internals));
     let lists_tables = LISTED.iter().any(|(key, begin)| named(&json, key).any(|name| name.starts_with(begin)));
     let is_named = |view: &str| named(&json, "table_name").any(|name| name.eq_ignore_ascii_case(view));
     let views = DOCUMENTED.into_iter().filter(|view| is_named(view)).collect();
-    Ok(Parsed { refused_function, views, lists_tables, ..parsed })
+    Ok(Parsed { refused, views, lists_tables, ..parsed })
 }
 
 /// Members of a tree, and the beginnings of their values in statements that list tables.
@@ -149,28 +155,93 @@ const LISTED: [(&str, &str); 9] = [
     ("table_name", "sqlite_"),
 ];
 
+/// True if a tree in JSON names a table of the schema [`SCHEMA`].
+fn names_internals(json: &str) -> bool {
+    named(json, "schema_name").any(|name| name.eq_ignore_ascii_case(SCHEMA))
+}
+
+/// True if DuckDB may find the table of this name in the schema [`SCHEMA`].
+fn is_internal(table: &str) -> bool {
+    table.split('.').any(|part| part.trim().trim_matches('"').eq_ignore_ascii_case(SCHEMA))
+}
+
+/// Why a question may not name a table of the schema [`SCHEMA`].
+fn internals() -> String {
+    format!(
+        "the tables of the schema `{SCHEMA}` cannot be asked: they hold posts that the views leave out, and change with every version\n\
+         hint: SQL reads the views {}",
+        nearest::all()
+    )
+}
+
+/// An argument of a call in a tree.
+#[derive(Deserialize)]
+struct Argument {
+    class: String,
+    #[serde(default)]
+    value: Option<Value>,
+}
+
+/// The value of a constant in a tree.
+#[derive(Deserialize)]
+struct Value {
+    #[serde(default)]
+    value: serde_json::Value,
+}
+
+/// The texts among a call's arguments; `behind` begins behind the function's name. `None` if an argument is no constant.
+fn constants(behind: &str) -> Option<Vec<String>> {
+    let (_, arguments) = behind.split_once("\"children\":")?;
+    let mut arguments = serde_json::Deserializer::from_str(arguments).into_iter::<Vec<Argument>>();
+    let text = |argument: Argument| match argument.value?.value {
+        serde_json::Value::String(text) if argument.class == "CONSTANT" => Some(text),
+        _ => None,
+    };
+    arguments.next()?.ok()?.into_iter().map(text).collect()
+}
+
 fn refused_by_name(name: &str) -> Option<&'static str> {
     REFUSED.iter().find(|refused| name.eq_ignore_ascii_case(refused)).copied()
 }
 
-/// Names of the functions that a tree in JSON calls.
-fn called(json: &str) -> impl Iterator<Item = String> {
-    named(json, "function_name")
+/// The first reason for which a call in a tree in JSON may not run.
+fn refused_call(json: &str) -> Option<String> {
+    let is_system = |key: &str| named(json, key).any(|name| name.eq_ignore_ascii_case(SYSTEM));
+    let is_qualified = is_system("catalog") || is_system("schema");
+    texts(json, "function_name").find_map(|(name, behind)| {
+        if let Some(name) = refused_by_name(&name) {
+            return Some(format!("{name}() may not be called here"));
+        }
+        if is_qualified && name.to_ascii_lowercase().starts_with("duckdb_") {
+            return Some(format!("`{SYSTEM}` may not be named here\nhint: ask {}() alone", name.to_ascii_lowercase()));
+        }
+        BY_NAME.iter().find(|by_name| name.eq_ignore_ascii_case(by_name)).and_then(|by_name| match constants(behind) {
+            Some(tables) => tables.iter().any(|table| is_internal(table)).then(internals),
+            None => Some(format!(
+                "{by_name}() takes a table's name as one plain text here\nhint: `from posts` needs no function"
+            )),
+        })
+    })
 }
 
 /// The texts of all members `key` of a tree in JSON. The tree is as deep as its statement (a sum of a hundred terms is a hundred levels),
 /// so its strings are looked at one after the other, and no level is gone into.
 fn named<'a>(json: &'a str, key: &'a str) -> impl Iterator<Item = String> + 'a {
+    texts(json, key).map(|(text, _)| text)
+}
+
+/// As [`named`], each with the JSON behind it.
+fn texts<'a>(json: &'a str, key: &'a str) -> impl Iterator<Item = (String, &'a str)> + 'a {
     let mut is_name = false;
-    strings(json).filter_map(move |(text, is_key)| {
+    strings(json).filter_map(move |(text, is_key, behind)| {
         let found = is_name && !is_key;
         is_name = is_key && text.get(1..text.len() - 1) == Some(key);
-        found.then(|| serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()))
+        found.then(|| (serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()), behind))
     })
 }
 
-/// The strings of well-formed JSON with their quotes, and whether each is a member's key.
-fn strings(json: &str) -> impl Iterator<Item = (&str, bool)> {
+/// The strings of well-formed JSON with their quotes, whether each is a member's key, and the JSON behind each.
+fn strings(json: &str) -> impl Iterator<Item = (&str, bool, &str)> {
     let mut rest = json;
     std::iter::from_fn(move || {
         let begin = rest.find('"')?;
@@ -186,7 +257,7 @@ fn strings(json: &str) -> impl Iterator<Item = (&str, bool)> {
         }
         let text = &rest[begin..end];
         rest = &rest[end..];
-        Some((text, rest.trim_start().starts_with(':')))
+        Some((text, rest.trim_start().starts_with(':'), rest))
     })
 }
 
@@ -259,9 +330,9 @@ mod tests {
             (r#"{"function_name":"qu\u0065ry"}"#, &["query"]),
         ];
         for (json, expected) in cases {
-            assert_eq!(called(json).collect::<Vec<_>>(), expected, "{json}");
+            assert_eq!(named(json, "function_name").collect::<Vec<_>>(), expected, "{json}");
         }
         let deep = format!("{}{{\"function_name\":\"query\"}}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
-        assert_eq!(called(&deep).find_map(|name| refused_by_name(&name)), Some("query"));
+        assert!(refused_call(&deep).is_some_and(|reason| reason.starts_with("query() may not")));
     }
 }

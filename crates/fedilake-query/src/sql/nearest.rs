@@ -2,7 +2,6 @@
 //!
 //! DuckDB's own suggestion considers every name, including the lake's own tables, which users neither know nor need.
 
-use crate::layout::SCHEMA;
 use crate::views::{self, DOCUMENTED};
 
 /// The least similarity (Jaro-Winkler; 1 for equal names) at which one name is taken for the other, mistyped.
@@ -11,12 +10,12 @@ const ALIKE: f64 = 0.82;
 /// The beginning of the message about an unknown table.
 const NO_TABLE: &str = "there is no table `";
 
-/// True if a message of [`documented`] says that one of the documented views, or of the views below them, is not there.
+/// True if a message of [`documented`] says that one of the documented views is not there.
 pub(crate) fn is_about_a_missing_view(message: &str) -> bool {
     let named = message.strip_prefix(NO_TABLE).and_then(|rest| rest.split_once('`'));
     named.is_some_and(|(full, _)| {
-        let (schema, name) = full.rsplit_once('.').unwrap_or(("", full));
-        schema.eq_ignore_ascii_case(SCHEMA) || DOCUMENTED.iter().any(|view| view.eq_ignore_ascii_case(name))
+        let name = full.rsplit('.').next().unwrap_or(full);
+        DOCUMENTED.iter().any(|view| view.eq_ignore_ascii_case(name))
     })
 }
 
@@ -27,10 +26,7 @@ pub(super) fn documented(message: &str, named: &[&str]) -> Option<String> {
         let typed = table.rsplit('.').next().unwrap_or(table);
         return Some(match nearest(typed, DOCUMENTED) {
             Some(view) => format!("{NO_TABLE}{table}`: did you mean `{view}`?"),
-            None => {
-                let all = DOCUMENTED.map(|view| format!("`{view}`")).join(", ");
-                format!("{NO_TABLE}{table}`: the tables are {all}")
-            }
+            None => format!("{NO_TABLE}{table}`: the tables are {}", all()),
         });
     }
     let column = missing_column(message)?;
@@ -48,6 +44,11 @@ pub(super) fn documented(message: &str, named: &[&str]) -> Option<String> {
         (None, Some(elsewhere)) => format!("there is no column `{column}` here: it {elsewhere}"),
         (None, None) => format!("there is no column `{column}` here: `describe posts` names those of a view"),
     })
+}
+
+/// The names of all documented views.
+pub(super) fn all() -> String {
+    DOCUMENTED.map(|view| format!("`{view}`")).join(", ")
 }
 
 /// The documented views that have a column.
@@ -148,7 +149,6 @@ mod tests {
             ("posts", true),
             ("Replies", true),
             ("main.posts", true),
-            ("internal.table_rows", true),
             ("post", false),
             ("posts.parquet", false),
             ("x`posts", false),

@@ -21,13 +21,13 @@ select *
 from internal.shown shown
 where hash(uri) not in (from internal.repeated) and (server, id) not in (select (server, id) from internal.deletes);
 
--- One row for each visible post with several rows: the position of its best version, its first sighting that was not deleted, and its app.
+-- One row for each visible post with several rows: the position of its best version (in one of the files, if copies of a file lie there), its first sighting that was not deleted, and its app.
 create or replace {steps} internal.chosen as
 select
     hash(uri) as uri_hash,
     max({
         'own': from_origin, 'edited_at': coalesce(edited_at, '-infinity'::timestamptz), 'observed_at': observed_at,
-        'log': log, 'partition': log_partition, 'n': log_offset
+        'log': log, 'partition': log_partition, 'n': log_offset, 'copy': {copy}
     }) as version,
     min({'observed_at': observed_at, 'server': server, 'id': id}) filter (deleted_at is null) as first,
     case when bool_or(from_origin) then min(app) filter (from_origin) else min(app) end as app
@@ -42,7 +42,8 @@ select
     chosen.app as best_app
 from internal.shown shown
 join internal.chosen chosen
-    on chosen.version.log = shown.log and chosen.version.partition = shown.log_partition and chosen.version.n = shown.log_offset;
+    on chosen.version.log = shown.log and chosen.version.partition = shown.log_partition and chosen.version.n = shown.log_offset
+    and chosen.version.copy = shown.{copy};
 
 -- One row for each visible post.
 create or replace view internal.post as

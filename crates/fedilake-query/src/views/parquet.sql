@@ -1,11 +1,12 @@
 create schema if not exists internal;
 
--- Every row of the table, with the log from the last folder log=… in the file's path. Columns that a file lacks are null; unknown
+-- Every row of the table, with the file's path and the log from the last folder log=… in it. Columns that a file lacks are null; unknown
 -- columns are left out.
 create or replace view internal.table_rows as
 select
     {columns},
-    regexp_extract(file_of_table, '(?:^|[/\\])log=([^/\\]+)(?:[/\\]partition=[^/\\]+)?[/\\][^/\\]+$', 1) as log
+    regexp_extract(file_of_table, '(?:^|[/\\])log=([^/\\]+)(?:[/\\]partition=[^/\\]+)?[/\\][^/\\]+$', 1) as log,
+    file_of_table as file
 from (
     select {typed}, null::varchar as file_of_table where false
     union all by name

@@ -136,3 +136,63 @@ fn an_error_shows_the_statement_alone_and_advice_that_applies() {
         assert!(shown.is_none_or(|line| typed.lines().any(|typed| typed.contains(line))), "{sql}: {told}");
     }
 }
+
+/// As clients that synchronise folders, and people, leave copies of files.
+#[test]
+fn a_file_that_lies_there_twice_counts_once_whatever_its_copy_is_called() {
+    let mut bench = Bench::new();
+    let shown = |n: i64, server: &str| Event::created(server, n, "ann@one.test", n);
+    let mut events: Vec<Event> = (0..20).map(|n| shown(n, "alpha.test")).collect();
+    events.extend((0..5).map(|n| shown(n, "beta.test")));
+    events.push(Event {
+        kind: "edited",
+        edited: Some(50),
+        observed: 60,
+        text: "edited".to_owned(),
+        ..shown(3, "alpha.test")
+    });
+    events.push(Event::deleted("beta.test", 2, 70));
+    bench.take(&events);
+    bench.take(&[shown(30, "alpha.test"), shown(4, "gamma.test")]);
+    let rows = |bench: &Bench, view: &str| bench.plain(&format!("select v::varchar from {view} v order by 1"));
+    let once = views::DOCUMENTED.map(|view| rows(&bench, view));
+    assert_eq!(once[0].len(), 21);
+    let chain = bench.path().join("table/posts/log=log-a/partition=0");
+    for copy in [
+        "00000000000000000000 (1).parquet",
+        "00000000000000000000-copy-of-laptop.parquet",
+        "00000000000000000005.parquet",
+        "00000000000000000900.parquet",
+        ".00000000000000000000.parquet",
+        "old/00000000000000000000.parquet",
+        "../partition=1/00000000000000000000.parquet",
+        "../../log=other/partition=0/00000000000000000000.parquet",
+        "../../00000000000000000000.parquet",
+    ] {
+        fs::create_dir_all(chain.join(copy).parent().unwrap()).unwrap();
+        fs::copy(&bench.chunks[0].parquet, chain.join(copy)).unwrap();
+        for (view, once) in views::DOCUMENTED.iter().zip(&once) {
+            assert_eq!(&rows(&bench, view), once, "{copy}: {view}");
+        }
+    }
+}
+
+#[test]
+fn what_the_views_are_made_of_cannot_be_asked() {
+    let folder = folder(true);
+    let direct = direct(folder.path());
+    for _ in ["before the views are there", "with the views"] {
+        for sql in [
+            "from internal.table_rows",
+            "from memory.internal.table_rows",
+            "describe \"INTERNAL\".shown",
+            "with p as (select text from internal.shown) from p",
+            "pivot internal.shown on language using count(*)",
+            "from query_table('internal.shown')",
+        ] {
+            let error = ask(&direct, sql).unwrap_err();
+            assert!(error.message.contains("hint: SQL reads the views `posts`"), "{sql}: {error}");
+        }
+        ask(&direct, "from posts").unwrap();
+    }
+}

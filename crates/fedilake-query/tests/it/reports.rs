@@ -187,7 +187,7 @@ fn a_part_of_a_sealed_day_is_not_the_whole() {
     bench.take(&(0..16).map(post).collect::<Vec<_>>());
     bench.take(&[Event { observed: 5 * DAY, ..post(16) }]);
     (0..4).for_each(|_| bench.take(&[]));
-    assert_eq!(bench.ask("select count(*) from internal.day where sealed"), [["4"]]);
+    assert_eq!(bench.inside("select count(*) from internal.day where sealed"), [["4"]]);
     let at = |quarters: i64| Some(START_MS + quarters * DAY * 250);
     for (from, to) in [(4, 12), (5, 12), (4, 11), (5, 7), (3, 13), (6, 6), (8, 4), (0, 99)] {
         same_as_asked_naively(&bench, &Filter { from: at(from), to: at(to), ..Filter::default() });
@@ -201,17 +201,17 @@ fn a_day_is_sealed_when_a_later_one_has_begun_and_opened_by_what_comes_late() {
     bench.take(&[post(1, 0), post(2, 0), post(3, 1)]);
     let days = "select day - 19391, sealed from internal.day order by day";
     let figures = "select count(*), coalesce(sum(posts), 0)::bigint from internal.author_day";
-    assert_eq!(bench.ask(days), [["0", "false"], ["1", "false"]]);
+    assert_eq!(bench.inside(days), [["0", "false"], ["1", "false"]]);
     bench.take(&[Event { observed: DAY + 700, ..post(5, 1) }]);
-    assert_eq!(bench.ask(days), [["0", "true"], ["1", "false"]]);
-    assert_eq!(bench.ask(figures), [["1", "2"]]);
+    assert_eq!(bench.inside(days), [["0", "true"], ["1", "false"]]);
+    assert_eq!(bench.inside(figures), [["1", "2"]]);
     bench.take(&[post(4, 0), Event::deleted("alpha.test", 1, 2 * DAY)]);
-    assert_eq!(bench.ask(days), [["0", "false"], ["1", "false"]]);
-    assert_eq!(bench.ask(figures), [["0", "0"]]);
+    assert_eq!(bench.inside(days), [["0", "false"], ["1", "false"]]);
+    assert_eq!(bench.inside(figures), [["0", "0"]]);
     // The day is sealed again when it has not changed for a while.
     bench.take(&[Event { observed: DAY + 1400, ..post(6, 1) }]);
-    assert_eq!(bench.ask(days), [["0", "true"], ["1", "false"]]);
-    assert_eq!(bench.ask(figures), [["1", "2"]]);
+    assert_eq!(bench.inside(days), [["0", "true"], ["1", "false"]]);
+    assert_eq!(bench.inside(figures), [["1", "2"]]);
     bench.take(&[Event::deleted("alpha.test", 2, 2 * DAY), Event::deleted("alpha.test", 4, 2 * DAY)]);
     let statistics = bench.lake.report(&Report::Statistics, &Filter::default()).unwrap();
     assert_eq!(decode(&statistics.ipc)[0][..2], ["3", "1"]);
@@ -227,14 +227,14 @@ fn the_newest_day_is_sealed_on_demand_and_opened_by_what_comes_next() {
     bench.take(&(0..10).map(post).collect::<Vec<_>>());
     bench.lake.seal().unwrap();
     let sealed = "select count(*) filter (where sealed), count(*) from internal.day";
-    assert_eq!(bench.ask(sealed), [["3", "3"]]);
+    assert_eq!(bench.inside(sealed), [["3", "3"]]);
     same_as_asked_naively(&bench, &Filter::default());
     same_as_asked_naively(&bench, &Filter { bot: Some(true), ..Filter::default() });
     bench.take(&[post(10), Event::deleted("alpha.test", 9, 10 * DAY)]);
-    assert_eq!(bench.ask(sealed), [["2", "3"]]);
+    assert_eq!(bench.inside(sealed), [["2", "3"]]);
     same_as_asked_naively(&bench, &Filter::default());
     bench.lake.seal().unwrap();
-    assert_eq!(bench.ask(sealed), [["3", "3"]]);
+    assert_eq!(bench.inside(sealed), [["3", "3"]]);
     same_as_asked_naively(&bench, &Filter::default());
 }
 
@@ -248,7 +248,7 @@ fn many_days_of_few_posts_are_sealed_at_once() {
     bench.take(&[Event::deleted("alpha.test", 20, 0)]);
     assert!(bench.lake.seal().unwrap());
     let sealed = "select count(*) filter (where sealed), count(*) from internal.day";
-    assert_eq!(bench.ask(sealed), [["3000", "3000"]]);
+    assert_eq!(bench.inside(sealed), [["3000", "3000"]]);
     assert!(!bench.lake.seal().unwrap());
     same_as_asked_naively(&bench, &Filter::default());
     same_as_asked_naively(&bench, &Filter { bot: Some(false), ..Filter::default() });

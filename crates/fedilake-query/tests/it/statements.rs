@@ -109,6 +109,87 @@ fn statements_that_do_more_are_refused() {
     }
 }
 
+/// Each statement names the lake's own tables, where texts may lie that the views leave out.
+const INTERNAL: [&str; 33] = [
+    "from internal.post",
+    "table internal.post",
+    "select text from lake.internal.post",
+    "FROM \"INTERNAL\".\"post\"",
+    "from Internal . post",
+    "from /* x */ internal /* y */ . /* z */ post",
+    "from internal.nosuch",
+    "with p as (from internal.post) from p",
+    "with recursive p as (from internal.post union all from p where false) from p",
+    "select * from posts where uri in (select uri from internal.post)",
+    "select (select count(*) from internal.post)",
+    "select [x for x in (select list(text) from internal.post)]",
+    "from posts, lateral (from internal.post) p",
+    "from posts positional join internal.post",
+    "from posts union all by name from internal.post",
+    "describe internal.post",
+    "describe (from internal.post)",
+    "show internal.post",
+    "summarize internal.post",
+    "show tables from internal",
+    "explain from internal.post",
+    "explain (analyze) select text from internal.post",
+    "pivot internal.post on language using count(*)",
+    "pivot posts on language in (select text from internal.post) using count(*)",
+    "unpivot internal.post on text, spoiler_text",
+    "from query_table('internal.post')",
+    "from query_table('\"Internal\" . \"post\"')",
+    "from query_table('lake.internal.post')",
+    "from main.query_table('internal.post')",
+    "from duckdb_table_sample('internal.post')",
+    "from pragma_storage_info('internal.post')",
+    "from pragma_table_info('INTERNAL.post')",
+    "from pragma_show('internal.post')",
+];
+
+#[test]
+fn the_lakes_own_tables_are_no_part_of_a_question_and_the_views_are_named() {
+    let bench = bench();
+    for sql in INTERNAL {
+        let error = refused(&bench, sql, &SqlLimits::default());
+        assert_eq!(error.kind, SqlErrorKind::Refused, "{sql}: {error}");
+        let said = "hint: SQL reads the views `posts`, `sightings`, `replies`, `mastodon_toot`";
+        assert!(error.message.contains(said), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn a_table_is_named_by_a_plain_text_alone_and_lists_have_no_other_door() {
+    let bench = bench();
+    for sql in [
+        "from query_table('inter' || 'nal.post')",
+        "from query_table(['posts', 'internal.post'])",
+        "from query_table(concat('internal', '.post'))",
+        "from query_table(lower('INTERNAL.post'))",
+        "from duckdb_table_sample('inter' || 'nal.post')",
+        "from pragma_storage_info(reverse('tsop.lanretni'))",
+        "select json_serialize_plan('from internal.post')",
+        "from system.main.duckdb_tables()",
+        "from \"SYSTEM\".main.duckdb_columns()",
+        "from system.duckdb_views()",
+    ] {
+        let error = refused(&bench, sql, &SqlLimits::default());
+        assert_eq!(error.kind, SqlErrorKind::Refused, "{sql}: {error}");
+    }
+    for sql in [
+        "from query_table('posts')",
+        "from query_table('main.posts')",
+        "from pragma_table_info('posts')",
+        "select 'from internal.post' as internal",
+        "with internal as (select 1 as a) select internal.a from internal",
+        "select internal.uri from posts internal",
+        "select {'internal': {'post': 1}}.internal.post",
+        "select system.main.abs(-1)",
+    ] {
+        let summary = bench.lake.sql(sql, &SqlLimits::default(), &mut Vec::new());
+        assert!(summary.as_ref().is_ok_and(|summary| summary.rows > 0), "{sql}: {summary:?}");
+    }
+}
+
 /// Posts by two people in three languages, one of them unknown.
 fn languages() -> Bench {
     let mut bench = Bench::new();

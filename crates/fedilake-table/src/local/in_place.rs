@@ -6,11 +6,11 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::path::Path as Folder;
+use std::path::{Path as Folder, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -20,6 +20,8 @@ use object_store::{
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::listing::{self, NotAFile};
+
 /// The name of this store in errors.
 const STORE: &str = "local disk";
 
@@ -27,6 +29,7 @@ const STORE: &str = "local disk";
 #[derive(Debug)]
 pub struct InPlace {
     reads: LocalFileSystem,
+    folder: PathBuf,
     root: Arc<OwnedFd>,
 }
 
@@ -34,7 +37,19 @@ impl InPlace {
     /// Opens `folder`, which is not made.
     pub fn open(folder: &Folder) -> Result<InPlace> {
         let root = open_folder(rustix::fs::CWD, folder).map_err(generic)?;
-        Ok(InPlace { reads: LocalFileSystem::new_with_prefix(folder)?, root: Arc::new(root) })
+        let reads = LocalFileSystem::new_with_prefix(folder)?;
+        Ok(InPlace { reads, folder: folder.canonicalize().map_err(generic)?, root: Arc::new(root) })
+    }
+
+    /// Lists all objects below `prefix`, and what has a data file's name without being a file.
+    fn objects(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (folder, prefix) = (self.folder.clone(), prefix.cloned().unwrap_or_default());
+        let listed = async move {
+            let listed = tokio::task::spawn_blocking(move || listing::list(&folder, &prefix)).await;
+            let objects = listed.map_err(|source| Error::JoinError { source })?.map_err(generic)?;
+            Ok::<_, Error>(futures::stream::iter(objects.into_iter().map(Ok)))
+        };
+        futures::stream::once(listed).try_flatten().boxed()
     }
 
     fn refuse<T>(operation: &str) -> Result<T> {
@@ -73,7 +88,13 @@ impl ObjectStore for InPlace {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.reads.get_opts(location, options).await
+        let path = self.folder.join(location.as_ref());
+        // Before it is opened: a pipe would wait for a writer.
+        let looked = tokio::task::spawn_blocking(move || NotAFile::at(&path)).await;
+        match looked.map_err(|source| Error::JoinError { source })? {
+            Some(what) => Err(Error::Generic { store: STORE, source: what.into() }),
+            None => self.reads.get_opts(location, options).await,
+        }
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -81,11 +102,13 @@ impl ObjectStore for InPlace {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.reads.list(prefix)
+        self.objects(prefix)
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.reads.list_with_offset(prefix, offset)
+        let offset = offset.clone();
+        let is_behind = move |object: &ObjectMeta| futures::future::ready(object.location > offset);
+        self.objects(prefix).try_filter(is_behind).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -156,7 +179,6 @@ fn generic(error: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use futures::TryStreamExt;
     use object_store::ObjectStoreExt;
 
     use super::*;

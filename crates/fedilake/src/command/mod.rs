@@ -7,7 +7,6 @@ mod collecting;
 mod completions;
 mod demo;
 mod import;
-mod lag;
 mod listed;
 mod reloading;
 mod replay;
@@ -26,9 +25,10 @@ mod watching;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
-pub use self::lag::PartitionLag;
 use crate::cli::{Cli, Servers, ServersVerb, Verb};
+use crate::clock;
 use crate::command::reloading::Again;
 use crate::output;
 use crate::settings::Settings;
@@ -37,10 +37,22 @@ use crate::settings::Settings;
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let again = Again { file: cli.common.config.clone(), flags: flags(&cli) };
     let settings = again.load()?;
+    if needs_a_clock(&cli.verb) {
+        clock::require(SystemTime::now())?;
+    }
     let code = run_verb(cli, &settings, again).await?;
     // Text after the last newline is still buffered; an error of writing it at the process's end would be lost.
     output::stdout().flush()?;
     Ok(code)
+}
+
+/// True for verbs that open a log, a table or a lake.
+fn needs_a_clock(verb: &Verb) -> bool {
+    match verb {
+        Verb::Settings | Verb::Views(_) | Verb::Completions { .. } | Verb::Simulate(_) => false,
+        Verb::Sql(typed) => !typed.direct,
+        _ => true,
+    }
 }
 
 async fn run_verb(cli: Cli, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {

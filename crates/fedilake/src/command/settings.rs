@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::door::shown_in_line;
 use crate::mask::masked;
 use crate::output;
 use crate::settings::{Settings, environment_name};
@@ -21,7 +22,14 @@ pub(super) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         } else {
             masked(&value.text)
         };
-        writeln!(out, "{:<36}  # {}: {}", format!("{} = {text:?}", setting.key), value.origin, setting.meaning)?;
+        let origin = value.origin.to_string();
+        writeln!(
+            out,
+            "{:<36}  # {}: {}",
+            format!("{} = {text:?}", setting.key),
+            shown_in_line(&origin),
+            setting.meaning
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,8 +10,8 @@ use fedilake_table::{Chain, Commit};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
-use crate::command::lag::Lag;
 use crate::command::serving;
+use crate::lag::Lag;
 use crate::owner;
 use crate::pipeline::with_hint;
 use crate::progress;

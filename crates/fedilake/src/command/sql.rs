@@ -1,7 +1,7 @@
 //! `fedilake sql`: a read-only question in SQL, to the lake or, with `--direct`, to the Parquet files.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -60,7 +60,7 @@ async fn direct(query: String, format: cli::Format, settings: &Settings) -> anyh
         store.reach().await?;
     }
     if asked?.may_read_table || names_table {
-        wire::missing_from_table(settings).await?.iter().for_each(|sentence| tracing::warn!("{sentence}"));
+        wire::faults_of_table(settings).await?.iter().for_each(|sentence| tracing::warn!("{sentence}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -105,9 +105,15 @@ fn query(typed: &str) -> anyhow::Result<String> {
     let query = if typed == "-" {
         read(std::io::stdin()).context("read the question from standard input")?
     // A statement has spaces; but a file may have spaces in its name too.
-    } else if file.is_file() || (typed.ends_with(".sql") && !typed.contains(char::is_whitespace)) {
+    } else if file.is_file() || looks_like_a_path(typed) {
         let context = || format!("read the question from {typed}");
-        read(File::open(file).with_context(context)?).with_context(context)?
+        match File::open(file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+                "read the question from {typed}: there is no such file\n\
+                 hint: a question is SQL in quotes, the path of a file with SQL, or - for standard input"
+            ),
+            opened => read(opened.with_context(context)?).with_context(context)?,
+        }
     } else {
         typed.to_owned()
     };
@@ -119,6 +125,18 @@ fn query(typed: &str) -> anyhow::Result<String> {
         );
     }
     Ok(query)
+}
+
+/// Words that begin a statement which may have no white space, such as `from'x.parquet'` and `select-4/2`.
+const BEGINNINGS: [&str; 11] =
+    ["describe", "desc", "explain", "from", "pivot", "select", "show", "summarize", "unpivot", "values", "with"];
+
+/// True for a text that can be a path and no statement: one word with a separator or an extension.
+fn looks_like_a_path(typed: &str) -> bool {
+    let is_of_a_path = |c: char| c.is_alphanumeric() || "._-+~@%#:=/\\".contains(c);
+    let first = typed.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let is_statement = BEGINNINGS.iter().any(|word| first.eq_ignore_ascii_case(word)) && !typed.ends_with(".sql");
+    typed.chars().all(is_of_a_path) && typed.contains(['.', '/', '\\']) && !is_statement
 }
 
 /// All of a text, or the beginning of one that is too long.
@@ -151,6 +169,30 @@ fn text(bytes: Vec<u8>) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_with_a_separator_or_an_extension_is_a_path_and_a_statement_is_none() {
+        for path in
+            ["./nofile.txt", "nofile.txt", "../x/y", "/tmp/q", "~/q.sql", "C:\\q.sql", "select.sql", "q.SQL", "é.txt"]
+        {
+            assert!(looks_like_a_path(path), "{path}");
+        }
+        for statement in [
+            "from posts",
+            "posts",
+            "select-4/2",
+            "SELECT/**/1",
+            "values(1.5)",
+            "from'x.parquet'",
+            "from/**/posts",
+            "select.5",
+            "(select(1.5))",
+            "with/**/p/**/as(select/**/1)from/**/p",
+            "",
+        ] {
+            assert!(!looks_like_a_path(statement), "{statement}");
+        }
+    }
 
     #[test]
     fn a_text_is_read_in_each_encoding_that_names_itself() {

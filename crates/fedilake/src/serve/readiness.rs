@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::behind::Distance;
-use crate::command::PartitionLag;
+use crate::lag::PartitionLag;
 
 /// The readiness of a process, and the figures behind it.
 #[derive(Debug, Clone, Serialize)]

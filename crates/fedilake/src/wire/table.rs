@@ -9,8 +9,7 @@ use fedilake_log::Offset;
 use fedilake_query::{Chunk, direct};
 use fedilake_table::local::InPlace;
 use fedilake_table::s3::S3Url;
-use fedilake_table::{FileMeta, Footer, Table, TableError, sink};
-use object_store::local::LocalFileSystem;
+use fedilake_table::{FileMeta, Finding, Footer, Table, TableError, sink};
 
 use super::{Scheme, path_below, s3};
 use crate::chunks::{chunk_of, folders};
@@ -98,9 +97,8 @@ pub async fn open_table(
     }
 }
 
-/// One sentence for each range of offsets that the table lost, for questions about plain files. Reads every file's
-/// footer; writes nothing.
-pub async fn missing_from_table(settings: &Settings) -> anyhow::Result<Vec<String>> {
+/// One sentence for each fault of the table that figures from its plain files may show. Reads every file's footer; writes nothing.
+pub async fn faults_of_table(settings: &Settings) -> anyhow::Result<Vec<String>> {
     let table = match Scheme::of("table.url", settings)? {
         Scheme::S3 => {
             let s3 = s3::open(&S3Url::parse(settings.text("table.url"))?, settings)?;
@@ -111,13 +109,19 @@ pub async fn missing_from_table(settings: &Settings) -> anyhow::Result<Vec<Strin
             if !folder.is_dir() {
                 return Ok(Vec::new());
             }
-            let store = LocalFileSystem::new_with_prefix(&folder)
-                .with_context(|| format!("open table {}", folder.display()))?;
+            let store = InPlace::open(&folder).with_context(|| format!("open table {}", folder.display()))?;
             Table::new(Arc::new(store), object_store::path::Path::default())
         }
     };
-    let missing = table.missing().await.context("read the table's footers")?;
-    Ok(missing.iter().map(|finding| format!("the figures lack offsets that the table lost: {finding}")).collect())
+    let faults = table.faults().await.context("read the table's footers")?;
+    let sentence = |finding: &Finding| match finding {
+        Finding::Missing { .. } => Some(format!("the figures lack offsets that the table lost: {finding}")),
+        Finding::Damaged { .. } => Some(format!("the figures may lack records or have others': {finding}")),
+        Finding::Doubled { .. } => Some(format!("the views count each post once all the same: {finding}")),
+        Finding::Stray { .. } => Some(format!("the figures have its posts too, if it has any: {finding}")),
+        Finding::NoStart { .. } => None,
+    };
+    Ok(faults.iter().filter_map(sentence).collect())
 }
 
 async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {

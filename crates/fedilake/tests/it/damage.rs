@@ -1,7 +1,8 @@
 //! Lost or damaged table files, and damaged logs: missing offsets are named, and the rest is answered.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::faults::{replay, table_files};
 use crate::program::{Data, Said, fedilake, wait_until};
@@ -398,4 +399,76 @@ fn the_error_for_a_damaged_lake_says_what_to_do() {
     delete_lake(&data);
     data.run(["check"]).done();
     assert_eq!(data.number("select count(*) from posts"), 2_000);
+}
+
+/// Puts something that is no file in the place of a file.
+fn put_no_file(path: &Path, what: &str) {
+    fs::remove_file(path).unwrap();
+    let link = |to: &str| std::os::unix::fs::symlink(to, path).unwrap();
+    match what {
+        "link to nothing" => link("/nonexistent/x.parquet"),
+        "link to itself" => link(path.file_name().unwrap().to_str().unwrap()),
+        "link upwards" => link(".."),
+        "folder" => fs::create_dir(path).unwrap(),
+        "full folder" => {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("x.txt"), "x").unwrap();
+        }
+        "pipe" => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+        "socket" => drop(std::os::unix::net::UnixListener::bind(path).unwrap()),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn what_has_a_data_files_name_and_is_no_file_is_named_and_the_rest_is_answered() {
+    let kinds = ["link to nothing", "link to itself", "link upwards", "folder", "full folder", "pipe", "socket"];
+    for (at, range) in [(2, "200.. of "), (0, "0..100 of ")] {
+        let (data, files) = three_files();
+        let whole = fs::read(&files[at]).unwrap();
+        for what in kinds {
+            put_no_file(&files[at], what);
+            // With a lake that has the posts, and without.
+            for _ in 0..2 {
+                let said = finds(&data, files[at].file_name().unwrap().to_str().unwrap());
+                assert!(said.stdout.contains("damaged: ") && said.stdout.contains(range), "{what}: {said:#?}");
+                let _ = fs::remove_file(data.path().join("lake.duckdb"));
+            }
+            assert_eq!(data.number("select count(*) from posts"), 200, "{what}");
+            match files[at].symlink_metadata().unwrap().is_dir() {
+                true => fs::remove_dir_all(&files[at]).unwrap(),
+                false => fs::remove_file(&files[at]).unwrap(),
+            }
+        }
+        fs::write(&files[at], &whole).unwrap();
+        delete_lake(&data);
+        data.run(["check"]).done();
+    }
+}
+
+#[test]
+fn a_file_of_any_name_is_named_by_the_check_and_stops_no_answer() {
+    let (data, files) = three_files();
+    let folder = files[0].parent().unwrap();
+    for (name, shown) in [
+        ("a\u{1b}[31m.parquet", "a%1B"),
+        ("bell\u{7}.parquet", "bell%07.parquet"),
+        ("line\nend.parquet", "line%0Aend.parquet"),
+        ("del\u{7f}.parquet", "del%7F.parquet"),
+        ("00000000000000000000 (1).parquet", "00000000000000000000 (1).parquet"),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, "no Parquet").unwrap();
+        let said = finds(&data, "stray: ");
+        assert!(said.stdout.contains(shown), "{name:?}: {said:#?}");
+        delete_lake(&data);
+        assert_eq!(data.number("select count(*) from posts"), 300, "{name:?}");
+        let said = data.run(["sql", "--direct", "select count(*) from posts"]);
+        assert!(said.code() == Some(2) && said.stderr.contains("names all of them"), "{name:?}: {said:#?}");
+        fs::copy(&files[1], &path).unwrap();
+        let said = data.run(["sql", "--direct", "select count(*) from posts", "--format", "csv"]).done();
+        assert!(said.stdout.ends_with("\n300\n") && said.stderr.contains("stray: "), "{name:?}: {said:#?}");
+        fs::remove_file(&path).unwrap();
+    }
+    data.run(["check"]).done();
 }

@@ -222,3 +222,32 @@ fn a_table_on_s3_gives_the_same_figures_to_the_lake_directly_and_in_python() {
     let said = Said::from(command.output().unwrap());
     assert!(said.code() == Some(2) && said.stderr.contains("hint: the secret does not belong to the key"), "{said:#?}");
 }
+
+#[test]
+fn a_question_names_the_views_and_nothing_below_them_wherever_it_is_asked() {
+    let data = Data::new();
+    let file = simulate(&data, "50");
+    data.run(["replay", file.to_str().unwrap()]).done();
+    let refused = |arguments: &[&str]| {
+        let said = data.run(["sql"].iter().chain(arguments));
+        assert!(said.code() == Some(2) && said.stdout.is_empty(), "{said:#?}");
+        assert!(said.stderr.contains("hint: SQL reads the views `posts`"), "{said:#?}");
+    };
+    refused(&["select text from internal.post"]);
+    refused(&["--direct", "select text from internal.shown"]);
+    let owner = data.serve();
+    refused(&["select text from lake.internal.post"]);
+    owner.interrupt().done();
+}
+
+#[test]
+fn a_path_of_no_file_is_told_as_one() {
+    let data = Data::new();
+    for path in ["./nofile.txt", "nofile.sql", "questions/none", "/nonexistent/q"] {
+        for way in [&[][..], &["--direct"]] {
+            let said = data.run(["sql", path].iter().chain(way));
+            let told = format!("read the question from {path}: there is no such file\nhint: ");
+            assert!(said.code() == Some(2) && said.stderr.contains(&told), "{said:#?}");
+        }
+    }
+}

@@ -124,7 +124,13 @@ fn every_figure_has_its_help_and_kind_and_tells_process_build_and_sizes() {
     wait_until("a take", || metrics(address).contains("fedilake_lake_take_seconds_count"));
     wait_until("sizes and states", || {
         let figures = metrics(address);
-        ["\nfedilake_lake_bytes ", "\nfedilake_collect_server_state{"].iter().all(|sample| figures.contains(sample))
+        [
+            "\nfedilake_lake_bytes ",
+            "\nfedilake_collect_server_state{",
+            "\nfedilake_sink_uncommitted_records{partition=\"0\"} ",
+        ]
+        .iter()
+        .all(|sample| figures.contains(sample))
     });
     let figures = metrics(address);
     let kinds = described(&figures);
@@ -133,6 +139,8 @@ fn every_figure_has_its_help_and_kind_and_tells_process_build_and_sizes() {
         ("fedilake_lake_take_seconds", "histogram"),
         ("fedilake_collect_accepted_total", "counter"),
         ("fedilake_collect_server_state", "gauge"),
+        ("fedilake_sink_lag_records", "gauge"),
+        ("fedilake_sink_uncommitted_records", "gauge"),
         ("fedilake_log_bytes", "gauge"),
         ("fedilake_table_bytes", "gauge"),
         ("fedilake_lake_bytes", "gauge"),
@@ -145,6 +153,13 @@ fn every_figure_has_its_help_and_kind_and_tells_process_build_and_sizes() {
     ];
     for (name, kind) in expected {
         assert_eq!(kinds.get(name).map(String::as_str), Some(kind), "{name}: {figures}");
+    }
+    let page = include_str!("../../../../docs/metrics.md");
+    for name in kinds.keys() {
+        assert!(page.contains(&format!("`{name}`")), "docs/metrics.md lacks {name}");
+    }
+    for name in page.split('`').filter(|name| name.starts_with("process_")) {
+        assert!(kinds.contains_key(name), "no {name}: {figures}");
     }
     assert!(
         figures.contains(&format!("fedilake_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))),

@@ -47,7 +47,7 @@ fn views_find_the_files_of_a_folder_with_any_name_and_say_when_there_are_none() 
     let data = Data::new();
     let file = data.beside("talk.jsonl");
     run(["simulate", "--posts", "50", "--out", file.to_str().unwrap()]).done();
-    for name in ["a [x] folder", "a*b", "log=other", "it's [[*]]"] {
+    for name in ["a [x] folder", "a*b", "log=other", "it's [[*]]", "\u{1b}[31mred\u{7}'", "a\u{202e}b\u{9b}c\r"] {
         let folder = data.beside(name);
         let folder = folder.to_str().unwrap();
         let said = run(["views", "--data", folder]).done();
@@ -55,6 +55,10 @@ fn views_find_the_files_of_a_folder_with_any_name_and_say_when_there_are_none() 
         run(["replay", file.to_str().unwrap(), "--data", folder]).done();
         let said = run(["views", "--data", folder]).done();
         assert_eq!(said.stderr, "", "{name}");
+        assert!(
+            !said.stdout.replace('\n', "").contains(|c: char| c.is_control() || c == '\u{202e}'),
+            "{name:?}: {said:#?}"
+        );
         let duckdb = Connection::open_in_memory().unwrap();
         duckdb.execute_batch(&said.stdout).unwrap_or_else(|error| panic!("{name}: {error}"));
         let posts: i64 = duckdb.query_row("select count(*) from posts", [], |row| row.get(0)).unwrap();
@@ -95,4 +99,15 @@ fn views_of_a_folder_without_a_table_say_what_is_true_of_it() {
             }
         }
     }
+}
+
+#[test]
+fn settings_name_a_file_of_any_name_in_characters_that_a_terminal_shows() {
+    let data = Data::new();
+    let file = data.beside("\u{1b}[31mred\u{7}\u{202e}.toml");
+    std::fs::write(&file, "sql.seconds_max = 7\n").unwrap();
+    let said = data.run(["settings", "--config", file.to_str().unwrap()]).done();
+    let line = said.stdout.lines().find(|line| line.starts_with("sql.seconds_max")).unwrap();
+    assert!(line.contains("\\u001b[31mred\\u0007\\u202e.toml"), "{line:?}");
+    assert!(!said.stdout.replace('\n', "").contains(|c: char| c.is_control() || c == '\u{202e}'), "{said:#?}");
 }

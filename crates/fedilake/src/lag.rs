@@ -24,7 +24,7 @@ pub struct PartitionLag {
 }
 
 /// Exports the lag until dropped.
-pub(super) struct Lag {
+pub struct Lag {
     task: JoinHandle<()>,
     looked: watch::Receiver<Option<Vec<PartitionLag>>>,
 }

@@ -19,7 +19,9 @@ mod file;
 mod findings;
 mod missing;
 mod name;
+mod offsets;
 mod reader;
+mod receipt;
 mod row;
 mod source;
 mod time;
@@ -30,13 +32,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
+use chrono::Utc;
 use fedilake_log::{Bounds, Offset, Partition};
 use fedilake_table::sink::{self, SinkError, SinkProgress, SinkSummary};
 use fedilake_table::{Chain, Table, TableError};
 use tokio_util::sync::CancellationToken;
 
 pub use findings::{Findings, Progress, SHOWN_MAX};
-pub use missing::missing;
+pub use missing::{Missing, Ranges, missing};
 use reader::ImportReader;
 pub use source::{Listing, Source, Topic};
 pub use unusable::{Memory, Unusable};
@@ -62,7 +65,7 @@ pub async fn run(
     let known = ends_in(&table, &topic).await?;
     let done = shutdown.child_token();
     let what = topic.to_string();
-    let reader = ImportReader::open(topic, &known, memory, Arc::clone(&progress), done.clone()).await;
+    let reader = ImportReader::open(topic, &known, memory, Arc::clone(&progress), Utc::now(), done.clone()).await;
     let reader = reader.with_context(|| format!("import {what}"))?;
     let committed = sink::run(Box::new(reader), table, limits, Arc::<SinkProgress>::default(), done).await;
     let committed = committed.map_err(|error| with_hint(&what, error))?;

@@ -8,6 +8,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::panic::PanicHookInfo;
@@ -165,8 +166,24 @@ pub fn say_usage(usage: &clap::Error) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2)))
 }
 
+thread_local! {
+    /// True while a panic of this thread is an outcome that the caller reports.
+    static IS_CATCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` on input that may make it panic. Such a panic is an `Err`, and is not printed.
+pub fn catching<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    IS_CATCHING.set(true);
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    IS_CATCHING.set(false);
+    done
+}
+
 /// Prints where and why a thread panicked.
 pub fn say_panic(panic: &PanicHookInfo<'_>) {
+    if IS_CATCHING.get() {
+        return;
+    }
     let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
     let trace = Backtrace::capture();
     let trace = if trace.status() == BacktraceStatus::Captured { format!("\n{trace}") } else { String::new() };

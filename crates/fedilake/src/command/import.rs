@@ -14,7 +14,9 @@ use indicatif::ProgressBar;
 use crate::check::CheckReport;
 use crate::cli;
 use crate::command::{checking, collecting};
-use crate::import::{self, Findings, Imported, Listing, Memory, Progress, SHOWN_MAX, Source, Topic, Unusable};
+use crate::import::{
+    self, Findings, Imported, Listing, Memory, Missing, Progress, Ranges, SHOWN_MAX, Source, Unusable,
+};
 use crate::output;
 use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline, Sinks};
@@ -48,13 +50,15 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     let (table, _) = wire::open_table(Some(&ownership), settings, Use::Write).await?;
     let mut failures = beyond;
     let mut is_lacking = false;
-    for topic in topics.clone() {
+    let mut missing = Vec::new();
+    for topic in &topics {
         let name = topic.to_string();
         let bytes = topic.bytes();
         let progress = Arc::new(Progress::default());
         let memory = Memory::of(ownership.folder(), topic.log_id().as_str());
         let limits = wire::sink_limits(settings)?;
-        let import = import::run(topic, Arc::clone(&table), limits, memory, Arc::clone(&progress), &shutdown);
+        let import =
+            import::run(topic.clone(), Arc::clone(&table), limits, memory.clone(), Arc::clone(&progress), &shutdown);
         let bar = telemetry::progress_bar("import", bytes, Unit::Bytes);
         let imported = tokio::select! {
             imported = import => imported,
@@ -62,7 +66,9 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
         };
         bar.finish_and_clear();
         let imported = imported?;
-        say(&name, &imported);
+        let lacks = import::missing(topic, &table, &memory).await?;
+        say(&name, &imported, &lacks.late);
+        missing.push((name, lacks));
         is_lacking |= !imported.findings.unusable.is_empty();
         failures.extend(imported.findings.failures);
         if shutdown.is_cancelled() {
@@ -73,14 +79,18 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     if !failures.is_empty() {
         bail!("{}", unread(&failures));
     }
-    let report = check(ownership, settings, &topics).await?;
+    let report = check(ownership, settings, &missing).await?;
     report.write(&mut output::page())?;
     Ok(if report.is_whole() && !is_lacking { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Lets the lake take what was imported, and checks all there is. Rows that the source lacks are findings, too, also those that an
-/// earlier run met.
-async fn check(ownership: Arc<Ownership>, settings: &Settings, topics: &[Topic]) -> anyhow::Result<CheckReport> {
+/// Lets the lake take what was imported, and checks all there is. Rows that the source or the table lacks are findings, too, also those
+/// that an earlier run met.
+async fn check(
+    ownership: Arc<Ownership>,
+    settings: &Settings,
+    missing: &[(String, Missing)],
+) -> anyhow::Result<CheckReport> {
     let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::Before, listen: None }).await?;
     let (checker, cancel) = (pipeline.checker(), Cancel::default());
     let mut report = match checking::shown(async |progress| checker.check(&cancel, &progress).await).await {
@@ -88,20 +98,19 @@ async fn check(ownership: Arc<Ownership>, settings: &Settings, topics: &[Topic])
         Err(_) if pipeline.follower_ended() => return Err(pipeline.failure().await),
         checked => checked?,
     };
-    let mut missing = Vec::new();
-    for topic in topics {
-        let gaps = import::missing(topic, &checker.table).await?;
-        if !gaps.is_empty() {
-            let offsets = gaps.iter().fold(0_u64, |sum, (_, gap)| sum.saturating_add(gap.end.0 - gap.start.0));
-            missing.push(format!("{topic}: {}", missing_offsets(offsets, &gaps)));
-        }
-    }
     let stopped = pipeline.stop().await;
     // A lake that could not catch up is explained by the findings.
     if report.is_whole() {
         stopped?;
     }
-    report.findings.extend(missing);
+    for (topic, Missing { absent, late }) in missing {
+        if !absent.is_empty() {
+            report.findings.push(format!("{topic}: {}", missing_offsets(count(absent), absent)));
+        }
+        if !late.is_empty() {
+            report.findings.push(format!("{topic}: {}", late_offsets(late)));
+        }
+    }
     Ok(report)
 }
 
@@ -115,10 +124,12 @@ async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallibl
 }
 
 /// Says what became of a topic, and what is odd about it.
-fn say(topic: &str, Imported { committed, findings }: &Imported) {
+fn say(topic: &str, Imported { committed, findings }: &Imported, late: &Ranges) {
     let mut tally = findings.tally.clone();
     if findings.rows == 0 && findings.failures.is_empty() {
-        telemetry::say(&format!("{topic}: the table has all of it"));
+        let has_all = late.is_empty() && findings.unusable.conflicting == 0;
+        let said = if has_all { "the table has all of it" } else { "nothing that the table could add" };
+        telemetry::say(&format!("{topic}: {said}"));
     } else {
         let (rows, files) = (counted(findings.rows, "row"), counted(findings.files, "file"));
         telemetry::say(&format!("{topic}: {rows} read from {files}"));
@@ -131,6 +142,9 @@ fn say(topic: &str, Imported { committed, findings }: &Imported) {
     }
     let say = if !findings.unusable.is_empty() { telemetry::say_why } else { telemetry::say };
     oddities(findings).iter().for_each(|line| say(line));
+    if !late.is_empty() {
+        telemetry::say_why(&format!("{}\n{LATE_HINT}", late_offsets(late)));
+    }
 }
 
 /// `with earlier runs: 5 not usable (no_account 1, no_url 4), flaws: app_cut 1`.
@@ -182,8 +196,8 @@ fn oddities(findings: &Findings) -> Vec<String> {
         ));
     }
     if !findings.columns_ignored.is_empty() {
-        let names: Vec<&str> = findings.columns_ignored.iter().map(String::as_str).collect();
-        lines.push(format!("columns that the talk's record does not have, not imported: {}", names.join(", ")));
+        let ignored = names(findings.columns_ignored.iter().map(String::as_str));
+        lines.push(format!("columns that the talk's record does not have, not imported: {ignored}"));
     }
     if !findings.columns_missing.is_empty() {
         let names: Vec<&str> = findings.columns_missing.iter().copied().collect();
@@ -194,11 +208,53 @@ fn oddities(findings: &Findings) -> Vec<String> {
 
 /// `50 offsets that no file has: 0:200..250`.
 fn missing_offsets(missing: u64, gaps: &[(Partition, Range<Offset>)]) -> String {
-    let shown = gaps.iter().take(SHOWN_MAX).map(|(partition, gap)| format!("{partition}:{}..{}", gap.start, gap.end));
-    let shown: Vec<String> = shown.collect();
-    let more = if gaps.len() >= SHOWN_MAX { ", …" } else { "" };
-    format!("{} that no file has: {}{more}", counted(missing, "offset"), shown.join(", "))
+    format!("{} that no file has: {}", counted(missing, "offset"), ranges(gaps))
 }
+
+/// `5 offsets that the table lacks, whose files came when later ones were imported: 0:5..10`.
+fn late_offsets(late: &Ranges) -> String {
+    format!(
+        "{} that the table lacks, whose files came when later ones were imported: {}",
+        counted(count(late), "offset"),
+        ranges(late)
+    )
+}
+
+const LATE_HINT: &str = "hint: a table only goes forward: import the whole source into a new data folder, or, to keep this one, copy \
+                         these files to a folder of their own and import that, too";
+
+fn count(ranges: &Ranges) -> u64 {
+    ranges.iter().fold(0, |sum, (_, range)| sum.saturating_add(range.end.0 - range.start.0))
+}
+
+/// `0:200..250, 1:7..8`.
+fn ranges(ranges: &[(Partition, Range<Offset>)]) -> String {
+    let shown =
+        ranges.iter().take(SHOWN_MAX).map(|(partition, range)| format!("{partition}:{}..{}", range.start, range.end));
+    let more = if ranges.len() >= SHOWN_MAX { ", …" } else { "" };
+    format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
+}
+
+/// `a, b, c and 7 more`: names that others gave, each on one line and cut.
+fn names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len().saturating_sub(SHOWN_MAX);
+    let shown: Vec<String> = names.take(SHOWN_MAX).map(name).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn name(name: &str) -> String {
+    let shown: String = name.chars().take(NAME_CHARACTERS_MAX).flat_map(escaped).collect();
+    if name.chars().nth(NAME_CHARACTERS_MAX).is_some() { format!("{shown}…") } else { shown }
+}
+
+/// A character as it may stand in a line: a line's end, for one, as `\n`.
+fn escaped(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_default().collect() } else { vec![c] }
+}
+
+/// Longer names of columns are cut.
+const NAME_CHARACTERS_MAX: usize = 60;
 
 /// Why a row could not be used: a sentence, and the label under which it is counted.
 fn why(label: &str) -> String {
@@ -229,8 +285,8 @@ fn unread(failures: &[LogError]) -> String {
     let named: Vec<String> = named.collect();
     format!(
         "import: {}\n\
-         hint: all before it is in the table; get the file again, or move it away for its rows to be left out, and run the \
-         same command again",
+         hint: all before it is in the table; get the file again and run the same command again. Only if there is no other copy, move it \
+         away before: then its rows stay out of this data folder, also if the file comes back",
         named.join("; ")
     )
 }

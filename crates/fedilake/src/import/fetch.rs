@@ -10,6 +10,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use super::source::SourceFile;
+use crate::telemetry::catching;
 
 /// Most footers are smaller: one request reads them.
 const FOOTER_GUESS_BYTES: u64 = 32 << 10;
@@ -19,6 +20,9 @@ const FILE_BYTES_MAX: u64 = 2 << 30;
 
 /// Reads a whole file. The sink's files are small: 180 KB for 1,000 posts.
 pub(super) async fn whole(store: &dyn ObjectStore, file: &SourceFile) -> Result<Bytes, LogError> {
+    if file.is_dangling {
+        return Err(file.dangling());
+    }
     if file.bytes > FILE_BYTES_MAX {
         let why = format!("it has {} bytes, more than {FILE_BYTES_MAX}", file.bytes);
         return Err(LogError::Damaged { at: file.shown(), why });
@@ -32,6 +36,11 @@ pub(super) async fn whole(store: &dyn ObjectStore, file: &SourceFile) -> Result<
 pub(super) struct RowCounts(HashMap<Path, Option<u64>>);
 
 impl RowCounts {
+    /// Notes that `file` has so many rows: its footer need not be read.
+    pub(super) fn know(&mut self, file: &SourceFile, rows: u64) {
+        self.0.insert(file.location.clone(), Some(rows));
+    }
+
     /// The number of rows of `file`; None if its footer cannot be read.
     pub(super) async fn of(&mut self, store: &dyn ObjectStore, file: &SourceFile) -> Result<Option<u64>, LogError> {
         if let Some(rows) = self.0.get(&file.location) {
@@ -52,13 +61,16 @@ async fn rows_of(store: &dyn ObjectStore, file: &SourceFile) -> Result<Option<u6
         let options = GetOptions { range: Some(GetRange::Suffix(wanted)), ..GetOptions::default() };
         let read = async { store.get_opts(&file.location, options).await?.bytes().await };
         let end = read.await.map_err(|error| failed(file, &error))?;
-        let mut reader = ParquetMetaDataReader::new();
-        match reader.try_parse_sized(&end, file.bytes).and_then(|()| reader.finish()) {
-            Ok(metadata) => return Ok(file_rows(&metadata)),
-            Err(ParquetError::NeedMoreData(more)) if wanted < more as u64 && more as u64 <= file.bytes => {
+        let parsed = catching(|| {
+            let mut reader = ParquetMetaDataReader::new();
+            reader.try_parse_sized(&end, file.bytes).and_then(|()| reader.finish())
+        });
+        match parsed {
+            Ok(Ok(metadata)) => return Ok(file_rows(&metadata)),
+            Ok(Err(ParquetError::NeedMoreData(more))) if wanted < more as u64 && more as u64 <= file.bytes => {
                 wanted = more as u64;
             }
-            Err(_) => return Ok(None),
+            _ => return Ok(None),
         }
     }
 }

@@ -7,13 +7,12 @@
 //! however often its values come; what a footer claims, and what rows become, has limits ([`ROWS_MAX`], [`DECODED_BYTES_MAX`],
 //! [`RECORD_BYTES_MAX`]).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use bytes::Bytes;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use fedilake_collect::admit::{Skipped, admit};
 use fedilake_log::Key;
 use fedilake_model::Flaws;
@@ -27,6 +26,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::column::{Flags, Numbers, Texts};
 use super::fetch::file_rows;
+use super::receipt::Receipts;
 use super::row::TalkRow;
 use super::time::{Times, says_unit};
 use super::unit::{self, Unit};
@@ -55,7 +55,7 @@ const REQUIRED: [&str; 3] = ["m_id", "url", "username"];
 const ROWS_A_BATCH: usize = 1_024;
 
 /// More rows than Connect puts into a file: they are held in memory.
-const ROWS_MAX: u64 = 1 << 22;
+pub(super) const ROWS_MAX: u64 = 1 << 22;
 /// The most that a footer may claim for the columns of the record, uncompressed.
 const DECODED_BYTES_MAX: i64 = 4 << 30;
 /// The most that the rows of a file may become as records.
@@ -67,8 +67,6 @@ pub(super) struct FileRows {
     pub(super) rows: Vec<Row>,
     pub(super) columns_ignored: Vec<String>,
     pub(super) columns_missing: Vec<&'static str>,
-    /// Values that are not what their column holds, by column.
-    pub(super) unreadable: BTreeMap<&'static str, u64>,
 }
 
 /// A row and its outcome.
@@ -76,7 +74,17 @@ pub(super) struct FileRows {
 pub(super) struct Row {
     /// A hash of the post that the row names.
     pub(super) names: u64,
+    /// A bit for each of [`COLUMNS`]: the row's value is not what the column holds.
+    unreadable: u16,
     pub(super) outcome: Outcome,
+}
+
+impl Row {
+    /// The columns of which the row's value is not what they hold.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &'static str> {
+        let bits = self.unreadable;
+        COLUMNS.into_iter().enumerate().filter_map(move |(at, column)| (bits & (1 << at) != 0).then_some(column))
+    }
 }
 
 /// The outcome of a row.
@@ -90,23 +98,30 @@ pub(super) enum Outcome {
     Rejected(&'static str),
 }
 
-/// Reads a whole file, written at `written_at_ms`. An error says why it cannot be read.
-pub(super) fn rows(bytes: Bytes, written_at_ms: i64, encoder: &mut Encoder) -> Result<FileRows, String> {
+/// Reads a whole file, written at `written_at`, at the moment `now`. An error says why it cannot be read.
+pub(super) fn rows(
+    bytes: Bytes,
+    written_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    encoder: &mut Encoder,
+) -> Result<FileRows, String> {
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes).map_err(|error| error.to_string())?;
     within_limits(&metadata)?;
     let metadata = readable(metadata).map_err(|error| error.to_string())?;
+    if let Some(name) = twice(metadata.schema()) {
+        return Err(format!("it has column {name} more than once, and nothing says which one counts"));
+    }
     let (columns_ignored, columns_missing) = differences(metadata.schema());
     let lacking: Vec<&str> = REQUIRED.into_iter().filter(|name| columns_missing.contains(name)).collect();
     if !lacking.is_empty() {
         return Err(format!("it has no column {}, and is no table of the talk's record", lacking.join(", ")));
     }
-    let unit = unit_of(&bytes, &metadata)?;
+    let receipts = Receipts { unit: unit_of(&bytes, &metadata)?, now };
     let mut read = FileRows { columns_ignored, columns_missing, ..FileRows::default() };
     let mut record_bytes = 0;
     for batch in batches(&bytes, &metadata, &COLUMNS)? {
-        let columns = Columns::of(&batch?, unit)?;
-        columns.count_unreadable(&mut read.unreadable);
-        record_bytes += translate(&columns, written_at_ms, encoder, &mut read);
+        let columns = Columns::of(&batch?, receipts)?;
+        record_bytes += translate(&columns, written_at, encoder, &mut read.rows);
         if record_bytes > RECORD_BYTES_MAX {
             return Err(format!("its rows are more than {RECORD_BYTES_MAX} bytes"));
         }
@@ -150,12 +165,43 @@ fn readable(metadata: ParquetMetaData) -> parquet::errors::Result<ArrowReaderMet
     let metadata = Arc::new(ParquetMetaData::new(file, metadata.row_groups().to_vec()));
     let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let as_written = ArrowReaderMetadata::try_new(Arc::clone(&metadata), plain)?;
-    let as_views = as_written.schema().fields().iter().map(|field| match field.data_type() {
-        DataType::Binary => Arc::new(Field::new(field.name(), DataType::BinaryView, field.is_nullable())),
-        _ => Arc::clone(field),
-    });
-    let schema = Schema::new(as_views.collect::<Vec<_>>());
+    let written = as_written.schema().fields().iter().zip(file_fields(&metadata));
+    let wanted = written.map(|(field, written)| as_wanted(field, written));
+    let schema = Schema::new(wanted.collect::<Vec<_>>());
     ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(schema)))
+}
+
+fn file_fields(metadata: &ParquetMetaData) -> &[Arc<Type>] {
+    metadata.file_metadata().schema_descr().root_schema().get_fields()
+}
+
+/// The field with the type that its values are read as: bytes as views, and an INT96 in milliseconds, for in nanoseconds the years
+/// beyond 2262 would come out as others.
+fn as_wanted(field: &Arc<Field>, written: &Type) -> Arc<Field> {
+    let kind = match field.data_type() {
+        DataType::Binary => DataType::BinaryView,
+        DataType::Timestamp(..) if written.is_primitive() && written.get_physical_type() == PhysicalType::INT96 => {
+            DataType::Timestamp(TimeUnit::Millisecond, None)
+        }
+        DataType::Struct(fields) if written.is_group() && written.get_fields().len() == fields.len() => {
+            DataType::Struct(fields.iter().zip(written.get_fields()).map(|(f, written)| as_inner(f, written)).collect())
+        }
+        _ => return Arc::clone(field),
+    };
+    Arc::new(Field::new(field.name(), kind, field.is_nullable()))
+}
+
+/// The same within a struct, whose bytes are read as they are.
+fn as_inner(field: &Arc<Field>, written: &Type) -> Arc<Field> {
+    match field.data_type() {
+        DataType::Binary => Arc::clone(field),
+        _ => as_wanted(field, written),
+    }
+}
+
+/// The first column of the record that the file has more than once.
+fn twice(schema: &Schema) -> Option<&'static str> {
+    COLUMNS.into_iter().find(|name| schema.fields().iter().filter(|field| field.name() == name).count() > 1)
 }
 
 /// The rows of some columns.
@@ -202,26 +248,22 @@ fn differences(schema: &Schema) -> (Vec<String>, Vec<&'static str>) {
     (others.cloned().collect(), COLUMNS.into_iter().filter(|name| !has(name)).collect())
 }
 
-/// Appends the rows of a batch to what was read; the bytes of their records.
-fn translate(columns: &Columns, written_at_ms: i64, encoder: &mut Encoder, read: &mut FileRows) -> usize {
-    let FileRows { rows, unreadable, .. } = read;
-    let written_at = DateTime::from_timestamp_millis(written_at_ms).unwrap_or_default();
+/// Appends the rows of a batch to `rows`; the bytes of their records.
+fn translate(columns: &Columns, written_at: DateTime<Utc>, encoder: &mut Encoder, rows: &mut Vec<Row>) -> usize {
     let mut events = Vec::with_capacity(columns.rows);
     let mut kept = Vec::with_capacity(columns.rows);
     for at in 0..columns.rows {
         let row = columns.row(at);
         let id = row.m_id.as_deref().unwrap_or_default();
         let names = xxh3_64(format!("{id}\n{}", row.url.as_deref().unwrap_or_default()).as_bytes());
-        for column in row.odd() {
-            *unreadable.entry(column).or_default() += 1;
-        }
+        let unreadable = columns.unreadable(at, &row);
         let outcome = match row.event(written_at) {
             Err(why) => Outcome::Rejected(why),
             Ok(event) => match admit(&event) {
                 Err(skipped) => Outcome::Skipped(skipped),
                 Ok(()) => {
                     let key = Key(event.key().into());
-                    let received_at_ms = row.received_at().map_or(written_at_ms, |moment| moment.timestamp_millis());
+                    let received_at_ms = row.received_at().unwrap_or(written_at).timestamp_millis();
                     let flaws = event.post().map_or_else(Flaws::default, |post| post.flaws);
                     events.push(event);
                     kept.push(rows.len());
@@ -230,7 +272,7 @@ fn translate(columns: &Columns, written_at_ms: i64, encoder: &mut Encoder, read:
                 }
             },
         };
-        rows.push(Row { names, outcome });
+        rows.push(Row { names, unreadable, outcome });
     }
     let mut bytes = 0;
     for (at, encoded) in kept.into_iter().zip(encoder.encode(&events)) {
@@ -245,7 +287,7 @@ fn translate(columns: &Columns, written_at_ms: i64, encoder: &mut Encoder, read:
 /// The record's columns of a batch.
 struct Columns {
     rows: usize,
-    unit: Unit,
+    receipts: Receipts,
     m_id: Texts,
     created_at: Times,
     created_at_str: Times,
@@ -263,11 +305,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(batch: &RecordBatch, unit: Unit) -> Result<Columns, String> {
+    fn of(batch: &RecordBatch, receipts: Receipts) -> Result<Columns, String> {
         let columns = Columns {
             rows: batch.num_rows(),
-            unit,
-            m_id: Texts::of(batch, "m_id"),
+            receipts,
+            m_id: Texts::ids(batch, "m_id"),
             created_at: Times::of(batch, "created_at"),
             created_at_str: Times::of(batch, "created_at_str"),
             app: Texts::of(batch, "app"),
@@ -283,7 +325,7 @@ impl Columns {
             mastodon_text: Texts::of(batch, "mastodon_text"),
         };
         for (name, texts) in REQUIRED.into_iter().zip([&columns.m_id, &columns.url, &columns.username]) {
-            if columns.rows > 0 && texts.unreadable == columns.rows as u64 {
+            if columns.rows > 0 && (0..columns.rows).all(|at| texts.is_unreadable(at)) {
                 let column = batch.column_by_name(name).map(|column| column.data_type().to_string());
                 return Err(format!("its column {name} is of type {}", column.unwrap_or_default()));
             }
@@ -291,34 +333,39 @@ impl Columns {
         Ok(columns)
     }
 
-    fn count_unreadable(&self, counts: &mut BTreeMap<&'static str, u64>) {
+    /// A bit for each of [`COLUMNS`] of which the row at `at`, which is `row`, has a value that is not what the column holds.
+    fn unreadable(&self, at: usize, row: &TalkRow<'_>) -> u16 {
         let unreadable = [
-            self.m_id.unreadable,
+            self.m_id.is_unreadable(at),
             // A time is looked at with its row.
-            0,
-            0,
-            self.app.unreadable,
-            self.url.unreadable,
-            self.base_url.unreadable,
-            self.language.unreadable,
-            self.favourites.unreadable,
-            self.username.unreadable,
-            self.bot.unreadable,
-            self.tags.unreadable,
-            self.characters.unreadable,
-            self.words.unreadable,
-            self.mastodon_text.unreadable,
+            false,
+            false,
+            self.app.is_unreadable(at),
+            self.url.is_unreadable(at),
+            self.base_url.is_unreadable(at),
+            self.language.is_unreadable(at),
+            self.favourites.is_unreadable(at),
+            self.username.is_unreadable(at),
+            self.bot.is_unreadable(at),
+            self.tags.is_unreadable(at),
+            self.characters.is_unreadable(at),
+            self.words.is_unreadable(at),
+            self.mastodon_text.is_unreadable(at),
         ];
-        for (name, count) in COLUMNS.into_iter().zip(unreadable).filter(|(_, count)| *count > 0) {
-            *counts.entry(name).or_default() += count;
-        }
+        let bit = |is_unreadable: bool, at: usize| u16::from(is_unreadable) << at;
+        let of_types =
+            unreadable.into_iter().zip(0..).fold(0, |bits, (is_unreadable, at)| bits | bit(is_unreadable, at));
+        let odd = row.odd().filter_map(|odd| COLUMNS.iter().position(|column| *column == odd));
+        odd.fold(of_types, |bits, at| bits | bit(true, at))
     }
 
     fn row(&self, at: usize) -> TalkRow<'_> {
+        let (created_at, created_at_str) =
+            self.receipts.moments(self.created_at.value(at), self.created_at_str.value(at));
         TalkRow {
             m_id: self.m_id.value(at),
-            created_at: self.created_at.value(at).moment(self.unit),
-            created_at_str: self.created_at_str.value(at).moment(Unit::Seconds),
+            created_at,
+            created_at_str,
             app: self.app.value(at),
             url: self.url.value(at),
             base_url: self.base_url.value(at),

@@ -1,71 +1,85 @@
-//! Offsets that neither the table nor any file of the source has: said by each import, whichever run met them first.
+//! Offsets whose rows the table lacks: said by each import, whichever run met them first.
 
 use std::ops::Range;
 
 use anyhow::Context;
 use fedilake_log::{Offset, Partition};
-use fedilake_table::{Chain, Table};
+use fedilake_table::{Chain, Table, TableError};
 
-use super::fetch::RowCounts;
-use super::reader;
+use super::offsets::OffsetSet;
 use super::source::Topic;
+use super::unusable::Memory;
 
-/// The offsets of `topic` that are missing from `table`, which has all that the source has: its holes, but for those where a file of the
-/// source has a row, which was not kept.
-pub async fn missing(topic: &Topic, table: &Table) -> anyhow::Result<Vec<(Partition, Range<Offset>)>> {
+/// Ranges of offsets of a topic's partitions.
+pub type Ranges = Vec<(Partition, Range<Offset>)>;
+
+/// Offsets without a row in the table, but for those whose rows may not be kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// No file had these.
+    pub absent: Ranges,
+    /// A file has these, and came when the table was past them: a chain only goes forward.
+    pub late: Ranges,
+}
+
+/// The offsets of `topic` that are missing from `table`; `memory` has those that were read, and those of them that may not be kept.
+pub async fn missing(topic: &Topic, table: &Table, memory: &Memory) -> anyhow::Result<Missing> {
     let holes = table.holes().await.context("read the table")?;
-    let mut missing = Vec::new();
-    for (partition, files) in &topic.files {
-        let chain = Chain { log: topic.log_id(), partition: *partition };
-        let mut counts = RowCounts::default();
-        let mut open = holes.get(&chain).cloned().unwrap_or_default();
-        for file in files {
-            let may_have = file.first..reader::reach(file);
-            if !open.iter().any(|hole| overlap(hole, &may_have)) {
-                continue;
-            }
-            let rows = counts.of(topic.store.as_ref(), file).await?.unwrap_or(0);
-            let has = file.first..reader::after(file, rows);
-            open = open.into_iter().flat_map(|hole| without(hole, &has)).collect();
-        }
-        missing.extend(open.into_iter().map(|hole| (*partition, hole)));
+    let mut remembered = memory.load();
+    for partition in topic.files.keys() {
+        remembered.entry(partition.0).or_default();
+    }
+    let mut missing = Missing::default();
+    for (partition, counted) in remembered {
+        let chain = Chain { log: topic.log_id(), partition: Partition(partition) };
+        let start = match table.start(&chain).await {
+            Ok(start) => start.map_or(0, |start| start.0),
+            // The check reports it.
+            Err(TableError::Damaged { .. }) => 0,
+            Err(error) => return Err(error).context("read the table"),
+        };
+        let mut open = counted.rows.within(&(0..start));
+        open.extend(holes.get(&chain).into_iter().flatten().map(|hole| hole.start.0..hole.end.0));
+        let (absent, late) = lacking(&open, &counted.rows, &counted.refused);
+        let here = |range: Range<u64>| (Partition(partition), Offset(range.start)..Offset(range.end));
+        missing.absent.extend(absent.into_iter().map(here));
+        missing.late.extend(late.into_iter().map(here));
     }
     Ok(missing)
 }
 
-fn overlap(one: &Range<Offset>, other: &Range<Offset>) -> bool {
-    one.start < other.end && other.start < one.end
-}
-
-/// The parts of `hole` that `has` does not cover.
-fn without(hole: Range<Offset>, has: &Range<Offset>) -> impl Iterator<Item = Range<Offset>> {
-    let before = hole.start..hole.end.min(has.start);
-    let after = hole.start.max(has.end)..hole.end;
-    [before, after].into_iter().filter(|range| range.start < range.end)
+/// The offsets of `open` that are not in `refused`, apart by whether they were `read`.
+fn lacking(open: &[Range<u64>], read: &OffsetSet, refused: &OffsetSet) -> (Vec<Range<u64>>, Vec<Range<u64>>) {
+    let wanted: Vec<Range<u64>> = open.iter().flat_map(|range| refused.without(range)).collect();
+    let absent = wanted.iter().flat_map(|range| read.without(range)).collect();
+    let late = wanted.iter().flat_map(|range| read.within(range)).collect();
+    (absent, late)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges")]
     #[test]
-    fn what_a_file_has_is_taken_out_of_a_hole_and_nothing_else() {
-        let range = |(start, end): (u64, u64)| Offset(start)..Offset(end);
-        type Case = ((u64, u64), (u64, u64), &'static [(u64, u64)]);
-        let cases: [Case; 8] = [
-            ((10, 20), (0, 10), &[(10, 20)]),
-            ((10, 20), (0, 11), &[(11, 20)]),
-            ((10, 20), (12, 15), &[(10, 12), (15, 20)]),
-            ((10, 20), (10, 20), &[]),
-            ((10, 20), (0, u64::MAX), &[]),
-            ((10, 20), (19, 30), &[(10, 19)]),
-            ((10, 20), (20, 30), &[(10, 20)]),
-            // A file without rows.
-            ((10, 20), (15, 15), &[(10, 15), (15, 20)]),
+    fn a_hole_is_missing_unless_its_row_may_not_be_kept() {
+        let set = |ranges: &[Range<u64>]| {
+            let mut set = OffsetSet::default();
+            ranges.iter().for_each(|range| set.add(range.clone()));
+            set
+        };
+        type Case<'a> = (&'a [Range<u64>], &'a [Range<u64>], &'a [Range<u64>], &'a [Range<u64>]);
+        // Read, not kept; absent, late.
+        let cases: [Case<'_>; 5] = [
+            (&[], &[], &[10..20], &[]),
+            (&[0..10, 20..30], &[], &[10..20], &[]),
+            (&[0..30], &[10..20], &[], &[]),
+            (&[0..15], &[11..12], &[15..20], &[10..11, 12..15]),
+            (&[5..25], &[], &[], &[10..20]),
         ];
-        for (hole, has, left) in cases {
-            let found: Vec<_> = without(range(hole), &range(has)).collect();
-            assert_eq!(found, left.iter().copied().map(range).collect::<Vec<_>>(), "{hole:?} {has:?}");
+        for (read, refused, absent, late) in cases {
+            let found = lacking(&[10..20], &set(read), &set(refused));
+            assert_eq!(found, (absent.to_vec(), late.to_vec()), "{read:?} {refused:?}");
         }
     }
 }

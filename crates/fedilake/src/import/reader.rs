@@ -5,7 +5,7 @@
 //! Connect leaves behind when it is set back, an offset's row is that of the first file by offset and name.
 //!
 //! The log is what the listing showed: it does not grow, and when all of it was handed out it cancels a token, since a reader
-//! otherwise waits for more. A file that cannot be read ends its partition and is noted ([`Findings`](super::Findings)), so that
+//! otherwise waits for more. A file that cannot be read, as a link to nothing, ends its partition and is noted ([`Findings`](super::Findings)), so that
 //! the sink commits what came before it.
 //!
 //! Limits: in memory are the files read ahead ([`BYTES_AHEAD`], or one larger one), decoded.
@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use fedilake_log::{Bounds, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
 use fedilake_model::avro::Encoder;
 use futures::StreamExt;
@@ -23,13 +24,16 @@ use futures::stream::FuturesOrdered;
 use object_store::ObjectStore;
 use tokio::task::{self, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::fetch::{self, RowCounts};
-use super::file::{self, FileRows, Outcome};
+use super::file::{self, FileRows, Outcome, ROWS_MAX, Row};
 use super::findings::Progress;
 use super::name::OFFSETS_END;
+use super::offsets::OffsetSet;
 use super::source::{SourceFile, Topic};
 use super::unusable::{Counted, Memory, Unusable};
+use crate::telemetry::catching;
 
 /// Files that are read ahead hold no more bytes than this, and are no more than [`FILES_AHEAD`].
 const BYTES_AHEAD: u64 = 32 << 20;
@@ -46,11 +50,15 @@ pub(super) struct ImportReader {
     progress: Arc<Progress>,
     done: CancellationToken,
     memory: Memory,
-    saved_at: Instant,
+    save_at: Instant,
+    /// The moment of the import: nothing was received later.
+    now: DateTime<Utc>,
 }
 
-/// The time between two saves of what was counted.
+/// The least time between two saves of the counts.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
+/// Saves take at most this part of the time.
+const SAVE_SHARE: u32 = 20;
 
 /// Encoders that wait for the next file: making one takes as long as encoding a hundred posts.
 type Encoders = Arc<Mutex<Vec<Encoder>>>;
@@ -72,19 +80,29 @@ struct Reading {
     handed: Offset,
     ended: bool,
     /// The posts that the rows since `overlap_first` name, as hashes: a file that overlaps is compared with them.
-    overlap: Vec<u64>,
+    overlap: Vec<Named>,
     overlap_first: u64,
     appended_at_ms: i64,
     counted: Counted,
 }
 
+/// The post that a row names.
+#[derive(Clone, Copy)]
+struct Named {
+    hash: u64,
+    /// True if an earlier run read its file as it is.
+    is_counted: bool,
+}
+
 impl ImportReader {
-    /// A reader of `topic`; `known` has the table's ends, `memory` what earlier runs could not use. Cancels `done` after the last record.
+    /// A reader of `topic` at the moment `now`; `known` has the table's ends, `memory` the rows that earlier runs read. Cancels `done` after
+    /// the last record.
     pub(super) async fn open(
         topic: Topic,
         known: &BTreeMap<Partition, Offset>,
         memory: Memory,
         progress: Arc<Progress>,
+        now: DateTime<Utc>,
         done: CancellationToken,
     ) -> Result<ImportReader, LogError> {
         let id = topic.log_id();
@@ -97,23 +115,42 @@ impl ImportReader {
             let first = files.first().map_or(Offset(0), |file| file.first);
             // Offsets between the table's end and the first file that is still there are a gap like any other.
             let start = known.get(&partition).map_or(first, |known| first.min(*known));
-            let end = end(&files, &mut row_counts, topic.store.as_ref()).await?;
+            for file in &files {
+                if let Some(rows) = counted.rows_of(file) {
+                    row_counts.know(file, rows);
+                }
+            }
+            let end = end(&files, &mut row_counts, topic.store.as_ref(), known.get(&partition).copied()).await?;
             partitions.insert(partition, Reading::new(Arc::new(files), Bounds { start, end }, counted));
         }
         let unassigned = partitions.keys().copied().collect();
         let encoders = Encoders::default();
-        let (store, saved_at) = (topic.store, Instant::now());
-        Ok(ImportReader { id, store, partitions, unassigned, row_counts, encoders, progress, done, memory, saved_at })
+        let (store, save_at) = (topic.store, Instant::now() + SAVE_INTERVAL);
+        Ok(ImportReader {
+            id,
+            store,
+            partitions,
+            unassigned,
+            row_counts,
+            encoders,
+            progress,
+            done,
+            memory,
+            save_at,
+            now,
+        })
     }
 
     fn save(&mut self) -> Result<(), LogError> {
-        self.saved_at = Instant::now();
+        let began = Instant::now();
         let counted = self.partitions.iter().map(|(partition, reading)| (*partition, &reading.counted));
         self.memory.save(counted).map_err(|error| LogError::Storage {
             doing: "remember",
             at: "what could not be used, in the data folder".to_owned(),
             why: error.to_string(),
-        })
+        })?;
+        self.save_at = Instant::now() + SAVE_INTERVAL.max(began.elapsed() * SAVE_SHARE);
+        Ok(())
     }
 
     fn reading(&mut self, partition: Partition) -> Result<&mut Reading, LogError> {
@@ -122,10 +159,26 @@ impl ImportReader {
 }
 
 /// The offset after the last one that any file has. A file without a readable footer ends where it begins.
-async fn end(files: &[SourceFile], counts: &mut RowCounts, store: &dyn ObjectStore) -> Result<Offset, LogError> {
+///
+/// Only files that may end it are asked for their footers: first those that do if their rows take more than a byte each. If the table
+/// is beyond the end of these, so is another file, if the source still has it.
+async fn end(
+    files: &[SourceFile],
+    counts: &mut RowCounts,
+    store: &dyn ObjectStore,
+    known: Option<Offset>,
+) -> Result<Offset, LogError> {
     let last = files.last().map_or(Offset(0), |file| file.first);
     let mut end = last;
-    for file in files.iter().filter(|file| reach(file) >= last) {
+    for file in files.iter().filter(|file| file.first.0.saturating_add(file.bytes) >= last.0) {
+        let rows = counts.of(store, file).await?.unwrap_or(0);
+        end = end.max(after(file, rows));
+    }
+    let Some(known) = known else { return Ok(end) };
+    for file in files.iter().rev().filter(|file| file.first.0.saturating_add(ROWS_MAX) >= known.0) {
+        if end >= known {
+            break;
+        }
         let rows = counts.of(store, file).await?.unwrap_or(0);
         end = end.max(after(file, rows));
     }
@@ -133,14 +186,8 @@ async fn end(files: &[SourceFile], counts: &mut RowCounts, store: &dyn ObjectSto
 }
 
 /// The offset after the file's last row.
-pub(super) fn after(file: &SourceFile, rows: u64) -> Offset {
+fn after(file: &SourceFile, rows: u64) -> Offset {
     Offset(file.first.0.saturating_add(rows).min(OFFSETS_END))
-}
-
-/// An offset that the file surely ends before: each row names another post, which takes more than a byte. Spares the footers of
-/// all files that end long before the place that is looked at.
-pub(super) fn reach(file: &SourceFile) -> Offset {
-    Offset(file.first.0.saturating_add(file.bytes))
 }
 
 impl Reading {
@@ -167,7 +214,7 @@ impl Reading {
     }
 
     /// Requests the next files, as many as may be held.
-    fn ask(&mut self, store: &Arc<dyn ObjectStore>, encoders: &Encoders) {
+    fn ask(&mut self, store: &Arc<dyn ObjectStore>, encoders: &Encoders, now: DateTime<Utc>) {
         while let Some(&at) = self.wanted.front() {
             let bytes = self.files[at].bytes;
             let is_full = self.asked.len() >= FILES_AHEAD || self.bytes_asked + bytes > BYTES_AHEAD;
@@ -177,8 +224,15 @@ impl Reading {
             self.wanted.pop_front();
             self.bytes_asked += bytes;
             let (store, files, encoders) = (Arc::clone(store), Arc::clone(&self.files), Arc::clone(encoders));
-            self.asked.push_back(task::spawn(async move { (at, read(&store, &files[at], encoders).await) }));
+            self.asked.push_back(task::spawn(async move { (at, read(&store, &files[at], encoders, now).await) }));
         }
+    }
+
+    /// True if the table had all rows of the file when it was read earlier: nothing behind it waits for them.
+    fn is_taken(&self, at: usize) -> bool {
+        let file = &self.files[at];
+        let before = self.counted.as_read(file);
+        before.zip(self.sought).is_some_and(|(before, sought)| after(file, before.rows) <= sought)
     }
 
     /// Takes a file's rows at their turn; returns the records of those that may be kept.
@@ -186,17 +240,22 @@ impl Reading {
         let file = &self.files[at];
         let shown = file.shown();
         let sought = self.sought.expect("nothing is asked for before the first seek");
-        let is_counted = self.counted.has(file);
-        // Of this file, what could not be used and is in no counts yet.
+        let is_counted = self.counted.rows_of(file).is_some();
+        // Of this file, the rows and values that could not be used and are in no counts yet.
         let mut unusable = Unusable::default();
+        let mut refused = OffsetSet::default();
+        let names = names_of(&read.rows);
+        if let Some(before) = self.counted.as_read(file).filter(|_| !is_counted) {
+            let still = read.rows.len().min(usize::try_from(before.rows).unwrap_or(usize::MAX));
+            if (still as u64) < before.rows || names_of(&read.rows[..still]) != before.names {
+                unusable.conflict_all(&shown, still as u64);
+            }
+        }
         let mut findings = progress.lock();
         let rows_before = findings.rows;
         findings.columns_ignored.extend(read.columns_ignored);
         findings.columns_missing.extend(read.columns_missing);
-        if !is_counted {
-            unusable.unreadable.extend(read.unreadable.into_iter().map(|(column, count)| (column.to_owned(), count)));
-        }
-        let end = file.first.0 + read.rows.len() as u64;
+        let count = read.rows.len() as u64;
         if file.first > self.position && !read.rows.is_empty() {
             findings.gap(partition, self.position..file.first);
             self.position = file.first;
@@ -209,20 +268,26 @@ impl Reading {
         for (offset, (number, row)) in (file.first.0..).map(Offset).zip((1..).zip(read.rows)) {
             let among = (offset.0 - self.overlap_first) as usize;
             match self.overlap.get(among) {
-                Some(names) => {
+                Some(named) => {
                     if offset >= sought {
                         findings.double(&shown);
                     }
-                    if !is_counted && *names != row.names {
+                    if !(is_counted && named.is_counted) && named.hash != row.names {
                         unusable.conflict(&shown);
                     }
                 }
-                None => self.overlap.push(row.names),
+                None => self.overlap.push(Named { hash: row.names, is_counted }),
             }
             // Before the sought one: the table has it.
             let is_new = offset >= self.position;
-            let is_uncounted = !is_counted && offset.0 >= self.counted.next;
+            let is_uncounted = !self.counted.rows.has(offset.0);
             findings.rows += u64::from(is_new);
+            if is_uncounted {
+                row.unreadable().for_each(|column| unusable.misread(column));
+                if !matches!(row.outcome, Outcome::Admitted { .. }) {
+                    refused.add(offset.0..offset.0 + 1);
+                }
+            }
             match row.outcome {
                 Outcome::Admitted { key, value, received_at_ms, flaws } => {
                     // Nothing was received after the file that holds it was written: an odd row's claim goes no further.
@@ -254,9 +319,10 @@ impl Reading {
         }
         findings.files += u64::from(findings.rows > rows_before);
         findings.unusable.add(&unusable);
+        self.counted.unusable.add(&unusable);
+        self.counted.refused.add_all(&refused);
         if !is_counted {
-            self.counted.unusable.add(&unusable);
-            self.counted.pass(file, end);
+            self.counted.pass(file, count, names);
         }
         records
     }
@@ -274,7 +340,7 @@ impl LogReader for ImportReader {
         }
         // The caller asks for more, so it has taken the last records.
         while let Some((partition, reading)) = self.partitions.iter_mut().find(|(_, reading)| reading.is_under_way()) {
-            reading.ask(&self.store, &self.encoders);
+            reading.ask(&self.store, &self.encoders, self.now);
             match reading.asked.next().await {
                 Some(Ok((at, read))) => {
                     let bytes = reading.files[at].bytes;
@@ -283,7 +349,7 @@ impl LogReader for ImportReader {
                     match read {
                         Ok(read) => {
                             let records = reading.take(*partition, at, read, &self.progress);
-                            if self.saved_at.elapsed() >= SAVE_INTERVAL {
+                            if Instant::now() >= self.save_at {
                                 self.save()?;
                             }
                             if !records.is_empty() {
@@ -292,7 +358,7 @@ impl LogReader for ImportReader {
                         }
                         Err(error) => {
                             self.progress.lock().failures.push(error);
-                            reading.ended = true;
+                            reading.ended = !reading.is_taken(at);
                         }
                     }
                 }
@@ -319,23 +385,27 @@ impl LogReader for ImportReader {
             return Err(LogError::BeyondEnd { partition, wanted: offset, end });
         }
         let files = Arc::clone(&self.reading(partition)?.files);
-        let mut wanted = VecDeque::new();
-        for (at, file) in files.iter().enumerate() {
-            let is_counted = self.reading(partition)?.counted.has(file);
-            if is_counted
-                && file.first < offset
-                && !may_hold(&files, at, offset, &mut self.row_counts, self.store.as_ref()).await?
-            {
-                continue;
+        let counted = self.reading(partition)?.counted.clone();
+        let known: Vec<Option<u64>> = files.iter().map(|file| counted.rows_of(file)).collect();
+        // Offsets that the table is past, of files that came or changed since: other files that have them are compared.
+        let mut late = OffsetSet::default();
+        if known.iter().any(Option::is_some) {
+            for (file, _) in files.iter().zip(&known).filter(|(file, rows)| rows.is_none() && file.first < offset) {
+                let rows = self.row_counts.of(self.store.as_ref(), file).await?.unwrap_or(0);
+                late.add(file.first.0..after(file, rows).0);
             }
-            wanted.push_back(at);
         }
+        let is_wanted = |file: &SourceFile, rows: Option<u64>| {
+            let end = rows.map(|rows| after(file, rows));
+            end.is_none_or(|end| end > offset || !late.within(&(file.first.0..end.0)).is_empty())
+        };
+        let wanted = files.iter().zip(&known).enumerate().filter(|(_, (file, rows))| is_wanted(file, **rows));
+        let wanted: VecDeque<usize> = wanted.map(|(at, _)| at).collect();
         let of_wanted: u64 = wanted.iter().map(|at| files[*at].bytes).sum();
         if self.reading(partition)?.sought.is_none() {
             let of_all: u64 = files.iter().map(|file| file.bytes).sum();
             self.progress.pass(of_all - of_wanted);
         }
-        let counted = self.reading(partition)?.counted.clone();
         let anew = Reading::new(files, Bounds { start, end }, counted);
         let began = Reading { wanted, sought: Some(offset), position: offset, handed: offset, ..anew };
         self.partitions.insert(partition, began);
@@ -356,41 +426,33 @@ impl LogReader for ImportReader {
     }
 }
 
-/// True if the file, which begins below `offset`, has a row at or above it. A file that cannot be read may have one,
-/// if no other file begins between.
-async fn may_hold(
-    files: &[SourceFile],
-    at: usize,
-    offset: Offset,
-    counts: &mut RowCounts,
-    store: &dyn ObjectStore,
-) -> Result<bool, LogError> {
-    let file = &files[at];
-    if reach(file) <= offset {
-        return Ok(false);
-    }
-    let end = match counts.of(store, file).await? {
-        Some(rows) => Some(after(file, rows)),
-        None => files.get(at + 1).map(|next| next.first),
-    };
-    Ok(end.is_none_or(|end| end > offset))
+/// A hash of the posts that rows name, in their order.
+fn names_of(rows: &[Row]) -> u64 {
+    let mut hash = Xxh3::new();
+    rows.iter().for_each(|row| hash.update(&row.names.to_le_bytes()));
+    hash.digest()
 }
 
-async fn read(store: &Arc<dyn ObjectStore>, file: &SourceFile, encoders: Encoders) -> Result<FileRows, LogError> {
+async fn read(
+    store: &Arc<dyn ObjectStore>,
+    file: &SourceFile,
+    encoders: Encoders,
+    now: DateTime<Utc>,
+) -> Result<FileRows, LogError> {
     let bytes = fetch::whole(store.as_ref(), file).await?;
-    let written_at_ms = file.written_at_ms;
+    let written_at = DateTime::from_timestamp_millis(file.written_at_ms).unwrap_or(now).min(now);
     let decoded = task::spawn_blocking(move || {
         let pool = || encoders.lock().unwrap_or_else(PoisonError::into_inner);
         let mut encoder = pool().pop().unwrap_or_default();
-        let rows = file::rows(bytes, written_at_ms, &mut encoder);
+        let rows = catching(|| file::rows(bytes, written_at, now, &mut encoder));
+        let rows = rows.unwrap_or_else(|_panic| {
+            encoder = Encoder::default();
+            Err("its pages cannot be decoded".to_owned())
+        });
         pool().push(encoder);
         rows
     });
-    let rows = match decoded.await {
-        Ok(rows) => rows,
-        Err(error) if error.is_panic() => Err("its pages cannot be decoded".to_owned()),
-        Err(_) => return Err(LogError::Closed),
-    };
+    let rows = decoded.await.map_err(|_| LogError::Closed)?;
     let rows = rows.and_then(|read| match file.first.0.checked_add(read.rows.len() as u64) {
         Some(end) if end <= OFFSETS_END => Ok(read),
         _ => Err("its rows go beyond the last offset that a Kafka log has".to_owned()),
@@ -440,7 +502,8 @@ mod tests {
         let known = BTreeMap::from([(Partition(0), Offset(2))]);
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::of(folder.path(), "log");
-        let mut reader = ImportReader::open(topic, &known, memory, Arc::clone(progress), done.clone()).await.unwrap();
+        let opened = ImportReader::open(topic, &known, memory, Arc::clone(progress), Utc::now(), done.clone());
+        let mut reader = opened.await.unwrap();
         assert_eq!(reader.bounds(Partition(0)).await.unwrap(), Bounds { start: Offset(2), end: Offset(36) });
         let (mut records, mut reached) = (Vec::new(), None);
         loop {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use fedilake_log::{LogError, LogId, Offset, Partition};
 use fedilake_table::s3::S3Url;
-use futures::TryStreamExt;
-use object_store::ObjectStore;
+use futures::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use xxhash_rust::xxh3::xxh3_128;
+use object_store::{ObjectMeta, ObjectStore};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::name::{Name, Named, topic_folder};
 use crate::settings::Settings;
@@ -28,7 +28,7 @@ pub struct Listing {
     pub beside: u64,
     /// Parquet files whose names begin with a dot, as programs name copies under way and their own notes.
     pub hidden: u64,
-    /// Files of a sink that cannot be read because of their names, or because they are links to nothing.
+    /// Files of a sink that cannot be read because of their names, and links to nothing in partitions that have no file.
     pub beyond: Vec<LogError>,
 }
 
@@ -70,12 +70,39 @@ pub(super) struct SourceFile {
     pub(super) bytes: u64,
     /// The time of its last write, in milliseconds since 1970.
     pub(super) written_at_ms: i64,
+    /// True for a link to nothing: it stands for rows that cannot be read.
+    pub(super) is_dangling: bool,
 }
 
 impl SourceFile {
     /// Its name for people.
     pub(super) fn shown(&self) -> String {
         shown(&format!("{}/{}", self.root, self.location)).to_owned()
+    }
+
+    /// The error for a link to nothing.
+    pub(super) fn dangling(&self) -> LogError {
+        LogError::Damaged { at: self.shown(), why: "it is a link to nothing".to_owned() }
+    }
+
+    /// A hash of its URL, which is the same from whichever folder above it the source was named.
+    pub(super) fn url_hash(&self) -> u64 {
+        xxh3_64(format!("{}/{}", self.root, self.location).as_bytes())
+    }
+}
+
+/// An entry of a listing.
+struct Entry {
+    location: ObjectPath,
+    bytes: u64,
+    written_at_ms: i64,
+    is_dangling: bool,
+}
+
+impl From<ObjectMeta> for Entry {
+    fn from(object: ObjectMeta) -> Entry {
+        let written_at_ms = object.last_modified.timestamp_millis();
+        Entry { location: object.location, bytes: object.size, written_at_ms, is_dangling: false }
     }
 }
 
@@ -115,14 +142,24 @@ impl Source {
         Ok(Source { store: s3.store, prefix: s3.prefix, root, typed: typed.to_owned(), folder: None })
     }
 
+    /// The entry of a link on disk; `None` if no name in the store is like its path, as where it is not UTF-8.
+    fn link_to_nothing(&self, link: &Path) -> Option<Entry> {
+        let url = format!("file:/{}", ObjectPath::from_absolute_path(link).ok()?);
+        let location = ObjectPath::parse(url.strip_prefix(&*self.root)?.trim_start_matches('/')).ok()?;
+        Some(Entry { location, bytes: 0, written_at_ms: 0, is_dangling: true })
+    }
+
     /// Lists every topic there.
     pub async fn topics(&self) -> anyhow::Result<Listing> {
         let mut topics: BTreeMap<(String, String), Topic> = BTreeMap::new();
         let (mut unnamed, mut beside, mut hidden, mut other_formats) = (0, 0, 0, 0);
-        let mut beyond = self.folder.as_deref().map(links_to_nothing).unwrap_or_default();
-        let mut objects = self.store.list(Some(&self.prefix));
-        while let Some(object) = objects.try_next().await.map_err(|error| unlisted(&self.typed, &error))? {
-            let url = format!("{}/{}", self.root, object.location);
+        let mut beyond = Vec::new();
+        let links = self.folder.as_deref().map(links_to_nothing).unwrap_or_default();
+        let links = links.iter().filter_map(|link| self.link_to_nothing(link)).map(Ok);
+        let objects = self.store.list(Some(&self.prefix)).map_ok(Entry::from);
+        let mut entries = objects.chain(futures::stream::iter(links));
+        while let Some(entry) = entries.try_next().await.map_err(|error| unlisted(&self.typed, &error))? {
+            let url = format!("{}/{}", self.root, entry.location);
             let (folder, file) = url.rsplit_once('/').expect("just put there");
             if file.starts_with('.') {
                 hidden += u64::from(file.ends_with(".parquet"));
@@ -155,8 +192,8 @@ impl Source {
                     shown(&url)
                 ),
             };
-            let entry = topics.entry((folder.clone(), topic.clone()));
-            let topic = entry.or_insert_with(|| Topic {
+            let key = (folder.clone(), topic.clone());
+            let topic = topics.entry(key).or_insert_with(|| Topic {
                 name: topic,
                 folder,
                 store: Arc::clone(&self.store),
@@ -164,12 +201,22 @@ impl Source {
             });
             topic.files.entry(partition).or_default().push(SourceFile {
                 first,
-                location: object.location,
+                location: entry.location,
                 root: Arc::clone(&self.root),
-                bytes: object.size,
-                written_at_ms: object.last_modified.timestamp_millis(),
+                bytes: entry.bytes,
+                written_at_ms: entry.written_at_ms,
+                is_dangling: entry.is_dangling,
             });
         }
+        // Nothing begins with what cannot be read.
+        for topic in topics.values_mut() {
+            topic.files.retain(|_, files| {
+                let has_file = files.iter().any(|file| !file.is_dangling);
+                beyond.extend(files.iter().filter(|_| !has_file).map(SourceFile::dangling));
+                has_file
+            });
+        }
+        topics.retain(|_, topic| !topic.files.is_empty());
         if topics.is_empty() && beyond.is_empty() {
             let formats = if other_formats > 0 { "; its Avro and JSON files cannot be read" } else { "" };
             bail!(
@@ -225,7 +272,7 @@ fn unlisted(typed: &str, error: &object_store::Error) -> anyhow::Error {
 }
 
 /// Links that have a sink's name and lead to no file, which no listing has.
-fn links_to_nothing(folder: &Path) -> Vec<LogError> {
+fn links_to_nothing(folder: &Path) -> Vec<PathBuf> {
     // A folder that cannot be read ends the listing.
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found = Vec::new();
@@ -236,7 +283,7 @@ fn links_to_nothing(folder: &Path) -> Vec<LogError> {
         }
         let is_dangling = kind.is_ok_and(|kind| kind.is_symlink()) && !path.exists();
         if is_dangling && matches!(Named::parse(&entry.file_name().to_string_lossy()), Named::Values(_)) {
-            found.push(LogError::Damaged { at: path.display().to_string(), why: "it is a link to nothing".to_owned() });
+            found.push(path);
         }
     }
     found
@@ -294,6 +341,25 @@ mod tests {
         }
         let other = tree(&["t/partition=0/t+0+0000000000.parquet"]);
         assert_ne!(topics(other.path()).await?.topics[0].log_id(), t.log_id());
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_link_to_nothing_stands_in_its_place_among_files_and_alone_begins_nothing() -> anyhow::Result<()> {
+        let folder = tree(&["ü t/partition=0/t+0+0000000000.parquet", "ü t/partition=0/t+0+0000000010.parquet"]);
+        for (partition, first) in [(0, 5), (1, 0)] {
+            let path = folder.path().join(format!("ü t/partition={partition}/t+{partition}+{first:010}.parquet"));
+            std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
+            std::os::unix::fs::symlink("nowhere", path)?;
+        }
+        let Listing { topics, beyond, .. } = topics(folder.path()).await?;
+        let files: Vec<_> =
+            topics[0].files[&Partition(0)].iter().map(|file| (file.first.0, file.is_dangling)).collect();
+        assert_eq!(files, [(0, false), (5, true), (10, false)]);
+        assert_eq!((topics.len(), topics[0].files.len()), (1, 1));
+        let [LogError::Damaged { at, .. }] = &beyond[..] else { panic!("{beyond:?}") };
+        assert!(at.ends_with("/partition=1/t+1+0000000000.parquet"), "{at}");
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Date32Type, Date64Type, Float64Type, Int64Type,
 use chrono::{DateTime, Utc};
 use fedilake_model::{Moment, json};
 
+use super::column::of_name;
 use super::unit::Unit;
 
 /// A value of a column of times.
@@ -52,7 +53,7 @@ pub(super) struct Times(Vec<Time>);
 impl Times {
     /// The column of this name; without values where there is none.
     pub(super) fn of(batch: &RecordBatch, name: &str) -> Times {
-        Times(batch.column_by_name(name).map_or_else(Vec::new, times))
+        Times(of_name(batch, name).map_or_else(Vec::new, times))
     }
 
     /// The time of a row.
@@ -69,6 +70,7 @@ pub(super) fn says_unit(kind: &DataType) -> bool {
 
 fn times(column: &ArrayRef) -> Vec<Time> {
     let read = match column.data_type() {
+        DataType::Null => Some(vec![MISSING; column.len()]),
         DataType::Timestamp(unit, _) => whole(column, |number| instant(number, *unit).map_or(UNREADABLE, plain)),
         DataType::Date32 => {
             let days = column.as_primitive::<Date32Type>().iter();

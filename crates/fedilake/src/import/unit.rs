@@ -11,7 +11,7 @@ pub(super) enum Unit {
     Nanoseconds,
 }
 
-const UNITS: [Unit; 4] = [Unit::Seconds, Unit::Milliseconds, Unit::Microseconds, Unit::Nanoseconds];
+pub(super) const UNITS: [Unit; 4] = [Unit::Seconds, Unit::Milliseconds, Unit::Microseconds, Unit::Nanoseconds];
 
 impl Unit {
     /// Whole seconds since 1970.
@@ -52,9 +52,9 @@ pub(super) struct Evidence {
 }
 
 /// Seconds from 2008, when the first server of the kind began, to 2100.
-const YEARS: std::ops::Range<i64> = 1_199_145_600..4_102_444_800;
+pub(super) const YEARS: std::ops::Range<i64> = 1_199_145_600..4_102_444_800;
 /// The text may be of any time zone.
-const ZONE_MAX: TimeDelta = TimeDelta::hours(15);
+pub(super) const ZONE_MAX: TimeDelta = TimeDelta::hours(15);
 
 impl Evidence {
     /// Adds a row: its number, and its time as written out.

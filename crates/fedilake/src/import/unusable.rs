@@ -1,8 +1,8 @@
 //! Rows and values of a source that could not be used, remembered so that each run says the same of them as the first.
 //!
-//! A file in the data folder, `import/LOG.json`, has for each partition how far its files were counted, and the counts. The counts do not
-//! hang on what the table has: a run that was killed before it saved them reads the files that are not counted yet once more, as does the
-//! first run in a folder where the counts are missing or cannot be read.
+//! A file in the data folder, `import/LOG.json`, has for each partition the files and rows that were read, and the counts. The counts do
+//! not hang on what the table has: a run that was killed before it saved them reads the files that are not counted yet once more, as does
+//! the first run in a folder where the counts are missing or cannot be read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,6 +12,7 @@ use fedilake_log::Partition;
 use serde::{Deserialize, Serialize};
 
 use super::findings::SHOWN_MAX;
+use super::offsets::OffsetSet;
 use super::source::SourceFile;
 
 /// Counts of rows and values that could not be used.
@@ -24,7 +25,7 @@ pub struct Unusable {
     pub lost: BTreeMap<String, u64>,
     /// Values that are not what their column holds, by column: null in their rows.
     pub unreadable: BTreeMap<String, u64>,
-    /// Rows of offsets that an earlier file had with another post: the topic was made anew.
+    /// Rows of offsets that an earlier file, or the same file when it was read, had with another post: the topic was made anew.
     pub conflicting: u64,
     /// The first file with such rows.
     pub conflicting_in: Option<String>,
@@ -65,8 +66,16 @@ impl Unusable {
     }
 
     pub(super) fn conflict(&mut self, file: &str) {
-        self.conflicting += 1;
+        self.conflict_all(file, 1);
+    }
+
+    pub(super) fn conflict_all(&mut self, file: &str, rows: u64) {
+        self.conflicting += rows;
         self.conflicting_in.get_or_insert_with(|| file.to_owned());
+    }
+
+    pub(super) fn misread(&mut self, column: &str) {
+        *self.unreadable.entry(column.to_owned()).or_default() += 1;
     }
 
     fn show(&mut self, file: &str, row: u64, why: &str) {
@@ -92,28 +101,46 @@ impl Unusable {
     }
 }
 
-/// How far the files of a partition were counted, in the order in which they are read.
+/// The rows of a partition that were read, and the counts of those that could not be used. Rows are known by their offsets, files by
+/// what they were when they were read: a file that comes late, or grows, is read again, and no row counts twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counted {
-    /// The first offset and the name of the last file.
-    last: Option<(u64, String)>,
-    /// The offset after the last row.
-    pub(super) next: u64,
+    /// By the hash of each file's URL.
+    files: BTreeMap<u64, FileAsRead>,
+    /// Offsets of the rows that were read.
+    pub(super) rows: OffsetSet,
+    /// Those of them whose rows may not be kept.
+    pub(super) refused: OffsetSet,
     pub(super) unusable: Unusable,
 }
 
+/// A file as it was when it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileAsRead {
+    bytes: u64,
+    written_at_ms: i64,
+    pub(super) rows: u64,
+    /// A hash of the posts that its rows named, in their order.
+    pub(super) names: u64,
+}
+
 impl Counted {
-    /// True if the rows of `file` are in the counts.
-    pub(super) fn has(&self, file: &SourceFile) -> bool {
-        self.last
-            .as_ref()
-            .is_some_and(|(first, name)| (file.first.0, file.location.as_ref()) <= (*first, name.as_str()))
+    /// The file at this place, as it was when it was read.
+    pub(super) fn as_read(&self, file: &SourceFile) -> Option<FileAsRead> {
+        self.files.get(&file.url_hash()).copied()
     }
 
-    /// The rows of `file`, which end before `next`, were counted.
-    pub(super) fn pass(&mut self, file: &SourceFile, next: u64) {
-        self.last = Some((file.first.0, file.location.as_ref().to_owned()));
-        self.next = self.next.max(next);
+    /// The number of rows of `file`, if it was read and is as it was.
+    pub(super) fn rows_of(&self, file: &SourceFile) -> Option<u64> {
+        let is_same = |read: &FileAsRead| read.bytes == file.bytes && read.written_at_ms == file.written_at_ms;
+        self.as_read(file).filter(is_same).map(|read| read.rows)
+    }
+
+    /// Remembers that the rows of `file` were read and counted.
+    pub(super) fn pass(&mut self, file: &SourceFile, rows: u64, names: u64) {
+        let SourceFile { bytes, written_at_ms, .. } = *file;
+        self.files.insert(file.url_hash(), FileAsRead { bytes, written_at_ms, rows, names });
+        self.rows.add(file.first.0..file.first.0 + rows);
     }
 }
 

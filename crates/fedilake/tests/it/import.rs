@@ -21,12 +21,12 @@ use crate::replay::status;
 
 /// A row of the talk's record; `number` tells it from others.
 #[derive(Clone, Debug)]
-struct Toot {
+pub struct Toot {
     number: i64,
     /// Epoch seconds.
     created_at: i32,
     app: &'static str,
-    url: Option<String>,
+    pub url: Option<String>,
     base_url: &'static str,
     language: &'static str,
     username: String,
@@ -36,10 +36,10 @@ struct Toot {
 }
 
 /// The talk's first day, 3 February 2023 11:00 UTC.
-const BEGIN: i32 = 1_675_422_000;
+pub const BEGIN: i32 = 1_675_422_000;
 
 impl Toot {
-    fn new(number: i64) -> Toot {
+    pub fn new(number: i64) -> Toot {
         let (host, user) = (format!("host{}.test", number % 7), format!("User{}", number % 23));
         Toot {
             number,
@@ -69,12 +69,12 @@ impl Toot {
     }
 }
 
-fn toots(numbers: std::ops::Range<i64>) -> Vec<Toot> {
+pub fn toots(numbers: std::ops::Range<i64>) -> Vec<Toot> {
     numbers.map(Toot::new).collect()
 }
 
 /// The columns as Connect's Parquet format writes the talk's Avro record.
-fn columns(rows: &[Toot]) -> Vec<(&'static str, ArrayRef)> {
+pub fn columns(rows: &[Toot]) -> Vec<(&'static str, ArrayRef)> {
     fn int(values: impl Iterator<Item = i32>) -> ArrayRef {
         Arc::new(Int32Array::from_iter_values(values))
     }
@@ -104,7 +104,7 @@ fn created_at_str(row: &Toot) -> String {
     DateTime::from_timestamp(row.created_at.into(), 0).unwrap().format("%Y %m %d %H:%M:%S").to_string()
 }
 
-fn parquet(columns: Vec<(&'static str, ArrayRef)>) -> Vec<u8> {
+pub fn parquet(columns: Vec<(&'static str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
     let snappy = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(snappy)).unwrap();
@@ -113,19 +113,19 @@ fn parquet(columns: Vec<(&'static str, ArrayRef)>) -> Vec<u8> {
 }
 
 /// The name that Connect gives the file of a partition that begins at an offset.
-fn name(partition: u32, first: u64) -> String {
+pub fn name(partition: u32, first: u64) -> String {
     format!("topics/mastodon-topic/partition={partition}/mastodon-topic+{partition}+{first:010}.snappy.parquet")
 }
 
 /// A bucket on disk beside a data folder.
-struct Bucket(PathBuf);
+pub struct Bucket(pub PathBuf);
 
 impl Bucket {
-    fn beside(data: &Data) -> Bucket {
+    pub fn beside(data: &Data) -> Bucket {
         Bucket(data.beside("bucket"))
     }
 
-    fn put(&self, partition: u32, first: u64, content: &[u8]) -> PathBuf {
+    pub fn put(&self, partition: u32, first: u64, content: &[u8]) -> PathBuf {
         let path = self.0.join(name(partition, first));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, content).unwrap();
@@ -133,13 +133,13 @@ impl Bucket {
     }
 
     /// Writes files of so many rows each, from offset 0 on.
-    fn fill(&self, partition: u32, rows: &[Toot], rows_a_file: usize) {
+    pub fn fill(&self, partition: u32, rows: &[Toot], rows_a_file: usize) {
         for (at, rows) in rows.chunks(rows_a_file).enumerate() {
             self.put(partition, (at * rows_a_file) as u64, &parquet(columns(rows)));
         }
     }
 
-    fn typed(&self) -> &str {
+    pub fn typed(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }
@@ -185,7 +185,7 @@ fn assert_statistics(data: &Data, rows: &[Toot]) {
 }
 
 #[track_caller]
-fn assert_whole(data: &Data, rows: usize) {
+pub fn assert_whole(data: &Data, rows: usize) {
     let checked = data.run(["check", "--format", "json"]).done().json();
     assert_eq!(checked["rows"], rows, "{checked}");
 }

@@ -16,6 +16,8 @@ mod growth;
 mod health;
 mod hostile;
 mod import;
+mod import_again;
+mod import_values;
 mod kills;
 mod lake_process;
 mod live;

@@ -140,6 +140,7 @@ fn an_error_shows_the_statement_alone_and_advice_that_applies() {
 /// As clients that synchronise folders, and people, leave copies of files.
 #[test]
 fn a_file_that_lies_there_twice_counts_once_whatever_its_copy_is_called() {
+    const ANOTHER_LOG: &str = "../../log=other/partition=0/00000000000000000000.parquet";
     let mut bench = Bench::new();
     let shown = |n: i64, server: &str| Event::created(server, n, "ann@one.test", n);
     let mut events: Vec<Event> = (0..20).map(|n| shown(n, "alpha.test")).collect();
@@ -156,7 +157,9 @@ fn a_file_that_lies_there_twice_counts_once_whatever_its_copy_is_called() {
     bench.take(&[shown(30, "alpha.test"), shown(4, "gamma.test")]);
     let rows = |bench: &Bench, view: &str| bench.plain(&format!("select v::varchar from {view} v order by 1"));
     let once = views::DOCUMENTED.map(|view| rows(&bench, view));
-    assert_eq!(once[0].len(), 21);
+    assert_eq!(rows(&bench, "posts"), bench.ask("select v::varchar from posts v order by 1"));
+    // All but the post that a server deleted.
+    assert_eq!(once[0].len(), 20);
     let chain = bench.path().join("table/posts/log=log-a/partition=0");
     for copy in [
         "00000000000000000000 (1).parquet",
@@ -166,13 +169,19 @@ fn a_file_that_lies_there_twice_counts_once_whatever_its_copy_is_called() {
         ".00000000000000000000.parquet",
         "old/00000000000000000000.parquet",
         "../partition=1/00000000000000000000.parquet",
-        "../../log=other/partition=0/00000000000000000000.parquet",
         "../../00000000000000000000.parquet",
+        ANOTHER_LOG,
     ] {
         fs::create_dir_all(chain.join(copy).parent().unwrap()).unwrap();
         fs::copy(&bench.chunks[0].parquet, chain.join(copy)).unwrap();
         for (view, once) in views::DOCUMENTED.iter().zip(&once) {
-            assert_eq!(&rows(&bench, view), once, "{copy}: {view}");
+            let now = rows(&bench, view);
+            if copy == ANOTHER_LOG {
+                // Of equal versions in two logs either may stand there, with its offset.
+                assert_eq!(now.len(), once.len(), "{copy}: {view}");
+            } else {
+                assert_eq!(&now, once, "{copy}: {view}");
+            }
         }
     }
 }

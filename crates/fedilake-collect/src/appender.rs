@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use fedilake_log::{LogError, LogWriter};
 use fedilake_model::PostEvent;
-use fedilake_model::avro::Encoder;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -54,7 +53,6 @@ struct Gathered {
 impl Appender {
     /// Appends until every collector has ended and all deliveries are durable.
     pub(crate) async fn run(mut self) -> Result<(), LogError> {
-        let mut encoder = Encoder::new();
         let mut gathered = Gathered::default();
         let mut arrived = Vec::new();
         let mut due = Instant::now();
@@ -70,7 +68,7 @@ impl Appender {
             }
             gathered.take(&mut arrived);
             if count.is_none_or(|count| count == 0) || gathered.events.len() >= self.events_max {
-                self.append(mem::take(&mut gathered), &mut encoder).await?;
+                self.append(mem::take(&mut gathered)).await?;
             }
             if count == Some(0) {
                 return Ok(());
@@ -78,9 +76,9 @@ impl Appender {
         }
     }
 
-    async fn append(&self, gathered: Gathered, encoder: &mut Encoder) -> Result<(), LogError> {
+    async fn append(&self, gathered: Gathered) -> Result<(), LogError> {
         if !gathered.events.is_empty() {
-            self.writer.append(records(encoder, &gathered.events)).await?;
+            self.writer.append(records(&gathered.events)).await?;
         }
         for from in gathered.from {
             from.counts.tally(|tally| tally.accepted += 1);

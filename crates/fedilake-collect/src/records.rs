@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use fedilake_log::Key;
 use fedilake_model::PostEvent;
-use fedilake_model::avro::Encoder;
+use fedilake_model::avro;
 
 /// Each event's key (`server/id`, so that a post's create, edit and delete keep their order) and its Avro record.
-pub(crate) fn records(encoder: &mut Encoder, events: &[PostEvent]) -> Vec<(Key, Bytes)> {
+pub(crate) fn records(events: &[PostEvent]) -> Vec<(Key, Bytes)> {
     let keys = events.iter().map(|event| Key(Bytes::from(event.key())));
-    keys.zip(encoder.encode(events)).collect()
+    keys.zip(avro::encode(events)).collect()
 }

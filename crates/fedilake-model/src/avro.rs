@@ -24,7 +24,7 @@ mod shape;
 mod evolution;
 
 pub use decode::{DecodeError, Decoder, Encoded, SortKeys};
-pub use encode::Encoder;
+pub use encode::encode;
 pub use header::Header;
 pub use learned::{SchemaError, is_known, learn, own_header};
 

@@ -12,13 +12,7 @@ use chrono::{DateTime, Utc};
 use crate::{Post, PostEvent, schema};
 
 /// The rows of `events`, in order, with [`schema::RECORD`]. The row of a deletion has only kind, server, id and time.
-///
-/// Fails if the posts hold more than 2 GiB of text: Arrow's offsets within a column are 32-bit.
 pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
-    let bytes = events.iter().filter_map(PostEvent::post).map(text_bytes).sum::<usize>();
-    if bytes > i32::MAX as usize {
-        return Err(ArrowError::OffsetOverflowError(bytes));
-    }
     let posts = Posts(events.iter().map(PostEvent::post).collect());
     let columns = vec![
         texts(events.iter().map(|event| Some(event.kind()))),
@@ -60,21 +54,6 @@ pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
         posts.flag(|p| p.from_origin),
     ];
     RecordBatch::try_new(schema::RECORD.clone(), columns)
-}
-
-/// The bytes of the fields whose length the API does not limit.
-fn text_bytes(post: &Post) -> usize {
-    let lists = [&post.tags, &post.mentions, &post.links, &post.media_types];
-    let optional =
-        [&post.url, &post.language, &post.quote_uri, &post.app, &post.in_reply_to_id, &post.in_reply_to_author];
-    post.text.len()
-        + post.spoiler_text.len()
-        + post.id.len()
-        + post.uri.len()
-        + post.author.len()
-        + post.visibility.len()
-        + lists.into_iter().flatten().map(String::len).sum::<usize>()
-        + optional.into_iter().flatten().map(String::len).sum::<usize>()
 }
 
 fn server(event: &PostEvent) -> &str {

@@ -167,7 +167,7 @@ mod tests {
     use arrow::array::{ArrayRef, AsArray, make_array};
     use arrow::datatypes::{Field, Int64Type};
     use fedilake_log::{LogId, Partition};
-    use fedilake_model::avro::Encoder;
+    use fedilake_model::avro;
     use fedilake_model::{Frame, FrameKind, PostEvent, Server};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::basic::Type;
@@ -255,7 +255,7 @@ mod tests {
         let translate = |(kind, data): (FrameKind, String)| {
             PostEvent::from_api(&Frame { kind, data: data.into() }, &Server::new("a.example"), observed_at).unwrap()
         };
-        let mut values = Encoder::new().encode(&frames.map(translate));
+        let mut values = avro::encode(&frames.map(translate));
         values.push(Bytes::from_static(b"unreadable"));
         let record = |(offset, value)| Encoded { partition: 1, offset, appended_at_ms: 5, value };
         (0..).zip(values).map(record).collect()

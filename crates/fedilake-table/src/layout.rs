@@ -169,7 +169,7 @@ fn ranks<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Vec<u32> {
 mod tests {
     use bytes::Bytes;
     use chrono::{DateTime, Utc};
-    use fedilake_model::avro::Encoder;
+    use fedilake_model::avro;
     use fedilake_model::{Frame, FrameKind, PostEvent, Server};
 
     use super::*;
@@ -178,7 +178,7 @@ mod tests {
         let observed_at: DateTime<Utc> = DateTime::from_timestamp_millis(observed_at_ms).unwrap();
         let frame = Frame { kind, data: payload.into() };
         let event = PostEvent::from_api(&frame, &Server::new(server), observed_at).unwrap();
-        Encoder::new().encode(&[event]).remove(0)
+        avro::encode(&[event]).remove(0)
     }
 
     fn post(server: &str, language: Option<&str>, created_at_ms: Option<i64>, observed_at_ms: i64) -> Bytes {

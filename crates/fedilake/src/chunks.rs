@@ -137,7 +137,7 @@ pub fn offsets(files: &[FileMeta]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use fedilake_model::avro::Encoder;
+    use fedilake_model::avro;
     use fedilake_model::{Frame, FrameKind, PostEvent, Server};
     use fedilake_query::{Filter, Lake, LakeOptions, Report};
 
@@ -157,7 +157,7 @@ mod tests {
             PostEvent::from_api(&frame, &Server::new("a.example"), chrono::DateTime::UNIX_EPOCH).unwrap()
         };
         let events: Vec<PostEvent> = (first..first + POSTS).map(event).collect();
-        let values = Encoder::new().encode(&events).into_iter();
+        let values = avro::encode(&events).into_iter();
         let record = |(offset, value)| Record {
             partition: Partition(0),
             offset: Offset(offset),

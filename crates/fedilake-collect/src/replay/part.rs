@@ -1,12 +1,10 @@
 //! A chunk of values → a part of what is appended.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fedilake_log::Key;
-use fedilake_model::avro::Encoder;
 use fedilake_model::json::{self, Mended};
 use fedilake_model::{Flaw, Flaws, Moment, PostEvent};
 
@@ -58,13 +56,11 @@ impl Part {
 pub(super) struct Translator {
     observed_at: DateTime<Utc>,
     value_bytes_max: usize,
-    /// Idle encoders: at most as many as threads that worked at once.
-    encoders: Mutex<Vec<Encoder>>,
 }
 
 impl Translator {
     pub(super) fn new(observed_at: DateTime<Utc>, value_bytes_max: usize) -> Translator {
-        Translator { observed_at, value_bytes_max, encoders: Mutex::default() }
+        Translator { observed_at, value_bytes_max }
     }
 
     pub(super) fn translate(&self, chunk: Chunk) -> Part {
@@ -88,9 +84,7 @@ impl Translator {
         }
         broken.for_each(|bad| part.reject(bad));
         part.observed_ms = events.iter().map(observed_ms).collect();
-        let mut encoder = self.idle().pop().unwrap_or_default();
-        part.records = records(&mut encoder, &events);
-        self.idle().push(encoder);
+        part.records = records(&events);
         part
     }
 
@@ -181,10 +175,6 @@ impl Translator {
         flaws.add_if(observed_at == Moment::Unreadable, Flaw::ObservedAtUnreadable);
         flaws.add_if(observed_at.at().is_some() && seen_at.is_none(), Flaw::ObservedAtAhead);
         Ok(Outcome::Event(event, flaws))
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Encoder>> {
-        self.encoders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fedilake_collect::replay::{self, BadValue, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
-use fedilake_model::avro::Encoder;
+use fedilake_model::avro;
 use fedilake_model::{Frame, FrameKind, PostEvent, Server};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ async fn a_bare_status_and_each_form_of_a_frame_become_the_event_they_hold() {
         expected(FrameKind::Update, &post.to_string(), "b.example", at),
     ];
     let records: Vec<Bytes> = log.records().into_iter().map(|(_, value)| value).collect();
-    assert_eq!(records, Encoder::new().encode(&events));
+    assert_eq!(records, avro::encode(&events));
     assert_eq!(log.keys(), events.iter().map(PostEvent::key).collect::<Vec<_>>());
     assert_eq!((summary.lines, summary.tally.accepted, summary.complete), (8, 8, true));
 }
@@ -635,7 +635,7 @@ async fn nothing_was_seen_later_than_now() {
         };
         let event = expected(kind, &payload, "a.example", observed);
         let records: Vec<Bytes> = log.records().into_iter().map(|(_, value)| value).collect();
-        assert_eq!(records, Encoder::new().encode(&[event]), "{line}");
+        assert_eq!(records, avro::encode(&[event]), "{line}");
         let counted: Vec<&str> = summary.tally.flaws.keys().copied().collect();
         assert_eq!(counted, flaws, "{line}");
     }
@@ -678,7 +678,7 @@ async fn a_broken_character_costs_only_itself_wherever_the_post_stands() {
             let event = expected(FrameKind::Update, &payload, "a.example", observed_at);
             let records: Vec<Bytes> = log.records().into_iter().map(|(_, value)| value).collect();
             let given = String::from_utf8_lossy(&line);
-            assert_eq!(records, Encoder::new().encode(&[event]), "{given} {summary:?}");
+            assert_eq!(records, avro::encode(&[event]), "{given} {summary:?}");
             assert_eq!(summary.tally.flaws.get(flaw), Some(&1), "{given}");
             let lost: Vec<(u64, &str)> = summary.bad.iter().map(|bad| (bad.line, bad.why)).collect();
             let is_lost = flaw == "bytes_replaced";

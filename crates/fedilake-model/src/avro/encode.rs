@@ -6,53 +6,32 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::header::Header;
 use super::learned::own_header;
 use crate::{Deletion, Post, PostEvent, schema};
 
 /// Records that share memory: one that is kept keeps so many.
 const SHARING: usize = 512;
-/// The most memory that an encoder keeps between two calls.
-const KEPT_BYTES: usize = 4 << 20;
+/// The bytes of most records, and more.
+const RECORD_BYTES: usize = 1024;
 
-/// Encodes post events as records of the current schema.
-#[derive(Debug)]
-pub struct Encoder {
-    header: Header,
-    /// Empty between two calls.
-    body: Body,
-}
-
-impl Default for Encoder {
-    fn default() -> Encoder {
-        Encoder::new()
-    }
-}
-
-impl Encoder {
-    /// Makes an encoder. Keep it: making one parses the schema.
-    pub fn new() -> Encoder {
-        Encoder { header: own_header(), body: Body::default() }
-    }
-
-    /// Encodes each event as one record, in order.
-    pub fn encode(&mut self, events: &[PostEvent]) -> Vec<Bytes> {
-        let mut records = Vec::with_capacity(events.len());
-        for events in events.chunks(SHARING) {
-            let mut ends = Vec::with_capacity(events.len());
-            for event in events {
-                self.body.0.extend_from_slice(&self.header);
-                self.body.event(event);
-                ends.push(self.body.0.len());
-            }
-            let bytes = Bytes::copy_from_slice(&self.body.0);
-            let mut start = 0;
-            records.extend(ends.into_iter().map(|end| bytes.slice(std::mem::replace(&mut start, end)..end)));
-            self.body.0.clear();
-            self.body.0.shrink_to(KEPT_BYTES);
+/// Encodes each event as one record of the current schema, in order.
+pub fn encode(events: &[PostEvent]) -> Vec<Bytes> {
+    let header = own_header();
+    let mut records = Vec::with_capacity(events.len());
+    for events in events.chunks(SHARING) {
+        let mut body = Body(Vec::with_capacity(events.len() * RECORD_BYTES));
+        let mut ends = Vec::with_capacity(events.len());
+        for event in events {
+            body.0.extend_from_slice(&header);
+            body.event(event);
+            ends.push(body.0.len());
         }
-        records
+        body.0.shrink_to_fit();
+        let bytes = Bytes::from(body.0);
+        let mut start = 0;
+        records.extend(ends.into_iter().map(|end| bytes.slice(std::mem::replace(&mut start, end)..end)));
     }
+    records
 }
 
 /// The branches of a union of null and another type, as Avro writes them.
@@ -66,7 +45,6 @@ const UP_TO_OBSERVED_AT: usize = 8;
 
 /// Bodies of records, in the encoding of the Avro specification. Each method writes one field; all fields but the kind
 /// may be null.
-#[derive(Debug, Default)]
 struct Body(Vec<u8>);
 
 impl Body {
@@ -230,20 +208,15 @@ mod tests {
             events.push(event(FrameKind::Delete, "5"));
             let mut arrows = writer(&schema::RECORD, schema::AVRO);
             arrows.encode(&rows::from_events(&events).unwrap()).unwrap();
-            let mut encoder = Encoder::new();
-            for _ in 0..2 {
-                prop_assert_eq!(encoder.encode(&events), arrows.flush().iter().collect::<Vec<_>>());
-                arrows.encode(&rows::from_events(&events).unwrap()).unwrap();
-            }
+            prop_assert_eq!(encode(&events), arrows.flush().iter().collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn many_events_are_as_many_records_in_their_order() {
         let events: Vec<_> = (0..2 * SHARING + 1).map(|n| event(FrameKind::Delete, &n.to_string())).collect();
-        let mut encoder = Encoder::new();
-        let together = encoder.encode(&events);
-        let alone: Vec<Bytes> = events.iter().flat_map(|event| encoder.encode(std::slice::from_ref(event))).collect();
+        let together = encode(&events);
+        let alone: Vec<Bytes> = events.iter().flat_map(|event| encode(std::slice::from_ref(event))).collect();
         assert_eq!(together, alone);
     }
 }

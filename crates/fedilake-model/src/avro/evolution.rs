@@ -10,7 +10,7 @@ use arrow_avro::writer::{WriterBuilder, format::AvroSoeFormat};
 use bytes::Bytes;
 
 use super::decode::{DecodeError, Decoder, Encoded};
-use super::{Encoder, KNOWN_SCHEMAS, header, learned};
+use super::{KNOWN_SCHEMAS, encode, header, learned};
 use crate::schema::{self, COLUMNS, Column, ColumnSource, generated};
 use crate::{Frame, FrameKind, PostEvent, Server, rows};
 
@@ -141,7 +141,7 @@ fn the_current_schema_is_the_last_of_the_known_ones() {
 fn an_added_nullable_column_is_null_in_old_records() {
     let (current, next) = (Version::current(), Version::next());
     let expected = rows::from_events(&events()).unwrap();
-    let rows = next.decoder(&[&current, &next]).decode(&encoded(Encoder::new().encode(&events()))).unwrap();
+    let rows = next.decoder(&[&current, &next]).decode(&encoded(encode(&events()))).unwrap();
     assert_eq!(rows.schema(), next.table);
     assert_columns_equal(&rows, &expected, "");
     assert_eq!(rows.column_by_name("reactions").unwrap().null_count(), 5);

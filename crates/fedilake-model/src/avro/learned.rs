@@ -100,9 +100,12 @@ pub fn learn(schema_json: &str) -> Result<Header, SchemaError> {
     Ok(header::of(fingerprint))
 }
 
-/// The header of the records that [`super::Encoder`] makes.
+static OWN_HEADER: LazyLock<Header> =
+    LazyLock::new(|| header::of(header::fingerprint(schema::AVRO).expect("the committed schema has a fingerprint")));
+
+/// The header of the records that [`super::encode`] makes.
 pub fn own_header() -> Header {
-    header::of(header::fingerprint(schema::AVRO).expect("the committed schema has a fingerprint"))
+    *OWN_HEADER
 }
 
 /// Every schema learned so far.

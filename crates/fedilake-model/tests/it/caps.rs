@@ -1,6 +1,6 @@
 //! Strangers' texts are kept up to a cap, column by column.
 
-use fedilake_model::avro::Encoder;
+use fedilake_model::avro;
 use fedilake_model::caps::Cap;
 use fedilake_model::schema::{COLUMNS, ColumnSource};
 use fedilake_model::{Flaw, Post, RejectedReason};
@@ -216,6 +216,6 @@ fn the_greatest_post_is_a_record_that_any_kafka_topic_takes() {
         flaws.contains(&Flaw::TextCut) && flaws.contains(&Flaw::LinksCut) && flaws.contains(&Flaw::TagsCut),
         "{flaws:?}"
     );
-    let record = Encoder::new().encode(std::slice::from_ref(&event)).remove(0);
+    let record = avro::encode(std::slice::from_ref(&event)).remove(0);
     assert!((600_000..MESSAGE_BYTES_MAX).contains(&record.len()), "{}", record.len());
 }

@@ -1,6 +1,6 @@
 //! Statuses that no server should send: the corpus with random damage.
 
-use fedilake_model::avro::{Decoder, Encoded, Encoder};
+use fedilake_model::avro::{Decoder, Encoded, encode};
 use fedilake_model::{FrameKind, PostEvent};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ fn a_status_of_many_megabytes_is_a_post_as_far_as_its_columns_have_room() {
 }
 
 fn is_read_back(event: PostEvent) -> Result<(), TestCaseError> {
-    let value = Encoder::new().encode(std::slice::from_ref(&event)).remove(0);
+    let value = encode(std::slice::from_ref(&event)).remove(0);
     let rows = Decoder::new().decode(&[Encoded { partition: 0, offset: 0, appended_at_ms: 0, value }]).unwrap();
     prop_assert_eq!(rows.num_rows(), 1);
     prop_assert!(rows.column_by_name("rejected_reason").unwrap().is_null(0));

@@ -9,7 +9,7 @@ use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
 use chrono::{DateTime, TimeZone, Utc};
-use fedilake_model::avro::{DecodeError, Decoder, Encoded, Encoder, KNOWN_SCHEMAS};
+use fedilake_model::avro::{DecodeError, Decoder, Encoded, KNOWN_SCHEMAS, encode};
 use fedilake_model::{FrameKind, PostEvent, rows, schema};
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ fn reasons(rows: &RecordBatch) -> Vec<Option<String>> {
 
 #[test]
 fn what_is_read_is_what_was_written() {
-    let rows = decode(Encoder::new().encode(&EVENTS));
+    let rows = decode(encode(&EVENTS));
     assert_eq!(rows.schema(), *schema::TABLE);
     assert_eq!(record_part(&rows), rows::from_events(&EVENTS).unwrap());
     assert!(reasons(&rows).iter().all(Option::is_none));
@@ -66,7 +66,7 @@ fn a_row_holds_each_field_of_its_post() {
 #[test]
 fn a_deletion_has_a_kind_a_server_an_id_and_its_time() {
     let event = api::translate(FrameKind::Delete, "5").unwrap();
-    let rows = decode(Encoder::new().encode(&[event]));
+    let rows = decode(encode(&[event]));
     let filled: Vec<_> = rows
         .schema()
         .fields()
@@ -80,7 +80,7 @@ fn a_deletion_has_a_kind_a_server_an_id_and_its_time() {
 
 #[test]
 fn rows_carry_where_the_log_has_them() {
-    let rows = decode(Encoder::new().encode(&EVENTS[..3]));
+    let rows = decode(encode(&EVENTS[..3]));
     assert_eq!(rows.column_by_name("log_partition").unwrap().as_primitive::<Int32Type>().values(), &[3, 3, 3]);
     assert_eq!(rows.column_by_name("log_offset").unwrap().as_primitive::<Int64Type>().values(), &[100, 101, 102]);
     let appended = rows.column_by_name("appended_at").unwrap().as_primitive::<TimestampMicrosecondType>();
@@ -103,7 +103,7 @@ fn times_that_no_engine_can_show_are_null() {
         let mut event = api::update(&api::whole_status()).unwrap();
         let PostEvent::Created(post) = &mut event else { unreachable!() };
         (post.created_at, post.edited_at, post.author_created_at) = (Some(moment), Some(moment), Some(moment));
-        let rows = decode(Encoder::new().encode(&[event]));
+        let rows = decode(encode(&[event]));
         for name in ["created_at", "edited_at", "author_created_at"] {
             let times = rows.column_by_name(name).unwrap().as_primitive::<TimestampMicrosecondType>();
             assert_eq!(times.is_valid(0), is_shown, "{name} {moment}");
@@ -141,7 +141,7 @@ fn records_of_every_version_are_still_read() {
             let frames =
                 [(FrameKind::Update, json.clone()), (FrameKind::StatusUpdate, json), (FrameKind::Delete, "1".into())];
             let events = frames.map(|(kind, data)| api::translate(kind, data).unwrap());
-            let records = Encoder::new().encode(&events);
+            let records = encode(&events);
             let hex = |record: Bytes| record.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
             std::fs::create_dir_all(folder).unwrap();
             std::fs::write(&path, records.into_iter().map(hex).collect::<String>()).unwrap();
@@ -158,12 +158,12 @@ fn records_of_every_version_are_still_read() {
 fn no_records_are_no_rows() {
     assert_eq!(decode([]).num_rows(), 0);
     assert_eq!(decode([]).schema(), *schema::TABLE);
-    assert!(Encoder::new().encode(&[]).is_empty());
+    assert!(encode(&[]).is_empty());
 }
 
 #[test]
 fn what_cannot_be_read_is_a_rejected_row_and_harms_no_other() {
-    let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
+    let good = encode(&EVENTS[..1]).remove(0);
     let with = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = good.to_vec();
         change(&mut bytes);
@@ -205,7 +205,7 @@ fn what_cannot_be_read_is_a_rejected_row_and_harms_no_other() {
 #[test]
 fn a_decoder_reads_on_after_a_bad_batch() {
     let mut decoder = Decoder::new();
-    let good = Encoder::new().encode(&EVENTS[..2]);
+    let good = encode(&EVENTS[..2]);
     let expected = rows::from_events(&EVENTS[..2]).unwrap();
     for _ in 0..3 {
         let bad = decoder.decode(&encoded([good[0].slice(..good[0].len() - 3)])).unwrap();
@@ -216,9 +216,9 @@ fn a_decoder_reads_on_after_a_bad_batch() {
 
 #[test]
 fn a_record_of_an_unknown_schema_stops_the_caller() {
-    let mut record = Encoder::new().encode(&EVENTS[..1]).remove(0).to_vec();
+    let mut record = encode(&EVENTS[..1]).remove(0).to_vec();
     record[2..10].copy_from_slice(&0x0123_4567_89ab_cdef_u64.to_le_bytes());
-    let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
+    let good = encode(&EVENTS[..1]).remove(0);
     let error = Decoder::new().decode(&encoded([good, record.into()])).unwrap_err();
     let DecodeError::UnknownSchema { fingerprint, partition, offset } = error else { panic!("{error}") };
     assert_eq!((fingerprint, partition, offset), (0x0123_4567_89ab_cdef, 3, 101));
@@ -226,7 +226,7 @@ fn a_record_of_an_unknown_schema_stops_the_caller() {
 
 #[test]
 fn where_the_log_names_our_schemas_a_record_of_an_unknown_one_is_rejected_alone() {
-    let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
+    let good = encode(&EVENTS[..1]).remove(0);
     let unknown = |body: &[u8]| -> Bytes { [b"\xc3\x01\xef\xcd\xab\x89\x67\x45\x23\x01", body].concat().into() };
     let values =
         [good.clone(), unknown(b""), unknown(&good[10..]), good.slice(..9), unknown(&[0xff; 99]), good.clone()];
@@ -249,10 +249,10 @@ fn where_the_log_names_our_schemas_a_record_of_an_unknown_one_is_rejected_alone(
 #[test]
 fn a_body_of_ours_is_told_from_others() {
     let mut decoder = Decoder::new();
-    for value in Encoder::new().encode(&EVENTS) {
+    for value in encode(&EVENTS) {
         assert!(decoder.is_body(&value[10..]));
     }
-    let body = &Encoder::new().encode(&EVENTS[..1]).remove(0)[10..];
+    let body = &encode(&EVENTS[..1]).remove(0)[10..];
     // Of a newer version, which has more fields.
     assert!(decoder.is_body(&[body, b"\x02\x08more"].concat()));
     let others: [&[u8]; 7] = [b"", b"body", b"\x08body", b"created", &[0; 8], &[0xff; 400], b"\x0eCreated"];
@@ -260,14 +260,14 @@ fn a_body_of_ours_is_told_from_others() {
         assert!(!decoder.is_body(other), "{other:?}");
     }
     assert_eq!(
-        record_part(&decoder.decode(&encoded([Encoder::new().encode(&EVENTS[..1]).remove(0)])).unwrap()),
+        record_part(&decoder.decode(&encoded([encode(&EVENTS[..1]).remove(0)])).unwrap()),
         rows::from_events(&EVENTS[..1]).unwrap()
     );
 }
 
 #[test]
 fn a_thousand_bad_records_do_not_take_long_and_lose_no_good_one() {
-    let good = Encoder::new().encode(&EVENTS[..1]).remove(0);
+    let good = encode(&EVENTS[..1]).remove(0);
     let values = (0..1000).map(|n| if n % 2 == 0 { good.clone() } else { good.slice(..good.len() - 1 - n % 50) });
     let rows = decode(values);
     assert_eq!(reasons(&rows).iter().flatten().count(), 500);
@@ -288,7 +288,7 @@ proptest! {
     fn garbled_records_are_rows_and_harm_no_other(
         which in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3)), 1..8),
     ) {
-        let records = Encoder::new().encode(&EVENTS);
+        let records = encode(&EVENTS);
         let mut values = Vec::new();
         let mut untouched = Vec::new();
         for (event, changes) in &which {
@@ -313,7 +313,7 @@ proptest! {
 
     #[test]
     fn a_batch_is_its_parts(cut in 0usize..=20) {
-        let records = encoded(Encoder::new().encode(&EVENTS[..20]));
+        let records = encoded(encode(&EVENTS[..20]));
         let mut decoder = Decoder::new();
         let whole = decoder.decode(&records).unwrap();
         let parts = [decoder.decode(&records[..cut]).unwrap(), decoder.decode(&records[cut..]).unwrap()];

@@ -21,7 +21,8 @@ select *
 from internal.shown shown
 where hash(uri) not in (from internal.repeated) and (server, id) not in (select (server, id) from internal.deletes);
 
--- One row for each visible post with several rows: the position of its best version (in one of the files, if copies of a file lie there), its first sighting that was not deleted, and its app.
+-- One row for each visible post with several rows: the position of its best version (in one of the files, if copies of a file lie there),
+-- its first sighting that was not deleted, and its app.
 create or replace {steps} internal.chosen as
 select
     hash(uri) as uri_hash,

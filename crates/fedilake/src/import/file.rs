@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use fedilake_collect::admit::{Skipped, admit};
 use fedilake_log::Key;
 use fedilake_model::Flaws;
-use fedilake_model::avro::Encoder;
+use fedilake_model::avro;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{LogicalType, Type as PhysicalType};
@@ -99,12 +99,7 @@ pub(super) enum Outcome {
 }
 
 /// Reads a whole file, written at `written_at`, at the moment `now`. An error says why it cannot be read.
-pub(super) fn rows(
-    bytes: Bytes,
-    written_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-    encoder: &mut Encoder,
-) -> Result<FileRows, String> {
+pub(super) fn rows(bytes: Bytes, written_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<FileRows, String> {
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes).map_err(|error| error.to_string())?;
     within_limits(&metadata)?;
     let metadata = readable(metadata).map_err(|error| error.to_string())?;
@@ -121,7 +116,7 @@ pub(super) fn rows(
     let mut record_bytes = 0;
     for batch in batches(&bytes, &metadata, &COLUMNS)? {
         let columns = Columns::of(&batch?, receipts)?;
-        record_bytes += translate(&columns, written_at, encoder, &mut read.rows);
+        record_bytes += translate(&columns, written_at, &mut read.rows);
         if record_bytes > RECORD_BYTES_MAX {
             return Err(format!("its rows are more than {RECORD_BYTES_MAX} bytes"));
         }
@@ -249,7 +244,7 @@ fn differences(schema: &Schema) -> (Vec<String>, Vec<&'static str>) {
 }
 
 /// Appends the rows of a batch to `rows`; the bytes of their records.
-fn translate(columns: &Columns, written_at: DateTime<Utc>, encoder: &mut Encoder, rows: &mut Vec<Row>) -> usize {
+fn translate(columns: &Columns, written_at: DateTime<Utc>, rows: &mut Vec<Row>) -> usize {
     let mut events = Vec::with_capacity(columns.rows);
     let mut kept = Vec::with_capacity(columns.rows);
     for at in 0..columns.rows {
@@ -275,7 +270,7 @@ fn translate(columns: &Columns, written_at: DateTime<Utc>, encoder: &mut Encoder
         rows.push(Row { names, unreadable, outcome });
     }
     let mut bytes = 0;
-    for (at, encoded) in kept.into_iter().zip(encoder.encode(&events)) {
+    for (at, encoded) in kept.into_iter().zip(avro::encode(&events)) {
         bytes += encoded.len();
         if let Outcome::Admitted { value, .. } = &mut rows[at].outcome {
             *value = encoded;

@@ -12,13 +12,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use fedilake_log::{Bounds, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
-use fedilake_model::avro::Encoder;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use object_store::ObjectStore;
@@ -46,7 +45,6 @@ pub(super) struct ImportReader {
     partitions: BTreeMap<Partition, Reading>,
     unassigned: VecDeque<Partition>,
     row_counts: RowCounts,
-    encoders: Encoders,
     progress: Arc<Progress>,
     done: CancellationToken,
     memory: Memory,
@@ -59,9 +57,6 @@ pub(super) struct ImportReader {
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 /// Saves take at most this part of the time.
 const SAVE_SHARE: u32 = 20;
-
-/// Encoders that wait for the next file: making one takes as long as encoding a hundred posts.
-type Encoders = Arc<Mutex<Vec<Encoder>>>;
 
 /// A partition, and how far it is read.
 struct Reading {
@@ -124,21 +119,8 @@ impl ImportReader {
             partitions.insert(partition, Reading::new(Arc::new(files), Bounds { start, end }, counted));
         }
         let unassigned = partitions.keys().copied().collect();
-        let encoders = Encoders::default();
         let (store, save_at) = (topic.store, Instant::now() + SAVE_INTERVAL);
-        Ok(ImportReader {
-            id,
-            store,
-            partitions,
-            unassigned,
-            row_counts,
-            encoders,
-            progress,
-            done,
-            memory,
-            save_at,
-            now,
-        })
+        Ok(ImportReader { id, store, partitions, unassigned, row_counts, progress, done, memory, save_at, now })
     }
 
     fn save(&mut self) -> Result<(), LogError> {
@@ -214,7 +196,7 @@ impl Reading {
     }
 
     /// Requests the next files, as many as may be held.
-    fn ask(&mut self, store: &Arc<dyn ObjectStore>, encoders: &Encoders, now: DateTime<Utc>) {
+    fn ask(&mut self, store: &Arc<dyn ObjectStore>, now: DateTime<Utc>) {
         while let Some(&at) = self.wanted.front() {
             let bytes = self.files[at].bytes;
             let is_full = self.asked.len() >= FILES_AHEAD || self.bytes_asked + bytes > BYTES_AHEAD;
@@ -223,8 +205,8 @@ impl Reading {
             }
             self.wanted.pop_front();
             self.bytes_asked += bytes;
-            let (store, files, encoders) = (Arc::clone(store), Arc::clone(&self.files), Arc::clone(encoders));
-            self.asked.push_back(task::spawn(async move { (at, read(&store, &files[at], encoders, now).await) }));
+            let (store, files) = (Arc::clone(store), Arc::clone(&self.files));
+            self.asked.push_back(task::spawn(async move { (at, read(&store, &files[at], now).await) }));
         }
     }
 
@@ -340,7 +322,7 @@ impl LogReader for ImportReader {
         }
         // The caller asks for more, so it has taken the last records.
         while let Some((partition, reading)) = self.partitions.iter_mut().find(|(_, reading)| reading.is_under_way()) {
-            reading.ask(&self.store, &self.encoders, self.now);
+            reading.ask(&self.store, self.now);
             match reading.asked.next().await {
                 Some(Ok((at, read))) => {
                     let bytes = reading.files[at].bytes;
@@ -433,24 +415,12 @@ fn names_of(rows: &[Row]) -> u64 {
     hash.digest()
 }
 
-async fn read(
-    store: &Arc<dyn ObjectStore>,
-    file: &SourceFile,
-    encoders: Encoders,
-    now: DateTime<Utc>,
-) -> Result<FileRows, LogError> {
+async fn read(store: &Arc<dyn ObjectStore>, file: &SourceFile, now: DateTime<Utc>) -> Result<FileRows, LogError> {
     let bytes = fetch::whole(store.as_ref(), file).await?;
     let written_at = DateTime::from_timestamp_millis(file.written_at_ms).unwrap_or(now).min(now);
     let decoded = task::spawn_blocking(move || {
-        let pool = || encoders.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut encoder = pool().pop().unwrap_or_default();
-        let rows = catching(|| file::rows(bytes, written_at, now, &mut encoder));
-        let rows = rows.unwrap_or_else(|_panic| {
-            encoder = Encoder::default();
-            Err("its pages cannot be decoded".to_owned())
-        });
-        pool().push(encoder);
-        rows
+        catching(|| file::rows(bytes, written_at, now))
+            .unwrap_or_else(|_panic| Err("its pages cannot be decoded".to_owned()))
     });
     let rows = decoded.await.map_err(|_| LogError::Closed)?;
     let rows = rows.and_then(|read| match file.first.0.checked_add(read.rows.len() as u64) {

@@ -27,6 +27,9 @@ pub struct Distance {
     pub records: u64,
     /// Answers include every record older than this, in seconds. While the log does not answer, the time since it last did.
     pub seconds: f64,
+    /// True once the lake has had every record that the log had at one moment since this process started. Until then
+    /// nothing is known about the age of its answers.
+    pub has_caught_up: bool,
     /// False if the log does not answer: `records` is then the distance to its last known ends.
     pub log_answers: bool,
     /// The distances of the log's partitions, in order.
@@ -87,6 +90,7 @@ impl Distance {
         let ends = self.partitions.iter().map(|partition| (Partition(partition.partition), Offset(partition.end)));
         let mut now = Distance::between(ends, reached, self.seconds);
         now.is_known = self.is_known;
+        now.has_caught_up = self.has_caught_up || (now.is_known && now.records == 0);
         now.log_answers = silence.is_some_and(|silence| silence < SILENCE);
         match silence {
             Some(silence) if !now.log_answers => now.seconds = now.seconds.max(silence.as_secs_f64()),
@@ -113,7 +117,7 @@ impl Distance {
         };
         let partitions: Vec<PartitionDistance> = ends.into_iter().map(distance).collect();
         let records = partitions.iter().map(|partition| partition.records).sum();
-        Distance { is_known: true, records, seconds, log_answers: true, partitions }
+        Distance { is_known: true, records, seconds, has_caught_up: records == 0, log_answers: true, partitions }
     }
 }
 
@@ -134,6 +138,8 @@ struct Looks {
     last: Option<Ends>,
     /// The time of the newest reading that the lake has reached, or of the first reading.
     current_at: Option<Instant>,
+    /// True once the lake has reached a reading.
+    has_reached: bool,
 }
 
 impl Looks {
@@ -150,11 +156,13 @@ impl Looks {
         let mut newest = current_at;
         while let Some((at, _)) = self.unreached.front().filter(|(_, ends)| is_reached(ends)) {
             newest = *at;
+            self.has_reached = true;
             self.unreached.pop_front();
         }
         self.current_at = Some(newest);
         let Some(last) = &self.last else { return Distance::default() };
-        Distance::between(last.iter().copied(), positions, now.duration_since(newest).as_secs_f64())
+        let distance = Distance::between(last.iter().copied(), positions, now.duration_since(newest).as_secs_f64());
+        Distance { has_caught_up: self.has_reached, ..distance }
     }
 }
 
@@ -170,19 +178,20 @@ mod tests {
         let reached = |a, b| HashMap::from([(Partition(0), Offset(a)), (Partition(1), Offset(b))]);
         let mut looks = Looks::default();
         let cases = [
-            // Seconds, the log's ends, the lake's positions, records, seconds behind.
-            (0, ends(10, 0), reached(0, 0), 10, 0.0),
-            (5, ends(20, 3), reached(9, 0), 14, 5.0),
-            (6, ends(20, 3), reached(10, 0), 13, 6.0),
-            (7, ends(20, 3), reached(20, 3), 0, 0.0),
-            (9, ends(25, 3), reached(20, 3), 5, 2.0),
+            // Seconds, the log's ends, the lake's positions, records, seconds behind, whether the lake has caught up.
+            (0, ends(10, 0), reached(0, 0), 10, 0.0, false),
+            (5, ends(20, 3), reached(9, 0), 14, 5.0, false),
+            (6, ends(20, 3), reached(10, 0), 13, 6.0, true),
+            (7, ends(20, 3), reached(20, 3), 0, 0.0, true),
+            (9, ends(25, 3), reached(20, 3), 5, 2.0, true),
             // The log does not answer.
-            (19, None, reached(24, 3), 1, 12.0),
-            (20, ends(25, 3), reached(25, 3), 0, 0.0),
+            (19, None, reached(24, 3), 1, 12.0, true),
+            (20, ends(25, 3), reached(25, 3), 0, 0.0, true),
         ];
-        for (seconds, ends, positions, records, behind) in cases {
+        for (seconds, ends, positions, records, behind, has_caught_up) in cases {
             let distance = looks.look(at(seconds), ends, &positions);
-            assert_eq!((distance.records, distance.seconds), (records, behind), "after {seconds} s");
+            let found = (distance.records, distance.seconds, distance.has_caught_up);
+            assert_eq!(found, (records, behind, has_caught_up), "after {seconds} s");
             assert!(distance.is_known);
         }
         assert!(looks.unreached.is_empty());

@@ -75,6 +75,8 @@ async fn readyz(extract::State(state): Shared) -> Readiness {
         Some("the lake is being opened")
     } else if !distance.is_known {
         Some("the log was not asked yet")
+    } else if !distance.has_caught_up {
+        Some("the lake has not caught up with the log since the start")
     } else if distance.records > 0 && distance.seconds > state.behind_max.as_secs_f64() {
         Some("the lake is behind the log")
     } else {

@@ -1,0 +1,48 @@
+-- title = "How much is posted over time?"
+-- help = "posts an hour, a day or a week, with authors"
+-- tab = "overview"
+-- order = 8
+-- unit = "posts"
+-- of = "posts that match the filter"
+-- caption = """
+-- Posts by the author's date in the chosen time zone, an hour, a day or a week (from Monday) at a time, and the distinct accounts that
+-- wrote them, which cannot be added up from one to the next. Of hours the accounts are left out: counting them takes longer than a time line may.
+-- Steps without posts are 0, whether nobody posted or nobody was read: report collection tells these apart. The first and the last step may
+-- be parts of one. At most the newest 1,000 steps are shown.
+-- """
+-- marks = [{ kind = "line", x = "starts_at", y = "posts" }]
+
+with
+    -- Hours since 1970, days, or weeks by the day of their Monday.
+    step as (
+        select
+            case '{by}' when 'hour' then day::bigint * 24 + hour when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step,
+            sum(posts)::bigint as posts
+        from {hours}
+        group by 1
+    ),
+    author as (
+        select
+            case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step,
+            count(distinct author) as authors
+        from {authors}
+        where '{by}' <> 'hour'
+        group by 1
+    ),
+    shown as (
+        select unnest(range(greatest(first, last - 999), last + 1)) as step
+        from (select min(step) as first, max(step) as last from step)
+        where first is not null
+    )
+select
+    case '{by}'
+        when 'hour' then (date '1970-01-01' + (shown.step // 24)::integer) + to_hours(shown.step % 24)
+        when 'week' then (date '1970-01-01' + (shown.step * 7 - 3)::integer)::timestamp
+        else (date '1970-01-01' + shown.step::integer)::timestamp
+    end as starts_at,
+    coalesce(step.posts, 0) as posts,
+    case when '{by}' <> 'hour' then coalesce(author.authors, 0) end as authors
+from shown
+left join step on step.step = shown.step
+left join author on author.step = shown.step
+order by shown.step

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use duckdb::Connection;
-use fedilake_query::{Chunk, Filter, Lake, LakeOptions, Report};
+use fedilake_query::catalogue::reports;
+use fedilake_query::{Chunk, Lake, LakeOptions, Question};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -104,7 +105,7 @@ fn follow(folder: &Path, lake_path: &Path) -> Outcome<()> {
         lake.take(&[chunk], &mut |_| ())?;
         times.push(started.elapsed());
         cpu += cpu_ns()? - started_cpu;
-        lake.report(&Report::Statistics, &Filter::default())?;
+        lake.report(&Question::of("statistics"))?;
     }
     let cpu = Duration::from_nanos(cpu / TAKES as u64);
     times.sort();
@@ -138,22 +139,22 @@ fn answer(lake_path: &Path) -> Outcome<()> {
     let started = Instant::now();
     let lake = Lake::open(lake_path, LakeOptions::default())?;
     let opened = started.elapsed();
-    lake.report(&Report::Statistics, &Filter::default())?;
+    lake.report(&Question::of("statistics"))?;
     println!("open: {opened:?}; open and first answer: {:?}", started.elapsed());
-    let new_word = Report::Topics { words: vec!["zeppelin".to_owned()] };
-    for report in Report::all().into_iter().chain([new_word]) {
+    let new_word = Question { words: vec!["zeppelin".to_owned()], ..Question::of("topics") };
+    for question in reports().iter().map(|report| Question::of(&report.name)).chain([new_word]) {
         let cpu = cpu_ns()?;
         let mut times: Vec<Duration> = (0..ROUNDS)
             .map(|_| {
                 let started = Instant::now();
-                lake.report(&report, &Filter::default()).map(|_| started.elapsed())
+                lake.report(&question).map(|_| started.elapsed())
             })
             .skip(1)
             .collect::<Result<_, _>>()?;
         times.sort();
         let cpu = Duration::from_nanos((cpu_ns()? - cpu) / ROUNDS as u64);
         let [best, median, worst] = [0, times.len() / 2, times.len() - 1].map(|at| times[at]);
-        println!("{:11} best {best:?}, median {median:?}, worst {worst:?}; {cpu:?} of CPU each", report.name());
+        println!("{:11} best {best:?}, median {median:?}, worst {worst:?}; {cpu:?} of CPU each", question.report);
     }
     println!("DuckDB memory after the answers: {} MB", lake.memory_bytes()? >> 20);
     Ok(())

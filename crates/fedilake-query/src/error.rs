@@ -57,6 +57,9 @@ pub enum LakeError {
     /// The lake's memory limit was too small, perhaps because of a query at the same time; a new try may succeed.
     #[error("lake out of memory: {0}")]
     OutOfMemory(String),
+    /// What was asked for does not exist, such as a report or a time zone of this name.
+    #[error("{0}")]
+    Question(String),
     /// The query was cancelled.
     #[error("interrupted")]
     Interrupted,

@@ -5,7 +5,7 @@
 //!
 //! - [`lake`] opens the database and lends its connections.
 //! - [`take`](mod@take) reads files through a second, in-memory DuckDB ([`source`]) and merges their rows.
-//! - [`report`] has the talk's analyses, one .sql file each, for the posts of a [`filter`].
+//! - [`report`] answers the questions of the [`catalogue`], one .sql file each, for the posts of a [`filter`].
 //! - [`sql`] runs a user's statement, read-only and within limits.
 //! - [`check`] compares files with each other, and the lake with the files.
 //! - [`direct`] runs a user's statement on the files themselves, without a lake.
@@ -15,6 +15,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod catalogue;
 pub mod check;
 pub mod direct;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod lake;
 mod languages;
 mod layout;
 mod names;
+mod relation;
 pub mod report;
 pub mod rows;
 mod scope;
@@ -33,11 +35,12 @@ pub mod take;
 mod topic;
 pub mod views;
 
+pub use catalogue::Report;
 pub use direct::{Direct, DirectError, DirectOptions, S3Key, S3Secret};
 pub use error::LakeError;
-pub use filter::Filter;
+pub use filter::{By, Calendar, Filter, Names};
 pub use lake::{Lake, LakeOptions, Snapshot};
-pub use report::Report;
+pub use report::Question;
 pub use rows::Rows;
 pub use sql::{Cancel, SqlError, SqlLimits, SqlSummary};
 pub use take::{Chunk, LakePosition, TakeProgress};

@@ -5,9 +5,10 @@
 
 use duckdb::Connection;
 
+use crate::filter::UTC;
 use crate::languages::{self, Meant};
 use crate::views::literal;
-use crate::{Filter, LakeError};
+use crate::{Filter, LakeError, Names, topic};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -17,10 +18,9 @@ const DAY_MS: i64 = 86_400_000;
 pub(crate) struct Scope {
     /// Conditions on created_at, for `post` only.
     times: Vec<String>,
-    bot: Option<String>,
-    origin: Option<String>,
-    language: Option<String>,
-    server: Option<String>,
+    conditions: Vec<Condition>,
+    /// The time zone of days and hours; None for UTC, in which the lake counts them.
+    zone: Option<String>,
     /// The first and the last of the sealed days whose posts are all in the filter. Days between them that are not
     /// sealed have no rows in the tables of sealed days.
     whole: Option<(i32, i32)>,
@@ -28,10 +28,19 @@ pub(crate) struct Scope {
     parts: Vec<i32>,
 }
 
+/// A condition on one column of `post`.
+#[derive(Clone)]
+struct Condition {
+    column: &'static str,
+    sql: String,
+}
+
 /// Posts counted by some columns, as in a table of sealed days.
 struct Relation {
     table: &'static str,
     keys: &'static str,
+    /// The table's columns that conditions may name.
+    columns: &'static [&'static str],
     sealed: &'static str,
     /// The condition on one post.
     single: &'static str,
@@ -42,30 +51,45 @@ struct Relation {
 const AUTHORS: Relation = Relation {
     table: "author_day",
     keys: "day, author, origin, bot",
+    columns: &["origin", "bot"],
     sealed: "posts",
     single: "1 as posts",
     grouped: "count(*) as posts",
 };
 
-const AUTHORS_OF_LANGUAGE: Relation = Relation { table: "author_language_day", ..AUTHORS };
+const AUTHORS_OF_LANGUAGE: Relation =
+    Relation { table: "author_language_day", columns: &["origin", "bot", "language"], ..AUTHORS };
 
 const ORIGINS: Relation = Relation { table: "origin_day", keys: "day, origin, bot", ..AUTHORS };
 
-const HOURS: Relation = Relation { table: "hour_cell", keys: "day, hour, language, app, bot", ..AUTHORS };
+const HOURS: Relation = Relation {
+    table: "hour_cell",
+    keys: "day, hour, language, app, bot",
+    columns: &["language", "app", "bot"],
+    ..AUTHORS
+};
 
-const LENGTHS: Relation = Relation { table: "length_cell", keys: "day, language, bot, characters", ..AUTHORS };
+const LENGTHS: Relation =
+    Relation { table: "length_cell", keys: "day, language, bot, characters", columns: &["language", "bot"], ..AUTHORS };
+
+/// The columns of `topic_hit` that conditions may name.
+const OF_HITS: [&str; 3] = ["origin", "language", "bot"];
 
 impl Scope {
-    pub(crate) fn new(connection: &Connection, filter: &Filter) -> Result<Scope, LakeError> {
+    pub(crate) fn new(connection: &Connection, filter: &Filter, zone: &str) -> Result<Scope, LakeError> {
         let mut scope = Scope {
             times: Vec::new(),
-            bot: filter.bot.map(|bot| format!("bot = {bot}")),
-            origin: among(connection, "origin", &filter.origins)?,
-            language: in_languages(connection, &filter.languages)?,
-            server: among(connection, "server", &filter.servers)?,
+            conditions: Vec::new(),
+            zone: zone_of(connection, zone)?,
             whole: None,
             parts: Vec::new(),
         };
+        scope.conditions.extend(filter.bot.map(|bot| Condition { column: "bot", sql: format!("bot = {bot}") }));
+        scope.conditions.extend(named(connection, &filter.only)?);
+        for condition in named(connection, &filter.without)? {
+            // A post without a name does not have that name.
+            scope.conditions.push(Condition { sql: format!("({}) is not true", condition.sql), ..condition });
+        }
         if let Some(from) = filter.from {
             scope.times.push(format!("created_at >= make_timestamptz({})", from.saturating_mul(1000)));
         }
@@ -78,8 +102,7 @@ impl Scope {
 
     /// The first and the last of the sealed days whose posts are all in the filter: `day_figures` has their figures.
     pub(crate) fn kept_days(&self) -> Option<(i32, i32)> {
-        let every_post = [&self.bot, &self.origin, &self.language, &self.server].iter().all(|names| names.is_none());
-        self.whole.filter(|_| every_post)
+        self.whole.filter(|_| self.conditions.is_empty() && self.zone.is_none())
     }
 
     /// The filter without its whole sealed days; None when nothing is left.
@@ -94,14 +117,14 @@ impl Scope {
 
     /// Columns day, author, origin, bot, posts; several rows may have the same key.
     pub(crate) fn authors(&self) -> String {
-        let relation = if self.language.is_none() { AUTHORS } else { AUTHORS_OF_LANGUAGE };
-        self.relation(&relation, self.server.is_none(), relation.single)
+        let relation = if self.names("language") { AUTHORS_OF_LANGUAGE } else { AUTHORS };
+        self.relation(&relation, relation.single)
     }
 
     /// Like [`Scope::authors`], with one row for each (day, author, bot).
     pub(crate) fn distinct_authors(&self) -> String {
-        if self.language.is_none() {
-            return self.relation(&AUTHORS, self.server.is_none(), AUTHORS.grouped);
+        if !self.names("language") {
+            return self.relation(&AUTHORS, AUTHORS.grouped);
         }
         format!(
             "(select day, author, origin, bot, sum(posts) as posts from {} group by day, author, origin, bot)",
@@ -111,31 +134,52 @@ impl Scope {
 
     /// Columns day, origin, bot, posts; several rows may have the same key.
     pub(crate) fn origins(&self) -> String {
-        if self.language.is_some() {
+        if self.names("language") {
             return self.authors();
         }
-        self.relation(&ORIGINS, self.server.is_none(), ORIGINS.single)
+        self.relation(&ORIGINS, ORIGINS.single)
     }
 
     /// Columns day, hour, language, app, bot, posts; several rows may have the same key.
     pub(crate) fn hours(&self) -> String {
-        self.relation(&HOURS, self.server.is_none() && self.origin.is_none(), HOURS.single)
+        self.relation(&HOURS, HOURS.single)
     }
 
     /// Columns day, language, bot, characters, posts; several rows may have the same key.
     pub(crate) fn lengths(&self) -> String {
-        self.relation(&LENGTHS, self.server.is_none() && self.origin.is_none(), LENGTHS.single)
+        self.relation(&LENGTHS, LENGTHS.single)
+    }
+
+    /// The sightings of the filter's posts that were not deleted: columns post, server, observed_at, own.
+    pub(crate) fn sightings(&self) -> String {
+        let posts = self.posts();
+        format!(
+            "(select id as post, server, observed_at, first_own as own from {posts} \
+            union all select g.post, g.server, g.observed_at, g.own from sighting g \
+            semi join {posts} shown on shown.id = g.post \
+            anti join deleted d on d.server = g.server and d.native = g.native)"
+        )
     }
 
     /// The rows of `topic_hit` for the filter's posts that mention a followed word.
     pub(crate) fn hits(&self, topic: i32) -> String {
         let mut all = vec![format!("topic = {topic}")];
         all.extend(self.times.iter().cloned());
-        all.extend([&self.bot, &self.origin, &self.language].into_iter().flatten().cloned());
-        if self.server.is_some() {
+        if self.conditions.iter().all(|condition| OF_HITS.contains(&condition.column)) {
+            all.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
+        } else {
             all.push(format!("post in (select id from {})", self.posts()));
         }
-        format!("(select * from topic_hit where {})", all.join(" and "))
+        let columns = match &self.zone {
+            Some(zone) => format!("* replace ({} as day)", local_day(zone)),
+            None => "*".to_owned(),
+        };
+        format!("(select {columns} from topic_hit where {})", all.join(" and "))
+    }
+
+    /// True if the filter has a condition on this column.
+    fn names(&self, column: &str) -> bool {
+        self.conditions.iter().any(|condition| condition.column == column)
     }
 
     /// Divides the filter's days into those that are taken whole and sealed, and all others.
@@ -157,19 +201,21 @@ impl Scope {
         Ok(())
     }
 
-    fn relation(&self, relation: &Relation, sealed_days_do: bool, counted: &str) -> String {
-        let Relation { table, keys, sealed, grouped, .. } = relation;
+    fn relation(&self, relation: &Relation, counted: &str) -> String {
+        let Relation { table, keys, columns, sealed, grouped, .. } = relation;
         let from_posts = |conditions: &[String]| {
             let groups = if counted == *grouped { format!(" group by {keys}") } else { String::new() };
             format!("select {keys}, {counted} from {}{groups}", self.post_where(conditions))
         };
+        let sealed_days_do =
+            self.zone.is_none() && self.conditions.iter().all(|condition| columns.contains(&condition.column));
         if !sealed_days_do {
             return format!("({})", from_posts(&self.times));
         }
         let mut parts = Vec::new();
         if let Some((first, last)) = self.whole {
             let mut conditions = vec![format!("day between {first} and {last}")];
-            conditions.extend([&self.bot, &self.origin, &self.language].into_iter().flatten().cloned());
+            conditions.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
             parts.push(format!("select {keys}, {sealed} from {table} where {}", conditions.join(" and ")));
         }
         if !self.parts.is_empty() || parts.is_empty() {
@@ -184,9 +230,62 @@ impl Scope {
 
     fn post_where(&self, conditions: &[String]) -> String {
         let mut all = conditions.to_vec();
-        all.extend([&self.bot, &self.origin, &self.language, &self.server].into_iter().flatten().cloned());
-        if all.is_empty() { "post".to_owned() } else { format!("(select * from post where {})", all.join(" and ")) }
+        all.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
+        let condition = if all.is_empty() { String::new() } else { format!(" where {}", all.join(" and ")) };
+        match &self.zone {
+            Some(zone) => format!(
+                "(select * replace ({} as day, {} as hour) from post{condition})",
+                local_day(zone),
+                local_hour(zone)
+            ),
+            None if all.is_empty() => "post".to_owned(),
+            None => format!("(select * from post{condition})"),
+        }
     }
+}
+
+/// SQL: the day of created_at in a time zone, counted from 1970.
+pub(crate) fn local_day(zone: &str) -> String {
+    format!("(timezone({}, created_at)::date - date '1970-01-01')::integer", literal(zone))
+}
+
+/// SQL: the hour of created_at in a time zone, 0 to 23.
+pub(crate) fn local_hour(zone: &str) -> String {
+    format!("hour(timezone({}, created_at))::integer", literal(zone))
+}
+
+/// The name of a time zone as DuckDB writes it; None for UTC.
+fn zone_of(connection: &Connection, zone: &str) -> Result<Option<String>, LakeError> {
+    if zone.eq_ignore_ascii_case(UTC) {
+        return Ok(None);
+    }
+    let sql = "select min(name) from pg_timezone_names() where lower(name) = lower(?)";
+    match connection.query_row(sql, [zone], |row| row.get::<_, Option<String>>(0))? {
+        Some(name) => Ok(Some(name)),
+        None => Err(LakeError::Question(format!(
+            "invalid time zone `{zone}`: expected a name such as Europe/Berlin, Asia/Tokyo or UTC"
+        ))),
+    }
+}
+
+/// The conditions that posts have names of these lists.
+fn named(connection: &Connection, names: &Names) -> Result<Vec<Condition>, LakeError> {
+    let conditions = [
+        ("origin", among(connection, "origin", &names.origins)?),
+        ("server", among(connection, "server", &names.servers)?),
+        ("app", among(connection, "app", &names.apps)?),
+        ("language", in_languages(connection, &names.languages)?),
+        ("tags", tagged(&names.hashtags)),
+        ("text", topic::mentions_one(&names.about)),
+    ];
+    Ok(conditions.into_iter().filter_map(|(column, sql)| Some(Condition { column, sql: sql? })).collect())
+}
+
+/// The condition that a post has one of these hashtags; `None` if there are none.
+pub(crate) fn tagged(hashtags: &[String]) -> Option<String> {
+    let hashtags: Vec<_> = hashtags.iter().map(|tag| literal(&tag.trim_start_matches('#').to_lowercase())).collect();
+    let any = format!("list_has_any(list_transform(tags, lambda tag: lower(tag)), [{}])", hashtags.join(", "));
+    (!hashtags.is_empty()).then_some(any)
 }
 
 /// The condition that a column has one of these names, in any letter case; `None` if there are none.

@@ -77,7 +77,9 @@ fn seal(writer: &Connection, condition: &str, posts_max: u64) -> Result<Option<u
     // The range lets the scans pass over the other days' rows.
     let days = format!("day between {first} and {last} and day in (select day from sealing)");
     let of_days = |table: &str| format!("(select * from {table} where {days})");
-    let figures = include_str!("reports/day_figures.sql")
+    let figures = include_str!("relation/day_figures.sql")
+        .replace("{author}", "author")
+        .replace("{origin}", "origin")
         .replace("{distinct_authors}", &of_days("author_day"))
         .replace("{origins}", &of_days("origin_day"));
     let sql = include_str!("seal/seal.sql").replace("{days}", &days).replace("{figures}", figures.trim_end());

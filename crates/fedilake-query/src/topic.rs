@@ -19,6 +19,12 @@ pub(crate) fn mentions_any(words: &[&str]) -> String {
     format!("regexp_matches(text, {})", literal(&format!("(?i){}", words.join("|"))))
 }
 
+/// The same condition for words that were typed; `None` if there are none.
+pub(crate) fn mentions_one(words: &[String]) -> Option<String> {
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    (!words.is_empty()).then(|| mentions_any(&words))
+}
+
 /// The words without those that differ from an earlier one only in letter case.
 pub(crate) fn distinct(words: &[String]) -> Vec<&str> {
     let mut seen = HashSet::new();

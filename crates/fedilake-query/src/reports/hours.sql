@@ -1,4 +1,18 @@
--- Posts an hour of the day, UTC, 24 rows for each day that has any.
+-- title = "When do people post?"
+-- help = "posts of each hour of each day"
+-- tab = "overview"
+-- order = 3
+-- unit = "posts an hour"
+-- of = "posts that match the filter"
+-- caption = """
+-- Posts by day and hour of the author's date, in the chosen time zone for all authors: where an author lives is not known, so an evening
+-- here is an evening for some of them only. Every hour of a day that has any post is a row, 0 where nothing was posted or nothing was
+-- read; report collection tells these apart. On days when clocks change, one hour is missing or counts twice. Bots are included unless
+-- they are filtered out; they often post on the hour.
+-- """
+-- marks = [{ kind = "heat", x = "hour", y = "day", value = "posts" }]
+-- click = { day = "time" }
+
 with
     cell as (select day, hour, sum(posts)::bigint as posts from {hours} group by all)
 select

@@ -1,9 +1,23 @@
--- Characters a post: the five figures of a box plot over the whole range, for the 20 most frequent known languages.
+-- title = "How long are posts?"
+-- help = "characters of a post, for the 20 most frequent languages"
+-- tab = "overview"
+-- order = 5
+-- unit = "characters"
+-- of = "posts that match the filter and name a language"
+-- caption = """
+-- A box goes from the first to the third quartile with the median in it, the whiskers from the shortest to the longest post: nothing is cut
+-- off. Characters are Unicode scalar values of the text without HTML and content warning, so that an emoji may be several, and a Chinese
+-- character says more than a Latin letter: compare languages with care. A post with only pictures has 0. The scale is logarithmic. Limits
+-- differ by server: 500 on most, more on some. The 20 known languages with most posts are shown.
+-- """
+-- marks = [{ kind = "boxes", y = "language", min = "characters_min", lower = "characters_p25", median = "characters_median", upper = "characters_p75", max = "characters_max" }]
+-- click = { language = "language" }
+
 with
     cell as materialized (
         select language, characters, sum(posts)::bigint as posts from {lengths} where language is not null group by all
     ),
-    named as materialized (select id, counted as name from language where counted is not null),
+    named as materialized (select id, counted as name from {language} where counted is not null),
     -- Chosen first, because the other languages need no quantiles.
     most as materialized (
         select named.name, sum(cell.posts)::bigint as posts

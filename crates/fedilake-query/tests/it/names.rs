@@ -1,6 +1,6 @@
 //! Names: one person in several spellings, languages in several, names without end, and which tables a person sees.
 
-use fedilake_query::{Filter, Report, SqlLimits};
+use fedilake_query::{Filter, Names, Question, SqlLimits};
 
 use crate::support::{Bench, Event, ask, decode};
 
@@ -29,9 +29,9 @@ fn one_person_in_several_spellings_is_one_author_as_the_own_server_spells_it() {
             assert_eq!(bench.plain(names), [[name]]);
             let uris = "select uri from posts order by uri";
             assert_eq!(bench.ask(uris), bench.plain(uris));
-            let users = decode(&bench.lake.report(&Report::Statistics, &Filter::default()).unwrap().ipc);
+            let users = decode(&bench.lake.report(&Question::of("statistics")).unwrap().ipc);
             assert_eq!(users[0][1], "1");
-            let daily = decode(&bench.lake.report(&Report::Daily, &Filter::default()).unwrap().ipc);
+            let daily = decode(&bench.lake.report(&Question::of("daily")).unwrap().ipc);
             assert_eq!((daily[0][2].as_str(), daily[0][4].as_str()), ("1", name));
         }
     }
@@ -43,7 +43,7 @@ fn a_better_spelling_changes_the_figures_of_sealed_days() {
     bench.take(&[post(1, "ann@one.test"), post(2, "bob@one.test"), post(3, "bob@one.test")]);
     bench.lake.seal().unwrap();
     bench.take(&[Event { observed: 9 * 86_400, created: Some(9 * 86_400), ..post(4, "Bob@one.test") }.by_own_server()]);
-    let daily = decode(&bench.lake.report(&Report::Daily, &Filter::default()).unwrap().ipc);
+    let daily = decode(&bench.lake.report(&Question::of("daily")).unwrap().ipc);
     assert_eq!(daily[0][4], "Bob@one.test");
 }
 
@@ -56,9 +56,9 @@ fn languages_count_under_the_names_of_their_tags() {
         (0..).zip(tags).map(|(n, tag)| Event { language: tag.map(str::to_owned), ..post(n, "ann@one.test") }).collect();
     bench.take(&posts);
     let counted = |languages: &[&str]| {
-        let filter =
-            Filter { languages: languages.iter().map(|name| (*name).to_owned()).collect(), ..Filter::default() };
-        decode(&bench.lake.report(&Report::Statistics, &filter).unwrap().ipc)[0][0].clone()
+        let only = Names { languages: languages.iter().map(|name| (*name).to_owned()).collect(), ..Names::default() };
+        let filter = Filter { only, ..Filter::default() };
+        decode(&bench.lake.report(&Question { filter, ..Question::of("statistics") }).unwrap().ipc)[0][0].clone()
     };
     for (typed, posts) in [
         (&["pt"][..], "3"),
@@ -74,7 +74,7 @@ fn languages_count_under_the_names_of_their_tags() {
     ] {
         assert_eq!(counted(typed), posts, "{typed:?}");
     }
-    let report = decode(&bench.lake.report(&Report::Languages, &Filter::default()).unwrap().ipc);
+    let report = decode(&bench.lake.report(&Question::of("languages")).unwrap().ipc);
     let report: Vec<_> = report.iter().map(|row| row.join(" ")).collect();
     assert_eq!(report, ["Portuguese 3", "unknown 3", "Chinese 1", "English 1", "qqq 1"]);
     let named = "select language, coalesce(language_name, '-') from mastodon_toot order by all";

@@ -246,6 +246,12 @@ pub(crate) fn ask(lake: &Lake, sql: &str) -> Result<Vec<Vec<String>>, SqlError> 
     Ok(decode(&ipc))
 }
 
+/// The names of an answer's columns.
+pub(crate) fn columns(ipc: &[u8]) -> Vec<String> {
+    let reader = arrow_ipc::reader::StreamReader::try_new(ipc, None).unwrap();
+    reader.schema().fields().iter().map(|field| field.name().clone()).collect()
+}
+
 /// Rows of an Arrow IPC stream, each value as text: null is empty, an instant its milliseconds.
 pub(crate) fn decode(ipc: &[u8]) -> Vec<Vec<String>> {
     let reader = arrow_ipc::reader::StreamReader::try_new(ipc, None).unwrap();

@@ -265,8 +265,8 @@ fn files_of_other_writers_are_taken_or_named() {
                 let sql = "select count(*), count(created_at) from posts where year(created_at) between 1 and 9999";
                 assert_eq!(bench.ask(sql), [[posts, posts]], "{case}");
                 assert_eq!(bench.plain(sql), bench.ask(sql), "{case}");
-                for report in fedilake_query::Report::all() {
-                    bench.lake.report(&report, &fedilake_query::Filter::default()).unwrap();
+                for report in fedilake_query::catalogue::reports() {
+                    bench.lake.report(&fedilake_query::Question::of(&report.name)).unwrap();
                 }
             }
             (Err(LakeError::DamagedFile { path, reason }), Err(why)) => {

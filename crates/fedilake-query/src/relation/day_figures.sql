@@ -10,21 +10,21 @@ with
     -- An author has two cells on a day only if the account was seen both as a bot and not as a bot.
     twice as (
         select day, count(*) as cells
-        from (select day, author from cell join author on author.id = cell.author where author.two_faced group by day, author having count(*) > 1)
+        from (select day, author from cell join {author} on author.id = cell.author where author.two_faced group by day, author having count(*) > 1)
         group by day
     ),
     nonbot as (
         select total.day, min(author.name) as name
         from total
         join cell on cell.day = total.day and cell.posts = total.nonbot_most and not cell.bot
-        join author on author.id = cell.author
+        join {author} on author.id = cell.author
         group by total.day
     ),
     bot as (
         select total.day, min(author.name) as name
         from total
         join cell on cell.day = total.day and cell.posts = total.bot_most and cell.bot
-        join author on author.id = cell.author
+        join {author} on author.id = cell.author
         group by total.day
     ),
     by_origin as (
@@ -37,7 +37,7 @@ with
         select origins.day, any_value(origins.origins) as origins, min(origin.name) as name
         from origins
         join by_origin on by_origin.day = origins.day and by_origin.posts = origins.most
-        join origin on origin.id = by_origin.origin
+        join {origin} on origin.id = by_origin.origin
         group by origins.day
     )
 select

@@ -1,0 +1,83 @@
+//! The relations that a report's statement names in braces.
+//!
+//! | relation | columns |
+//! |---|---|
+//! | `posts` | a post: id, created_at, day, hour, author, origin, language, app, server, bot, and the columns of docs/columns.md that describe what was written |
+//! | `hours` | day, hour, language, app, bot, posts |
+//! | `authors` | day, author, origin, bot, posts |
+//! | `distinct_authors` | the same, one row for each (day, author, bot) |
+//! | `origins` | day, origin, bot, posts |
+//! | `lengths` | day, language, bot, characters, posts |
+//! | `sightings` | post, server, observed_at, own |
+//! | `day_figures` | day, posts, users, origins, most_frequent_nonbot, most_frequent_bot, most_frequent_host |
+//! | `words` | word: the words that are asked for |
+//! | `hits` | day, word: a row for each post and each of these words that it mentions |
+//! | `author` | id, name, origin, two_faced |
+//! | `origin`, `server`, `app` | id, name |
+//! | `language` | id, name (the tag), counted (the English name) |
+//! | `by` | the calendar's step: `hour`, `day` or `week` |
+//!
+//! All but the last six have the rows of the filter's posts; several rows may have the same key. `day` counts from 1970
+//! and `hour` from 0 to 23, in the calendar's time zone. Keys such as `author` are numbers in the lake and names in the
+//! documented views: a statement joins the relation of that name to show them.
+
+mod lake;
+mod plain;
+
+use crate::{layout, topic};
+
+pub(crate) use self::lake::bind;
+pub(crate) use self::plain::sql;
+
+/// Replaces each `{name}` by what `relation` makes of it. Braces around anything but a name are left as they are.
+fn replaced<E>(sql: &str, mut relation: impl FnMut(&str) -> Result<String, E>) -> Result<String, E> {
+    let mut out = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some((before, behind)) = rest.split_once('{') {
+        out.push_str(before);
+        match behind.split_once('}') {
+            Some((name, after)) if is_name(name) => {
+                out.push_str(&relation(name)?);
+                rest = after;
+            }
+            _ => {
+                out.push('{');
+                rest = behind;
+            }
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// The words that are asked for, each once; the followed words if none are.
+fn asked(words: &[String]) -> Vec<String> {
+    let followed = layout::FOLLOWED.map(str::to_owned);
+    topic::distinct(if words.is_empty() { &followed } else { words }).into_iter().map(str::to_owned).collect()
+}
+
+/// The error for a statement that names no relation.
+fn unknown(name: &str) -> String {
+    format!("a report's statement names {{{name}}}, which is no relation")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_in_braces_are_replaced_and_what_replaces_them_is_not() {
+        let bind = |sql: &str| {
+            replaced(sql, |name| match name {
+                "posts" => Ok("{hours}".to_owned()),
+                other => Err(unknown(other)),
+            })
+        };
+        assert_eq!(bind("from {posts} p, {'a': {posts}} {").unwrap(), "from {hours} p, {'a': {hours}} {");
+        assert!(bind("from {post}").unwrap_err().contains("{post}"));
+    }
+}

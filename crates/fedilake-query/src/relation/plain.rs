@@ -1,0 +1,197 @@
+//! The relations over the documented views, as common table expressions: the SQL that people are shown.
+//!
+//! It gives the same rows as the lake's own tables, more slowly, and runs in any DuckDB that has the views.
+
+use super::{asked, replaced, unknown};
+use crate::languages::{self, Meant};
+use crate::report::Question;
+use crate::scope::{local_day, local_hour, tagged};
+use crate::views::literal;
+use crate::{Names, topic};
+
+/// A report's statement over the documented views.
+pub(crate) fn sql(statement: &str, question: &Question) -> Result<String, String> {
+    let mut plain = Plain { question, tables: Vec::new() };
+    let statement = plain.bind(statement)?;
+    let tables: Vec<_> =
+        plain.tables.iter().map(|(name, sql)| format!("    {name} as (\n{}\n    )", indented(sql))).collect();
+    if tables.is_empty() {
+        return Ok(statement);
+    }
+    let tables = tables.join(",\n");
+    // A statement's own tables come behind those that it reads.
+    Ok(match statement.strip_prefix("with") {
+        Some(rest) => format!("with\n{tables},{}{rest}", if rest.starts_with('\n') { "" } else { "\n   " }),
+        None => format!("with\n{tables}\n{statement}"),
+    })
+}
+
+struct Plain<'a> {
+    question: &'a Question,
+    /// Names and statements, each behind those that it reads.
+    tables: Vec<(String, String)>,
+}
+
+impl Plain<'_> {
+    fn bind(&mut self, sql: &str) -> Result<String, String> {
+        replaced(sql, |name| self.relation(name))
+    }
+
+    /// The name of a relation's table, which is added if it is not there.
+    fn relation(&mut self, name: &str) -> Result<String, String> {
+        if name == "by" {
+            return Ok(self.question.calendar.by.to_string());
+        }
+        let table = table(name);
+        if !self.tables.iter().any(|(known, _)| known == table) {
+            let definition = self.definition(name)?;
+            let definition = self.bind(&definition)?;
+            self.tables.push((table.to_owned(), definition));
+        }
+        Ok(table.to_owned())
+    }
+
+    fn definition(&self, name: &str) -> Result<String, String> {
+        Ok(match name {
+            "posts" => self.posts(),
+            "hours" => counted("day, hour, language, app, bot"),
+            "authors" | "distinct_authors" => counted("day, author, origin, bot"),
+            "origins" => counted("day, origin, bot"),
+            "lengths" => counted("day, language, bot, characters"),
+            "sightings" => "select uri as post, server, observed_at, from_origin as own\nfrom sightings\n\
+                semi join {posts} on post.id = sightings.uri\nwhere deleted_at is null"
+                .to_owned(),
+            "day_figures" => include_str!("day_figures.sql").trim().to_owned(),
+            "words" => {
+                let words = asked(&self.question.words);
+                let words: Vec<_> = words.iter().map(|word| format!("({})", guarded(&literal(word)))).collect();
+                format!("select word from (values {}) asked (word)", words.join(", "))
+            }
+            "hits" => {
+                let hits = asked(&self.question.words).into_iter().map(|word| {
+                    format!(
+                        "select day, {} as word from {{posts}} where {}",
+                        guarded(&literal(&word)),
+                        guarded(&topic::mentions(&word))
+                    )
+                });
+                hits.collect::<Vec<_>>().join("\nunion all\n")
+            }
+            "author" => "select author as id, author as name, any_value(author_domain) as origin, \
+                count(distinct author_bot) > 1 as two_faced\nfrom posts group by author"
+                .to_owned(),
+            "origin" => lookup("author_domain"),
+            "server" => lookup("server"),
+            "app" => lookup("app"),
+            "language" => {
+                "select distinct posts.language as id, posts.language as name, named.language_name as counted\n\
+                from posts join (select distinct language, language_name from mastodon_toot) named\n\
+                on named.language = coalesce(nullif(posts.language, ''), 'unknown')"
+                    .to_owned()
+            }
+            other => return Err(unknown(other)),
+        })
+    }
+
+    fn posts(&self) -> String {
+        let zone = &self.question.calendar.zone;
+        let conditions = self.conditions();
+        let condition =
+            if conditions.is_empty() { String::new() } else { format!("\nwhere {}", conditions.join("\n    and ")) };
+        format!(
+            "select uri as id, created_at, {} as day,\n    {} as hour, author, author_domain as origin, language, app, \
+             server, author_bot as bot,\n    characters, words, tags, mentions, links, media, media_described, media_types, \
+             poll, in_reply_to,\n    in_reply_to_author, quote_uri, sensitive, spoiler_text, favourites, reblogs, replies, \
+             edited_at,\n    observed_at, from_origin as own, text\nfrom posts{condition}",
+            local_day(zone),
+            local_hour(zone),
+        )
+    }
+
+    fn conditions(&self) -> Vec<String> {
+        let filter = &self.question.filter;
+        let at = |ms: i64| format!("make_timestamptz({})", ms.saturating_mul(1000));
+        let mut all = Vec::new();
+        all.extend(filter.from.map(|from| format!("created_at >= {}", at(from))));
+        all.extend(filter.to.map(|to| format!("created_at < {}", at(to))));
+        all.extend(filter.bot.map(|bot| format!("author_bot = {bot}")));
+        all.extend(named(&filter.only));
+        all.extend(named(&filter.without).into_iter().map(|condition| format!("({condition}) is not true")));
+        all
+    }
+}
+
+/// The name of a relation's table, which no documented view has.
+fn table(relation: &str) -> &str {
+    match relation {
+        "posts" => "post",
+        "sightings" => "sighting",
+        "distinct_authors" => "authors",
+        other => other,
+    }
+}
+
+fn counted(keys: &str) -> String {
+    format!("select {keys}, count(*) as posts from {{posts}} group by all")
+}
+
+fn lookup(column: &str) -> String {
+    format!("select distinct {column} as id, {column} as name from posts where {column} is not null")
+}
+
+/// The conditions that posts have names of these lists.
+fn named(names: &Names) -> Vec<String> {
+    let among = |column: &str, names: &[String]| {
+        let names: Vec<_> = names.iter().map(|name| literal(&name.to_lowercase())).collect();
+        (!names.is_empty()).then(|| guarded(&format!("lower({column}) in ({})", names.join(", "))))
+    };
+    let conditions = [
+        among("author_domain", &names.origins),
+        among("server", &names.servers),
+        among("app", &names.apps),
+        in_languages(&names.languages),
+        tagged(&names.hashtags).map(|condition| guarded(&condition)),
+        topic::mentions_one(&names.about).map(|condition| guarded(&condition)),
+    ];
+    conditions.into_iter().flatten().collect()
+}
+
+/// The condition that a post has one of the languages that the user typed; `None` if there are none.
+fn in_languages(typed: &[String]) -> Option<String> {
+    let conditions = typed.iter().map(|typed| match languages::meant(typed) {
+        Meant::Unknown => {
+            "language is null or language in (select id from {language} where counted is null)".to_owned()
+        }
+        Meant::Language(name) => {
+            format!("language in (select id from {{language}} where counted = {})", guarded(&literal(&name)))
+        }
+        Meant::Tag(tag) => format!("{} = {}", languages::canonical_sql("language"), guarded(&literal(&tag))),
+    });
+    let conditions: Vec<_> = conditions.collect();
+    (!conditions.is_empty()).then(|| format!("({})", conditions.join(" or ")))
+}
+
+/// SQL whose literals have no brace, which would be read as a relation's.
+fn guarded(sql: &str) -> String {
+    sql.replace('{', "' || chr(123) || '")
+}
+
+fn indented(sql: &str) -> String {
+    sql.lines().map(|line| format!("        {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_with_braces_is_the_same_without() {
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        for text in ["{posts}", "a{b", "{{}}", "it's {'a': 1}", "plain"] {
+            let sql = guarded(&literal(text));
+            assert!(!sql.contains('{'), "{sql}");
+            let read: String = connection.query_row(&format!("select {sql}"), [], |row| row.get(0)).unwrap();
+            assert_eq!(read, text, "{sql}");
+        }
+    }
+}

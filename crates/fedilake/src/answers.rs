@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{Cancel, Rows, SqlError, SqlLimits, SqlSummary};
+use fedilake_query::{Cancel, Question, Rows, SqlError, SqlLimits, SqlSummary};
 use reqwest::Response;
 use serde::Serialize;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
@@ -19,7 +19,7 @@ use self::pieces::Pieces;
 use crate::check::{CheckReport, Progress};
 use crate::owner::{self, Access, Contact};
 use crate::pipeline::{Loops, Pipeline, Sinks};
-use crate::serve::api::{CheckMessage, CheckRequest, NOTE_HEADER, ReportRequest, SECRET_HEADER, SqlRequest};
+use crate::serve::api::{CheckMessage, CheckRequest, NOTE_HEADER, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
 use crate::wire;
 
@@ -67,16 +67,14 @@ impl Answers {
     }
 
     /// Makes a report.
-    pub async fn report(&self, request: &ReportRequest) -> anyhow::Result<Rows> {
+    pub async fn report(&self, question: &Question) -> anyhow::Result<Rows> {
         match self {
             Answers::Here { pipeline, .. } => {
-                let (lake, request) = (pipeline.lake.clone(), request.clone());
-                tokio::task::spawn_blocking(move || lake.report(&request.report, &request.filter))
-                    .await?
-                    .context("make the report")
+                let (lake, question) = (pipeline.lake.clone(), question.clone());
+                Ok(tokio::task::spawn_blocking(move || lake.report(&question)).await??)
             }
             Answers::There { contact, client } => {
-                let response = ask(client, contact, "report", request).await?;
+                let response = ask(client, contact, "report", question).await?;
                 let note = response
                     .headers()
                     .get(NOTE_HEADER)

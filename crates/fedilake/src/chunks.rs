@@ -139,7 +139,7 @@ pub fn offsets(files: &[FileMeta]) -> u64 {
 mod tests {
     use fedilake_model::avro;
     use fedilake_model::{Frame, FrameKind, PostEvent, Server};
-    use fedilake_query::{Filter, Lake, LakeOptions, Report};
+    use fedilake_query::{Lake, LakeOptions, Question};
 
     use super::*;
 
@@ -183,7 +183,7 @@ mod tests {
             sizes.insert(std::fs::metadata(&chunk.parquet)?.len());
             lake.take(&[chunk], &mut |_| ()).with_context(|| format!("chunk {n}"))?;
             first += POSTS;
-            let rows = crate::render::read_rows(&lake.report(&Report::Statistics, &Filter::default())?.ipc)?;
+            let rows = crate::render::read_rows(&lake.report(&Question::of("statistics"))?.ipc)?;
             let posts = arrow::util::display::array_value_to_string(rows.column_by_name("posts").unwrap(), 0)?;
             assert_eq!(posts, (n as u64 * POSTS).to_string());
         }

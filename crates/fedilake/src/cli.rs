@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::StyledStr;
+use clap::builder::{PossibleValue, PossibleValuesParser, StyledStr};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use fedilake_query::catalogue;
 use fedilake_sim::talk;
 
 use crate::help::{self, Example};
@@ -72,7 +73,7 @@ pub enum Verb {
     /// Explore only: follow the log and the table, and answer questions on a local address
     #[command(after_help = SERVE)]
     Serve(Serve),
-    /// Print a report, or all seven
+    /// Print a report, or those of the overview
     #[command(after_help = REPORT)]
     Report(Report),
     /// Ask a question in SQL, read-only
@@ -245,25 +246,6 @@ pub enum CheckFormat {
     Json,
 }
 
-/// The seven reports of the talk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ReportName {
-    /// Posts, authors, origins, languages, characters
-    Statistics,
-    /// A row a day: posts, authors, origins, the most frequent author, bot and host
-    Daily,
-    /// The ten most used apps
-    Apps,
-    /// Posts per hour of the day, a line a day
-    Hours,
-    /// The twenty most frequent languages
-    Languages,
-    /// Post length by language: a box plot
-    Lengths,
-    /// Posts a day that mention a word
-    Topics,
-}
-
 /// The posts that a report counts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Filters {
@@ -273,16 +255,43 @@ pub struct Filters {
     /// Count posts before this time, or up to the end of this day (UTC)
     #[arg(long, value_name = "WHEN")]
     pub to: Option<String>,
-    /// Count posts whose author's home server is this one, as a host or a URL; repeatable
+    /// Count posts whose author's home server is this one, as a host or a URL; repeatable, as all of the following
     #[arg(long = "origin", value_name = "HOST_OR_URL")]
     pub origins: Vec<String>,
-    /// Count posts that this server showed first of all collected servers, as a host or a URL; repeatable
+    /// Count posts that this server showed first of all collected servers, as a host or a URL
     #[arg(long = "server", value_name = "HOST_OR_URL")]
     pub servers: Vec<String>,
     /// Count posts in this language: any of its codes or its English name (pt, por and Portuguese include pt_BR), a
-    /// tag with a region for that one alone, or unknown; repeatable
+    /// tag with a region for that one alone, or unknown
     #[arg(long = "language", value_name = "TAG_OR_NAME")]
     pub languages: Vec<String>,
+    /// Count posts written with this app
+    #[arg(long = "app", value_name = "NAME")]
+    pub apps: Vec<String>,
+    /// Count posts with this hashtag
+    #[arg(long = "hashtag", value_name = "TAG")]
+    pub hashtags: Vec<String>,
+    /// Count posts whose text contains this word, in any letter case
+    #[arg(long = "about", value_name = "WORD", value_parser = topic)]
+    pub about: Vec<String>,
+    /// Leave out posts of this home server
+    #[arg(long = "not-origin", value_name = "HOST_OR_URL")]
+    pub not_origins: Vec<String>,
+    /// Leave out posts that this server showed first
+    #[arg(long = "not-server", value_name = "HOST_OR_URL")]
+    pub not_servers: Vec<String>,
+    /// Leave out posts in this language
+    #[arg(long = "not-language", value_name = "TAG_OR_NAME")]
+    pub not_languages: Vec<String>,
+    /// Leave out posts written with this app
+    #[arg(long = "not-app", value_name = "NAME")]
+    pub not_apps: Vec<String>,
+    /// Leave out posts with this hashtag
+    #[arg(long = "not-hashtag", value_name = "TAG")]
+    pub not_hashtags: Vec<String>,
+    /// Leave out posts whose text contains this word
+    #[arg(long = "not-about", value_name = "WORD", value_parser = topic)]
+    pub not_about: Vec<String>,
     /// Count only posts of bots
     #[arg(long, conflicts_with = "no_bot")]
     pub bot: bool,
@@ -291,15 +300,40 @@ pub struct Filters {
     pub no_bot: bool,
 }
 
+/// The calendar of a report.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Calendar {
+    /// Time zone of days and hours, by its name, e.g. Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "NAME")]
+    pub timezone: Option<String>,
+    /// Step of reports over time [default: hour]
+    #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(["hour", "day", "week"]))]
+    pub by: Option<String>,
+}
+
+/// The names of reports, with what they show.
+fn report_names() -> PossibleValuesParser {
+    let name = |report: &'static fedilake_query::Report| {
+        PossibleValue::new(report.name.as_str()).help(report.header.help.as_str())
+    };
+    PossibleValuesParser::new(catalogue::reports().iter().map(name))
+}
+
 #[derive(Debug, Args)]
 pub struct Report {
-    /// The report to print [default: all seven]
-    pub name: Option<ReportName>,
+    /// The report to print [default: those of the overview]
+    #[arg(value_parser = report_names(), hide_possible_values = false)]
+    pub name: Option<String>,
     /// A word for the topics report; repeatable [default: the words of the setting]
     #[arg(long = "topic", value_name = "WORD", value_parser = topic)]
     pub topics: Vec<String>,
     #[command(flatten)]
     pub filters: Filters,
+    #[command(flatten)]
+    pub calendar: Calendar,
+    /// Print the report's SQL over the documented views, with the filter in it, instead of its rows
+    #[arg(long, requires = "name")]
+    pub sql: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

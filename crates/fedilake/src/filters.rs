@@ -3,9 +3,9 @@
 use anyhow::{Context, bail};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use fedilake_model::{Moment, Server};
-use fedilake_query::Filter;
+use fedilake_query::{Calendar, Filter, Names};
 
-use crate::cli::Filters;
+use crate::cli::{self, Filters};
 
 /// Turns times into a half-open range in UTC, and URLs into hosts.
 pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
@@ -23,15 +23,43 @@ pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
     Ok(Filter {
         from: from.map(millis).transpose().context("--from")?,
         to: to.map(millis).transpose().context("--to")?,
-        origins: typed.origins.iter().map(|origin| host(origin)).collect::<anyhow::Result<_>>().context("--origin")?,
-        servers: typed.servers.iter().map(|server| host(server)).collect::<anyhow::Result<_>>().context("--server")?,
-        languages: typed.languages.iter().map(|language| language.trim().to_owned()).collect(),
         bot: match (typed.bot, typed.no_bot) {
             (true, _) => Some(true),
             (_, true) => Some(false),
             _ => None,
         },
+        only: Names {
+            origins: hosts(&typed.origins).context("--origin")?,
+            servers: hosts(&typed.servers).context("--server")?,
+            languages: trimmed(&typed.languages),
+            apps: trimmed(&typed.apps),
+            hashtags: trimmed(&typed.hashtags),
+            about: typed.about.clone(),
+        },
+        without: Names {
+            origins: hosts(&typed.not_origins).context("--not-origin")?,
+            servers: hosts(&typed.not_servers).context("--not-server")?,
+            languages: trimmed(&typed.not_languages),
+            apps: trimmed(&typed.not_apps),
+            hashtags: trimmed(&typed.not_hashtags),
+            about: typed.not_about.clone(),
+        },
     })
+}
+
+/// The calendar that was asked for.
+pub fn calendar(typed: &cli::Calendar) -> anyhow::Result<Calendar> {
+    let by = typed.by.as_deref().map(str::parse).transpose().map_err(anyhow::Error::msg).context("--by")?;
+    let default = Calendar::default();
+    Ok(Calendar { zone: typed.timezone.clone().unwrap_or(default.zone), by: by.unwrap_or(default.by) })
+}
+
+fn hosts(typed: &[String]) -> anyhow::Result<Vec<String>> {
+    typed.iter().map(|typed| host(typed)).collect()
+}
+
+fn trimmed(typed: &[String]) -> Vec<String> {
+    typed.iter().map(|typed| typed.trim().to_owned()).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -124,7 +152,7 @@ mod tests {
         for (typed, host) in spellings {
             let typed = vec![typed.to_owned()];
             let filter = filter(&Filters { servers: typed.clone(), origins: typed, ..Filters::default() })?;
-            assert_eq!((filter.servers, filter.origins), (vec![host.to_owned()], vec![host.to_owned()]));
+            assert_eq!((filter.only.servers, filter.only.origins), (vec![host.to_owned()], vec![host.to_owned()]));
         }
         assert!(filter(&Filters { origins: vec!["a b".to_owned()], ..Filters::default() }).is_err());
         Ok(())

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use fedilake_query::{Filter, Lake, LakeOptions, Report};
+use fedilake_query::{Filter, Lake, LakeOptions, Names, Question};
 
 use crate::cost::Times;
 use crate::sheet::{Sheet, met, ms, ratio};
@@ -11,6 +11,8 @@ use crate::talk::Measured;
 
 const ROUNDS: usize = 20;
 const OPENINGS: usize = 5;
+/// The talk's analyses, which have budgets and the talk's own way beside them.
+pub const TALKS: [&str; 7] = ["statistics", "daily", "apps", "hours", "languages", "lengths", "topics"];
 
 /// Every report over all posts.
 pub fn measure(lake: &Path, talk: &Measured) -> anyhow::Result<Sheet> {
@@ -27,17 +29,16 @@ pub fn measure(lake: &Path, talk: &Measured) -> anyhow::Result<Sheet> {
     ]);
     let lake_path = lake;
     let lake = Lake::open(lake_path, LakeOptions::default())?;
-    let new_word = Report::Topics { words: vec!["zeppelin".to_owned()] };
-    let questions =
-        Report::all().into_iter().map(|report| (report.name(), report)).chain([("topics, a new word", new_word)]);
-    for (name, report) in questions {
-        let times = Times::of(ROUNDS, || Ok(lake.report(&report, &Filter::default())?))?;
+    let new_word = Question { words: vec!["zeppelin".to_owned()], ..Question::of("topics") };
+    let questions = TALKS.map(|name| (name, Question::of(name))).into_iter().chain([("topics, a new word", new_word)]);
+    for (name, question) in questions {
+        let times = Times::of(ROUNDS, || Ok(lake.report(&question)?))?;
         row(&mut sheet, name, &times, &talk.scan, talk.answer(name)?.median(), budget(name));
     }
     drop(lake);
     let opened = Times::of(OPENINGS, || {
         let lake = Lake::open(lake_path, LakeOptions::default())?;
-        Ok(lake.report(&Report::Statistics, &Filter::default())?)
+        Ok(lake.report(&Question::of("statistics"))?)
     })?;
     let talks = talk.load.wall + talk.answer("statistics")?.median();
     row(&mut sheet, "opened, and the first answer", &opened, &talk.scan, talks, Duration::from_millis(300));
@@ -67,11 +68,12 @@ fn row(sheet: &mut Sheet, name: &str, times: &Times, floor: &Times, talks: Durat
     ]);
 }
 
-/// The seven reports under a few filters.
+/// The talk's reports under a few filters.
 pub fn filtered(lake: &Path) -> anyhow::Result<Sheet> {
     let mut sheet = Sheet::new(&["filter", "median", "p95", "CPU"]);
     let lake = Lake::open(lake, LakeOptions::default())?;
     let of = |name: &str| vec![name.to_owned()];
+    let only = |only: Names| Filter { only, ..Filter::default() };
     let (third, hour) = (1_675_382_400_000, 3_600_000);
     let filters = [
         ("none", Filter::default()),
@@ -83,14 +85,16 @@ pub fn filtered(lake: &Path) -> anyhow::Result<Sheet> {
             "37 hours from 9:00",
             Filter { from: Some(third + 33 * hour), to: Some(third + 70 * hour), ..Filter::default() },
         ),
-        ("one language", Filter { languages: of("de"), ..Filter::default() }),
-        ("one origin", Filter { origins: of("mastodon.social"), ..Filter::default() }),
-        ("one server", Filter { servers: of("mastodon.social"), ..Filter::default() }),
+        ("one language", only(Names { languages: of("de"), ..Names::default() })),
+        ("one origin", only(Names { origins: of("mastodon.social"), ..Names::default() })),
+        ("one server", only(Names { servers: of("mastodon.social"), ..Names::default() })),
         ("people only", Filter { bot: Some(false), ..Filter::default() }),
     ];
     for (name, filter) in filters {
         let times = Times::of(ROUNDS, || {
-            Report::all().iter().try_for_each(|report| lake.report(report, &filter).map(drop))?;
+            for name in TALKS {
+                lake.report(&Question { filter: filter.clone(), ..Question::of(name) })?;
+            }
             Ok(())
         })?;
         sheet.row([name.to_owned(), ms(times.median()), ms(times.quantile(0.95)), ms(times.cpu())]);

@@ -91,7 +91,7 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
     let lake = data.join("lake.duckdb");
     answers::measure(&lake, &talk)?.print("Answers, in milliseconds, warm");
     answers::filtered(&lake)?
-        .print("Answers of a part of the posts: all seven reports, one after the other, in milliseconds");
+        .print("Answers of a part of the posts: the talk's reports, one after the other, in milliseconds");
     sizes::measure(&lake, &files, &talk)?.print("Memory and bytes, in MB");
     if let Some(cluster) = &cluster {
         remote::measure(cluster, &runtime, &files.posts, &folder.join("talk"))?

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
-use fedilake_query::{Filter, Lake, LakeOptions, Report};
+use fedilake_query::{Lake, LakeOptions, Question};
 
+use crate::answers::TALKS;
 use crate::intake::Files;
 use crate::sheet::{Sheet, mb, met, none, ratio};
 use crate::talk::Measured;
@@ -17,8 +18,8 @@ const TALKS_COLUMNS: &str = "'id', 'observed_at', 'app', 'url', 'server', 'langu
 pub fn measure(lake_path: &Path, files: &Files, talk: &Measured) -> anyhow::Result<Sheet> {
     let mut sheet = Sheet::new(&["what", "ours", "talk's way", "ratio", "budget", "met"]);
     let lake = Lake::open(lake_path, LakeOptions::default())?;
-    for report in Report::all() {
-        lake.report(&report, &Filter::default())?;
+    for name in TALKS {
+        lake.report(&Question::of(name))?;
     }
     let memory = lake.memory_bytes()?;
     drop(lake);

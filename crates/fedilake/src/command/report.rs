@@ -1,48 +1,44 @@
-//! `fedilake report`: one report in any format, or all seven for people.
+//! `fedilake report`: one report in any format, or those of the overview for people.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use fedilake_query::{Filter, Report};
+use fedilake_query::catalogue::{self, Report, Tab};
+use fedilake_query::{Calendar, Filter, Names, Question};
 
 use crate::answers::Answers;
-use crate::cli::{self, Format, ReportName};
+use crate::cli::{self, Format};
 use crate::filters;
 use crate::output;
 use crate::render::{self, Style};
-use crate::serve::api::ReportRequest;
 use crate::settings::Settings;
 use crate::telemetry;
-
-/// The order of the reports for people.
-const ALL: [ReportName; 7] = [
-    ReportName::Statistics,
-    ReportName::Daily,
-    ReportName::Hours,
-    ReportName::Languages,
-    ReportName::Lengths,
-    ReportName::Apps,
-    ReportName::Topics,
-];
 
 /// Finds who answers for the data folder, asks and prints.
 pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Result<ExitCode> {
     render::check(typed.format)?;
-    let filter = filters::filter(&typed.filters)?;
-    let names = match (typed.name, typed.format) {
-        (Some(name), _) => vec![name],
-        (None, Format::Table) => ALL.to_vec(),
+    let (filter, calendar) = (filters::filter(&typed.filters)?, filters::calendar(&typed.calendar)?);
+    let reports = match (&typed.name, typed.format) {
+        (Some(name), _) => vec![fedilake_query::report::named(name)?],
+        (None, Format::Table) => overview(),
         (None, _) => bail!(
-            "only --format table can print all seven reports\nhint: name one, for example `fedilake report daily --format csv`"
+            "only --format table can print several reports\nhint: name one, for example `fedilake report daily --format csv`"
         ),
     };
-    if !typed.topics.is_empty() && !names.contains(&ReportName::Topics) {
+    if !typed.topics.is_empty() && !reports.iter().any(|report| report.words) {
         bail!("--topic applies only to the topics report\nhint: `fedilake report topics --topic WORD`");
     }
     let words = if typed.topics.is_empty() { settings.list("report.topics") } else { typed.topics.clone() };
+    let questions: Vec<_> = reports.iter().map(|report| question(report, &words, &filter, &calendar)).collect();
+    if typed.sql {
+        for (report, question) in reports.iter().zip(&questions) {
+            writeln!(output::stdout(), "{}", report.sql(question))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let answers = Answers::of(&settings.data()?, settings).await?;
-    let printed = print(&answers, &names, &words, &filter, typed.format, &Style::of_stdout()).await;
+    let printed = print(&answers, &questions, typed.format, &Style::of_stdout()).await;
     let told = match printed {
         Ok(()) => say_unknown(&answers, &filter).await,
         Err(error) => Err(error),
@@ -51,37 +47,48 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
     told.map(|()| ExitCode::SUCCESS)
 }
 
+/// The talk's reports.
+fn overview() -> Vec<&'static Report> {
+    catalogue::reports().iter().filter(|report| report.header.tab == Tab::Overview).collect()
+}
+
+fn question(report: &Report, words: &[String], filter: &Filter, calendar: &Calendar) -> Question {
+    let words = if report.words { words.to_vec() } else { Vec::new() };
+    Question { report: report.name.clone(), words, filter: filter.clone(), calendar: calendar.clone() }
+}
+
 /// Prints the names in the filter that no post has: with a misspelt name the answer is silently empty or incomplete.
 async fn say_unknown(answers: &Answers, filter: &Filter) -> anyhow::Result<()> {
-    let of_origin = |name: &String| Filter { origins: vec![name.clone()], ..Filter::default() };
-    let of_server = |name: &String| Filter { servers: vec![name.clone()], ..Filter::default() };
-    let of_language = |name: &String| Filter { languages: vec![name.clone()], ..Filter::default() };
-    let origins = filter.origins.iter().map(|name| ("origin", name, of_origin(name)));
-    let servers = filter.servers.iter().map(|name| ("server", name, of_server(name)));
-    let languages = filter.languages.iter().map(|name| ("language", name, of_language(name)));
-    for (what, name, alone) in origins.chain(servers).chain(languages) {
-        if !has_posts(answers, alone).await? {
-            let column = match what {
-                "origin" => "author_domain",
-                column => column,
-            };
-            telemetry::say(&format!(
-                "no such {what}: no post has {name}\n\
-                 hint: `fedilake sql \"select {column}, count(*) from posts group by 1 order by 2 desc\"` lists all of them"
-            ));
+    let sorts: [(&str, &str, &Vec<String>, fn(Vec<String>) -> Names); 4] = [
+        ("origin", "author_domain", &filter.only.origins, |origins| Names { origins, ..Names::default() }),
+        ("server", "server", &filter.only.servers, |servers| Names { servers, ..Names::default() }),
+        ("language", "language", &filter.only.languages, |languages| Names { languages, ..Names::default() }),
+        ("app", "app", &filter.only.apps, |apps| Names { apps, ..Names::default() }),
+    ];
+    for (what, column, names, alone) in sorts {
+        for name in names {
+            if !has_posts(answers, alone(vec![name.clone()])).await? {
+                telemetry::say(&format!(
+                    "no such {what}: no post has {name}\n\
+                     hint: `fedilake sql \"select {column}, count(*) from posts group by 1 order by 2 desc\"` lists all of them"
+                ));
+            }
         }
     }
     Ok(())
 }
 
-async fn has_posts(answers: &Answers, filter: Filter) -> anyhow::Result<bool> {
-    let rows = answers.report(&ReportRequest { report: Report::Languages, filter }).await?;
+async fn has_posts(answers: &Answers, only: Names) -> anyhow::Result<bool> {
+    let filter = Filter { only, ..Filter::default() };
+    let rows = answers.report(&Question { filter, ..Question::of("languages") }).await?;
     Ok(render::read_rows(&rows.ipc)?.num_rows() > 0)
 }
 
-/// Prints all seven reports, for the demo.
+/// Prints the reports of the overview, for the demo.
 pub(super) async fn print_all(answers: &Answers, words: &[String], style: &Style) -> anyhow::Result<()> {
-    print(answers, &ALL, words, &Filter::default(), Format::Table, style).await
+    let (filter, calendar) = (Filter::default(), Calendar::default());
+    let questions: Vec<_> = overview().into_iter().map(|report| question(report, words, &filter, &calendar)).collect();
+    print(answers, &questions, Format::Table, style).await
 }
 
 /// Prints what came in within the last minutes, for the demo.
@@ -89,20 +96,12 @@ pub(super) async fn print_live(answers: &Answers, style: &Style) -> anyhow::Resu
     let from = chrono::Utc::now() - chrono::TimeDelta::hours(1);
     let filter = Filter { from: Some(from.timestamp_millis()), ..Filter::default() };
     writeln!(output::stdout(), "\nthe last hour")?;
-    print(answers, &[ReportName::Statistics], &[], &filter, Format::Table, style).await
+    print(answers, &[Question { filter, ..Question::of("statistics") }], Format::Table, style).await
 }
 
-async fn print(
-    answers: &Answers,
-    names: &[ReportName],
-    words: &[String],
-    filter: &Filter,
-    format: Format,
-    style: &Style,
-) -> anyhow::Result<()> {
-    for (index, name) in names.iter().enumerate() {
-        let request = ReportRequest { report: report(*name, words), filter: filter.clone() };
-        let rows = answers.report(&request).await?;
+async fn print(answers: &Answers, questions: &[Question], format: Format, style: &Style) -> anyhow::Result<()> {
+    for (index, question) in questions.iter().enumerate() {
+        let rows = answers.report(question).await?;
         if format != Format::Table {
             render::print_rows(rows.ipc.as_slice(), format)?;
             continue;
@@ -111,19 +110,9 @@ async fn print(
         if index > 0 {
             writeln!(out)?;
         }
-        render::report::write(*name, &render::read_rows(&rows.ipc)?, rows.note.as_deref(), style, &mut out)?;
+        let report = fedilake_query::report::named(&question.report)?;
+        let zone = &question.calendar.zone;
+        render::report::write(report, zone, &render::read_rows(&rows.ipc)?, rows.note.as_deref(), style, &mut out)?;
     }
     Ok(())
-}
-
-fn report(name: ReportName, words: &[String]) -> Report {
-    match name {
-        ReportName::Statistics => Report::Statistics,
-        ReportName::Daily => Report::Daily,
-        ReportName::Apps => Report::Apps,
-        ReportName::Hours => Report::Hours,
-        ReportName::Languages => Report::Languages,
-        ReportName::Lengths => Report::Lengths,
-        ReportName::Topics => Report::Topics { words: words.to_vec() },
-    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{Cancel, Chunk, Filter, Lake, LakeError, Report, Snapshot, SqlError, SqlLimits, check};
+use fedilake_query::{Cancel, Chunk, Lake, LakeError, Snapshot, SqlError, SqlLimits, check};
 
 use super::bound::{Begun, Running};
 use super::child::Notices;
@@ -31,7 +31,7 @@ pub fn answer(work: Arc<Work>, socket: UnixStream) {
     let running = Arc::clone(&work.running);
     let cancel = match &question {
         Question::Sql { .. } | Question::Snapshot => Some(Cancel::default()),
-        Question::Positions | Question::Take(_) | Question::Seal | Question::Report { .. } => None,
+        Question::Positions | Question::Take(_) | Question::Seal | Question::Report(_) => None,
     };
     let until = match &question {
         Question::Sql { time, .. } => Instant::now().checked_add(*time),
@@ -51,7 +51,7 @@ impl Work {
             Question::Positions => protocol::send_end(socket, &self.database.lake().and_then(Lake::positions)),
             Question::Take(chunks) => self.take(&chunks, socket),
             Question::Seal => protocol::send_end(socket, &self.database.lake().and_then(Lake::seal)),
-            Question::Report { report, filter } => self.report(&report, &filter, socket),
+            Question::Report(question) => self.report(&question, socket),
             Question::Sql { text, time, memory_bytes_max, rows_max } => {
                 let limits = SqlLimits { time, memory_bytes_max, rows_max, cancel };
                 self.sql(&text, &limits, socket, begun)
@@ -77,8 +77,8 @@ impl Work {
         protocol::send_end(socket, &taken)
     }
 
-    fn report(&self, report: &Report, filter: &Filter, socket: &UnixStream) -> io::Result<()> {
-        match self.database.lake().and_then(|lake| lake.report(report, filter)) {
+    fn report(&self, question: &fedilake_query::Question, socket: &UnixStream) -> io::Result<()> {
+        match self.database.lake().and_then(|lake| lake.report(question)) {
             Ok(rows) => {
                 for block in rows.ipc.chunks(BLOCK_BYTES) {
                     protocol::send_piece(socket, &Piece::Block(block.to_vec()))?;

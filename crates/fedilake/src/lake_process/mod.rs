@@ -25,9 +25,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{
-    Cancel, Chunk, Filter, LakeError, LakePosition, Report, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress,
-};
+use fedilake_query::{Cancel, Chunk, LakeError, LakePosition, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -140,8 +138,8 @@ impl LakeProcess {
     }
 
     /// Answers a report.
-    pub fn report(&self, report: &Report, filter: &Filter) -> Result<Rows, AskError> {
-        let question = Question::Report { report: report.clone(), filter: filter.clone() };
+    pub fn report(&self, question: &fedilake_query::Question) -> Result<Rows, AskError> {
+        let question = Question::Report(question.clone());
         let _asking = self.supervised.asking();
         self.twice(|| {
             let mut ipc = Vec::new();

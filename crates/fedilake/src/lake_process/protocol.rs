@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fedilake_query::{Chunk, DirectOptions, Filter, LakeOptions, Report, S3Secret};
+use fedilake_query::{Chunk, DirectOptions, LakeOptions, S3Secret};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -86,10 +86,7 @@ pub enum Question {
     Positions,
     Take(Vec<Chunk>),
     Seal,
-    Report {
-        report: Report,
-        filter: Filter,
-    },
+    Report(fedilake_query::Question),
     Sql {
         text: String,
         time: Duration,

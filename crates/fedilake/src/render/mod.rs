@@ -11,6 +11,7 @@ mod bars;
 mod cells;
 mod csv;
 mod json;
+mod marks;
 mod parquet;
 pub mod report;
 mod special;

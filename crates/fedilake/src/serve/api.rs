@@ -1,6 +1,5 @@
 //! Requests of a data folder's guests to its owner.
 
-use fedilake_query::{Filter, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::check::{CheckReport, Doing};
@@ -14,13 +13,6 @@ pub const NOTE_HEADER: &str = "x-fedilake-note";
 pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
 /// The longest request in bytes: JSON writes a byte of a statement as up to six.
 pub const REQUEST_BYTES_MAX: usize = 6 * STATEMENT_BYTES_MAX + (64 << 10);
-
-/// A report to be made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ReportRequest {
-    pub report: Report,
-    pub filter: Filter,
-}
 
 /// A question in SQL.
 #[derive(Debug, Clone, Serialize, Deserialize)]

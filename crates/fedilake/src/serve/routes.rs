@@ -15,14 +15,14 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{Cancel, SqlError, SqlLimits};
+use fedilake_query::{Cancel, Question, SqlError, SqlLimits};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, ReportRequest, SqlRequest};
+use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, SqlRequest};
 use super::{METRICS_TEXT, Readiness, Standing, State, guard};
 use crate::check::{CheckReport, Progress};
 use crate::lake_process::{LakeProcess, Piece, send_piece};
@@ -100,9 +100,8 @@ async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, METRICS_TEXT)], telemetry::metrics())
 }
 
-async fn report(extract::State(state): Shared, Json(request): Json<ReportRequest>) -> Result<Response, Refused> {
-    let rows =
-        on_lake(&state.lake, move |lake| lake.report(&request.report, &request.filter)).await?.map_err(internal)?;
+async fn report(extract::State(state): Shared, Json(question): Json<Question>) -> Result<Response, Refused> {
+    let rows = on_lake(&state.lake, move |lake| lake.report(&question)).await?.map_err(internal)?;
     let mut response = ([(header::CONTENT_TYPE, ARROW_STREAM)], rows.ipc).into_response();
     if let Some(note) = rows.note.and_then(|note| HeaderValue::from_bytes(note.as_bytes()).ok()) {
         response.headers_mut().insert(NOTE_HEADER, note);

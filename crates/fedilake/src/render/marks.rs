@@ -1,0 +1,293 @@
+//! The marks of a report, drawn with characters. They fit a terminal of any width; names are cut only if a terminal has
+//! no room for them. A narrow one has no plots, and shows the fields of a row below each other.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::Context;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field};
+use fedilake_query::catalogue::Mark;
+
+use super::bars::{self, FiveNumbers};
+use super::table::{Column, GAP, cut, may_fit, wrap, write_columns, write_records};
+use super::{Style, cells};
+
+/// The width of plots and sentences if stdout is not a terminal.
+const WIDTH: usize = 80;
+/// The greatest width of plots and sentences, even in a wider terminal.
+const WIDTH_MAX: usize = 120;
+/// The least width of a plot; a narrower one shows nothing.
+const PLOT_WIDTH_MIN: usize = 8;
+/// The least width of the names beside a plot; a terminal without room for both shows no plot.
+const NAMES_WIDTH_MIN: usize = 8;
+/// The most characters of a row of a heat map; of a wider one the rows are shown.
+const CELLS_MAX: usize = 60;
+/// Lengths that people know: the limits of an SMS-like text, of an old and a new microblog, of Mastodon, and round
+/// numbers.
+const LENGTH_TICKS: [f64; 8] = [0.0, 10.0, 50.0, 140.0, 280.0, 500.0, 5_000.0, 50_000.0];
+
+/// Draws the rows by a mark.
+pub(super) fn draw(mark: &Mark, rows: &RecordBatch, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let rows = Rows::new(rows)?;
+    match mark {
+        // A line for each value, with its column's name before it.
+        Mark::Figures { .. } => write_records(&rows.all()?, rows.rows.num_rows(), width(style), style, out),
+        Mark::Line { x, y, series: Some(series) } => lines(&rows, [x, y, series], style, out),
+        Mark::Bars { y, .. } => counted(&rows, y, style, out),
+        Mark::Heat { x, y, value } => heat(&rows, [x, y, value], style, out),
+        Mark::Boxes { y, min, lower, median, upper, max } => {
+            boxes(&rows, y, [min, lower, median, upper, max], style, out)
+        }
+        Mark::Line { series: None, .. } | Mark::Table {} => write_rows(&mut rows.all()?, style, out),
+    }
+}
+
+/// Rows as texts, by column.
+struct Rows<'a> {
+    rows: &'a RecordBatch,
+    texts: BTreeMap<&'a str, Vec<String>>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(rows: &'a RecordBatch) -> anyhow::Result<Rows<'a>> {
+        let columns = rows.schema_ref().fields().iter().zip(rows.columns());
+        let texts = columns.map(|(field, column)| {
+            let cells = cells::as_line(field, column)?.into_iter();
+            let cells = cells.map(|cell| match cell {
+                Some(cell) if cells::is_number(field) => cells::with_separators(&rounded(field, cell)),
+                Some(cell) if field.data_type() == &DataType::Date32 => day(cell),
+                Some(cell) => cell.trim_start_matches("https://").to_owned(),
+                None => cells::NULL.to_owned(),
+            });
+            Ok((field.name().as_str(), cells.collect()))
+        });
+        Ok(Rows { rows, texts: texts.collect::<anyhow::Result<_>>()? })
+    }
+
+    fn texts(&self, name: &str) -> anyhow::Result<&[String]> {
+        Ok(self.texts.get(name).with_context(|| format!("the report has no column {name}"))?)
+    }
+
+    fn floats(&self, name: &str) -> anyhow::Result<Vec<f64>> {
+        cells::as_floats(self.rows.column_by_name(name).with_context(|| format!("the report has no column {name}"))?)
+    }
+
+    fn column(&self, field: &Field) -> anyhow::Result<Column> {
+        let cells = self.texts(field.name())?.to_vec();
+        Ok(Column { title: words(field.name()), cells, right: cells::is_number(field) })
+    }
+
+    /// Every column.
+    fn all(&self) -> anyhow::Result<Vec<Column>> {
+        self.without(&[])
+    }
+
+    /// Every column but these.
+    fn without(&self, names: &[&String]) -> anyhow::Result<Vec<Column>> {
+        let fields = self.rows.schema_ref().fields().iter();
+        let shown = fields.filter(|field| !names.contains(&field.name()));
+        shown.map(|field| self.column(field)).collect()
+    }
+}
+
+/// A column's name as people say it.
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// A fraction with three significant digits, or with none behind the point where it is great.
+fn rounded(field: &Field, number: String) -> String {
+    match number.parse::<f64>() {
+        Ok(value) if field.data_type().is_floating() && value.is_finite() => match value.abs() {
+            great if great >= 100.0 => format!("{value:.0}"),
+            great if great >= 10.0 => format!("{value:.1}"),
+            great if great >= 1.0 || great == 0.0 => format!("{value:.2}"),
+            _ => format!("{value:.3}"),
+        },
+        _ => number,
+    }
+}
+
+/// A date as `2023/02/03 Fri`.
+fn day(date: String) -> String {
+    match date.parse::<chrono::NaiveDate>() {
+        Ok(day) => day.format("%Y/%m/%d %a").to_string(),
+        Err(_) => date,
+    }
+}
+
+/// A row for each x, with a column for each line, in as many tables below each other as needed.
+fn lines(rows: &Rows<'_>, [x, y, series]: [&String; 3], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (xs, names, values) = (rows.texts(x)?, rows.texts(series)?, rows.texts(y)?);
+    let mut by_name: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    for ((x, name), value) in xs.iter().zip(names).zip(values) {
+        by_name.entry(name).or_default().insert(x, value);
+    }
+    let shown = distinct(xs);
+    let mut columns =
+        vec![Column { title: words(x), cells: shown.iter().map(|x| (*x).to_owned()).collect(), right: false }];
+    for (name, values) in by_name {
+        let cells = shown.iter().map(|x| (*values.get(x).unwrap_or(&cells::NULL)).to_owned()).collect();
+        let column = Column { title: name.to_owned(), cells, right: true };
+        if columns.len() > 1 && style.width.is_some_and(|room| taken(&columns) + column.width() > room) {
+            write_rows(&mut columns, style, out)?;
+            writeln!(out)?;
+            columns.truncate(1);
+        }
+        columns.push(column);
+    }
+    write_rows(&mut columns, style, out)
+}
+
+/// The texts, each once, in the order in which they come first.
+fn distinct(texts: &[String]) -> Vec<&str> {
+    let mut seen = std::collections::HashSet::new();
+    texts.iter().map(String::as_str).filter(|text| seen.insert(*text)).collect()
+}
+
+/// Every column, and a bar of the number `y`.
+fn counted(rows: &Rows<'_>, y: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let values = rows.floats(y)?;
+    let most = values.iter().copied().fold(0.0, f64::max);
+    let mut columns = rows.all()?;
+    if !leave_a_plot(&mut columns, style) {
+        return write_rows(&mut columns, style, out);
+    }
+    // Half of the line is enough for bars.
+    let width = left_beside(&columns, style).min(self::width(style) / 2);
+    let bars = values.iter().map(|value| bars::bar(*value, most, width)).collect();
+    columns.push(Column { title: String::new(), cells: bars, right: false });
+    write_rows(&mut columns, style, out)
+}
+
+/// A line for each y with a bar for each x, and the sum.
+fn heat(rows: &Rows<'_>, [x, y, value]: [&String; 3], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (xs, ys, values) = (rows.texts(x)?, rows.texts(y)?, rows.floats(value)?);
+    let shown = distinct(xs);
+    let mut lines: Vec<(&str, Vec<f64>)> = distinct(ys).into_iter().map(|y| (y, vec![f64::NAN; shown.len()])).collect();
+    let at: BTreeMap<&str, usize> = shown.iter().enumerate().map(|(index, x)| (*x, index)).collect();
+    let line: BTreeMap<&str, usize> = lines.iter().enumerate().map(|(index, (y, _))| (*y, index)).collect();
+    for ((x, y), value) in xs.iter().zip(ys).zip(&values) {
+        lines[line[y.as_str()]].1[at[x.as_str()]] = *value;
+    }
+    let most = values.iter().copied().fold(0.0, f64::max);
+    let sums = lines.iter().map(|(_, values)| {
+        let sum: f64 = values.iter().filter(|value| !value.is_nan()).sum();
+        cells::with_separators(&format!("{}", (sum * 100.0).round() / 100.0))
+    });
+    let names = lines.iter().map(|(y, _)| (*y).to_owned()).collect();
+    let mut columns = vec![
+        Column { title: words(y), cells: names, right: false },
+        Column { title: words(value), cells: sums.collect(), right: true },
+    ];
+    let room = style.width.unwrap_or(WIDTH).saturating_sub(taken(&columns));
+    let Some(repeated) = [2, 1].into_iter().find(|repeated| shown.len() * repeated <= room.min(CELLS_MAX)) else {
+        return match shown.len() > CELLS_MAX {
+            true => write_rows(&mut rows.all()?, style, out),
+            false => write_rows(&mut columns, style, out),
+        };
+    };
+    let bars = lines.iter().map(|(_, values)| {
+        let values: Vec<f64> = values.iter().flat_map(|value| std::iter::repeat_n(*value, repeated)).collect();
+        // A table leaves out spaces at the end of its last column only.
+        format!("{:width$}", bars::sparkline(&values, most), width = shown.len() * repeated)
+    });
+    columns.insert(1, Column { title: axis(&shown, repeated), cells: bars.collect(), right: false });
+    write_rows(&mut columns, style, out)?;
+    write_text(
+        &format!("the highest bar is {} {}", cells::with_separators(&format!("{most}")), words(value)),
+        style,
+        out,
+    )
+}
+
+/// Labels over the columns of a heat map, as many as have room.
+fn axis(labels: &[&str], repeated: usize) -> String {
+    let mut axis = String::new();
+    for (index, label) in labels.iter().enumerate().filter(|(index, _)| index % 3 == 0 || labels.len() < 8) {
+        let start = index * repeated;
+        let used = axis.chars().count();
+        if used == 0 || used < start {
+            axis.extend(std::iter::repeat_n(' ', start - used));
+            axis.extend(label.chars().take(labels.len() * repeated - start));
+        }
+    }
+    axis
+}
+
+/// Names and numbers with a box plot, on a logarithmic axis.
+fn boxes(rows: &Rows<'_>, y: &str, five: [&String; 5], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    let [_, _, median, _, _] = five;
+    let [min, lower, medians, upper, max] = five.map(|name| rows.floats(name));
+    let (min, lower, medians, upper, max) = (min?, lower?, medians?, upper?, max?);
+    let most = max.iter().copied().fold(0.0, f64::max);
+    let plotted: Vec<&String> = five.into_iter().filter(|name| *name != median).collect();
+    let mut columns = rows.without(&plotted)?;
+    for column in columns.iter_mut().filter(|column| column.title == words(median)) {
+        column.title = "median".to_owned();
+    }
+    // The name comes first, whatever the order of the report's columns is.
+    columns.sort_by_key(|column| column.title != words(y));
+    if !leave_a_plot(&mut columns, style) {
+        return write_rows(&mut columns, style, out);
+    }
+    let width = left_beside(&columns, style);
+    let five = |row: usize| FiveNumbers {
+        min: min[row],
+        lower: lower[row],
+        median: medians[row],
+        upper: upper[row],
+        max: max[row],
+    };
+    let plots = (0..min.len()).map(|row| bars::box_plot(five(row), most, width)).collect();
+    columns.push(Column { title: bars::log_axis(&LENGTH_TICKS, most, width), cells: plots, right: false });
+    write_rows(&mut columns, style, out)
+}
+
+/// The width of the columns, with a gap after the last one.
+fn taken(columns: &[Column]) -> usize {
+    columns.iter().map(|column| column.width() + GAP).sum()
+}
+
+/// The width left for a plot beside these columns.
+fn left_beside(columns: &[Column], style: &Style) -> usize {
+    width(style).saturating_sub(taken(columns)).max(PLOT_WIDTH_MIN)
+}
+
+/// Cuts the names in the first column if a terminal otherwise has no room for the narrowest plot. False if it has no room for a plot
+/// at all.
+fn leave_a_plot(columns: &mut [Column], style: &Style) -> bool {
+    let Some(room) = style.width else { return true };
+    let names = room.saturating_sub(taken(&columns[1..]) + GAP + PLOT_WIDTH_MIN);
+    if names < NAMES_WIDTH_MIN {
+        return false;
+    }
+    for name in &mut columns[0].cells {
+        *name = cut(name, names);
+    }
+    true
+}
+
+/// Writes rows side by side, or their fields below each other where a terminal has no room.
+fn write_rows(columns: &mut [Column], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    match style.width {
+        Some(width) if !may_fit(columns, width) => {
+            write_records(columns, columns.first().map_or(0, |column| column.cells.len()), width, style, out)
+        }
+        _ => write_columns(columns, style, out),
+    }
+}
+
+/// Writes a sentence on as many lines as it needs.
+pub(super) fn write_text(text: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    for line in wrap(text, width(style)) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// The width of plots and sentences.
+pub(super) fn width(style: &Style) -> usize {
+    style.width.unwrap_or(WIDTH).min(WIDTH_MAX)
+}

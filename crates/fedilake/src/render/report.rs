@@ -219,16 +219,4 @@ mod tests {
         let text = written("topics", &RecordBatch::try_from_iter(columns).unwrap(), None);
         assert!(text.ends_with("day             nobody\n2023/02/03 Fri       0\n2023/02/04 Sat       0\n"), "{text}");
     }
-
-    #[test]
-    fn one_post_is_not_many() {
-        let mut columns = Vec::new();
-        let statistics = rows("statistics");
-        for (field, column) in statistics.schema_ref().fields().iter().zip(statistics.columns()) {
-            let one = matches!(field.name().as_str(), "posts" | "users" | "origins" | "languages" | "characters_sum");
-            columns.push((field.name().clone(), if one { numbers(&[1]) } else { Arc::clone(column) }));
-        }
-        let text = written("statistics", &RecordBatch::try_from_iter(columns).unwrap(), None);
-        assert!(text.contains("\n1 post\nby 1 user of 1 origin in 1 language\n1 character: "), "{text}");
-    }
 }

@@ -1,0 +1,110 @@
+/** The rows that the page shows: asked for when the state changes, and again when the lake did. */
+import { effect, signal, untracked } from '@preact/signals'
+
+import * as api from './api'
+import { catalogue, live, range, state } from './page'
+import { questionsOf, type Question } from './questions'
+
+export type Answer = { rows: api.Rows; problem?: undefined } | { rows?: undefined; problem: api.Problem }
+
+/** Rows by report and question, those of the present state and of states before it. */
+export const answers = signal<ReadonlyMap<string, Answer>>(new Map())
+
+const KEPT_MAX = 200
+/** Least time between two questions about the same posts while the lake changes. */
+const LIVE_MS = 1000
+const etags = new Map<string, string>()
+const running = new Map<string, AbortController>()
+
+export function answerOf(name: string, asked: string): Answer | undefined {
+  return answers.value.get(key(name, asked))
+}
+
+/** Keeps the answers to the state's questions up to date from now on. */
+export function keepAnswering(): void {
+  effect(() => {
+    if (catalogue.value === null) return
+    const questions = questionsOf(state.value, range.value, catalogue.value)
+    untracked(() => {
+      const wanted = new Set(questions.map(id))
+      for (const [other, controller] of running) {
+        if (!wanted.has(other)) controller.abort()
+      }
+      for (const question of questions) if (!isAnswered(question)) void ask(question)
+    })
+  })
+  let asking = false
+  let again = false
+  const askAgain = async () => {
+    if (asking) return void (again = true)
+    asking = true
+    const began = performance.now()
+    await Promise.all(questionsOf(state.value, range.value, catalogue.value ?? []).map(ask))
+    // A slow server is asked less often.
+    const took = performance.now() - began
+    setTimeout(() => {
+      asking = false
+      if (again) {
+        again = false
+        void askAgain()
+      }
+    }, Math.max(LIVE_MS, 3 * took) - took)
+  }
+  let seen: string | null = null
+  effect(() => {
+    const { snapshot } = live.value
+    if (snapshot === null || snapshot === seen) return
+    const first = seen === null
+    seen = snapshot
+    if (!first && !document.hidden) untracked(() => void askAgain())
+  })
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) void askAgain()
+  })
+  // Whatever failed while the server was away is asked again when it is back.
+  let connected = true
+  effect(() => {
+    if (live.value.connected && !connected) untracked(() => void askAgain())
+    connected = live.value.connected
+  })
+}
+
+function isAnswered({ names, asked }: Question): boolean {
+  return names.every(name => answers.value.get(key(name, asked))?.rows !== undefined)
+}
+
+async function ask(question: Question): Promise<void> {
+  const { names, asked } = question
+  const own = id(question)
+  if (running.has(own)) return
+  const controller = new AbortController()
+  running.set(own, controller)
+  try {
+    const etag = isAnswered(question) ? (etags.get(own) ?? null) : null
+    const found = await api.panels(names, asked, etag, controller.signal)
+    if (found === null) return
+    for await (const line of found.lines) put(line.name, asked, line.error ? { problem: line.error } : { rows: line as api.Rows })
+    if (found.etag !== null) etags.set(own, found.etag)
+  } catch (error) {
+    if (controller.signal.aborted) return
+    const problem = error instanceof api.Refusal ? error.problem : { message: String(error) }
+    // Rows that are there stay: the bar above says that the server is away.
+    for (const name of names) if (answers.value.get(key(name, asked))?.rows === undefined) put(name, asked, { problem })
+  } finally {
+    running.delete(own)
+  }
+}
+
+function put(name: string, asked: string, answer: Answer): void {
+  const next = new Map(answers.value)
+  next.delete(key(name, asked))
+  next.set(key(name, asked), answer)
+  for (const old of next.keys()) {
+    if (next.size <= KEPT_MAX) break
+    next.delete(old)
+  }
+  answers.value = next
+}
+
+const key = (name: string, asked: string) => `${name}?${asked}`
+const id = ({ names, asked }: Question) => `${names.join(',')}?${asked}`

@@ -1,0 +1,74 @@
+/** A panel: a question, its unit, the drawing that answers it, and what can be done with it. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+
+import type { Report } from '../api'
+import { answerOf, type Answer } from '../answers'
+import { exact, short, columnLabel } from '../numbers'
+import { change, range, state } from '../page'
+import { ghostAsked } from '../questions'
+import { useLate } from '../size'
+import { askedOf, cleared, hasFilter } from '../state'
+import { Chart } from './chart'
+import { Menu } from './menu'
+import { Table } from './table'
+import { filterText } from '../filter/text'
+
+export function Panel({ report, full = false }: { report: Report; full?: boolean }) {
+  const asked = askedOf(state.value, range.value)
+  const answer = answerOf(report.name, asked)
+  const last = useRef<Answer | undefined>(undefined)
+  if (answer !== undefined) last.current = answer
+  const ghost = ghostAsked(state.value, range.value, report)
+  const ghostRows = ghost === null ? null : (answerOf(report.name, ghost)?.rows ?? null)
+  const waiting = answer === undefined
+  const late = useLate(waiting)
+  const shown = answer ?? last.current
+  const drawn = report.marks.find(mark => mark.kind !== 'table') ?? report.marks[0]!
+  const [asTable, setAsTable] = useState(drawn.kind === 'table')
+  const [remark, setRemark] = useState<string | null>(null)
+  const [isComputedShown, setComputedShown] = useState(false)
+  const box = useRef<HTMLElement>(null)
+  const tall = useRef(drawn.kind === 'boxes')
+  if (drawn.kind === 'bars' && (shown?.rows?.rows.length ?? 0) > 12) tall.current = true
+  useEffect(() => {
+    if (full) box.current?.querySelector<HTMLElement>('.chart, .table')?.focus()
+  }, [])
+  const rows = shown?.rows
+  return (
+    <article class={`panel${tall.current ? ' tall' : ''}${full ? ' full' : ''}`} ref={box} aria-labelledby={`title-${report.name}`} aria-busy={waiting} data-report={report.name}>
+      <header>
+        <div class="titles">
+          <h2 id={`title-${report.name}`}>{report.title}</h2>
+          <p class="soft" title={`${report.unit} of ${report.of}`}>{[report.unit, remark, report.of, state.value.timezone].filter(Boolean).join(' · ')}</p>
+        </div>
+        {full && <button type="button" class="plain" onClick={() => change({ full: null })}>Close</button>}
+        <Menu report={report} asked={asked} panel={box} asTable={asTable} setAsTable={setAsTable} showComputed={() => setComputedShown(!isComputedShown)} />
+      </header>
+      {isComputedShown && <div class="computed" role="note"><p>{report.caption.replace(/\s*\n\s*/g, ' ')}</p><button type="button" onClick={() => setComputedShown(false)}>Close</button></div>}
+      <div class={`content${waiting && late && rows ? ' stale' : ''}`}>
+        {shown?.problem ? <Trouble problem={shown.problem} />
+          : rows === undefined ? late && <div class="skeleton" role="status"><span class="unseen">Asking…</span></div>
+          : rows.rows.length === 0 ? <Empty report={report} note={rows.note ?? null} />
+          : asTable ? <Table report={report} rows={rows} />
+          : drawn.kind === 'figures' ? <dl class="figure-list">{drawn.columns.map(name => { const at = rows.columns.findIndex(column => column.name === name); const value = rows.rows[0]?.[at]; return <div><dt>{columnLabel(name)}</dt><dd title={typeof value === 'number' ? exact(value) : ''}>{typeof value === 'number' ? short(value) : String(value ?? '–')}</dd></div> })}</dl>
+          : <Chart report={report} mark={drawn} rows={rows} ghost={ghostRows} onRemark={setRemark} />}
+      </div>
+      {rows?.note && rows.rows.length > 0 && <p class="note soft" title={rows.note}>{rows.note}</p>}
+    </article>
+  )
+}
+
+function Trouble({ problem }: { problem: { message: string; hint?: string | null } }) {
+  return <div class="trouble" role="alert"><p>{problem.message}</p>{problem.hint && <p class="soft">{problem.hint}</p>}</div>
+}
+
+function Empty({ report, note }: { report: Report; note: string | null }) {
+  return (
+    <div class="empty">
+      <p>No rows: none of {report.of}{hasFilter(state.value) ? ` (${filterText(state.value, range.value)})` : ''} {note ? `– ${note}` : 'has what this panel counts'}.</p>
+      {hasFilter(state.value)
+        ? <p><button type="button" onClick={() => change(cleared(state.value))}>Clear the filter</button></p>
+        : <p class="soft">Posts appear here as they are collected. <button type="button" class="plain" onClick={() => change({ tab: 'collector' })}>See the collector</button></p>}
+    </div>
+  )
+}

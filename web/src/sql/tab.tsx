@@ -1,0 +1,1 @@
+export function SqlTab() { return <p>SQL</p> }

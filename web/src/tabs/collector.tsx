@@ -1,0 +1,78 @@
+/** What is collected now: each server, and the log, table, lake and disk behind it. */
+import { useEffect, useState } from 'preact/hooks'
+
+import { collector, Refusal, type Collected, type Gap, type Problem } from '../api'
+import { bytes, columnLabel, duration, exact, rangeText, wallClockText } from '../numbers'
+import { live, paused, state } from '../page'
+import { wallOf } from '../zone'
+
+const AGAIN_MS = 2000
+const COLUMNS = ['state', 'via', 'posts', 'posts_per_second', 'last_post_at', 'lag_seconds', 'failures', 'gaps', 'error']
+
+export function Collector() {
+  const [found, setFound] = useState<Collected | null>(null)
+  const [problem, setProblem] = useState<Problem | null>(null)
+  useEffect(() => {
+    const controller = new AbortController()
+    let timer: ReturnType<typeof setTimeout>
+    const ask = async () => {
+      try {
+        if (!paused.value && !document.hidden) setFound(await collector(controller.signal))
+        setProblem(null)
+      } catch (error) {
+        if (controller.signal.aborted) return
+        setProblem(error instanceof Refusal ? error.problem : { message: String(error) })
+      }
+      timer = setTimeout(ask, AGAIN_MS)
+    }
+    void ask()
+    return () => {
+      controller.abort()
+      clearTimeout(timer)
+    }
+  }, [])
+  if (problem && !found) return <div class="trouble" role="alert"><p>{problem.message}</p>{problem.hint && <p class="soft">{problem.hint}</p>}</div>
+  if (!found) return <div class="skeleton high" role="status"><span class="unseen">Asking…</span></div>
+  const columns = COLUMNS.filter(name => found.servers.some(server => server[name] !== undefined))
+  return (
+    <section class="collector" aria-label="Collector">
+      {found.servers.length === 0
+        ? <p class="empty">No server is read here. <code>fedilake run --server HOST</code> reads one.</p>
+        : (
+          <div class="table" tabIndex={0} role="region" aria-label="Servers">
+            <table>
+              <caption class="unseen">Servers that are read</caption>
+              <thead><tr><th scope="col">server</th>{columns.map(name => <th scope="col" class={isNumber(name) ? 'number' : ''}>{columnLabel(name)}</th>)}</tr></thead>
+              <tbody>{found.servers.map(server => <tr><th scope="row">{server.server}</th>{columns.map(name => <td class={`${isNumber(name) ? 'number' : ''}${name === 'error' && server[name] ? ' trouble' : ''}`}>{field(name, server[name])}</td>)}</tr>)}</tbody>
+            </table>
+          </div>
+        )}
+      <div class="stores">
+        {(['log', 'table', 'lake', 'disk'] as const).map(part => found[part] && (
+          <article class="store" key={part}>
+            <h2>{part[0]!.toUpperCase() + part.slice(1)}</h2>
+            <dl>{Object.entries(found[part]!).filter(([, value]) => typeof value !== 'object' || value === null).map(([name, value]) => <div><dt>{columnLabel(name.replace(/_(bytes|seconds|at)$/, ''))}</dt><dd>{field(name, value)}</dd></div>)}</dl>
+          </article>
+        ))}
+      </div>
+    </section>
+  )
+}
+
+const isNumber = (name: string) => ['posts', 'posts_per_second', 'lag_seconds', 'failures'].includes(name)
+
+function field(name: string, value: unknown): string {
+  if (value === null || value === undefined) return '–'
+  const zone = state.value.timezone
+  if (name === 'gaps' && Array.isArray(value)) {
+    const open = (value as Gap[]).filter(gap => gap.filled !== true)
+    const texts = open.map(gap => (gap.to === null ? `since ${wallClockText(wallOf(Date.parse(gap.from), zone))}` : rangeText(wallOf(Date.parse(gap.from), zone), wallOf(Date.parse(gap.to), zone))))
+    return value.length === 0 ? 'none' : `${texts.join('; ')}${open.length < value.length ? ` ${value.length - open.length} filled` : ''}`
+  }
+  if (name === 'bytes' || name.endsWith('_bytes')) return bytes(Number(value))
+  if (name.endsWith('_seconds')) return duration(Number(value))
+  if (name.endsWith('_at') && typeof value === 'string') return `${duration(Math.max(0, ((live.value.at ?? Date.now()) - Date.parse(value)) / 1000))} ago`
+  if (typeof value === 'number') return exact(value)
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  return String(value)
+}

@@ -1,0 +1,174 @@
+/** The time line over all posts, with a brush that chooses a range. */
+import * as Plot from '@observablehq/plot'
+import { brushX, type BrushSelection, type D3BrushEvent } from 'd3-brush'
+import { select } from 'd3-selection'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { signal } from '@preact/signals'
+
+import { answerOf } from '../answers'
+import { collector, type Gap, type Rows } from '../api'
+import { number, place, plot, text } from '../draw/drawing'
+import { timeTick } from '../draw/line'
+import { exact, rangeText, short, wallClockText } from '../numbers'
+import { change, range, said, state } from '../page'
+import { ghostLineAsked, TIME_LINE, wholeAsked } from '../questions'
+import { useSize } from '../size'
+import { nearestStep, stepAt, WIDTH } from '../steps'
+import { instantOf, wallOf, wallOfText } from '../zone'
+
+interface Step {
+  at: number
+  posts: number
+}
+const [LEFT, RIGHT, HEIGHT] = [44, 12, 92]
+/** Times at which a server was not read and that nothing filled since. */
+export const gaps = signal<{ server: string; from: number; to: number }[]>([])
+
+export async function readGaps(): Promise<void> {
+  try {
+    const { servers } = await collector()
+    gaps.value = servers.flatMap(({ server, gaps }) => (Array.isArray(gaps) ? gaps : []).filter((gap: Gap) => gap.filled !== true).map((gap: Gap) => ({ server, from: Date.parse(gap.from), to: gap.to === null ? Date.now() : Date.parse(gap.to) })))
+  } catch {
+    // Without a collector nothing is known about gaps.
+  }
+}
+
+export function TimeLine() {
+  const now = state.value
+  const frame = useRef<HTMLDivElement>(null)
+  const canvas = useRef<HTMLDivElement>(null)
+  const { width } = useSize(frame)
+  const [hover, setHover] = useState<Step | null>(null)
+  const last = useRef<Step[] | undefined>(undefined)
+  const answer = answerOf(TIME_LINE, wholeAsked(now))
+  const steps = useMemo(() => (answer?.rows ? stepsOf(answer.rows, now.timezone) : undefined), [answer, now.timezone]) ?? last.current
+  last.current = steps
+  const ghostAsked = ghostLineAsked(now)
+  const ghostAnswer = ghostAsked === null ? undefined : answerOf(TIME_LINE, ghostAsked)
+  const ghost = useMemo(() => (ghostAnswer?.rows ? stepsOf(ghostAnswer.rows, now.timezone) : []), [ghostAnswer, now.timezone])
+  const wall = (at: number) => wallOf(at, now.timezone)
+  const step = WIDTH[now.by]
+  const span = spanOf(steps ?? [], ghost, step)
+  const chosen = range.value
+  const shownRange = { from: chosen.from === null ? null : wall(chosen.from), to: chosen.to === null ? null : wall(chosen.to) }
+  const drawing = useMemo(() => (width < 60 || span === null ? null : drawSteps(steps ?? [], ghost, span, width, step, wall)), [steps, ghost, width, span?.[0], span?.[1], step, gaps.value])
+  const brush = useRef<{ move: (selection: BrushSelection | null) => void } | null>(null)
+
+  useEffect(() => {
+    if (!drawing || span === null) return void canvas.current!.replaceChildren()
+    const { svg, x } = drawing
+    document.adoptNode(svg)
+    const behaviour = brushX<unknown>().extent([[LEFT, 4], [width - RIGHT, HEIGHT - 20]]).handleSize(10)
+    const layer = select(svg).append('g').attr('class', 'brush')
+    let moving = false
+    behaviour.on('end', (event: D3BrushEvent<unknown>) => {
+      if (moving || !event.sourceEvent) return
+      if (event.selection === null) return change({ from: null, to: null, last: null })
+      const [a, b] = (event.selection as [number, number]).map(at => nearestStep(Number(x.invert!(at)), state.value.by)) as [number, number]
+      choose(a, b === a ? a + WIDTH[state.value.by] : b)
+    })
+    layer.call(behaviour)
+    layer.selectAll('rect').attr('aria-hidden', 'true')
+    brush.current = {
+      move: selection => {
+        moving = true
+        layer.call(behaviour.move, selection)
+        moving = false
+      },
+    }
+    canvas.current!.replaceChildren(svg)
+  }, [drawing])
+
+  useEffect(() => {
+    if (!drawing || span === null || brush.current === null) return
+    const { x } = drawing
+    const { from, to } = shownRange
+    const inside = (at: number) => Math.max(LEFT, Math.min(width - RIGHT, x.apply(at) as number))
+    brush.current.move(from === null && to === null ? null : [inside(from ?? span[0]), inside(to ?? span[1])])
+  }, [drawing, shownRange.from, shownRange.to])
+
+  const choose = (from: number, to: number) => {
+    const zone = state.value.timezone
+    change({ from: instantOf(from, zone), to: instantOf(to, zone), last: null })
+    said.value = rangeText(from, to)
+  }
+  const onPointerMove = (event: PointerEvent) => {
+    if (!drawing || !steps) return
+    const at = stepAt(Number(drawing.x.invert!(event.clientX - frame.current!.getBoundingClientRect().left)), now.by)
+    setHover(steps.find(step => step.at === at) ?? null)
+  }
+  return (
+    <section class="time-line" aria-label="Time line">
+      <div class="frame" ref={frame} onPointerMove={onPointerMove} onPointerLeave={() => setHover(null)}>
+        <div class="canvas" ref={canvas} aria-hidden="true" />
+        {drawing && span && (['from', 'to'] as const).map(side => {
+          const value = shownRange[side] ?? span[side === 'from' ? 0 : 1]
+          return (
+            <div
+              class={`handle ${side}`} role="slider" tabIndex={0} aria-label={side === 'from' ? 'Beginning of the range' : 'End of the range'}
+              aria-valuemin={span[0]} aria-valuemax={span[1]} aria-valuenow={value} aria-valuetext={wallClockText(value, true)}
+              style={{ left: `${Math.max(LEFT, Math.min(width - RIGHT, drawing.x.apply(value) as number))}px` }}
+              onKeyDown={event => {
+                const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 24, PageDown: -24 }[event.key]
+                const wanted = by !== undefined ? nearestStep(value, now.by) + by * step : event.key === 'Home' ? span[0] : event.key === 'End' ? span[1] : null
+                if (wanted === null) return
+                event.preventDefault()
+                const [from, to] = [shownRange.from ?? span[0], shownRange.to ?? span[1]]
+                if (side === 'from') choose(Math.max(span[0], Math.min(wanted, to - step)), to)
+                else choose(from, Math.min(span[1], Math.max(wanted, from + step)))
+              }}
+            />
+          )
+        })}
+        {hover && drawing && <div class="tip" style={tipAt(drawing.x.apply(hover.at) as number, width)}>{wallClockText(hover.at, now.by !== 'hour')} <b>{exact(hover.posts)}</b> posts</div>}
+        {now.notes.map(note => drawing && <Note at={drawing.x.apply(wall(note.at)) as number} text={note.text} moment={wallClockText(wall(note.at), true)} remove={() => change({ notes: state.value.notes.filter(other => other !== note) })} />)}
+        {steps === undefined && answer?.problem && <p class="trouble" role="alert">{answer.problem.message}</p>}
+      </div>
+      {gaps.value.length > 0 && <p class="unseen">Not read: {gaps.value.map(gap => `${gap.server} ${rangeText(wall(gap.from), wall(gap.to))}`).join('; ')}</p>}
+    </section>
+  )
+}
+
+function Note({ at, text, moment, remove }: { at: number; text: string; moment: string; remove: () => void }) {
+  return <button type="button" class="time-note" style={{ left: `${at}px` }} title={`${moment}: ${text}. Click removes the note.`} onClick={remove}>{text}</button>
+}
+
+function stepsOf({ columns, rows }: Rows, zone: string): Step[] {
+  const [at, posts] = [place(columns, 'starts_at'), place(columns, 'posts')]
+  return rows.map(row => ({ at: wallOfText(text(row[at]), zone), posts: number(row[posts]) }))
+}
+
+function spanOf(steps: Step[], ghost: Step[], width: number): [number, number] | null {
+  const all = [steps[0], steps.at(-1), ghost[0], ghost.at(-1)].filter(step => step !== undefined).map(step => step.at)
+  return all.length === 0 ? null : [Math.min(...all), Math.max(...all) + width]
+}
+
+function drawSteps(steps: Step[], ghost: Step[], span: [number, number], width: number, step: number, wall: (at: number) => number) {
+  const most = Math.max(1, ...steps.map(({ posts }) => posts), ...ghost.map(({ posts }) => posts))
+  const rect = { x1: 'at', x2: ({ at }: Step) => at + step, y: 'posts', insetRight: ((width - LEFT - RIGHT) / ((span[1] - span[0]) / step)) > 3 ? 1 : 0 }
+  const ticks = Math.max(2, Math.floor(width / 110))
+  const days = Math.round((span[1] - span[0]) / WIDTH.day)
+  const every = Math.max(1, Math.ceil(days / ticks))
+  const firstDay = Math.ceil(span[0] / WIDTH.day) * WIDTH.day
+  const dayTicks = days >= 2 ? Array.from({ length: Math.floor(days / every) + 1 }, (_, index) => new Date(firstDay + index * every * WIDTH.day)).filter(day => day.getTime() < span[1]) : ticks
+  const unread = gaps.value.map(gap => ({ from: Math.max(span[0], wall(gap.from)), to: Math.min(span[1], wall(gap.to)) })).filter(gap => gap.to > gap.from)
+  const { svg, scale } = plot({
+    width, height: HEIGHT, marginLeft: LEFT, marginRight: RIGHT, marginTop: 4, marginBottom: 20,
+    x: { type: 'utc', domain: span.map(at => new Date(at)) },
+    y: { domain: [0, most] },
+    marks: [
+      Plot.axisY({ ticks: 2, tickSize: 0, tickFormat: short, label: null, fill: 'var(--soft)' }),
+      Plot.axisX({ ticks: dayTicks, tickSize: 3, label: null, fill: 'var(--soft)', stroke: 'var(--line)', tickFormat: (at: Date) => timeTick(at.getTime()) }),
+      Plot.rectY(ghost, { ...rect, fill: 'var(--ghost)' }),
+      Plot.rectY(steps, { ...rect, fill: 'var(--bar)' }),
+      Plot.rect(unread, { x1: 'from', x2: 'to', fill: 'url(#unread)' }),
+      Plot.ruleY([0], { stroke: 'var(--line)' }),
+    ],
+  })
+  svg.insertAdjacentHTML('afterbegin', '<defs><pattern id="unread" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line x1="0" y1="0" x2="0" y2="6" stroke="var(--soft)" stroke-width="1.2" stroke-opacity="0.55"/></pattern></defs>')
+  return { svg, x: scale('x') }
+}
+
+function tipAt(x: number, width: number): Record<string, string> {
+  return x > width / 2 ? { right: `${width - x + 8}px`, top: '0' } : { left: `${x + 8}px`, top: '0' }
+}

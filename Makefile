@@ -6,13 +6,16 @@ DEMO_FLAGS ?=
 BENCH_FLAGS ?=
 PEER_FLAGS ?=
 
-.PHONY: help demo test build bench bench-peer chaos demo-scale interop services services-stop services-status lint fmt setup tools clean
+.PHONY: help demo notebook test build bench bench-peer chaos demo-scale interop services services-stop services-status lint fmt setup tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo: build ## Show ten simulated days and live simulated servers with reports (DEMO_FLAGS="--full --exit-after 10s")
 	@$(FEDILAKE) demo $(DEMO_FLAGS)
+
+notebook: build ## Open the talk's notebook on the demo's data, in a browser
+	@scripts/notebook
 
 test: setup ## Run every test; prints how many ran
 	@scripts/with-services scripts/test
@@ -26,7 +29,7 @@ bench: setup ## Measure each stage beside this machine's own limits (BENCH_FLAGS
 chaos: setup ## Run the kill tests for 500 rounds
 	@FEDILAKE_CHAOS_ROUNDS=500 scripts/with-services cargo test --release --locked --package fedilake --test it -- chaos --nocapture
 
-interop: build ## Compare our figures with those of DuckDB, pyarrow, Spark and another Kafka client
+interop: build ## Compare our figures with those of DuckDB, pyarrow, Spark, another Kafka client and the notebook
 	@scripts/with-services scripts/interop
 
 bench-peer: build ## Measure the talk's pipeline and fast Python beside our stages (PEER_FLAGS="--quick")

@@ -8,7 +8,8 @@
 //! | `distinct_authors` | the same, one row for each (day, author, bot) |
 //! | `origins` | day, origin, bot, posts |
 //! | `lengths` | day, language, bot, characters, posts |
-//! | `sightings` | post, server, observed_at, own |
+//! | `sightings` | post, server, observed_at, own; of the post first_server, created_at, origin |
+//! | `answers` | post (that is answered), its created_at and in_reply_to, answered_at (created_at of the answer), own (authors answer themselves) |
 //! | `day_figures` | day, posts, users, origins, most_frequent_nonbot, most_frequent_bot, most_frequent_host |
 //! | `words` | word: the words that are asked for |
 //! | `hits` | day, word: a row for each post and each of these words that it mentions |

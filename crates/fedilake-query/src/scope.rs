@@ -150,14 +150,29 @@ impl Scope {
         self.relation(&LENGTHS, LENGTHS.single)
     }
 
-    /// The sightings of the filter's posts that were not deleted: columns post, server, observed_at, own.
+    /// The sightings of the filter's posts that were not deleted: columns post, server, observed_at, own, and of the post first_server,
+    /// created_at, origin.
     pub(crate) fn sightings(&self) -> String {
         let posts = self.posts();
         format!(
-            "(select id as post, server, observed_at, first_own as own from {posts} \
-            union all select g.post, g.server, g.observed_at, g.own from sighting g \
-            semi join {posts} shown on shown.id = g.post \
+            "(select id as post, server, observed_at, first_own as own, server as first_server, created_at, origin from {posts} \
+            union all select g.post, g.server, g.observed_at, g.own, shown.server, shown.created_at, shown.origin from sighting g \
+            join {posts} shown on shown.id = g.post \
             anti join deleted d on d.server = g.server and d.native = g.native)"
+        )
+    }
+
+    /// The answers to the filter's posts, whether the answers are in the filter or not: columns post, created_at and
+    /// in_reply_to of the answered post, answered_at, own.
+    pub(crate) fn answers(&self) -> String {
+        let posts = self.posts();
+        format!(
+            "(select shown.id as post, shown.created_at, shown.in_reply_to, answer.created_at as answered_at, \
+            answer.in_reply_to = 'self' as own \
+            from (select seen_server, reply_native, created_at, in_reply_to from post where reply_native is not null) answer \
+            join (select id as post, server, native from post union all select post, server, native from sighting) place \
+            on place.server = answer.seen_server and place.native = answer.reply_native \
+            join {posts} shown on shown.id = place.post)"
         )
     }
 

@@ -20,6 +20,7 @@ pub(crate) fn bind(sql: &str, scope: &Scope, question: &Question) -> Result<Stri
             "origins" => scope.origins(),
             "lengths" => scope.lengths(),
             "sightings" => scope.sightings(),
+            "answers" => scope.answers(),
             "day_figures" => day_figures(scope, question)?,
             "words" => words(&question.words),
             "hits" => hits(&question.words, scope),

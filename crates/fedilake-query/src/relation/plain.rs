@@ -58,8 +58,12 @@ impl Plain<'_> {
             "authors" | "distinct_authors" => counted("day, author, origin, bot"),
             "origins" => counted("day, origin, bot"),
             "lengths" => counted("day, language, bot, characters"),
-            "sightings" => "select uri as post, server, observed_at, from_origin as own\nfrom sightings\n\
-                semi join {posts} on post.id = sightings.uri\nwhere deleted_at is null"
+            "sightings" => "select sightings.uri as post, sightings.server, sightings.observed_at, sightings.from_origin as own,\n    \
+                post.server as first_server, post.created_at, post.origin\nfrom sightings\n\
+                join {posts} on post.id = sightings.uri\nwhere sightings.deleted_at is null"
+                .to_owned(),
+            "answers" => "select post.id as post, post.created_at, post.in_reply_to, replies.created_at as answered_at,\n    \
+                replies.in_reply_to = 'self' as own\nfrom replies\njoin {posts} on post.id = replies.parent_uri"
                 .to_owned(),
             "day_figures" => include_str!("day_figures.sql").trim().to_owned(),
             "words" => {
@@ -81,7 +85,8 @@ impl Plain<'_> {
                 count(distinct author_bot) > 1 as two_faced\nfrom posts group by author"
                 .to_owned(),
             "origin" => lookup("author_domain"),
-            "server" => lookup("server"),
+            // A server may show posts only after others did.
+            "server" => "select distinct server as id, server as name\nfrom sightings".to_owned(),
             "app" => lookup("app"),
             "language" => {
                 "select distinct posts.language as id, posts.language as name, named.language_name as counted\n\

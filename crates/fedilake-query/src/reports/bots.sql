@@ -10,6 +10,7 @@
 -- somebody (also their author), have a hashtag, a link, media, a content warning, or were edited. How much each side posts is in the note.
 -- """
 -- marks = [{ kind = "bars", x = "habit", y = "percent", series = "account" }]
+-- click = { account = "bot" }
 -- note = "{bot_posts} posts by {bots} bots and {people_posts} posts by {people} people; {bot_characters} and {people_characters} characters a post"
 
 with

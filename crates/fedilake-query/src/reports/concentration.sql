@@ -1,5 +1,5 @@
 -- title = "How evenly are posts spread?"
--- help = "Lorenz curves, Gini coefficients and Herfindahl indexes of accounts and of origins"
+-- help = "Lorenz curves, Gini and Herfindahl indexes of accounts and origins"
 -- tab = "people"
 -- order = 1
 -- unit = "percent of posts"

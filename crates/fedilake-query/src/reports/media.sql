@@ -1,5 +1,5 @@
 -- title = "Which media do posts have, and are they described?"
--- help = "attachments by kind, and how many have a description for people who cannot see or hear them"
+-- help = "attachments by kind, and how many have a description"
 -- tab = "conversation"
 -- order = 4
 -- unit = "attachments"

@@ -8,7 +8,7 @@
 -- A row of the picture is a server that we read; its columns give the percentage of its posts that no other server showed, and that each other server showed too. The
 -- 12 servers with most posts are shown, compared with all others. A server that shows little alone could be left out without losing much, as long as the others are read.
 -- A server shows the posts of its members and those that its members' follows brought there; and only while we read it: a server that was
--- read for a part of the time looks smaller than it is. Sightings that were deleted later count while the post is there.
+-- read for a part of the time looks smaller than it is. A copy that a server has deleted does not count.
 -- """
 -- marks = [{ kind = "heat", x = "also_on", y = "server", value = "percent" }]
 -- click = { server = "server" }
@@ -16,9 +16,7 @@
 with
     -- Every post has a first server; few have others.
     later as materialized (
-        select distinct sighting.post, sighting.server, post.server as first_server
-        from {sightings} sighting
-        join {posts} post on post.id = sighting.post and post.server <> sighting.server
+        select distinct post, server, first_server from {sightings} where server <> first_server
     ),
     shown as materialized (
         select server, sum(posts) as posts

@@ -1,5 +1,5 @@
 -- title = "Do newcomers post again?"
--- help = "of the accounts first met in a day or week, the percentage that posts in each later one"
+-- help = "accounts by their first day or week, and the part that posts in later ones"
 -- tab = "people"
 -- order = 6
 -- unit = "percent of accounts"

@@ -11,6 +11,7 @@
 -- be parts of one. At most the newest 1,000 steps are shown.
 -- """
 -- marks = [{ kind = "line", x = "starts_at", y = "posts" }]
+-- click = { starts_at = "time" }
 
 with
     -- Hours since 1970, days, or weeks by the day of their Monday.

@@ -1,5 +1,5 @@
 -- title = "Which hashtags rise now?"
--- help = "the 25 hashtags that more accounts use in the last three hours than they usually would"
+-- help = "hashtags that more accounts use in the last three hours than usual"
 -- tab = "conversation"
 -- order = 1
 -- unit = "accounts an hour"

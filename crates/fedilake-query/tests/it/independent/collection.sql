@@ -2,7 +2,7 @@
 with
     met as (
         select server, date_trunc('{by}', observed_at at time zone 'UTC') as seen, count(*) as posts
-        from sightings where uri in (select uri from posts where {where})
+        from sightings where deleted_at is null and uri in (select uri from posts where {where})
         group by all
     ),
     server as (select server, sum(posts) as posts from met group by server order by posts desc, server limit 12)

@@ -3,7 +3,7 @@ with
     late as (
         select sightings.server as place, floor(date_diff('millisecond', posts.created_at, sightings.observed_at) / 100) as tenths
         from sightings join (select uri, created_at, author_domain from posts where {where}) posts using (uri)
-        where sightings.from_origin = false
+        where sightings.from_origin = false and deleted_at is null
     )
 select
     place, count(*), min(tenths) / 10, quantile_disc(tenths, 0.25) / 10, quantile_disc(tenths, 0.5) / 10, quantile_disc(tenths, 0.75) / 10,

@@ -16,10 +16,9 @@
 
 with
     histogram as materialized (
-        select post.origin, (epoch_ms(sighting.observed_at) - epoch_ms(post.created_at)) // 100 as tenths, count(*) as posts
-        from {sightings} sighting
-        join {posts} post on post.id = sighting.post
-        where not sighting.own
+        select origin, (epoch_ms(observed_at) - epoch_ms(created_at)) // 100 as tenths, count(*) as posts
+        from {sightings}
+        where not own
         group by all
     ),
     most as materialized (

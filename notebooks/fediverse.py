@@ -47,12 +47,12 @@ def _(mo, os):
         label="Table: a data folder, or s3://bucket/prefix",
         full_width=True,
     )
-    first_day = mo.ui.text(value=os.environ.get("NOTEBOOK_FROM", "2023-02-03"), label="First day", placeholder="2023-02-03")
-    last_day = mo.ui.text(value=os.environ.get("NOTEBOOK_TO", "2023-02-12"), label="Last day", placeholder="2023-02-12")
+    first_day = mo.ui.text(value=os.environ.get("NOTEBOOK_FROM", "2023-02-03"), label="From", placeholder="2023-02-03")
+    last_day = mo.ui.text(value=os.environ.get("NOTEBOOK_TO", "2023-02-12"), label="To", placeholder="2023-02-12")
     who = mo.ui.dropdown(
-        options=["everybody", "people", "bots"], value=os.environ.get("NOTEBOOK_WHO", "everybody"), label="Posts of"
+        options=["everybody", "people", "bots"], value=os.environ.get("NOTEBOOK_WHO", "everybody"), label="By"
     )
-    timezone = mo.ui.text(value=os.environ.get("NOTEBOOK_TIMEZONE", "UTC"), label="Time zone", placeholder="Europe/Berlin")
+    timezone = mo.ui.text(value=os.environ.get("NOTEBOOK_TIMEZONE", "UTC"), label="Zone", placeholder="Europe/Berlin")
     words = mo.ui.text(
         value=os.environ.get("NOTEBOOK_WORDS", "balloon, chatgpt, earthquake, superbowl"),
         label="Words to look for",

@@ -138,7 +138,12 @@ export interface SqlProblem extends Problem {
   excerpt?: string | null
 }
 
-export type SqlLine = { columns: Column[]; rows?: undefined } | { columns?: undefined; rows: Value[][] } | { columns?: undefined; rows?: undefined; end?: { rows: number; n: number; millis: number }; error?: SqlProblem }
+export interface SqlLine {
+  columns?: Column[]
+  rows?: Value[][]
+  end?: { rows: number; n: number; millis: number }
+  error?: SqlProblem
+}
 
 /** Asks a statement; the server stops it when `signal` is aborted. */
 export async function* sql(query: string, signal: AbortSignal): AsyncGenerator<SqlLine> {

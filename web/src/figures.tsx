@@ -3,7 +3,7 @@ import { answerOf } from './answers'
 import type { Rows } from './api'
 import { change as changeText, columnLabel, exact, short } from './numbers'
 import { catalogue, change, range, state } from './page'
-import { figuresOf, sparklineAsked, TIME_LINE } from './questions'
+import { figuresOf, sparklinesOf } from './questions'
 import { askedOf, rangeBefore } from './state'
 import { useRef } from 'preact/hooks'
 
@@ -17,7 +17,8 @@ export function Figures() {
   const rows = answer?.rows ?? last.current
   const before = rangeBefore(range.value)
   const earlier = now.compare && before ? answerOf(report.name, askedOf(now, before))?.rows : undefined
-  const line = answerOf(TIME_LINE, sparklineAsked(now, range.value))?.rows
+  const lines = sparklinesOf(catalogue.value!, now, range.value).map(line => answerOf(line.name, line.asked)?.rows)
+  const lineOf = (name: string) => lines.find(rows => rows?.columns.some(column => column.name === name))
   const mark = report.marks[0]!
   const names = mark.kind === 'figures' ? mark.columns : []
   const value = (of: Rows | undefined, name: string) => {
@@ -34,7 +35,7 @@ export function Figures() {
             <div class="name">{columnLabel(name)}</div>
             <div class="value" title={number === null ? '' : exact(number)}>{number === null ? '–' : short(number)}</div>
             {earlier && difference && <div class="change" title={`before: ${exact(value(earlier, name)!)}`}>{difference}<span class="unseen"> against the period before</span></div>}
-            <Sparkline rows={line} name={name} />
+            <Sparkline rows={lineOf(name)} name={name} />
           </div>
         )
       })}

@@ -36,8 +36,12 @@ export function ghostLineAsked(state: State): string | null {
   const nothing = (['origin', 'server', 'language', 'app', 'hashtag', 'about', 'bot'] as const).reduce<State>(withoutKey, state)
   return hasFilter({ ...state, from: null, to: null, last: null }) ? askedOf(nothing, { from: null, to: null }) : null
 }
-/** The time line behind the sparklines. */
-export const sparklineAsked = (state: State, range: Range): string => askedOf({ ...state, by: 'day' }, range)
+/** The reports behind the sparklines, the first that has a figure's column gives it: lines over the days. */
+export function sparklinesOf(catalogue: Report[], state: State, range: Range): { name: string; asked: string }[] {
+  const isDaily = ({ tab, name, marks: [mark] }: Report) => tab === 'overview' && name !== TIME_LINE && mark?.kind === 'line' && mark.series === undefined
+  const days = catalogue.filter(isDaily).map(({ name }) => ({ name, asked: askedOf(state, range) }))
+  return [{ name: TIME_LINE, asked: askedOf({ ...state, by: 'day' }, range) }, ...days]
+}
 
 export function questionsOf(state: State, range: Range, catalogue: Report[]): Question[] {
   const questions = new Map<string, Set<string>>()
@@ -56,7 +60,7 @@ export function questionsOf(state: State, range: Range, catalogue: Report[]): Qu
   }
   if (catalogue.some(report => report.name === TIME_LINE)) {
     ask(wholeAsked(state), TIME_LINE)
-    ask(sparklineAsked(state, range), TIME_LINE)
+    for (const { name, asked } of sparklinesOf(catalogue, state, range)) ask(asked, name)
     ask(ghostLineAsked(state), TIME_LINE)
   }
   for (const report of panelsOf(catalogue, state.tab)) {

@@ -3,7 +3,8 @@ import * as Plot from '@observablehq/plot'
 
 import type { Mark, Report, Rows } from '../api'
 import { short } from '../numbers'
-import { cut, number, place, plot, text, type Drawing, type Sheet } from './drawing'
+import { fitted, marginFor } from './measure'
+import { number, place, plot, text, type Drawing, type Sheet } from './drawing'
 
 interface Box {
   name: string
@@ -22,13 +23,12 @@ export function drawBoxes(mark: Mark & { kind: 'boxes' }, rows: Rows, sheet: She
   const at = { name: place(rows.columns, mark.y), min: place(rows.columns, mark.min), lower: place(rows.columns, mark.lower), median: place(rows.columns, mark.median), upper: place(rows.columns, mark.upper), max: place(rows.columns, mark.max) }
   const boxes = rows.rows.map((row, index): Box => ({ name: text(row[at.name]), min: number(row[at.min]), lower: number(row[at.lower]), median: number(row[at.median]), upper: number(row[at.upper]), max: number(row[at.max]), row: index }))
   const names = boxes.map(box => box.name)
-  const length = sheet.width < 320 ? 14 : 20
-  const left = Math.min(sheet.width * 0.4, 14 + 6.3 * Math.max(4, ...names.map(name => Math.min(name.length, length))))
+  const left = marginFor(names, sheet.width)
   const most = Math.max(1, ...boxes.map(box => box.max).filter(Number.isFinite))
   const typical = Math.max(...boxes.map(box => box.upper).filter(Number.isFinite), 0)
   const isLogarithmic = most > 20 * typical
   const isLength = report.unit === 'characters'
-  const ticks = isLogarithmic ? logarithmicTicks(most, isLength, sheet.width - left) : undefined
+  const ticks = isLogarithmic || isLength ? roundTicks(most, isLength, sheet.width - left, isLogarithmic) : undefined
   const chosen = ({ row }: Box) => sheet.isChosen === null || sheet.isChosen(rows.rows[row]!)
   const ink = (box: Box) => (chosen(box) ? 'var(--accent)' : 'var(--ghost)')
   const height = Math.min(sheet.height, names.length * 28 + 28)
@@ -40,7 +40,7 @@ export function drawBoxes(mark: Mark & { kind: 'boxes' }, rows: Rows, sheet: She
     marks: [
       Plot.gridX(ticks ?? [], { stroke: 'var(--line)', strokeOpacity: 1 }),
       Plot.axisX({ ...(ticks ? { ticks } : {}), tickSize: 0, label: null, fill: 'var(--soft)', tickFormat: short }),
-      Plot.axisY({ tickSize: 0, label: null, fill: 'var(--ink)', tickFormat: (name: string) => cut(name, length) }),
+      Plot.axisY({ tickSize: 0, label: null, fill: 'var(--ink)', tickFormat: (name: string) => fitted(name, left - 10) }),
       Plot.ruleY(boxes, { y: 'name', x1: 'min', x2: 'max', stroke: ink, strokeOpacity: 0.55 }),
       Plot.barX(boxes, { y: 'name', x1: 'lower', x2: 'upper', fill: ink, fillOpacity: 0.45, rx: 1 }),
       Plot.tickX(boxes, { y: 'name', x: 'median', stroke: 'var(--ink)', strokeWidth: 2 }),
@@ -52,8 +52,8 @@ export function drawBoxes(mark: Mark & { kind: 'boxes' }, rows: Rows, sheet: She
 }
 
 /** Round numbers up to the greatest, as many as have room, and the limits that people know for lengths. */
-function logarithmicTicks(most: number, isLength: boolean, width: number): number[] {
-  const place = (value: number) => (Math.log1p(value / 10) / Math.log1p(most / 10)) * width
+function roundTicks(most: number, isLength: boolean, width: number, isLogarithmic: boolean): number[] {
+  const place = (value: number) => (isLogarithmic ? Math.log1p(value / 10) / Math.log1p(most / 10) : value / most) * width
   const wanted = [0, ...(isLength ? KNOWN_LENGTHS : []), 10, 100, 1000, 10_000, 100_000, 1e6, 1e7].filter(value => value <= most)
   const kept: number[] = []
   for (const value of wanted) if (kept.every(other => Math.abs(place(other) - place(value)) >= 26)) kept.push(value)

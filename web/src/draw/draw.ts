@@ -10,7 +10,7 @@ import { drawLine } from './line'
 export function draw(mark: Mark, report: Report, rows: Rows, sheet: Sheet): Drawing | null {
   switch (mark.kind) {
     case 'line': return drawLine(mark, rows, sheet)
-    case 'bars': return drawBars(mark, rows, sheet)
+    case 'bars': return drawBars(mark, rows, sheet, report)
     case 'heat': return drawHeat(mark, rows, sheet)
     case 'boxes': return drawBoxes(mark, rows, sheet, report)
     default: return null

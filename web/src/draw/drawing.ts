@@ -63,8 +63,3 @@ export function shown(value: Value | undefined, column: Column, zone: string): s
   if (column.type === 'boolean') return value ? 'yes' : 'no'
   return Array.isArray(value) ? value.join(', ') : String(value)
 }
-
-/** A name cut to the width of its axis; the whole of it is in the tip. */
-export function cut(name: string, length: number): string {
-  return name.length <= length ? name : `${name.slice(0, length - 1)}…`
-}

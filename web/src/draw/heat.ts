@@ -5,16 +5,17 @@ import type { Mark, Rows, Value } from '../api'
 import { dayText } from '../numbers'
 import { shadeOf } from '../palette'
 import { wallOfText } from '../zone'
-import { cut, number, place, plot, text, type Drawing, type Sheet } from './drawing'
+import { fitted, marginFor } from './measure'
+import { number, place, plot, text, type Drawing, type Sheet } from './drawing'
 
 export function drawHeat(mark: Mark & { kind: 'heat' }, { columns, rows }: Rows, sheet: Sheet): Drawing {
   const [x, y, value] = [place(columns, mark.x), place(columns, mark.y), place(columns, mark.value)]
   const across = [...new Set(rows.map(row => text(row[x])))]
   const down = [...new Set(rows.map(row => text(row[y])))]
   const isDay = columns[y]?.type === 'date'
-  const label = (name: string) => (isDay ? dayText(wallOfText(name, sheet.zone)) : cut(name, 18))
+  const label = (name: string) => (isDay ? dayText(wallOfText(name, sheet.zone)) : fitted(name, 130))
   const most = Math.max(0, ...rows.map(row => number(row[value])).filter(Number.isFinite))
-  const left = Math.min(sheet.width * 0.4, 14 + 6.2 * Math.max(0, ...down.map(name => label(name).length)))
+  const left = marginFor(down.map(label), sheet.width)
   const every = Math.max(1, Math.ceil(across.length / ((sheet.width - left) / 34)))
   const nice = [1, 2, 3, 4, 6, 8, 12, 24].find(step => step >= every) ?? every
   const everyDown = Math.ceil(down.length / Math.max(1, (sheet.height - 26) / 14))

@@ -5,7 +5,8 @@ import type { Mark, Rows } from '../api'
 import { clockText, dayText, short } from '../numbers'
 import { colourOf } from '../palette'
 import { wallOfText } from '../zone'
-import { cut, number, place, plot, text, type Drawing, type Sheet } from './drawing'
+import { fitted, textWidth } from './measure'
+import { number, place, plot, text, type Drawing, type Sheet } from './drawing'
 
 interface Point {
   x: number
@@ -19,9 +20,9 @@ export function drawLine(mark: Mark & { kind: 'line' }, rows: Rows, sheet: Sheet
   const isTime = ['date', 'timestamp'].includes(rows.columns[place(rows.columns, mark.x)]?.type ?? '')
   const names = [...new Set([...ghosts, ...points].map(point => point.series))]
   const colour = (name: string) => (mark.series ? colourOf(mark.series, name) : 'var(--accent)')
-  const longest = Math.max(0, ...names.map(name => name.length))
+  const longest = Math.max(0, ...names.map(textWidth))
   const labelled = mark.series !== undefined
-  const right = labelled ? Math.min(110, 12 + 6.4 * longest) : 26
+  const right = labelled ? Math.min(130, 26 + longest) : 26
   const most = Math.max(1, ...points.map(point => point.y), ...ghosts.map(point => point.y))
   const options = { x: 'x', y: 'y', z: 'series', curve: 'linear' as const }
   const ticks = Math.max(2, Math.floor((sheet.width - 44 - right) / 78))
@@ -86,6 +87,7 @@ function labelEnds(svg: SVGSVGElement, names: string[], points: Point[], y: (poi
   for (let index = ends.length - 1, limit = floor; index >= 0; index--, limit = ends[index + 1]!.y - 13) ends[index]!.y = Math.min(ends[index]!.y, limit)
   for (const end of ends) {
     const label = document.createElementNS('http://www.w3.org/2000/svg', 'text')
+    label.setAttribute('text-anchor', 'start')
     label.setAttribute('x', String(left))
     label.setAttribute('y', String(end.y + 4))
     label.setAttribute('fill', 'var(--ink)')
@@ -93,7 +95,7 @@ function labelEnds(svg: SVGSVGElement, names: string[], points: Point[], y: (poi
     const mark = document.createElementNS('http://www.w3.org/2000/svg', 'tspan')
     mark.setAttribute('fill', colour(end.name))
     mark.textContent = '● '
-    label.append(mark, cut(end.name, 15))
+    label.append(mark, fitted(end.name, 104))
     svg.append(label)
   }
 }

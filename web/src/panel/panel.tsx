@@ -29,7 +29,7 @@ export function Panel({ report, full = false }: { report: Report; full?: boolean
   const [isComputedShown, setComputedShown] = useState(false)
   const box = useRef<HTMLElement>(null)
   const tall = useRef(drawn.kind === 'boxes')
-  if (drawn.kind === 'bars' && (shown?.rows?.rows.length ?? 0) > 12) tall.current = true
+  if (drawn.kind === 'bars' && Math.max(shown?.rows?.rows.length ?? 0, ghostRows?.rows.length ?? 0) > 12) tall.current = true
   useEffect(() => {
     if (full) box.current?.querySelector<HTMLElement>('.chart, .table')?.focus()
   }, [])

@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"
 # Frames that are shown beside that of a report.
-BESIDE = ("answered", "largest")
+BESIDE = ("largest",)
 
 
 def by_marimo():

@@ -35,7 +35,7 @@ QUESTIONS = {
             tenths[ceil(len(tenths) * 0.99)::integer] / 10 as seconds_p99
         from (
             select seen.server, list_sort(list(floor((epoch_ms(seen.observed_at) - epoch_ms(posts.created_at)) / 100)::bigint)) as tenths
-            from sightings seen, posts where posts.uri = seen.uri and not seen.from_origin and {scope} group by 1
+            from sightings seen, posts where posts.uri = seen.uri and not seen.from_origin and seen.deleted_at is null and {scope} group by 1
         )
     """,
     "media": """
@@ -45,18 +45,16 @@ QUESTIONS = {
         from (select list_sort(media_types) as kinds, media, media_described from posts where media > 0 and {scope}) group by 1
     """,
     "conversation": """
-        select case coalesce(in_reply_to, 'none') when 'none' then 'nobody' when 'self' then 'self' else 'others' end as answers,
-            count(*) as posts, count(*) * 100.0 / (select count(*) from posts where {scope}) as percent_of_posts,
-            count(distinct author) as accounts
-        from posts where {scope} group by 1
-    """,
-    "answered": """
-        select case coalesce(in_reply_to, 'none') when 'none' then 'nobody' when 'self' then 'self' else 'others' end as answers,
-            sum(is_answered::integer)::bigint as answered, avg(is_answered::integer) * 100 as percent_answered
-        from (
-            select in_reply_to, uri in (select parent_uri from replies where in_reply_to = 'other' and parent_uri is not null) as is_answered
+        with met as (
+            select coalesce(map {{'none': 'nobody', 'other': 'others', 'self': 'self'}}[in_reply_to], 'unknown') as answers, created_at,
+                (select min(replies.created_at) from replies where parent_uri = posts.uri and replies.in_reply_to <> 'self') as answered_at
             from posts where {scope}
-        ) group by 1
+        )
+        select answers, count(*) as posts, count(*) * 100.0 / (select count(*) from met) as percent_of_posts,
+            count(answered_at) as answered, count(answered_at) * 100.0 / count(*) as answered_percent,
+            quantile_disc(greatest(date_diff('millisecond', created_at, answered_at), 0), 0.5)
+                filter (answered_at is not null) / 60000 as median_minutes
+        from met group by 1
     """,
     # The Gini coefficient is half of the mean difference between any two, relative to the mean. The curve is straight among equals.
     "concentration": """

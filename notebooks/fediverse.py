@@ -141,7 +141,7 @@ def _(first_day, lake, last_day, mo, who):
             language.name as language, app, coalesce(characters, 0) as characters, text,
             coalesce(media, 0) as media, coalesce(media_described, 0) as media_described,
             media_types,
-            coalesce(in_reply_to, 'none') as in_reply_to
+            in_reply_to
         from posts
         join language on language.tag = coalesce(posts.language, 'unknown')
         where ($first = '' or created_at >= $first::date::timestamptz)
@@ -710,7 +710,7 @@ def _(ask):
             seen as (
                 select sightings.server, (epoch_ms(sightings.observed_at) - epoch_ms(chosen.created_at)) // 100 as tenths
                 from sightings join chosen using (uri)
-                where not sightings.from_origin
+                where not sightings.from_origin and sightings.deleted_at is null
             )
         select server, count(*) as posts,
             min(tenths) / 10 as seconds_least,
@@ -837,31 +837,29 @@ def _(TITLES, mo):
 
 @app.cell
 def _(ask):
+    # A post is answered by the first answer of somebody else, who may also have written it on another day.
     conversation = ask("""
+        with answer as (
+            select parent_uri as uri, min(created_at) as answered_at from replies where in_reply_to <> 'self' group by 1
+        )
         select
             case in_reply_to when 'none' then 'nobody' when 'other' then 'others' when 'self' then 'self' else 'unknown' end as answers,
-            count(*) as posts, 100 * count(*) / sum(count(*)) over () as percent_of_posts, count(distinct author) as accounts
-        from chosen group by 1 order by posts desc, 1
-    """)
-    # Which posts of each of these kinds somebody else answered.
-    answered = ask("""
-        with parent as (select distinct parent_uri as uri from replies where in_reply_to = 'other' and parent_uri is not null)
-        select
-            case in_reply_to when 'none' then 'nobody' when 'other' then 'others' when 'self' then 'self' else 'unknown' end as answers,
-            count(parent.uri) as answered, 100 * count(parent.uri) / count(*) as percent_answered
-        from chosen left join parent using (uri)
-        group by 1 order by count(*) desc, 1
+            count(*) as posts, 100 * count(*) / sum(count(*)) over () as percent_of_posts,
+            count(answered_at) as answered, 100 * count(answered_at) / count(*) as answered_percent,
+            quantile_disc(greatest(epoch_ms(answered_at) - epoch_ms(chosen.created_at), 0), 0.5)
+                filter (where answered_at is not null) / 60000 as median_minutes
+        from chosen left join answer using (uri)
+        group by 1 order by posts desc, 1
     """)
     conversation
-    return answered, conversation
+    return (conversation,)
 
 
 @app.cell(hide_code=True)
-def _(answered, bars, conversation, drawn, headed):
+def _(bars, conversation, drawn, headed):
     _figure, _axes = drawn("conversation", "percent of posts, by whom they answer", height=0.5 + 0.36 * len(conversation), columns=2, sharey=True)
-    _rows = conversation.merge(answered)
-    bars(_axes[0], _rows, "answers", "percent_of_posts", "{:.1f}%")
-    bars(_axes[1], _rows, "answers", "percent_answered", "{:.1f}%")
+    bars(_axes[0], conversation, "answers", "percent_of_posts", "{:.1f}%")
+    bars(_axes[1], conversation, "answers", "answered_percent", "{:.1f}%")
     headed(_axes[0], "of all posts")
     headed(_axes[1], "of these, answered by somebody else")
     _figure
@@ -876,7 +874,7 @@ def _(conversation, mo):
 
     These are public posts: answers are often "unlisted" or for followers, and are not collected, so talk is underestimated. An answer is linked to its
     post if both were shown by one server; a post is "answered" if such an answer was collected at any time, also outside the chosen days. The newest posts
-    had the least time to be answered. Bots hardly talk: choose people at the top.
+    had the least time to be answered. "unknown" is what an imported record does not say.
     """)
     return
 
@@ -918,7 +916,7 @@ def _(ask):
         from level join measure using (among) cross join range(101) step (percent)
         group by among, percent, gini, hhi order by among, percent
     """)
-    # Of each: how many there are, and what the largest have.
+    # Of each, how many there are and what the largest have.
     largest = ask("""
         with
             counted as (

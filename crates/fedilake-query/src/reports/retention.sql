@@ -13,28 +13,30 @@
 -- marks = [{ kind = "heat", x = "later", y = "first", value = "percent" }]
 
 with
-    met as materialized (
-        select distinct author, case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step
-        from {distinct_authors}
+    met as (
+        select author, case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step
+        from {authors}
     ),
-    newcomer as (select author, min(step) as first from met group by author),
-    size as (select first, count(*) as accounts from newcomer group by first),
-    newest as (select max(step) as step from met),
-    returned as (
-        select newcomer.first, met.step - newcomer.first as later, count(*) as accounts
+    newest as materialized (select max(step) as step from met),
+    -- The first step of each account, and a bit for each of the newest 14 steps in which it posts: bit 0 is the newest step.
+    person as (
+        select
+            min(step) as first,
+            bit_or(case when step > (select step - 14 from newest) then 1::bigint << ((select step from newest) - step)::integer else 0 end) as steps
         from met
-        join newcomer on newcomer.author = met.author
-        where met.step > newcomer.first and newcomer.first > (select step - 14 from newest)
-        group by 1, 2
+        group by author
+    ),
+    alike as (
+        select first, steps, count(*) as accounts from person where first > (select step - 14 from newest) group by first, steps
     )
 select
-    date '1970-01-01' + (case '{by}' when 'week' then size.first * 7 - 3 else size.first end)::integer as first,
+    date '1970-01-01' + (case '{by}' when 'week' then first * 7 - 3 else first end)::integer as first,
     wait.later::integer as later,
-    size.accounts,
-    coalesce(returned.accounts, 0) as accounts_again,
-    100.0::double * coalesce(returned.accounts, 0) / size.accounts as percent
-from size
-join range(1, 14) wait (later) on size.first + wait.later <= (select step from newest)
-left join returned on returned.first = size.first and returned.later = wait.later
-where size.first > (select step - 14 from newest)
-order by size.first, wait.later
+    sum(accounts)::bigint as accounts,
+    coalesce(sum(accounts) filter (where (steps >> (newest.step - first - wait.later)::integer) & 1 = 1), 0)::bigint as accounts_again,
+    100.0::double * coalesce(sum(accounts) filter (where (steps >> (newest.step - first - wait.later)::integer) & 1 = 1), 0) / sum(accounts) as percent
+from alike
+cross join newest
+join range(1, 14) wait (later) on alike.first + wait.later <= newest.step
+group by alike.first, wait.later
+order by alike.first, wait.later

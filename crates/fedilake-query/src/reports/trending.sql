@@ -7,7 +7,7 @@
 -- caption = """
 -- Now is the last three hours before the newest post that matches the filter. An account counts once an hour for a hashtag, however often it posts, so
 -- that one loud account is no trend. The usual hour is what the hashtag would have now if it kept the part that it had of all uses of hashtags
--- in the 168 hours before: a busy evening lifts all hashtags and makes none rise. Shown are up to 25 hashtags with at least two uses, the least likely to be chance
+-- in the 72 hours before: a busy evening lifts all hashtags and makes none rise. Shown are up to 25 hashtags with at least two uses, the least likely to be chance
 -- first: (now − usual) ÷ √(usual + 1), over the three hours. What is used every Friday rises each Friday. With fewer than three hours before, the
 -- usual hour says little; without any it is missing, and most used comes first. People who spell a hashtag in several ways are apart, but for capitals.
 -- """
@@ -19,7 +19,7 @@ with
     recent as (
         select tags, author, (epoch_ms((select created_at from newest)) - epoch_ms(created_at)) // 3600000 as ago
         from {posts}
-        where created_at > (select created_at from newest) - interval 171 hour and len(tags) > 0
+        where created_at > (select created_at from newest) - interval 75 hour and len(tags) > 0
     ),
     use as (select distinct unnest(tags) as tag, ago, author from recent),
     counted as (

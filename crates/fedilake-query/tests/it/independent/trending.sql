@@ -5,7 +5,7 @@ with
         select unnest(tags) as tag, author, floor(date_diff('millisecond', created_at, (select max(created_at) from met)) / 3600000) as ago
         from met
     ),
-    hour as (select tag, ago, count(distinct author) as accounts from aged where ago < 171 group by tag, ago),
+    hour as (select tag, ago, count(distinct author) as accounts from aged where ago < 75 group by tag, ago),
     total as (select sum(accounts) filter (ago < 3) as now, sum(accounts) filter (ago > 2) as before from hour),
     tag as (
         select tag, coalesce(sum(hour.accounts) filter (ago < 3), 0) as now, coalesce(sum(hour.accounts) filter (ago > 2), 0) as before

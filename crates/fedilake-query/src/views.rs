@@ -1,4 +1,4 @@
-//! The views that users query: `posts`, `sightings`, `replies` and the talk's `mastodon_toot`.
+//! The views that users query: `posts`, `sightings`, `replies`, `languages` and the talk's `mastodon_toot`.
 //!
 //! Each view exists twice with the same columns and rows: in the lake, over its own tables, and over plain Parquet
 //! files, for any DuckDB ([`over_parquet`]). The second form is the definition; a property test compares the lake
@@ -14,6 +14,7 @@
 //! - `sightings`: one row for each (server, id, uri) of those posts, with the time at which the server first showed
 //!   the post, and `deleted_at` if that server later deleted it.
 //! - `replies`: one row for each of those posts that answers another.
+//! - `languages`: one row for each language tag of those posts, with the name under which reports count it.
 //! - `mastodon_toot`: the talk's columns, on `posts`.
 //!
 //! [`Deletes`] is the setting that says which deletes hide a post.
@@ -82,7 +83,7 @@ pub const COLUMNS: [(&str, &str); 42] = [
 ];
 
 /// The names of the views that users query.
-pub const DOCUMENTED: [&str; 4] = ["posts", "sightings", "replies", "mastodon_toot"];
+pub const DOCUMENTED: [&str; 5] = ["posts", "sightings", "replies", "languages", "mastodon_toot"];
 
 /// The table's columns that do not belong to a post.
 const OF_ROWS: [&str; 6] =
@@ -94,6 +95,7 @@ pub(crate) fn columns(view: &str) -> impl Iterator<Item = &'static str> {
     let own: &'static [&'static str] = match view {
         "sightings" => &["server", "id", "uri", "observed_at", "from_origin", "deleted_at"],
         "replies" => &["uri", "parent_uri", "author", "parent_author", "created_at", "server", "in_reply_to"],
+        "languages" => &["tag", "name"],
         "mastodon_toot" => &[
             "m_id",
             "created_at",
@@ -217,7 +219,12 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
         languages::rows_sql(),
         languages::key_sql("posts.language")
     );
-    format!("{base}\n{chosen}\n{columns}\n{}", toot("create or replace view", &names))
+    let tags = format!(
+        "create or replace view languages as\nselect distinct posts.language as tag,\n    {} as name\nfrom posts\n{names}\n\
+        where posts.language is not null;",
+        languages::counted_sql("posts.language", "language_name.name")
+    );
+    format!("{base}\n{chosen}\n{columns}\n{tags}\n\n{}", toot("create or replace view", &names))
 }
 
 /// The SQL that chooses, of the rows of `internal.shown` and `internal.deletes`, one a visible post (`internal.post`), and defines view

@@ -88,12 +88,7 @@ impl Plain<'_> {
             // A server may show posts only after others did.
             "server" => "select distinct server as id, server as name\nfrom sightings".to_owned(),
             "app" => lookup("app"),
-            "language" => {
-                "select distinct posts.language as id, posts.language as name, named.language_name as counted\n\
-                from posts join (select distinct language, language_name from mastodon_toot) named\n\
-                on named.language = coalesce(nullif(posts.language, ''), 'unknown')"
-                    .to_owned()
-            }
+            "language" => "select tag as id, tag as name, name as counted\nfrom languages".to_owned(),
             other => return Err(unknown(other)),
         })
     }

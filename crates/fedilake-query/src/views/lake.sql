@@ -114,3 +114,7 @@ left join (
 ) place on place.server = v.seen_server and place.native = v.reply_native
 left join internal.author known
     on known.hash = hash(lower(v.in_reply_to_author), lower(split_part(v.in_reply_to_author, '@', -1)));
+
+-- Tags of posts that are not visible any more have numbers too.
+create view languages as
+select name as tag, counted as name from internal.language where id in (select language from internal.post);

@@ -220,8 +220,8 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
         languages::key_sql("posts.language")
     );
     let tags = format!(
-        "create or replace view languages as\nselect distinct posts.language as tag,\n    {} as name\nfrom posts\n{names}\n\
-        where posts.language is not null;",
+        "create or replace view languages as\nselect posts.language as tag,\n    {} as name\n\
+        from (select distinct language from posts where language is not null) posts\n{names};",
         languages::counted_sql("posts.language", "language_name.name")
     );
     format!("{base}\n{chosen}\n{columns}\n{tags}\n\n{}", toot("create or replace view", &names))

@@ -8,7 +8,7 @@ with
     ),
     habit(n, name) as (values (1, 'replies'), (2, 'hashtags'), (3, 'links'), (4, 'media'), (5, 'content warning'), (6, 'edited'))
 select
-    name, if(author_bot, 'bots', 'people'), countif(flags[n]), count(*), 100 * avg(coalesce(flags[n], false)::integer)
+    name, if(author_bot, 'bots', 'people'), count(*) filter (flags[n]), count(*), 100 * avg(coalesce(flags[n], false)::integer)
 from flag, habit
 group by n, name, author_bot
 order by n, author_bot

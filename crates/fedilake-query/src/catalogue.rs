@@ -2,7 +2,7 @@
 //!
 //! The file begins with a header: comment lines that are TOML behind their `-- `. It says what the report asks, counts
 //! and cannot tell, and by which marks it is drawn; names, help, terminal, page and docs are made from it. An empty
-//! line ends the header. One statement follows, which gives the rows. A second statement may follow behind a
+//! line ends the header. docs/reports.md is written by `FEDILAKE_BLESS=1 cargo test --release -p fedilake-query page`. One statement follows, which gives the rows. A second statement may follow behind a
 //! semicolon: its only row fills the header's `note`.
 //!
 //! Statements name relations in braces ([`crate::relation`]), so that one text is asked of the lake's own tables, and
@@ -189,6 +189,37 @@ mod tests {
         let mut places: Vec<_> = reports().iter().map(|report| (report.header.tab, report.header.order)).collect();
         places.dedup();
         assert_eq!(places.len(), reports().len(), "each report has a place of its own: {places:?}");
+    }
+
+    /// docs/reports.md.
+    fn page() -> String {
+        let mut page =
+            "# The reports\n\n`fedilake report NAME` prints one; `--sql` prints its SQL over the documented views \
+            instead, with the filter in it. Made from the files in crates/fedilake-query/src/reports.\n"
+                .to_owned();
+        let mut tab = None;
+        for Report { name, header, words, .. } in reports() {
+            if tab != Some(header.tab) {
+                tab = Some(header.tab);
+                page.push_str(&format!("\n## {:?}\n", header.tab));
+            }
+            let flags = if *words { " · `--topic WORD` chooses the words" } else { "" };
+            page.push_str(&format!(
+                "\n### `{name}`: {}\n{} · {}{flags}\n\n{}\n",
+                header.title, header.unit, header.of, header.caption
+            ));
+        }
+        page
+    }
+
+    #[test]
+    fn the_page_of_reports_is_that_of_the_catalogue() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reports.md");
+        if std::env::var_os("FEDILAKE_BLESS").is_some() {
+            std::fs::write(&path, page()).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(written, page(), "write it with FEDILAKE_BLESS=1");
     }
 
     #[test]

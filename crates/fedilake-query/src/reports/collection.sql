@@ -7,7 +7,7 @@
 -- caption = """
 -- Posts by the hour (or the day, or the week from Monday) in which we saw them, in UTC because it is our own clock's time, for each server that showed them; a post
 -- that several servers showed counts for each. The newest 168 steps and the 12 servers with most are shown. A step in which a server
--- showed nothing while another one did is a 0: it was quiet, or not read. A server that is read again after a pause brings what it still has
+-- showed nothing is a 0: it was quiet, or not read. Where all are 0, most likely nothing was read. A server that is read again after a pause brings what it still has
 -- of that time at once, so a peak after a hole is a hole that was filled. Posts that were skipped (boosts, posts that are not public, authors who
 -- ask not to be collected) and posts that were deleted since are not counted.
 -- """
@@ -34,14 +34,19 @@ with
         order by total.posts desc, server.name
         limit 12
     ),
-    met as (select distinct step from cell where step > (select max(step) - 168 from cell))
+    -- Every step, so that a time in which no server was read shows as a hole.
+    shown as (
+        select unnest(range(greatest(first, last - 167), last + 1)) as step
+        from (select min(step) as first, max(step) as last from cell)
+        where first is not null
+    )
 select
     make_timestamptz(
-        case '{by}' when 'hour' then met.step * 3600 when 'week' then (met.step * 7 - 3) * 86400 else met.step * 86400 end * 1000000
+        case '{by}' when 'hour' then shown.step * 3600 when 'week' then (shown.step * 7 - 3) * 86400 else shown.step * 86400 end * 1000000
     ) as seen,
     most.name as server,
     coalesce(cell.posts, 0)::bigint as posts
-from met
+from shown
 cross join most
-left join cell on cell.step = met.step and cell.server = most.server
-order by met.step, most.posts desc, most.name
+left join cell on cell.step = shown.step and cell.server = most.server
+order by shown.step, most.posts desc, most.name

@@ -7,5 +7,7 @@ with
     ),
     server as (select server, sum(posts) as posts from met group by server order by posts desc, server limit 12)
 select step.seen at time zone 'UTC', server.server, coalesce((select posts from met where met.seen = step.seen and met.server = server.server), 0)
-from server, (select distinct seen from met where seen > (select max(seen) from met) - interval 168 {by}) step
+from server, (
+    select unnest(generate_series(greatest(min(seen), max(seen) - interval 167 {by}), max(seen), interval 1 {by})) as seen from met
+) step
 order by step.seen, server.posts desc, server.server

@@ -16,7 +16,7 @@
 with
     -- The part of a URL between the second and the third slash, or all of a domain without a scheme.
     link as materialized (
-        select author, coalesce(nullif(split_part(link, '/', 3), ''), link) as place
+        select author, coalesce(nullif(split_part(link, '/', 3), ''), case when not contains(link, '/') then link end) as place
         from (select author, unnest(links) as link from {posts} where len(links) > 0)
     ),
     place as (select place, count(*) as links from link group by place),
@@ -24,7 +24,7 @@ with
     named as materialized (
         select
             place, links,
-            regexp_extract(lower(place), '^(?:[^@]*@)?(?:www\.)?(\[[^\]]*\]|[^:?#]+)', 1) as domain
+            regexp_extract(lower(place), '^(?:[^?#]*@)?(?:www\.)?(\[[^\]]*\]|[^:?#]+)', 1) as domain
         from place
     ),
     most as materialized (

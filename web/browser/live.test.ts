@@ -1,0 +1,79 @@
+/** The page while the lake changes, and while its server is away. Needs a fedilake that collects. */
+import { createServer, connect, type Server, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import { BASE_URL, hasBrowser, openBrowser, reader, settled } from './reader'
+
+/** A way to fedilake that can be shut, as if the server were stopped, and opened again at the same port. */
+class Door {
+  #server: Server | null = null
+  #sockets = new Set<Socket>()
+  port = 0
+
+  async open(): Promise<void> {
+    const { hostname, port } = new URL(BASE_URL)
+    this.#server = createServer(inner => {
+      const outer = connect(Number(port), hostname)
+      for (const socket of [inner, outer]) {
+        this.#sockets.add(socket)
+        socket.on('error', () => {})
+        socket.on('close', () => {
+          inner.destroy()
+          outer.destroy()
+          this.#sockets.delete(socket)
+        })
+      }
+      inner.pipe(outer).pipe(inner)
+    })
+    await new Promise<void>(resolve => this.#server!.listen(this.port, '127.0.0.1', resolve))
+    this.port = (this.#server.address() as AddressInfo).port
+  }
+
+  async shut(): Promise<void> {
+    const closed = new Promise(resolve => this.#server!.close(resolve))
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+}
+
+describe.skipIf(!hasBrowser)('live', () => {
+  let browser: Browser
+  beforeAll(async () => void (browser = await openBrowser()))
+  afterAll(() => browser.close())
+
+  it('new posts move the figures, a pause keeps them, and filters stay', async () => {
+    const { page, leave } = await reader(browser, '?bot=people')
+    const figure = () => page.locator('[data-column=posts] .value').getAttribute('title')
+    const changed = async (from: string | null) => page.waitForFunction(from => document.querySelector('[data-column=posts] .value')?.getAttribute('title') !== from, from, { timeout: 30_000 })
+    await changed(await figure())
+    await page.getByRole('button', { name: 'Live', exact: true }).click()
+    await settled(page)
+    await page.waitForTimeout(1500)
+    const kept = await figure()
+    await page.waitForTimeout(3000)
+    expect(await figure()).toBe(kept)
+    await page.getByRole('button', { name: 'Paused', exact: true }).click()
+    await changed(kept)
+    expect(await page.locator('.chip').textContent()).toContain('people')
+    await leave()
+  })
+
+  it('says that the server is away, keeps what it shows, and goes on when it is back', async () => {
+    const door = new Door()
+    await door.open()
+    const { page, complaints } = await reader(browser, '', {}, `http://127.0.0.1:${door.port}`)
+    const bars = await page.locator('.panel .canvas rect').count()
+    await door.shut()
+    await page.getByText('fedilake does not answer').first().waitFor()
+    expect(await page.locator('.panel .canvas rect').count()).toBe(bars)
+    expect(await page.locator('.panel .trouble').count()).toBe(0)
+    await door.open()
+    await page.getByText('newest post').waitFor({ timeout: 30_000 })
+    // The browser itself reports connections that failed.
+    expect(complaints.filter(text => !/Failed to load resource|net::ERR/.test(text))).toEqual([])
+    await page.context().close()
+    await door.shut()
+  })
+})

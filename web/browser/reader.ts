@@ -58,6 +58,8 @@ export async function reader(browser: Browser, query = '', options: BrowserConte
 
 /** Waits until every panel has its rows. */
 export async function settled(page: Page): Promise<void> {
+  // A change of the state is drawn with the next frame.
+  await page.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(drawn)))))
   await page.waitForFunction(() => document.querySelector('.panel, .sql, .posts li, .collector') !== null && document.querySelector('[aria-busy=true]') === null)
 }
 

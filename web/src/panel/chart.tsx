@@ -87,7 +87,7 @@ export function Chart(props: { report: Report; mark: Mark; rows: Rows; ghost: Ro
 export function clearOnEscape(): void {
   addEventListener('keydown', event => {
     if (event.key !== 'Escape' || event.defaultPrevented) return
-    if ((event.target as Element).closest?.('input, textarea, select, [contenteditable], dialog, .cm-editor, .menu')) return
+    if ((event.target as Element).closest?.('input:not([type=checkbox]), textarea, select, [contenteditable], dialog, .cm-editor, .menu')) return
     const now = state.value
     if (now.full !== null) change({ full: null })
     else go(cleared(state.value))

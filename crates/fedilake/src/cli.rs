@@ -321,9 +321,9 @@ fn report_names() -> PossibleValuesParser {
 
 #[derive(Debug, Args)]
 pub struct Report {
-    /// The report to print [default: those of the overview]
-    #[arg(value_parser = report_names(), hide_possible_values = false)]
-    pub name: Option<String>,
+    /// The reports to print [default: those of the overview, or every report with --html]
+    #[arg(value_name = "NAME", value_parser = report_names())]
+    pub names: Vec<String>,
     /// A word for the topics report; repeatable [default: the words of the setting]
     #[arg(long = "topic", value_name = "WORD", value_parser = topic)]
     pub topics: Vec<String>,
@@ -332,8 +332,11 @@ pub struct Report {
     #[command(flatten)]
     pub calendar: Calendar,
     /// Print the report's SQL over the documented views, with the filter in it, instead of its rows
-    #[arg(long, requires = "name")]
+    #[arg(long, requires = "names", conflicts_with = "format")]
     pub sql: bool,
+    /// Write one HTML file with pictures, captions and figures, which needs no script and no network; - for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "sql"])]
+    pub html: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -506,6 +509,8 @@ const REPORT: Below = Below(
         ("fedilake report daily --from 2023-02-04 --to 2023-02-06 --no-bot", ""),
         ("fedilake report topics --topic eclipse --topic aurora", ""),
         ("fedilake report statistics --format json", ""),
+        ("fedilake report weekday --timezone Europe/Berlin --language de", ""),
+        ("fedilake report --html week.html --from 2023-02-06 --to 2023-02-12", "a file to send"),
     ],
     "Posts count once however many servers showed them; times are UTC and the author's (created_at).",
 );

@@ -54,6 +54,35 @@ pub fn calendar(typed: &cli::Calendar) -> anyhow::Result<Calendar> {
     Ok(Calendar { zone: typed.timezone.clone().unwrap_or(default.zone), by: by.unwrap_or(default.by) })
 }
 
+/// The filter in a sentence: which posts are counted, and in which time zone.
+pub fn said(filter: &Filter, calendar: &Calendar) -> String {
+    let at = |ms: i64| {
+        DateTime::from_timestamp_millis(ms)
+            .map_or_else(|| ms.to_string(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+    };
+    let mut parts = vec![match filter.bot {
+        Some(true) => "Posts of bots".to_owned(),
+        Some(false) => "Posts of people".to_owned(),
+        None if *filter == Filter::default() => "All posts".to_owned(),
+        None => "Posts".to_owned(),
+    }];
+    parts.extend(filter.from.map(|from| format!("from {}", at(from))));
+    parts.extend(filter.to.map(|to| format!("before {}", at(to))));
+    for (without, names) in [("", &filter.only), ("not ", &filter.without)] {
+        let lists = [
+            ("origin", &names.origins),
+            ("server", &names.servers),
+            ("language", &names.languages),
+            ("app", &names.apps),
+            ("hashtag", &names.hashtags),
+            ("about", &names.about),
+        ];
+        let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
+        parts.extend(lists.map(|(what, names)| format!("{without}{what} {}", names.join(" or "))));
+    }
+    format!("{}; days and hours of {}", parts.join(", "), calendar.zone)
+}
+
 fn hosts(typed: &[String]) -> anyhow::Result<Vec<String>> {
     typed.iter().map(|typed| host(typed)).collect()
 }
@@ -113,6 +142,27 @@ mod tests {
     fn range(from: &str, to: &str) -> anyhow::Result<(Option<i64>, Option<i64>)> {
         let typed = Filters { from: Some(from.to_owned()), to: Some(to.to_owned()), ..Filters::default() };
         filter(&typed).map(|filter| (filter.from, filter.to))
+    }
+
+    #[test]
+    fn a_filter_is_said_in_a_sentence() {
+        let calendar = Calendar::default();
+        assert_eq!(said(&Filter::default(), &calendar), "All posts; days and hours of UTC");
+        let names = |languages: &[&str]| Names {
+            languages: languages.iter().map(|name| (*name).to_owned()).collect(),
+            ..Names::default()
+        };
+        let filter = Filter {
+            from: Some(0),
+            bot: Some(false),
+            only: names(&["de", "fr"]),
+            without: names(&["de-CH"]),
+            ..Filter::default()
+        };
+        assert_eq!(
+            said(&filter, &calendar),
+            "Posts of people, from 1970-01-01 00:00:00 UTC, language de or fr, not language de-CH; days and hours of UTC"
+        );
     }
 
     #[test]

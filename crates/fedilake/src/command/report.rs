@@ -1,9 +1,10 @@
 //! `fedilake report`: one report in any format, or those of the overview for people.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use fedilake_query::catalogue::{self, Report, Tab};
 use fedilake_query::{Calendar, Filter, Names, Question};
 
@@ -11,6 +12,7 @@ use crate::answers::Answers;
 use crate::cli::{self, Format};
 use crate::filters;
 use crate::output;
+use crate::render::html::{self, Answered};
 use crate::render::{self, Style};
 use crate::settings::Settings;
 use crate::telemetry;
@@ -19,13 +21,17 @@ use crate::telemetry;
 pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Result<ExitCode> {
     render::check(typed.format)?;
     let (filter, calendar) = (filters::filter(&typed.filters)?, filters::calendar(&typed.calendar)?);
-    let reports = match (&typed.name, typed.format) {
-        (Some(name), _) => vec![fedilake_query::report::named(name)?],
-        (None, Format::Table) => overview(),
-        (None, _) => bail!(
-            "only --format table can print several reports\nhint: name one, for example `fedilake report daily --format csv`"
-        ),
+    let named = typed.names.iter().map(|name| fedilake_query::report::named(name));
+    let reports = match typed.names.is_empty() {
+        false => named.collect::<Result<Vec<_>, _>>()?,
+        true if typed.html.is_some() => catalogue::reports().iter().collect(),
+        true => overview(),
     };
+    if reports.len() > 1 && typed.format != Format::Table {
+        bail!(
+            "only --format table can print several reports\nhint: name one, for example `fedilake report daily --format csv`"
+        );
+    }
     if !typed.topics.is_empty() && !reports.iter().any(|report| report.words) {
         bail!("--topic applies only to the topics report\nhint: `fedilake report topics --topic WORD`");
     }
@@ -38,13 +44,35 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
         return Ok(ExitCode::SUCCESS);
     }
     let answers = Answers::of(&settings.data()?, settings).await?;
-    let printed = print(&answers, &questions, typed.format, &Style::of_stdout()).await;
+    let printed = match &typed.html {
+        Some(path) => write_html(&answers, &questions, path).await,
+        None => print(&answers, &questions, typed.format, &Style::of_stdout()).await,
+    };
     let told = match printed {
         Ok(()) => say_unknown(&answers, &filter).await,
         Err(error) => Err(error),
     };
     answers.close().await?;
     told.map(|()| ExitCode::SUCCESS)
+}
+
+/// Writes the answers to an HTML file, or to standard output.
+async fn write_html(answers: &Answers, questions: &[Question], path: &Path) -> anyhow::Result<()> {
+    let mut answered = Vec::new();
+    for question in questions {
+        let (report, rows) = (fedilake_query::report::named(&question.report)?, answers.report(question).await?);
+        let sql = report.sql(question);
+        answered.push(Answered { report, rows: render::read_rows(&rows.ipc)?, note: rows.note, sql });
+    }
+    let about = questions.first().map(|question| filters::said(&question.filter, &question.calendar));
+    let now = chrono::Utc::now().format("%Y-%m-%d %H:%M UTC");
+    let made_at = format!("Made on {now} by fedilake {}", env!("CARGO_PKG_VERSION"));
+    let mut page = Vec::new();
+    html::write(&answered, &about.unwrap_or_default(), &made_at, &mut page)?;
+    if path == Path::new("-") {
+        return Ok(output::stdout().write_all(&page)?);
+    }
+    std::fs::write(path, &page).with_context(|| format!("write {}", path.display()))
 }
 
 /// The talk's reports.

@@ -10,12 +10,15 @@
 mod bars;
 mod cells;
 mod csv;
+pub mod html;
 mod json;
 mod marks;
 mod parquet;
 pub mod report;
+mod rows;
 mod special;
 mod style;
+mod svg;
 mod table;
 mod time;
 mod value;

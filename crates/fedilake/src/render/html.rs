@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use fedilake_query::Report;
 use fedilake_query::catalogue::Mark;
 
+use super::report::separated;
 use super::rows::Rows;
 use super::svg::{self, escaped};
 use super::table::Column;
@@ -55,7 +56,7 @@ fn section(answered: &Answered<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
         _ => {}
     }
     if let Some(note) = note {
-        writeln!(out, "<p class=\"unit\">{}</p>", escaped(note))?;
+        writeln!(out, "<p class=\"unit\">{}</p>", escaped(&separated(note)))?;
     }
     writeln!(out, "<p class=\"caption\">{}</p>", escaped(&header.caption))?;
     writeln!(out, "<details><summary>Figures</summary>")?;

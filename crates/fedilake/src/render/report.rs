@@ -46,7 +46,7 @@ fn is_of_nothing(report: &Report, rows: &RecordBatch) -> anyhow::Result<bool> {
 }
 
 /// Adds thousands separators to the numbers in a sentence.
-fn separated(sentence: &str) -> String {
+pub(super) fn separated(sentence: &str) -> String {
     sentence.split(' ').map(cells::with_separators).collect::<Vec<_>>().join(" ")
 }
 

@@ -20,7 +20,7 @@ const WIDTH: f64 = 720.0;
 /// The height of a line of text.
 const LINE: f64 = 20.0;
 /// The mean width of a character of 12 px.
-const CHARACTER: f64 = 6.6;
+const CHARACTER: f64 = 7.2;
 /// The most characters of a name beside a mark; the table has it whole.
 const NAME_MAX: usize = 34;
 

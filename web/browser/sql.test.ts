@@ -14,6 +14,8 @@ describe.skipIf(!hasBrowser)('the SQL tab', () => {
   const type = async (page: Page, text: string) => {
     await page.locator('.cm-content').click()
     await page.keyboard.press('Control+a')
+    // Chromium styles text typed over marked text inline, which the policy refuses and the console reports.
+    await page.keyboard.press('Delete')
     await page.keyboard.insertText(text)
   }
 
@@ -31,7 +33,7 @@ describe.skipIf(!hasBrowser)('the SQL tab', () => {
     await other.page.locator('regular-table td').first().waitFor()
     expect(await other.page.locator('.actions').textContent()).toContain('7 rows')
     await other.leave()
-    expect(await page.getByLabel('History').locator('option').nth(1).textContent()).toContain('limit 7')
+    expect(await page.getByLabel('History').locator('option').nth(1).textContent()).toContain('select language, count')
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '.sql' }).click()])
     expect(download.suggestedFilename()).toBe('question.sql')
     await leave()

@@ -82,7 +82,7 @@ fn counted(rows: &Rows<'_>, y: &str, style: &Style, out: &mut dyn Write) -> anyh
 
 /// A line for each y with a bar for each x, and the sum.
 fn heat(rows: &Rows<'_>, [x, y, value]: [&String; 3], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
-    let (xs, ys, values) = (rows.texts(x)?, rows.texts(y)?, rows.floats(value)?);
+    let (xs, ys, values, texts) = (rows.texts(x)?, rows.texts(y)?, rows.floats(value)?, rows.texts(value)?);
     let shown = distinct(xs);
     let mut lines: Vec<(&str, Vec<f64>)> = distinct(ys).into_iter().map(|y| (y, vec![f64::NAN; shown.len()])).collect();
     let at: BTreeMap<&str, usize> = shown.iter().enumerate().map(|(index, x)| (*x, index)).collect();
@@ -91,15 +91,14 @@ fn heat(rows: &Rows<'_>, [x, y, value]: [&String; 3], style: &Style, out: &mut d
         lines[line[y.as_str()]].1[at[x.as_str()]] = *value;
     }
     let most = values.iter().copied().fold(0.0, f64::max);
-    let sums = lines.iter().map(|(_, values)| {
-        let sum: f64 = values.iter().filter(|value| !value.is_nan()).sum();
-        cells::with_separators(&format!("{}", (sum * 100.0).round() / 100.0))
-    });
     let names = lines.iter().map(|(y, _)| (*y).to_owned()).collect();
-    let mut columns = vec![
-        Column { title: words(y), cells: names, right: false },
-        Column { title: words(value), cells: sums.collect(), right: true },
-    ];
+    let mut columns = vec![Column { title: words(y), cells: names, right: false }];
+    // Counts add up; percentages and means do not.
+    if rows.is_count(value) {
+        let sum = |values: &[f64]| values.iter().filter(|value| !value.is_nan()).sum::<f64>();
+        let sums = lines.iter().map(|(_, values)| cells::with_separators(&format!("{}", sum(values))));
+        columns.push(Column { title: words(value), cells: sums.collect(), right: true });
+    }
     let room = style.width.unwrap_or(WIDTH).saturating_sub(taken(&columns));
     let Some(repeated) = [2, 1].into_iter().find(|repeated| shown.len() * repeated <= room.min(CELLS_MAX)) else {
         return match shown.len() > CELLS_MAX {
@@ -114,11 +113,8 @@ fn heat(rows: &Rows<'_>, [x, y, value]: [&String; 3], style: &Style, out: &mut d
     });
     columns.insert(1, Column { title: axis(&shown, repeated), cells: bars.collect(), right: false });
     write_rows(&mut columns, style, out)?;
-    write_text(
-        &format!("the highest bar is {} {}", cells::with_separators(&format!("{most}")), words(value)),
-        style,
-        out,
-    )
+    let highest = values.iter().position(|value| *value == most).map_or(cells::NULL, |row| &texts[row]);
+    write_text(&format!("the highest bar is {highest} {}", words(value)), style, out)
 }
 
 /// Labels over the columns of a heat map, as many as have room.

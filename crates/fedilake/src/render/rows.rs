@@ -44,6 +44,11 @@ impl<'a> Rows<'a> {
         Ok(Column { title: words(field.name()), cells, right: cells::is_number(field) })
     }
 
+    /// True if the column's numbers are whole, as counts are.
+    pub(super) fn is_count(&self, name: &str) -> bool {
+        self.rows.column_by_name(name).is_some_and(|column| column.data_type().is_integer())
+    }
+
     /// Every column.
     pub(super) fn all(&self) -> anyhow::Result<Vec<Column>> {
         self.without(&[])

@@ -1,8 +1,16 @@
-//! Tells the linker where the program finds libduckdb: where `make setup` put it, or beside the program.
+//! Tells the linker where the program finds libduckdb: where `make setup` put it, or beside the program. Refuses to build without the
+//! web page, which is a part of the program.
 
 use std::path::Path;
 
+/// The built page.
+const PAGE: &str = "../../web/dist";
+
 fn main() {
+    println!("cargo:rerun-if-changed={PAGE}");
+    if !Path::new(PAGE).join("index.html").is_file() {
+        println!("cargo::error=web/dist, the page, is not built: run `make setup`, or `npm ci && npm run build` in web/");
+    }
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     if let Ok(folder) = std::env::var("DUCKDB_LIB_DIR") {
         // The folder itself, not the link to it: another checkout may re-point the link.

@@ -60,6 +60,11 @@ impl Lag {
         Lag { task, looked }
     }
 
+    /// The lag of the partitions, as it is read again and again.
+    pub fn watched(&self) -> watch::Receiver<Option<Vec<PartitionLag>>> {
+        self.looked.clone()
+    }
+
     /// The lag of the partitions at the last reading; `None` while the log does not answer.
     pub fn looked(&self) -> Option<Vec<PartitionLag>> {
         self.looked.borrow().clone()

@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use fedilake_collect::Counts;
 use fedilake_log::{Offset, Partition};
 use fedilake_table::sink::{self, SinkProgress};
 use tokio::sync::watch;
@@ -26,7 +27,7 @@ use crate::lag::Lag;
 use crate::lake_process::LakeProcess;
 use crate::owner::{self, Ownership};
 use crate::progress;
-use crate::serve::{self, Server};
+use crate::serve::{self, Access, Rules, Server, Sources};
 use crate::settings::Settings;
 use crate::sizes::Sizes;
 use crate::wire::{self, Stores, Use};
@@ -42,6 +43,10 @@ pub struct Pipeline {
     ownership: Arc<Ownership>,
     /// The server's address, if there is a server.
     pub address: Option<SocketAddr>,
+    /// The server's rules for readers.
+    pub access: Option<Arc<Access>>,
+    /// The figures of the collectors, which the server shows once they are set.
+    collectors: Arc<OnceLock<Arc<Counts>>>,
     sink: Option<Loop>,
     /// The sink's progress, if it stores all of the log.
     sink_of_all: Option<Arc<SinkProgress>>,
@@ -183,23 +188,39 @@ impl Pipeline {
         let reached = follower.reached();
         let follower = Loop::spawn("the follower", |stop| follower.run(stop));
         let questions = CancellationToken::new();
-        let (mut server, mut address) = (None, None);
+        let sizes = Sizes::watch(wire::parts(ownership.folder(), settings)?);
+        let collectors = Arc::<OnceLock<Arc<Counts>>>::default();
+        let (mut server, mut address, mut access) = (None, None, None);
         if let Some(listener) = listener {
-            let checker = checker(&stores, &lake, reached.clone(), &ownership);
-            let behind = Behind::watch(stores.log.reader()?, reached.clone());
-            let behind_max = settings.seconds("lake.ready_seconds_max")?;
-            let answering =
-                Server::new(listener, checker, Arc::clone(&lake), sql_limits, questions.clone(), behind, behind_max)?;
-            ownership.publish(answering.address(), answering.secret())?;
+            let sources = Sources {
+                lake: Arc::clone(&lake),
+                checker: checker(&stores, &lake, reached.clone(), &ownership),
+                behind: Behind::watch(stores.log.reader()?, reached.clone()),
+                reached: reached.clone(),
+                collectors: Arc::clone(&collectors),
+                sizes: sizes.measured(),
+                sink_lag: lag.as_ref().map(Lag::watched),
+            };
+            let listens = listener.local_addr().context("listen")?;
+            let rules = Rules {
+                access: Access::of(settings, listens, ownership.folder())?,
+                sql_limits,
+                behind_max: settings.seconds("lake.ready_seconds_max")?,
+                edition: format!("{} {}", env!("CARGO_PKG_VERSION"), wire::deletes(settings)?),
+            };
+            let answering = Server::new(listener, sources, rules, questions.clone()).await?;
+            ownership.publish(answering.address_for_guests(), answering.secret())?;
             address = Some(answering.address());
+            access = Some(Arc::clone(answering.access()));
             server = Some(Loop::spawn("the server", |stop| answering.run(stop)));
         }
-        let sizes = Sizes::watch(wire::parts(ownership.folder(), settings)?);
         Ok(Pipeline {
             lake,
             stores,
             ownership,
             address,
+            access,
+            collectors,
             sink,
             sink_of_all,
             follower,
@@ -210,6 +231,12 @@ impl Pipeline {
             _sizes: sizes,
             _lag: lag,
         })
+    }
+
+    /// Lets the server show the figures of this process's collectors.
+    pub fn shows(&self, counts: &Arc<Counts>) {
+        // A process starts its collectors once.
+        let _ = self.collectors.set(Arc::clone(counts));
     }
 
     /// The inputs of a check.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The interval between two measurements: a large table has thousands of files.
@@ -16,42 +17,79 @@ pub struct Parts {
     pub table: Option<PathBuf>,
 }
 
+/// The sizes at one moment, in bytes; `None` for what is elsewhere or could not be measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Measured {
+    pub log_bytes: Option<u64>,
+    pub table_bytes: Option<u64>,
+    pub lake_bytes: Option<u64>,
+    pub disk_bytes: Option<u64>,
+    pub disk_free_bytes: Option<u64>,
+}
+
 /// Exports the sizes until dropped.
-pub struct Sizes(JoinHandle<()>);
+pub struct Sizes {
+    task: JoinHandle<()>,
+    measured: watch::Receiver<Measured>,
+}
 
 impl Sizes {
     /// Starts to export the sizes.
     pub fn watch(parts: Parts) -> Sizes {
-        Sizes(tokio::spawn(async move {
+        let (sender, measured) = watch::channel(Measured::default());
+        let task = tokio::spawn(async move {
             let mut looks = tokio::time::interval(LOOK_AGAIN);
             loop {
                 looks.tick().await;
                 let parts = parts.clone();
                 // The task fails only by a panic, which the hook has reported.
-                let _ = tokio::task::spawn_blocking(move || export(&parts)).await;
+                if let Ok(measured) = tokio::task::spawn_blocking(move || measure(&parts)).await {
+                    measured.export();
+                    sender.send_replace(measured);
+                }
             }
-        }))
+        });
+        Sizes { task, measured }
+    }
+
+    /// The sizes as they were last measured.
+    pub fn measured(&self) -> watch::Receiver<Measured> {
+        self.measured.clone()
     }
 }
 
 impl Drop for Sizes {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
-fn export(parts: &Parts) {
-    if let Some(log) = &parts.log {
-        metrics::gauge!("fedilake_log_bytes").set(bytes_below(log) as f64);
-    }
-    if let Some(table) = &parts.table {
-        metrics::gauge!("fedilake_table_bytes").set(bytes_below(table) as f64);
-    }
+fn measure(parts: &Parts) -> Measured {
     let lake = ["lake.duckdb", "lake.duckdb.wal"].map(|name| bytes_below(&parts.folder.join(name)));
-    metrics::gauge!("fedilake_lake_bytes").set(lake.iter().sum::<u64>() as f64);
-    if let Ok(disk) = rustix::fs::statvfs(&parts.folder) {
-        metrics::gauge!("fedilake_disk_free_bytes").set((disk.f_bavail * disk.f_frsize) as f64);
-        metrics::gauge!("fedilake_disk_bytes").set((disk.f_blocks * disk.f_frsize) as f64);
+    let disk = rustix::fs::statvfs(&parts.folder).ok();
+    Measured {
+        log_bytes: parts.log.as_deref().map(bytes_below),
+        table_bytes: parts.table.as_deref().map(bytes_below),
+        lake_bytes: Some(lake.iter().sum()),
+        disk_bytes: disk.map(|disk| disk.f_blocks * disk.f_frsize),
+        disk_free_bytes: disk.map(|disk| disk.f_bavail * disk.f_frsize),
+    }
+}
+
+impl Measured {
+    fn export(self) {
+        let gauges = [
+            ("fedilake_log_bytes", self.log_bytes),
+            ("fedilake_table_bytes", self.table_bytes),
+            ("fedilake_lake_bytes", self.lake_bytes),
+            ("fedilake_disk_free_bytes", self.disk_free_bytes),
+            ("fedilake_disk_bytes", self.disk_bytes),
+        ];
+        for (name, bytes) in gauges {
+            if let Some(bytes) = bytes {
+                metrics::gauge!(name).set(bytes as f64);
+            }
+        }
     }
 }
 

@@ -67,6 +67,7 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let mut collecting = Collecting::start(collecting::servers(&settings)?, &pipeline.stores.log, &settings)?;
     telemetry::say(&format!("collecting live posts from {SERVERS} simulated servers over HTTP; Ctrl-C ends"));
     serving::announce(&pipeline);
+    pipeline.shows(&collecting.counts);
     let watching = Watching::start(collecting.counts.clone());
     let end = tokio::select! {
         end = serving::until_end(&mut pipeline, &shutdown, typed.exit_after) => end,

@@ -21,6 +21,7 @@ pub(super) async fn run(typed: &cli::Run, settings: &Settings, again: Again) -> 
         Pipeline::start(ownership, settings, Loops { sink: Sinks::Shared, listen: Some(settings.listen()?) }).await?;
     serving::announce(&pipeline);
     let mut collecting = Collecting::start(servers, &pipeline.stores.log, settings)?;
+    pipeline.shows(&collecting.counts);
     let watching = Watching::start(collecting.counts.clone());
     let reloading = Reloading::start(settings, again, Servers::Own, collecting.changes());
     let end = tokio::select! {

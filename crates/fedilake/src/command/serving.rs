@@ -18,12 +18,15 @@ pub(super) enum End {
 
 /// Prints the address at which the process answers.
 pub(super) fn announce(pipeline: &Pipeline) {
-    if let Some(address) = pipeline.address {
-        telemetry::say(&format!(
-            "answering on http://{address} for {}\nhint: `fedilake report {}` in another terminal",
-            pipeline.folder().display(),
-            telemetry::flag_in_shell("--data", pipeline.folder())
-        ));
+    let (Some(address), Some(access)) = (pipeline.address, &pipeline.access) else { return };
+    telemetry::say(&format!(
+        "answering on {}://{address} for {}\nhint: open it in a browser, or `fedilake report {}` in another terminal",
+        access.scheme(),
+        pipeline.folder().display(),
+        telemetry::flag_in_shell("--data", pipeline.folder())
+    ));
+    if let Some(invitation) = access.invitation(address) {
+        telemetry::say(&invitation);
     }
 }
 

@@ -22,6 +22,7 @@ mod svg;
 mod table;
 mod time;
 mod value;
+pub mod web;
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -54,6 +55,11 @@ pub fn print_rows(ipc: impl Read, format: Format) -> anyhow::Result<()> {
         Format::Table => write_rows(ipc, format, &Style::of_stdout(), &mut output::page()),
         _ => write_rows(ipc, format, &Style::PLAIN, &mut output::stdout()),
     }
+}
+
+/// Writes the rows of an Arrow IPC stream for a program.
+pub fn write_plain(ipc: impl Read, format: Format, out: &mut dyn Write) -> anyhow::Result<()> {
+    write_rows(ipc, format, &Style::PLAIN, out)
 }
 
 fn write_rows(ipc: impl Read, format: Format, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {

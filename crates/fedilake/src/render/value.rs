@@ -31,6 +31,14 @@ pub(super) enum Form {
     Field,
     /// A program that reads JSON.
     Json,
+    /// A web page: JSON in which whole numbers that a double cannot hold are texts.
+    Web,
+}
+
+impl Form {
+    fn is_json(self) -> bool {
+        matches!(self, Form::Json | Form::Web)
+    }
 }
 
 /// The values of a column, ready to be written.
@@ -96,23 +104,22 @@ impl<'a> Values<'a> {
         }
         match &self.kind {
             Kind::Null => out.extend_from_slice(b"null"),
-            Kind::Bare(leaf) if form == Form::Json => {
+            Kind::Bare(leaf) if form.is_json() => {
                 let start = out.len();
                 leaf(row, form, out);
-                if out[start..].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
-                    && !is_truth(&out[start..])
-                {
+                let is_word = out[start..].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
+                if is_word && !is_truth(&out[start..]) || form == Form::Web && is_beyond_doubles(&out[start..]) {
                     out.insert(start, b'"');
                     out.push(b'"');
                 }
             }
-            Kind::Plain(leaf) if form == Form::Json => {
+            Kind::Plain(leaf) if form.is_json() => {
                 out.push(b'"');
                 leaf(row, form, out);
                 out.push(b'"');
             }
             Kind::Bare(leaf) | Kind::Plain(leaf) => leaf(row, form, out),
-            Kind::Text(text) if form == Form::Json => write_json_text(text(row), out),
+            Kind::Text(text) if form.is_json() => write_json_text(text(row), out),
             Kind::Text(text) => out.extend_from_slice(text(row).as_bytes()),
             Kind::Keyed(key, values) => values.write(key(row), form, out),
             Kind::List(rows, values) => {
@@ -160,7 +167,7 @@ impl<'a> Values<'a> {
     /// Writes the value as a key of an object: in JSON only texts can be keys.
     fn write_key(&self, row: usize, form: Form, out: &mut Vec<u8>) {
         let is_text = matches!(self.kind, Kind::Text(_) | Kind::Plain(_) | Kind::Keyed(..));
-        if form != Form::Json || is_text {
+        if !form.is_json() || is_text {
             self.write(row, form, out);
             return end_key(form, out);
         }
@@ -174,6 +181,7 @@ fn inner(form: Form) -> Form {
     match form {
         Form::People => Form::People,
         Form::Field | Form::Json => Form::Json,
+        Form::Web => Form::Web,
     }
 }
 
@@ -197,7 +205,7 @@ fn enclosed<T>(
 fn write_key(name: &str, form: Form, out: &mut Vec<u8>) {
     match form {
         Form::People => out.extend_from_slice(name.as_bytes()),
-        Form::Field | Form::Json => write_json_text(name, out),
+        Form::Field | Form::Json | Form::Web => write_json_text(name, out),
     }
     end_key(form, out);
 }
@@ -218,6 +226,14 @@ pub(super) fn is_tuple(members: &Fields) -> bool {
 
 fn is_truth(text: &[u8]) -> bool {
     matches!(text, b"true" | b"false")
+}
+
+/// True for a whole number beyond 2^53, up to which doubles have every whole number.
+fn is_beyond_doubles(text: &[u8]) -> bool {
+    const GREATEST: &[u8] = b"9007199254740992";
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    digits.iter().all(u8::is_ascii_digit)
+        && (digits.len() > GREATEST.len() || digits.len() == GREATEST.len() && digits > GREATEST)
 }
 
 /// The member of the union that the row holds.

@@ -1,29 +1,34 @@
 //! Connections to the server, bounded in number and, for strangers, in time.
 //!
-//! A **guest** has shown the data folder's secret; everyone else is a **stranger**. A stranger gets one answer a connection, and has
-//! little time for it, which nothing that it sends or reads extends. When all places are taken, the oldest stranger leaves for whoever
-//! comes. So strangers take neither the descriptors that log and table need nor the places of guests and probes.
+//! A **guest** has shown the data folder's secret, a **reader** is a browser or program that may read posts; everyone else is a
+//! **stranger**. A stranger gets one answer a connection, and has little time for it, which nothing that it sends or reads extends. A
+//! reader keeps its connection while it asks. When all places are taken, the oldest stranger leaves for whoever comes. So strangers and
+//! readers take neither the descriptors that log and table need nor the places of guests and probes.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, header};
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::socket::{Socket, Tls};
 
 /// The bounds of all connections.
 #[derive(Clone, Copy, Debug)]
@@ -32,18 +37,24 @@ struct Limits {
     connections_max: usize,
     /// Guests among them.
     guests_max: usize,
+    /// Readers among them.
+    readers_max: usize,
     /// The time until a request is complete up to its body, since the opening.
     asks_within: Duration,
     /// The time until a stranger has its answer, since the opening.
     stranger_max: Duration,
+    /// How long a reader's connection stays open without a request.
+    idle_max: Duration,
 }
 
 /// Far below the usual limit of 1,024 descriptors. All questions that strangers may ask are answered at once.
 const LIMITS: Limits = Limits {
-    connections_max: 256,
-    guests_max: 192,
+    connections_max: 512,
+    guests_max: 128,
+    readers_max: 256,
     asks_within: Duration::from_secs(5),
     stranger_max: Duration::from_secs(30),
+    idle_max: Duration::from_secs(20),
 };
 /// Pause after a failed accept: out of descriptors, or a client that left early.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -51,11 +62,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 const BUFFER_BYTES_MAX: usize = 64 << 10;
 
 /// Answers with `routes` until `stop`, then ends when the answers under way have ended.
-pub(super) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    serve_within(LIMITS, listener, routes, stop).await;
+pub(super) async fn serve(listener: TcpListener, tls: Option<Tls>, routes: Router, stop: CancellationToken) {
+    serve_within(LIMITS, listener, tls, routes, stop).await;
 }
 
-async fn serve_within(limits: Limits, listener: TcpListener, routes: Router, stop: CancellationToken) {
+async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    routes: Router,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Places::new(limits));
     let routes = TowerToHyperService::new(routes);
     let connections = TaskTracker::new();
@@ -67,7 +84,7 @@ async fn serve_within(limits: Limits, listener: TcpListener, routes: Router, sto
         match accepted {
             Ok((stream, _)) => {
                 let caller = places.admit().await;
-                connections.spawn(converse(stream, routes.clone(), caller, limits, stop.clone()));
+                connections.spawn(open(stream, tls.clone(), routes.clone(), caller, limits, stop.clone()));
             }
             Err(error) => {
                 tracing::debug!(%error, "accept");
@@ -79,9 +96,33 @@ async fn serve_within(limits: Limits, listener: TcpListener, routes: Router, sto
     connections.wait().await;
 }
 
+/// Opens one connection, which takes a handshake with TLS, and answers on it.
+async fn open(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    routes: TowerToHyperService<Router>,
+    caller: Arc<Caller>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let socket = match tls {
+        None => Socket::Plain(stream),
+        Some(tls) => tokio::select! {
+            opened = tls.accept(stream) => match opened {
+                Ok(opened) => opened,
+                Err(error) => return tracing::debug!(%error, "a handshake"),
+            },
+            () = stop.cancelled() => return,
+            () = caller.gives_way.cancelled() => return,
+            () = sleep(limits.asks_within) => return,
+        },
+    };
+    converse(socket, routes, caller, limits, stop).await;
+}
+
 /// Answers on one connection, over HTTP/1 alone, until either side has enough of it.
 async fn converse(
-    stream: TcpStream,
+    socket: Socket,
     routes: TowerToHyperService<Router>,
     caller: Arc<Caller>,
     limits: Limits,
@@ -90,20 +131,21 @@ async fn converse(
     let answering = service_fn(|mut request: Request<Incoming>| {
         caller.has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(Arc::clone(&caller));
+        let asking = Asking::begin(&caller);
         let answer = routes.call(request);
         let caller = Arc::clone(&caller);
         async move {
             let mut answer = answer.await?;
-            if !caller.is_guest() {
+            if !caller.stays() {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(answer.map(|body| Answer { body, asking }))
         }
     });
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), answering);
+        .serve_connection(TokioIo::new(socket), answering);
     let mut time_is_over = pin!(caller.time_is_over(limits));
     let mut is_told = false;
     loop {
@@ -118,14 +160,58 @@ async fn converse(
             }
             () = stop.cancelled(), if !is_told => {
                 is_told = true;
-                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
             () = caller.gives_way.cancelled() => break,
             () = time_is_over.as_mut() => break,
         }
     }
     // Closed with RST: the kernel would keep an answer that nobody reads. If that cannot be set, it does.
-    let _ = connection.into_parts().io.into_inner().set_zero_linger();
+    let _ = connection.into_parts().io.into_inner().tcp().set_zero_linger();
+}
+
+/// A request that is being answered, until the answer is sent or given up.
+struct Asking(Arc<Caller>);
+
+impl Asking {
+    fn begin(caller: &Arc<Caller>) -> Asking {
+        caller.asking.send_modify(|requests| *requests += 1);
+        Asking(Arc::clone(caller))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.asking.send_modify(|requests| *requests -= 1);
+    }
+}
+
+/// An answer's body, which ends its request when it is dropped.
+struct Answer {
+    body: Body,
+    asking: Asking,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        *lock(&self.asking.0.given_at) = matches!(frame, Poll::Ready(Some(_))).then(Instant::now);
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// The places for connections.
@@ -133,6 +219,7 @@ async fn converse(
 struct Places {
     free: Arc<Semaphore>,
     free_for_guests: Arc<Semaphore>,
+    free_for_readers: Arc<Semaphore>,
     opened: AtomicU64,
     /// Strangers by the number of their connection, so the oldest is the first; each leaves when its token is cancelled.
     strangers: Mutex<BTreeMap<u64, CancellationToken>>,
@@ -140,17 +227,18 @@ struct Places {
 
 impl Places {
     fn new(limits: Limits) -> Places {
-        assert!(limits.guests_max < limits.connections_max, "a place is left for strangers");
+        assert!(limits.guests_max + limits.readers_max < limits.connections_max, "a place is left for strangers");
         Places {
             free: Arc::new(Semaphore::new(limits.connections_max)),
             free_for_guests: Arc::new(Semaphore::new(limits.guests_max)),
+            free_for_readers: Arc::new(Semaphore::new(limits.readers_max)),
             opened: AtomicU64::new(0),
             strangers: Mutex::default(),
         }
     }
 
     /// Gives a new connection a place: a free one, else that of the oldest stranger. Waits only until that one has left, since guests
-    /// never have all places.
+    /// and readers never have all places.
     async fn admit(self: &Arc<Self>) -> Arc<Caller> {
         let free = Arc::clone(&self.free);
         let place = match Arc::clone(&free).try_acquire_owned() {
@@ -169,15 +257,22 @@ impl Places {
             number,
             places: Arc::clone(self),
             has_asked: AtomicBool::new(false),
+            asking: watch::Sender::new(0),
+            given_at: Mutex::default(),
             guest: OnceLock::new(),
+            reader: OnceLock::new(),
             gives_way,
             _place: place,
         })
     }
 
     fn strangers(&self) -> MutexGuard<'_, BTreeMap<u64, CancellationToken>> {
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.strangers)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The other side of a connection; has a place until it is dropped.
@@ -187,8 +282,14 @@ pub(super) struct Caller {
     places: Arc<Places>,
     /// True once a request was complete up to its body.
     has_asked: AtomicBool,
+    /// Requests that are being answered.
+    asking: watch::Sender<usize>,
+    /// When the last part of an answer was given to the socket, which has not asked for the next one since.
+    given_at: Mutex<Option<Instant>>,
     /// A guest's place among the guests.
     guest: OnceLock<OwnedSemaphorePermit>,
+    /// A reader's place among the readers.
+    reader: OnceLock<OwnedSemaphorePermit>,
     gives_way: CancellationToken,
     _place: OwnedSemaphorePermit,
 }
@@ -206,11 +307,27 @@ impl Caller {
         true
     }
 
+    /// Makes it a reader, which keeps its connection while it asks. Without a free place it stays a stranger, which is answered too.
+    pub(super) fn become_reader(&self) {
+        if self.stays() {
+            return;
+        }
+        let Ok(place) = Arc::clone(&self.places.free_for_readers).try_acquire_owned() else { return };
+        self.places.strangers().remove(&self.number);
+        let _ = self.reader.set(place);
+    }
+
     fn is_guest(&self) -> bool {
         self.guest.get().is_some()
     }
 
-    /// Resolves when a stranger's time, which begins with this call, is over; never for a guest.
+    /// True if its connection takes further requests.
+    fn stays(&self) -> bool {
+        self.is_guest() || self.reader.get().is_some()
+    }
+
+    /// Resolves when a stranger's time, which begins with this call, is over, or when a reader has asked nothing for long; never for a
+    /// guest.
     async fn time_is_over(&self, limits: Limits) {
         let opened = Instant::now();
         sleep_until(opened + limits.asks_within).await;
@@ -218,9 +335,22 @@ impl Caller {
             return;
         }
         sleep_until(opened + limits.stranger_max).await;
-        if self.is_guest() {
-            std::future::pending::<()>().await;
+        let mut asking = self.asking.subscribe();
+        while self.stays() {
+            if self.is_guest() {
+                std::future::pending::<()>().await;
+            }
+            let is_idle = *asking.borrow_and_update() == 0;
+            tokio::select! {
+                _ = asking.changed() => {}
+                () = sleep(limits.idle_max) => if is_idle || self.takes_nothing_for(limits.idle_max) { return },
+            }
         }
+    }
+
+    /// True if a part of an answer has waited for so long for the socket.
+    fn takes_nothing_for(&self, time: Duration) -> bool {
+        lock(&self.given_at).is_some_and(|given_at| given_at.elapsed() >= time)
     }
 }
 
@@ -254,8 +384,10 @@ mod tests {
     const SHORT: Limits = Limits {
         connections_max: 8,
         guests_max: 4,
+        readers_max: 2,
         asks_within: Duration::from_millis(300),
         stranger_max: Duration::from_millis(900),
+        idle_max: Duration::from_millis(300),
     };
 
     /// Larger than any socket's buffers.
@@ -283,8 +415,9 @@ mod tests {
             .route("/", get(|| async { "here" }))
             .route("/large", get(|| async { LARGE.clone() }))
             .route("/echo", post(|body: String| async { body }))
+            .route("/reader", get(|Extension(caller): Extension<Arc<Caller>>| async move { caller.become_reader() }))
             .route("/guest", get(guest));
-        tokio::spawn(serve_within(limits, listener, routes, stop.clone()));
+        tokio::spawn(serve_within(limits, listener, None, routes, stop.clone()));
         Ok((address, stop.drop_guard()))
     }
 
@@ -376,6 +509,45 @@ mod tests {
             late.cancel();
             let answer = answer(guest).await?;
             assert!(answer.ends_with("late"), "{name}: {answer}");
+        }
+        Ok(())
+    }
+
+    const READER: &[u8] = b"GET /reader HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    /// Reads an answer without a body.
+    async fn read_head(stream: &mut TcpStream) -> anyhow::Result<String> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(timeout(PATIENCE, stream.read_u8()).await??);
+        }
+        Ok(String::from_utf8(head)?)
+    }
+
+    #[tokio::test]
+    async fn a_reader_keeps_its_connection_while_it_asks_and_reads_and_no_longer() -> anyhow::Result<()> {
+        let (address, _stop) = start(SHORT, CancellationToken::new(), came()).await?;
+        let mut reader = send(address, READER).await?;
+        let began = Instant::now();
+        while began.elapsed() < 3 * SHORT.stranger_max {
+            let head = read_head(&mut reader).await?;
+            assert!(!head.contains("connection: close"), "{head}");
+            sleep(SHORT.idle_max / 4).await;
+            reader.write_all(READER).await?;
+        }
+        read_head(&mut reader).await?;
+        timeout(PATIENCE, persist(reader, b"", true)).await.expect("a reader that asks nothing more leaves");
+        let mut deaf = send(address, READER).await?;
+        read_head(&mut deaf).await?;
+        deaf.write_all(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await?;
+        timeout(PATIENCE, persist(deaf, b"", false)).await.expect("a reader that does not read leaves");
+        // Those without a place are answered as strangers.
+        let mut readers = Vec::new();
+        for number in 0..=SHORT.readers_max {
+            let mut reader = send(address, READER).await?;
+            let head = read_head(&mut reader).await?;
+            assert_eq!(head.contains("connection: close"), number == SHORT.readers_max, "{head}");
+            readers.push(reader);
         }
         Ok(())
     }

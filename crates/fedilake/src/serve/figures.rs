@@ -33,7 +33,7 @@ impl Figures {
         warn_of_others(listener.local_addr()?);
         telemetry::say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
         let stop = CancellationToken::new();
-        tokio::spawn(connections::serve(listener, routes, stop.clone()));
+        tokio::spawn(connections::serve(listener, None, routes, stop.clone()));
         Ok(Some(Figures { _stop: stop.drop_guard() }))
     }
 }

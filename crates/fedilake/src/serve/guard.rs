@@ -1,5 +1,6 @@
 //! The guards of the routes. Any web page that a person opens can send requests to this machine's ports, so the Host must be this
-//! address (a name that was re-bound to it is refused), and every route that reads posts needs the secret of the lock file.
+//! address (a name that was re-bound to it is refused), and every route for guests needs the secret of the lock file.
+//! Readers have rules of their own ([`super::access`]).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,13 +22,16 @@ pub(super) async fn host(
     next: Next,
 ) -> Result<Response, (StatusCode, String)> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let port = address.port();
-    let names =
-        [address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")];
-    if names.iter().any(|name| name == host) {
+    if names_of_this_machine(address).iter().any(|name| name == host) {
         return Ok(next.run(request).await);
     }
     Err((StatusCode::FORBIDDEN, format!("this is {address}, not {host:?}\n")))
+}
+
+/// The address, and the loopback names with its port.
+pub(super) fn names_of_this_machine(address: SocketAddr) -> [String; 4] {
+    let port = address.port();
+    [address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
 }
 
 /// Refuses a request without the secret.
@@ -53,6 +57,6 @@ fn sent_secret(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get(SECRET_HEADER).map(|value| value.as_bytes())
 }
 
-fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }

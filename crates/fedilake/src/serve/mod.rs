@@ -1,36 +1,83 @@
-//! The server of a running process: reports, SQL and the check for those who know the folder's secret, /healthz, /readyz and /metrics
-//! for everyone on this machine.
+//! The server of a running process: the page and its API for readers ([`access`] says who they are), reports, SQL and the check for
+//! those who know the folder's secret, /healthz, /readyz and /metrics for everyone on this machine.
 
+mod access;
 pub mod api;
+mod asking;
 mod connections;
 mod figures;
 mod guard;
+mod page;
 mod readiness;
 mod routes;
+mod sealed;
+mod snapshot;
+mod socket;
+mod v1;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
+use fedilake_collect::Counts;
+use fedilake_log::{Offset, Partition};
 use fedilake_query::SqlLimits;
 use tokio::net::TcpListener;
+use tokio::sync::{Mutex, OnceCell, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use self::access::Access;
 pub use self::figures::Figures;
 pub use self::readiness::{Readiness, Standing};
+use self::snapshot::SnapshotId;
 use crate::behind::Behind;
 use crate::check::Checker;
+use crate::lag::PartitionLag;
 use crate::lake_process::LakeProcess;
+use crate::sizes::Measured;
 
 /// Content type of Prometheus's text format.
 const METRICS_TEXT: &str = "text/plain; version=0.0.4";
+
+/// The next offset that the lake needs of each partition, as the follower goes on.
+type Reached = watch::Receiver<HashMap<Partition, Offset>>;
+
+/// Statements in SQL that readers run at the same time; further ones wait.
+const STATEMENTS_MAX: usize = 4;
 
 /// A server that is bound but does not answer yet.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    /// Where guests of the data folder are answered without TLS, if readers need it.
+    inner: Option<(TcpListener, SocketAddr)>,
     state: Arc<State>,
+}
+
+/// What the server answers from.
+pub struct Sources {
+    pub lake: Arc<LakeProcess>,
+    pub checker: Checker,
+    pub behind: Behind,
+    /// The next offset that the lake needs of each partition.
+    pub reached: Reached,
+    /// The figures of this process's collectors, once it collects.
+    pub collectors: Arc<OnceLock<Arc<Counts>>>,
+    pub sizes: watch::Receiver<Measured>,
+    /// The lag of this process's sink; None without one.
+    pub sink_lag: Option<watch::Receiver<Option<Vec<PartitionLag>>>>,
+}
+
+/// The rules by which the server answers.
+pub struct Rules {
+    pub access: Access,
+    pub sql_limits: SqlLimits,
+    /// `/readyz` says no while the lake is further behind.
+    pub behind_max: Duration,
+    /// Whatever makes two lakes answer differently at the same positions.
+    pub edition: String,
 }
 
 /// State of the routes.
@@ -44,6 +91,24 @@ struct State {
     behind: Behind,
     /// `/readyz` says no while the lake is further behind.
     behind_max: Duration,
+    access: Arc<Access>,
+    reached: Reached,
+    edition: String,
+    collectors: Arc<OnceLock<Arc<Counts>>>,
+    sizes: watch::Receiver<Measured>,
+    sink_lag: Option<watch::Receiver<Option<Vec<PartitionLag>>>>,
+    /// Places for statements of readers.
+    statements: Arc<Semaphore>,
+    /// The posts of the last state that somebody followed.
+    standing: Mutex<Option<(SnapshotId, v1::Standing)>>,
+    schema: OnceCell<v1::Schema>,
+}
+
+impl State {
+    /// The name of the lake's present state.
+    fn snapshot(&self) -> SnapshotId {
+        SnapshotId::at(&self.reached.borrow(), &self.edition)
+    }
 }
 
 /// Binds `address`; port 0 picks a free one.
@@ -53,37 +118,78 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("listen on {address}\nhint: --listen 127.0.0.1:0 picks a free port"))
 }
 
-/// Warns of an address that other machines reach: whoever reaches it may read the figures.
+/// Warns of an address that other machines reach, for a process that answers figures alone.
 fn warn_of_others(address: SocketAddr) {
     if !address.ip().is_loopback() {
         tracing::warn!(
-            "other machines reach {address}: they may read /healthz, /readyz and /metrics, which name the collected servers; posts \
-             are answered to nobody without the secret in the data folder's lock file"
+            "other machines reach {address}: they may read /healthz, /readyz and /metrics, which name the collected servers"
         );
     }
 }
 
 impl Server {
     /// Answers on `listener` once it runs; cancelling `questions` ends those under way and refuses new ones.
-    pub fn new(
+    pub async fn new(
         listener: TcpListener,
-        checker: Checker,
-        lake: Arc<LakeProcess>,
-        sql_limits: SqlLimits,
+        sources: Sources,
+        rules: Rules,
         questions: CancellationToken,
-        behind: Behind,
-        behind_max: Duration,
     ) -> anyhow::Result<Server> {
         let address = listener.local_addr().context("listen")?;
-        warn_of_others(address);
-        let secret = format!("{:032x}", rand::random::<u128>());
-        let state = State { lake, checker, sql_limits, questions, secret, behind, behind_max };
-        Ok(Server { listener, address, state: Arc::new(state) })
+        if !address.ip().is_loopback() {
+            let plain = match rules.access.tls {
+                Some(_) => "",
+                None => ", without TLS: set serve.tls_cert and serve.tls_key, or put a proxy before it, where the network is not yours",
+            };
+            tracing::warn!(
+                "other machines reach {address}: they may read /healthz, /readyz and /metrics, which name the collected servers, and, \
+                 with the token, all posts{plain}"
+            );
+        }
+        let inner = match rules.access.tls {
+            None => None,
+            Some(_) => {
+                let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+                let address = listener.local_addr().context("listen")?;
+                Some((listener, address))
+            }
+        };
+        let Sources { lake, checker, behind, reached, collectors, sizes, sink_lag } = sources;
+        let Rules { access, sql_limits, behind_max, edition } = rules;
+        let state = State {
+            lake,
+            checker,
+            sql_limits,
+            questions,
+            secret: format!("{:032x}", rand::random::<u128>()),
+            behind,
+            behind_max,
+            access: Arc::new(access),
+            reached,
+            edition,
+            collectors,
+            sizes,
+            sink_lag,
+            statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),
+            standing: Mutex::default(),
+            schema: OnceCell::new(),
+        };
+        Ok(Server { listener, address, inner, state: Arc::new(state) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where guests of the data folder are answered.
+    pub fn address_for_guests(&self) -> SocketAddr {
+        self.inner.as_ref().map_or(self.address, |(_, address)| *address)
+    }
+
+    /// The rules for readers.
+    pub fn access(&self) -> &Arc<Access> {
+        &self.state.access
     }
 
     /// The secret that a guest must send.
@@ -93,9 +199,22 @@ impl Server {
 
     /// Answers until `stop`; questions under way are ended with it.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let tls = self.state.access.tls.clone();
+        let inner = self.inner.map(|(listener, address)| {
+            let routes = routes::routes_for_guests(Arc::clone(&self.state), address);
+            connections::serve(listener, None, routes, stop.clone())
+        });
         let routes = routes::routes(self.state, self.address);
+        let answering = async {
+            let inner = async {
+                if let Some(inner) = inner {
+                    inner.await;
+                }
+            };
+            tokio::join!(connections::serve(self.listener, tls, routes, stop.clone()), inner)
+        };
         tokio::select! {
-            () = connections::serve(self.listener, routes, stop.clone()) => {}
+            _ = answering => {}
             () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => {}
         }
         Ok(())

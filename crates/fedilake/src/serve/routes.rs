@@ -11,19 +11,21 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{self, DefaultBodyLimit};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{Cancel, Question, SqlError, SqlLimits};
+use fedilake_query::{Question, SqlError, SqlLimits};
 use futures::StreamExt;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, SqlRequest};
-use super::{METRICS_TEXT, Readiness, Standing, State, guard};
+use super::access::{self, Gate};
+use super::asking::{Asking, STOPPING};
+use super::{METRICS_TEXT, Readiness, Standing, State, guard, page, sealed, v1};
 use crate::check::{CheckReport, Progress};
 use crate::lake_process::{LakeProcess, Piece, send_piece};
 use crate::telemetry;
@@ -33,8 +35,6 @@ const ANSWER_PARTS_MAX: usize = 4;
 /// The type of an SQL answer: blocks of an Arrow IPC stream, then the result.
 const PIECES: HeaderValue = HeaderValue::from_static("application/vnd.fedilake.pieces");
 const JSON_LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
-/// The error of a question that the end of the owner interrupts.
-const STOPPING: &str = "the process that owns the data folder is stopping";
 const ARROW_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.apache.arrow.stream");
 
 type Shared = extract::State<Arc<State>>;
@@ -42,24 +42,36 @@ type Refused = (StatusCode, String);
 
 /// All routes, behind their guards.
 pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
-    let guarded = Router::new()
+    let readers = Router::new().nest(v1::BASE, v1::routes()).fallback(page::file);
+    let gate = Gate { address, access: Arc::clone(&state.access) };
+    let compressed = CompressionLayer::new()
+        .compress_when(DefaultPredicate::new().and(NotForContentType::const_new(v1::PARQUET)));
+    let readers = readers.layer(from_fn_with_state(gate, access::admit)).layer(compressed).layer(from_fn(sealed::sealed));
+    let host = from_fn_with_state(address, guard::host);
+    let guests = guests(&state).layer(host.clone());
+    // An operator who listens beyond loopback wants other machines to read figures, by any host name.
+    let figures = if address.ip().is_loopback() { figures().layer(host) } else { figures() };
+    readers.merge(guests).merge(figures).with_state(state)
+}
+
+/// The routes for guests alone, where the others are answered with TLS, and the figures.
+pub(super) fn routes_for_guests(state: Arc<State>, address: SocketAddr) -> Router {
+    let host = from_fn_with_state(address, guard::host);
+    guests(&state).merge(figures()).layer(host).with_state(state)
+}
+
+fn guests(state: &State) -> Router<Arc<State>> {
+    Router::new()
         .route("/api/report", post(report))
         .route("/api/sql", post(sql))
         .route("/api/check", post(check))
         .route("/api/missing", post(missing))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
-        .layer(from_fn_with_state(state.secret.clone(), guard::secret));
-    let figures =
-        Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics));
-    let host = from_fn_with_state(address, guard::host);
-    let guarded = Router::new().route("/", get(front)).merge(guarded).layer(host.clone());
-    // An operator who listens beyond loopback wants other machines to read figures, by any host name.
-    let figures = if address.ip().is_loopback() { figures.layer(host) } else { figures };
-    guarded.merge(figures).with_state(state)
+        .layer(from_fn_with_state(state.secret.clone(), guard::secret))
 }
 
-async fn front() -> &'static str {
-    "fedilake answers here: /healthz, /readyz, /metrics, and `fedilake report`, `sql` and `check` with the same --data.\n"
+fn figures() -> Router<Arc<State>> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics))
 }
 
 /// Says that the process lives. Asks neither the lake nor the log, which may be busy.
@@ -181,34 +193,6 @@ async fn checked(state: &State, progress: &Arc<Progress>) -> Result<CheckReport,
 async fn missing(extract::State(state): Shared) -> Result<Json<Vec<String>>, Refused> {
     let positions = on_lake(&state.lake, |lake| lake.positions()).await?.map_err(internal)?;
     Ok(Json(crate::missing::sentences(&positions)))
-}
-
-/// A question that somebody waits for. Dropping it, as its handler is dropped when the guest goes away, cancels the question; so does
-/// the end of all questions.
-struct Asking {
-    cancel: Cancel,
-    watch: AbortHandle,
-}
-
-impl Asking {
-    fn begin(questions: &CancellationToken) -> Asking {
-        let cancel = Cancel::default();
-        let watch = tokio::spawn({
-            let (cancel, questions) = (cancel.clone(), questions.clone());
-            async move {
-                questions.cancelled().await;
-                cancel.cancel();
-            }
-        });
-        Asking { cancel, watch: watch.abort_handle() }
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.cancel.cancel();
-        self.watch.abort();
-    }
 }
 
 async fn on_lake<T: Send + 'static>(

@@ -24,8 +24,27 @@ pub const SETTINGS: &[Setting] = &[
         key: "listen",
         default: "127.0.0.1:7878",
         kind: Kind::Address,
-        meaning: "address that answers report, sql, /healthz and /metrics",
+        meaning: "address of the page and the API, of report and sql beside this process, and of /healthz and /metrics",
     },
+    Setting {
+        key: "serve.hosts",
+        default: "",
+        kind: Kind::List,
+        meaning: "names under which readers reach the page, beside its address, as behind a proxy",
+    },
+    Setting {
+        key: "serve.sql",
+        default: "auto",
+        kind: Kind::OneOf(&["auto", "true", "false"]),
+        meaning: "whether readers of the page may ask in SQL; auto: only if no other machine reaches the address",
+    },
+    Setting {
+        key: "serve.tls_cert",
+        default: "",
+        kind: Kind::File,
+        meaning: "the page's certificate with its chain, a file in PEM; empty: no TLS",
+    },
+    Setting { key: "serve.tls_key", default: "", kind: Kind::File, meaning: "the key of serve.tls_cert, a file in PEM" },
     Setting {
         key: "log.url",
         default: "file:log",

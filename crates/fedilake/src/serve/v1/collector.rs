@@ -1,0 +1,172 @@
+//! How collecting goes: servers, log, table, lake and disk.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, SecondsFormat, Utc};
+use fedilake_collect::{ServerSnapshot, ServerState, Timeline};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Shared;
+use crate::behind::Distance;
+
+/// The state of collecting.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Collector {
+    /// True if this process collects; else `servers` is empty, because others do.
+    collects: bool,
+    servers: Vec<CollectedServer>,
+    log: LogStanding,
+    table: TableStanding,
+    lake: LakeStanding,
+    disk: Disk,
+}
+
+/// A server that is read.
+#[derive(Debug, Serialize, ToSchema)]
+struct CollectedServer {
+    server: String,
+    /// public or local.
+    timeline: &'static str,
+    /// connecting, live, polling, backing_off or stopped.
+    state: &'static str,
+    /// The way in: stream or pages; null while there is none.
+    via: Option<&'static str>,
+    /// The time of the next try of a server that failed.
+    retry_at: Option<String>,
+    /// Posts, edits and deletes that were kept since the start.
+    posts: u64,
+    last_post_at: Option<String>,
+    /// The mean time from writing to arrival of the last posts.
+    lag_seconds: Option<f64>,
+    /// Failures since the start, by kind.
+    failures: BTreeMap<&'static str, u64>,
+    last_error: Option<String>,
+    gaps: Gaps,
+    /// Posts that were not kept because their authors or servers do not want it, by reason.
+    skipped: BTreeMap<&'static str, u64>,
+    /// Events that could not be used, by reason.
+    rejected: BTreeMap<&'static str, u64>,
+}
+
+/// Ranges of a timeline that had to be read page by page.
+#[derive(Debug, Serialize, ToSchema)]
+struct Gaps {
+    found: u64,
+    filled: u64,
+}
+
+/// The log.
+#[derive(Debug, Serialize, ToSchema)]
+struct LogStanding {
+    /// False if the log does not answer.
+    answers: bool,
+    partitions: Vec<LogPartition>,
+    /// Space on this machine's disk; null if the log is elsewhere.
+    bytes: Option<u64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct LogPartition {
+    partition: u32,
+    /// The offset that the next record gets.
+    end: u64,
+    /// The next offset that the lake needs.
+    lake: u64,
+}
+
+/// The table.
+#[derive(Debug, Serialize, ToSchema)]
+struct TableStanding {
+    /// Records of the log that are not in the table yet; null if another process stores them.
+    waiting_records: Option<u64>,
+    /// Space on this machine's disk; null if the table is elsewhere.
+    bytes: Option<u64>,
+}
+
+/// The lake.
+#[derive(Debug, Serialize, ToSchema)]
+struct LakeStanding {
+    /// True if the lake answers questions.
+    is_open: bool,
+    behind_records: u64,
+    behind_seconds: f64,
+    bytes: Option<u64>,
+}
+
+/// The disk of the data folder.
+#[derive(Debug, Serialize, ToSchema)]
+struct Disk {
+    bytes: Option<u64>,
+    free_bytes: Option<u64>,
+}
+
+/// Says how collecting goes.
+#[utoipa::path(
+    get, path = "/collector", tag = "collector",
+    responses((status = 200, description = "Servers, log, table, lake and disk", body = Collector))
+)]
+pub(super) async fn collector(State(state): Shared) -> Json<Collector> {
+    let counts = state.collectors.get();
+    let Distance { records, seconds, log_answers, partitions, .. } = state.behind.distance();
+    let sizes = *state.sizes.borrow();
+    let waiting = state.sink_lag.as_ref().and_then(|lag| lag.borrow().clone());
+    let log_partition = |partition: crate::behind::PartitionDistance| LogPartition {
+        partition: partition.partition,
+        end: partition.end,
+        lake: partition.position,
+    };
+    Json(Collector {
+        collects: counts.is_some(),
+        servers: counts.map(|counts| counts.snapshot().into_iter().map(server).collect()).unwrap_or_default(),
+        log: LogStanding {
+            answers: log_answers,
+            partitions: partitions.into_iter().map(log_partition).collect(),
+            bytes: sizes.log_bytes,
+        },
+        table: TableStanding {
+            waiting_records: waiting.map(|lags| lags.iter().map(|lag| lag.uncommitted_records).sum()),
+            bytes: sizes.table_bytes,
+        },
+        lake: LakeStanding {
+            is_open: state.lake.is_open(),
+            behind_records: records,
+            behind_seconds: seconds,
+            bytes: sizes.lake_bytes,
+        },
+        disk: Disk { bytes: sizes.disk_bytes, free_bytes: sizes.disk_free_bytes },
+    })
+}
+
+fn server(server: ServerSnapshot) -> CollectedServer {
+    let (via, retry_at) = match server.state {
+        ServerState::Live => (Some("stream"), None),
+        ServerState::Polling => (Some("pages"), None),
+        ServerState::BackingOff { until } => (None, Some(rfc_3339(until))),
+        ServerState::Connecting | ServerState::Stopped => (None, None),
+    };
+    CollectedServer {
+        server: server.server.to_string(),
+        timeline: match server.timeline {
+            Timeline::Public => "public",
+            Timeline::Local => "local",
+        },
+        state: server.state.as_str(),
+        via,
+        retry_at,
+        posts: server.tally.accepted,
+        last_post_at: server.last_event_at.map(rfc_3339),
+        lag_seconds: server.lag.map(|lag| lag.as_secs_f64()),
+        failures: server.failures,
+        last_error: server.last_error,
+        gaps: Gaps { found: server.gaps_found, filled: server.gaps_filled },
+        skipped: server.tally.skipped,
+        rejected: server.tally.rejected,
+    }
+}
+
+fn rfc_3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -9,7 +9,9 @@ const PAGE: &str = "../../web/dist";
 fn main() {
     println!("cargo:rerun-if-changed={PAGE}");
     if !Path::new(PAGE).join("index.html").is_file() {
-        println!("cargo::error=web/dist, the page, is not built: run `make setup`, or `npm ci && npm run build` in web/");
+        println!(
+            "cargo::error=web/dist, the page, is not built: run `make setup`, or `npm ci && npm run build` in web/"
+        );
     }
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     if let Ok(folder) = std::env::var("DUCKDB_LIB_DIR") {

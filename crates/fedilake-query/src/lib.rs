@@ -6,6 +6,7 @@
 //! - [`lake`] opens the database and lends its connections.
 //! - [`take`](mod@take) reads files through a second, in-memory DuckDB ([`source`]) and merges their rows.
 //! - [`report`] answers the questions of the [`catalogue`], one .sql file each, for the posts of a [`filter`].
+//! - [`lookup`] finds posts, and names for filters.
 //! - [`sql`] runs a user's statement, read-only and within limits.
 //! - [`check`] compares files with each other, and the lake with the files.
 //! - [`direct`] runs a user's statement on the files themselves, without a lake.
@@ -23,6 +24,7 @@ pub mod filter;
 pub mod lake;
 mod languages;
 mod layout;
+pub mod lookup;
 mod names;
 mod relation;
 pub mod report;
@@ -40,6 +42,7 @@ pub use direct::{Direct, DirectError, DirectOptions, S3Key, S3Secret};
 pub use error::LakeError;
 pub use filter::{By, Calendar, Filter, Names};
 pub use lake::{Lake, LakeOptions, Snapshot};
+pub use lookup::Lookup;
 pub use report::Question;
 pub use rows::Rows;
 pub use sql::{Cancel, SqlError, SqlLimits, SqlSummary};

@@ -1,12 +1,15 @@
 //! Reports: the rows of a file of the catalogue, for the posts of a filter.
 
+use std::time::Duration;
+
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{self, Report};
 use crate::filter::{Calendar, Filter};
 use crate::scope::Scope;
-use crate::{Lake, LakeError, Rows, relation, rows};
+use crate::sql::Watch;
+use crate::{Cancel, Lake, LakeError, Rows, SqlLimits, relation, rows};
 
 /// A report that is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,23 +39,47 @@ impl Lake {
     /// Answers a question of the catalogue, from one snapshot of the lake. An unknown report or time zone is
     /// [`LakeError::Question`].
     pub fn report(&self, question: &Question) -> Result<Rows, LakeError> {
-        self.answer(named(&question.report)?, question)
+        self.report_until(question, &Cancel::default())
+    }
+
+    /// The same until `cancel` stops it, which is [`LakeError::Interrupted`].
+    pub fn report_until(&self, question: &Question, cancel: &Cancel) -> Result<Rows, LakeError> {
+        self.answer_until(named(&question.report)?, question, cancel)
     }
 
     /// Answers a question by a report that need not be in the catalogue.
     pub fn answer(&self, report: &Report, question: &Question) -> Result<Rows, LakeError> {
+        self.answer_until(report, question, &Cancel::default())
+    }
+
+    fn answer_until(&self, report: &Report, question: &Question, cancel: &Cancel) -> Result<Rows, LakeError> {
         let lend = |ask: &mut dyn FnMut(&Connection) -> Result<Rows, LakeError>| match report.header.counts_authors {
             true => self.count(ask),
             false => self.read(ask),
         };
         lend(&mut |connection| {
             connection.execute_batch("begin transaction read only")?;
-            let answer = Scope::new(connection, &question.filter, &question.calendar.zone)
-                .and_then(|scope| answer(connection, report, question, &scope));
+            let answer = watched(connection, cancel, || {
+                let scope = Scope::new(connection, &question.filter, &question.calendar.zone)?;
+                answer(connection, report, question, &scope)
+            });
             connection.execute_batch("rollback")?;
             answer
         })
     }
+}
+
+/// Asks on a connection until `cancel` stops it.
+pub(crate) fn watched<T>(
+    connection: &Connection,
+    cancel: &Cancel,
+    ask: impl FnOnce() -> Result<T, LakeError>,
+) -> Result<T, LakeError> {
+    let limits = SqlLimits { time: Duration::MAX, cancel: cancel.clone(), ..SqlLimits::default() };
+    let watch = Watch::start(|| unreachable!("memory is not limited"), connection, &limits)?;
+    let answer = ask();
+    watch.stop();
+    answer
 }
 
 impl Report {

@@ -9,36 +9,47 @@ use crate::cli::{self, Filters};
 
 /// Turns times into a half-open range in UTC, and URLs into hosts.
 pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
-    let from = typed.from.as_deref().map(|text| instant(text, Edge::From)).transpose().context("--from")?;
-    let to = typed.to.as_deref().map(|text| instant(text, Edge::To)).transpose().context("--to")?;
+    read(typed, Edge::To, "--")
+}
+
+/// The same for the parameters of a URL, whose `to` is not included, a day neither.
+pub fn filter_of_url(typed: &Filters) -> anyhow::Result<Filter> {
+    read(typed, Edge::From, "")
+}
+
+/// Reads a filter whose `to` is meant as `edge`; `sign` stands before the names of what was typed.
+fn read(typed: &Filters, edge: Edge, sign: &str) -> anyhow::Result<Filter> {
+    let name = |name: &str| format!("{sign}{name}");
+    let from = typed.from.as_deref().map(|text| instant(text, Edge::From)).transpose().context(name("from"))?;
+    let to = typed.to.as_deref().map(|text| instant(text, edge)).transpose().context(name("to"))?;
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
         bail!(
-            "--from {} is not before --to {}",
+            "{sign}from {} is not before {sign}to {}",
             typed.from.as_deref().unwrap_or_default(),
             typed.to.as_deref().unwrap_or_default()
         );
     }
     Ok(Filter {
-        from: from.map(millis).transpose().context("--from")?,
-        to: to.map(millis).transpose().context("--to")?,
+        from: from.map(millis).transpose().context(name("from"))?,
+        to: to.map(millis).transpose().context(name("to"))?,
         bot: match (typed.bot, typed.no_bot) {
             (true, _) => Some(true),
             (_, true) => Some(false),
             _ => None,
         },
         only: Names {
-            origins: hosts(&typed.origins).context("--origin")?,
-            servers: hosts(&typed.servers).context("--server")?,
+            origins: hosts(&typed.origins).context(name("origin"))?,
+            servers: hosts(&typed.servers).context(name("server"))?,
             languages: trimmed(&typed.languages),
             apps: trimmed(&typed.apps),
             hashtags: trimmed(&typed.hashtags),
             about: typed.about.clone(),
         },
         without: Names {
-            origins: hosts(&typed.not_origins).context("--not-origin")?,
-            servers: hosts(&typed.not_servers).context("--not-server")?,
+            origins: hosts(&typed.not_origins).context(name("not-origin"))?,
+            servers: hosts(&typed.not_servers).context(name("not-server"))?,
             languages: trimmed(&typed.not_languages),
             apps: trimmed(&typed.not_apps),
             hashtags: trimmed(&typed.not_hashtags),
@@ -175,6 +186,20 @@ mod tests {
         assert_eq!(range("2023-02-04T00:00Z", "2023-02-05T05:30:00+0530")?, (from, to));
         assert_eq!(range("20230204T000000Z", "2023-02-05T00:00:00.000")?, (from, to));
         assert_eq!(range("2023-02-04T00:00:00.123", "2023-02-05")?.0, from.map(|from| from + 123));
+        Ok(())
+    }
+
+    #[test]
+    fn the_end_in_a_url_is_not_included() -> anyhow::Result<()> {
+        let typed = |from: &str, to: &str| Filters {
+            from: Some(from.to_owned()),
+            to: Some(to.to_owned()),
+            ..Filters::default()
+        };
+        let days = filter_of_url(&typed("2023-02-04", "2023-02-05"))?;
+        assert_eq!((days.from, days.to), range("2023-02-04", "2023-02-04")?);
+        let empty = filter_of_url(&typed("2023-02-04", "2023-02-04")).unwrap_err().to_string();
+        assert_eq!(empty, "from 2023-02-04 is not before to 2023-02-04");
         Ok(())
     }
 

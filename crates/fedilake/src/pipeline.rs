@@ -207,6 +207,7 @@ impl Pipeline {
                 sql_limits,
                 behind_max: settings.seconds("lake.ready_seconds_max")?,
                 edition: format!("{} {}", env!("CARGO_PKG_VERSION"), wire::deletes(settings)?),
+                topics: settings.list("report.topics"),
             };
             let answering = Server::new(listener, sources, rules, questions.clone()).await?;
             ownership.publish(answering.address_for_guests(), answering.secret())?;

@@ -71,8 +71,8 @@ fn measure(parts: &Parts) -> Measured {
         log_bytes: parts.log.as_deref().map(bytes_below),
         table_bytes: parts.table.as_deref().map(bytes_below),
         lake_bytes: Some(lake.iter().sum()),
-        disk_bytes: disk.map(|disk| disk.f_blocks * disk.f_frsize),
-        disk_free_bytes: disk.map(|disk| disk.f_bavail * disk.f_frsize),
+        disk_bytes: disk.as_ref().map(|disk| disk.f_blocks * disk.f_frsize),
+        disk_free_bytes: disk.as_ref().map(|disk| disk.f_bavail * disk.f_frsize),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{Cancel, Chunk, Lake, LakeError, Snapshot, SqlError, SqlLimits, check};
+use fedilake_query::{Cancel, Chunk, Lake, LakeError, Rows, Snapshot, SqlError, SqlLimits, check};
 
 use super::bound::{Begun, Running};
 use super::child::Notices;
@@ -30,8 +30,10 @@ pub fn answer(work: Arc<Work>, socket: UnixStream) {
     let Ok(Some(question)) = protocol::receive(&socket) else { return };
     let running = Arc::clone(&work.running);
     let cancel = match &question {
-        Question::Sql { .. } | Question::Snapshot => Some(Cancel::default()),
-        Question::Positions | Question::Take(_) | Question::Seal | Question::Report(_) => None,
+        Question::Sql { .. } | Question::Snapshot | Question::Report(_) | Question::LookUp(_) => {
+            Some(Cancel::default())
+        }
+        Question::Positions | Question::Take(_) | Question::Seal => None,
     };
     let until = match &question {
         Question::Sql { time, .. } => Instant::now().checked_add(*time),
@@ -51,7 +53,10 @@ impl Work {
             Question::Positions => protocol::send_end(socket, &self.database.lake().and_then(Lake::positions)),
             Question::Take(chunks) => self.take(&chunks, socket),
             Question::Seal => protocol::send_end(socket, &self.database.lake().and_then(Lake::seal)),
-            Question::Report(question) => self.report(&question, socket),
+            Question::Report(question) => {
+                self.rows(socket, begun, &cancel, |lake| lake.report_until(&question, &cancel))
+            }
+            Question::LookUp(lookup) => self.rows(socket, begun, &cancel, |lake| lake.look_up(&lookup, &cancel)),
             Question::Sql { text, time, memory_bytes_max, rows_max } => {
                 let limits = SqlLimits { time, memory_bytes_max, rows_max, cancel };
                 self.sql(&text, &limits, socket, begun)
@@ -77,8 +82,20 @@ impl Work {
         protocol::send_end(socket, &taken)
     }
 
-    fn report(&self, question: &fedilake_query::Question, socket: &UnixStream) -> io::Result<()> {
-        match self.database.lake().and_then(|lake| lake.report(question)) {
+    /// Answers with rows that are held whole, unless nobody waits for them any more.
+    fn rows(
+        &self,
+        socket: &UnixStream,
+        begun: &Begun<'_>,
+        cancel: &Cancel,
+        ask: impl FnOnce(&Lake) -> Result<Rows, LakeError>,
+    ) -> io::Result<()> {
+        cancel_when_gone(socket, cancel)?;
+        let answered = self.database.lake().and_then(ask).map_err(|error| match begun.is_out_of_memory() {
+            true => LakeError::OutOfMemory(begun.out_of_memory()),
+            false => error,
+        });
+        match answered {
             Ok(rows) => {
                 for block in rows.ipc.chunks(BLOCK_BYTES) {
                     protocol::send_piece(socket, &Piece::Block(block.to_vec()))?;

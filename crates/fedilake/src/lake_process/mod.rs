@@ -25,7 +25,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{Cancel, Chunk, LakeError, LakePosition, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress};
+use fedilake_query::{
+    Cancel, Chunk, LakeError, LakePosition, Lookup, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress,
+};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -139,11 +141,25 @@ impl LakeProcess {
 
     /// Answers a report.
     pub fn report(&self, question: &fedilake_query::Question) -> Result<Rows, AskError> {
-        let question = Question::Report(question.clone());
+        self.report_until(question, &Cancel::default())
+    }
+
+    /// Answers a report until `cancel` stops it.
+    pub fn report_until(&self, question: &fedilake_query::Question, cancel: &Cancel) -> Result<Rows, AskError> {
+        self.rows(&Question::Report(question.clone()), cancel)
+    }
+
+    /// Answers a look-up until `cancel` stops it.
+    pub fn look_up(&self, lookup: &Lookup, cancel: &Cancel) -> Result<Rows, AskError> {
+        self.rows(&Question::LookUp(lookup.clone()), cancel)
+    }
+
+    fn rows(&self, question: &Question, cancel: &Cancel) -> Result<Rows, AskError> {
         let _asking = self.supervised.asking();
         self.twice(|| {
             let mut ipc = Vec::new();
-            let answered = self.ask(&question)?.stream::<Result<Option<String>, LakeError>>(&mut ipc);
+            let answer = self.ask(question)?.cancelled_by(cancel)?;
+            let answered = answer.stream::<Result<Option<String>, LakeError>>(&mut ipc);
             let note = answered.map_err(StreamError::never_written)??;
             Ok(Rows { ipc, note })
         })

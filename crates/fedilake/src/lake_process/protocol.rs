@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fedilake_query::{Chunk, DirectOptions, LakeOptions, S3Secret};
+use fedilake_query::{Chunk, DirectOptions, LakeOptions, Lookup, S3Secret};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -87,6 +87,7 @@ pub enum Question {
     Take(Vec<Chunk>),
     Seal,
     Report(fedilake_query::Question),
+    LookUp(Lookup),
     Sql {
         text: String,
         time: Duration,

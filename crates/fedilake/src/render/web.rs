@@ -7,9 +7,9 @@ use arrow::datatypes::{DataType, Field};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Answer;
 use super::special::{self, Special};
 use super::value::{self, Form, Values, is_tuple};
-use super::Answer;
 
 /// A column of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -141,14 +141,20 @@ mod tests {
             ("id", Arc::new(Int64Array::from(vec![Some(exact), Some(-exact - 1), None]))),
             ("id", Arc::new(UInt64Array::from(vec![0, u64::MAX, 9]))),
             ("at", Arc::new(TimestampMicrosecondArray::from(vec![0, 1_500_000, 0]).with_timezone("UTC"))),
-            ("list", Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([
-                Some(vec![Some(exact + 1), None]), None, Some(vec![]),
-            ]))),
+            (
+                "list",
+                Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([
+                    Some(vec![Some(exact + 1), None]),
+                    None,
+                    Some(vec![]),
+                ])),
+            ),
             ("share", Arc::new(Decimal128Array::from(vec![150, 1, 0]).with_precision_and_scale(30, 2).unwrap())),
         ];
         let fields = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true));
         let schema = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));
-        let batch = RecordBatch::try_new(schema.clone(), columns.into_iter().map(|(_, array)| array).collect()).unwrap();
+        let batch =
+            RecordBatch::try_new(schema.clone(), columns.into_iter().map(|(_, array)| array).collect()).unwrap();
         let mut ipc = Vec::new();
         let mut writer = StreamWriter::try_new(&mut ipc, &schema).unwrap();
         writer.write(&batch).unwrap();

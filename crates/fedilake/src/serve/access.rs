@@ -201,14 +201,17 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('=')).filter_map(
-        |(name, value)| (name == COOKIE).then_some(value),
-    )
+    all.flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(|(name, value)| (name == COOKIE).then_some(value))
 }
 
 /// A value of the query that needs no decoding.
 fn queried<'a>(uri: &'a Uri, key: &str) -> Option<&'a str> {
-    uri.query()?.split('&').filter_map(|pair| pair.split_once('=')).find_map(|(name, value)| (name == key).then_some(value))
+    uri.query()?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find_map(|(name, value)| (name == key).then_some(value))
 }
 
 fn without_port(host: &str) -> &str {

@@ -47,6 +47,11 @@ type Reached = watch::Receiver<HashMap<Partition, Offset>>;
 /// Statements in SQL that readers run at the same time; further ones wait.
 const STATEMENTS_MAX: usize = 4;
 
+/// Reports and look-ups that readers run at the same time: each uses all cores that it can, so more would only wait for each other.
+fn reports_max() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8)
+}
+
 /// A server that is bound but does not answer yet.
 pub struct Server {
     listener: TcpListener,
@@ -78,6 +83,8 @@ pub struct Rules {
     pub behind_max: Duration,
     /// Whatever makes two lakes answer differently at the same positions.
     pub edition: String,
+    /// The words of reports that count words, where a reader names none.
+    pub topics: Vec<String>,
 }
 
 /// State of the routes.
@@ -94,11 +101,15 @@ struct State {
     access: Arc<Access>,
     reached: Reached,
     edition: String,
+    topics: Vec<String>,
     collectors: Arc<OnceLock<Arc<Counts>>>,
     sizes: watch::Receiver<Measured>,
     sink_lag: Option<watch::Receiver<Option<Vec<PartitionLag>>>>,
     /// Places for statements of readers.
     statements: Arc<Semaphore>,
+    /// Places for reports and look-ups of readers.
+    reports: Arc<Semaphore>,
+    answers: v1::Answers,
     /// The posts of the last state that somebody followed.
     standing: Mutex<Option<(SnapshotId, v1::Standing)>>,
     schema: OnceCell<v1::Schema>,
@@ -139,7 +150,9 @@ impl Server {
         if !address.ip().is_loopback() {
             let plain = match rules.access.tls {
                 Some(_) => "",
-                None => ", without TLS: set serve.tls_cert and serve.tls_key, or put a proxy before it, where the network is not yours",
+                None => {
+                    ", without TLS: set serve.tls_cert and serve.tls_key, or put a proxy before it, where the network is not yours"
+                }
             };
             tracing::warn!(
                 "other machines reach {address}: they may read /healthz, /readyz and /metrics, which name the collected servers, and, \
@@ -155,7 +168,7 @@ impl Server {
             }
         };
         let Sources { lake, checker, behind, reached, collectors, sizes, sink_lag } = sources;
-        let Rules { access, sql_limits, behind_max, edition } = rules;
+        let Rules { access, sql_limits, behind_max, edition, topics } = rules;
         let state = State {
             lake,
             checker,
@@ -167,10 +180,13 @@ impl Server {
             access: Arc::new(access),
             reached,
             edition,
+            topics,
             collectors,
             sizes,
             sink_lag,
             statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),
+            reports: Arc::new(Semaphore::new(reports_max())),
+            answers: v1::answers(),
             standing: Mutex::default(),
             schema: OnceCell::new(),
         };

@@ -22,8 +22,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
-use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, SqlRequest};
 use super::access::{self, Gate};
+use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, SqlRequest};
 use super::asking::{Asking, STOPPING};
 use super::{METRICS_TEXT, Readiness, Standing, State, guard, page, sealed, v1};
 use crate::check::{CheckReport, Progress};
@@ -44,9 +44,10 @@ type Refused = (StatusCode, String);
 pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
     let readers = Router::new().nest(v1::BASE, v1::routes()).fallback(page::file);
     let gate = Gate { address, access: Arc::clone(&state.access) };
-    let compressed = CompressionLayer::new()
-        .compress_when(DefaultPredicate::new().and(NotForContentType::const_new(v1::PARQUET)));
-    let readers = readers.layer(from_fn_with_state(gate, access::admit)).layer(compressed).layer(from_fn(sealed::sealed));
+    let compressed =
+        CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::const_new(v1::PARQUET)));
+    let readers =
+        readers.layer(from_fn_with_state(gate, access::admit)).layer(compressed).layer(from_fn(sealed::sealed));
     let host = from_fn_with_state(address, guard::host);
     let guests = guests(&state).layer(host.clone());
     // An operator who listens beyond loopback wants other machines to read figures, by any host name.

@@ -13,8 +13,7 @@ pub(super) struct SnapshotId(u64);
 impl SnapshotId {
     /// The state at these positions. Lakes of different `editions` answer differently at the same positions.
     pub(super) fn at(reached: &HashMap<Partition, Offset>, edition: &str) -> SnapshotId {
-        let positions: BTreeMap<u32, u64> =
-            reached.iter().map(|(partition, offset)| (partition.0, offset.0)).collect();
+        let positions: BTreeMap<u32, u64> = reached.iter().map(|(partition, offset)| (partition.0, offset.0)).collect();
         let mut hash = Xxh3::new();
         hash.update(edition.as_bytes());
         for (partition, offset) in positions {
@@ -41,7 +40,8 @@ mod tests {
         let name = |pairs: &[(u32, u64)], edition| SnapshotId::at(&at(pairs), edition).to_string();
         let one = name(&[(0, 7), (1, 9)], "a");
         assert_eq!(one, name(&[(1, 9), (0, 7)], "a"));
-        for other in [name(&[(0, 9), (1, 7)], "a"), name(&[(0, 7)], "a"), name(&[(0, 7), (1, 9)], "b"), name(&[], "a")] {
+        for other in [name(&[(0, 9), (1, 7)], "a"), name(&[(0, 7)], "a"), name(&[(0, 7), (1, 9)], "b"), name(&[], "a")]
+        {
             assert_ne!(one, other);
         }
     }

@@ -44,7 +44,12 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::File,
         meaning: "the page's certificate with its chain, a file in PEM; empty: no TLS",
     },
-    Setting { key: "serve.tls_key", default: "", kind: Kind::File, meaning: "the key of serve.tls_cert, a file in PEM" },
+    Setting {
+        key: "serve.tls_key",
+        default: "",
+        kind: Kind::File,
+        meaning: "the key of serve.tls_cert, a file in PEM",
+    },
     Setting {
         key: "log.url",
         default: "file:log",

@@ -49,9 +49,7 @@ const STANDING: &str = "select count(*) as posts, max(created_at) as newest from
     get, path = "/live", tag = "live",
     responses((status = 200, description = "Events", content_type = "text/event-stream", body = LiveSnapshot))
 )]
-pub(super) async fn live(
-    extract::State(state): Shared,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(super) async fn live(extract::State(state): Shared) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let live = Live { reached: state.reached.clone(), state, told: None, next_at: Instant::now() };
     let events = futures::stream::unfold(live, |mut live| async {
         let questions = live.state.questions.clone();

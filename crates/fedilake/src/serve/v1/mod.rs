@@ -4,10 +4,16 @@
 mod collector;
 mod download;
 mod live;
+mod names;
+mod panels;
 mod params;
+mod posts;
 mod problem;
+mod reports;
 mod schema;
+mod shared;
 mod sql;
+mod state;
 
 use std::sync::Arc;
 
@@ -22,6 +28,7 @@ use utoipa_axum::routes;
 pub(super) use self::live::Standing;
 pub(super) use self::problem::Problem;
 pub(super) use self::schema::Schema;
+pub(super) use self::shared::{Answers, answers};
 use super::State;
 
 /// Where the API begins.
@@ -59,6 +66,12 @@ pub(super) fn routes() -> Router<Arc<State>> {
 /// The routes and the document that describes them.
 fn described() -> (Router<Arc<State>>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(reports::reports))
+        .routes(routes!(reports::file))
+        .routes(routes!(reports::sql))
+        .routes(routes!(panels::panels))
+        .routes(routes!(posts::posts))
+        .routes(routes!(names::names))
         .routes(routes!(sql::ask, sql::file))
         .routes(routes!(live::live))
         .routes(routes!(collector::collector))

@@ -65,9 +65,9 @@ pub(super) async fn schema(State(state): Shared) -> Result<Json<Schema>, Problem
             for ColumnRow { view, name, kind } in columns {
                 by_view.entry(view).or_default().push(ViewColumn { name, kind });
             }
-            let documented = views::DOCUMENTED.iter().filter_map(|name| {
-                Some(View { name: (*name).to_owned(), columns: by_view.remove(*name)? })
-            });
+            let documented = views::DOCUMENTED
+                .iter()
+                .filter_map(|name| Some(View { name: (*name).to_owned(), columns: by_view.remove(*name)? }));
             Ok(Schema {
                 views: documented.collect(),
                 functions: functions.into_iter().map(|function| function.name).collect(),

@@ -247,8 +247,11 @@ async fn read_json<T: serde::de::DeserializeOwned>(request: Request) -> Result<T
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected Content-Type: application/json"));
     }
     let too_large = || {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the request has more than {} MiB", REQUEST_BYTES_MAX >> 20))
-            .hint("`fedilake sql` takes statements up to 16 MiB")
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the request has more than {} MiB", REQUEST_BYTES_MAX >> 20),
+        )
+        .hint("`fedilake sql` takes statements up to 16 MiB")
     };
     let body = to_bytes(request.into_body(), REQUEST_BYTES_MAX);
     let body = match tokio::time::timeout(ARRIVES_WITHIN, body).await {
@@ -256,7 +259,10 @@ async fn read_json<T: serde::de::DeserializeOwned>(request: Request) -> Result<T
         Ok(Err(_)) => return Err(too_large()),
         Err(_) => {
             let seconds = ARRIVES_WITHIN.as_secs();
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the request did not arrive within {seconds} s")));
+            return Err(Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the request did not arrive within {seconds} s"),
+            ));
         }
     };
     serde_json::from_slice(&body).map_err(|error| Problem::bad(format!("the request is not a question: {error}")))

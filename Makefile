@@ -56,7 +56,7 @@ lint: setup ## Check formatting and run clippy; warnings are errors
 fmt: ## Format the code
 	@cargo fmt --all
 
-setup: tools duckdb/node_modules/.package-lock.json ## Fetch the DuckDB library through npm; the other targets do it
+setup: tools duckdb/node_modules/.package-lock.json web/dist/index.html ## Fetch the DuckDB library and build the page through npm; the other targets do it
 
 tools:
 	@scripts/check-tools
@@ -65,7 +65,14 @@ tools:
 duckdb/node_modules/.package-lock.json: duckdb/package-lock.json
 	@npm ci --prefix duckdb --no-progress --foreground-scripts --silent
 
+web/node_modules/.package-lock.json: web/package-lock.json
+	@npm ci --prefix web --no-progress --silent
+
+# The page is a part of the program.
+web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/package.json web/tsconfig.json web/vite.config.ts $(shell find web/src web/public -type f)
+	@npm run build --prefix web --silent
+
 clean: ## Remove everything built or fetched
 	@cargo clean
 	@scripts/services/svc stop 2>/dev/null || true
-	@rm -rf duckdb/node_modules duckdb/lib .services
+	@rm -rf duckdb/node_modules duckdb/lib web/node_modules web/dist .services

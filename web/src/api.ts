@@ -141,7 +141,7 @@ export interface SqlProblem extends Problem {
 export interface SqlLine {
   columns?: Column[]
   rows?: Value[][]
-  end?: { rows: number; n: number; millis: number }
+  end?: { rows: number; truncated: boolean; millis: number }
   error?: SqlProblem
 }
 

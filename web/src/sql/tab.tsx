@@ -17,7 +17,7 @@ interface Answer {
   columns: Column[]
   rows: Value[][]
   /** Rows of the whole answer, and the time that it took, once it has ended. */
-  end: { n: number; millis: number } | null
+  end: { rows: number; truncated: boolean; millis: number } | null
 }
 
 export function SqlTab() {
@@ -46,12 +46,12 @@ export function SqlTab() {
       for await (const line of sql(query, controller.signal)) {
         if (line.columns) next.columns = line.columns
         else if (line.rows) next.rows.push(...line.rows)
-        else if (line.end) next.end = { n: line.end.n, millis: line.end.millis }
+        else if (line.end) next.end = line.end
         else if (line.error) return refuse(line.error)
         // A copy, so that profiles are made of all rows and not again for each piece.
         if (line.columns || line.end) setAnswer({ ...next, rows: [...next.rows] })
       }
-      said.value = `${exact(next.end?.n ?? next.rows.length)} rows`
+      said.value = `${exact(next.end?.rows ?? next.rows.length)} rows`
     } catch (error) {
       if (controller.signal.aborted) said.value = 'Cancelled.'
       else refuse(error instanceof Refusal ? error.problem : { message: String(error) })
@@ -100,7 +100,7 @@ export function SqlTab() {
         <button type="button" onClick={() => save(new Blob([box.current!.text()], { type: 'application/sql' }), 'question.sql')}>.sql</button>
         {answer?.end && ['csv', 'json', 'parquet'].map(format => <a class="file" href={sqlFile(answer.query, format)} download>{format}</a>)}
         {mark && <button type="button" aria-pressed={isDrawn} onClick={() => setDrawn(!isDrawn)}>Chart</button>}
-        <span class="soft" role="status">{isRunning ? 'Running…' : answer?.end && !problem ? `${exact(answer.end.n)} rows in ${exact(answer.end.millis)} ms${answer.end.n > answer.rows.length ? `, the first ${exact(answer.rows.length)} shown` : ''}` : ''}</span>
+        <span class="soft" role="status">{isRunning ? 'Running…' : answer?.end && !problem ? `${answer.end.truncated ? 'the first ' : ''}${exact(answer.end.rows)} rows in ${exact(answer.end.millis)} ms` : ''}</span>
       </div>
       {problem && (
         <div class="trouble" role="alert">

@@ -84,10 +84,11 @@ impl Access {
             false => address.to_string(),
         };
         Some(match token.is_new {
+            // Not within the URL, in which secrets are hidden wherever they are written.
             true => format!(
-                "readers need a token, which is shown only now: {}://{shown}/?token={}",
-                self.scheme(),
-                token.text
+                "readers need a token, which is shown only now: {}\nhint: open {}://{shown}/?token=TOKEN with it once",
+                token.text,
+                self.scheme()
             ),
             false => format!("readers need the token in {}: /?token=TOKEN", token.file.display()),
         })

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod api;
 mod asked;
 mod beside;
 mod cluster;

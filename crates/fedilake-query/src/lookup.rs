@@ -14,7 +14,7 @@ pub enum Lookup {
     /// spoiler_text, then micros and hash, which make the [`Place`] of the row.
     Posts {
         /// The posts that are shown.
-        filter: Filter,
+        filter: Box<Filter>,
         /// A text that they contain, in any letter case.
         search: Option<String>,
         /// Only posts behind this place.

@@ -75,7 +75,7 @@ pub enum Verb {
     Serve(Serve),
     /// Print a report, or those of the overview
     #[command(after_help = REPORT)]
-    Report(Report),
+    Report(Box<Report>),
     /// Ask a question in SQL, read-only
     #[command(after_help = SQL)]
     Sql(Sql),

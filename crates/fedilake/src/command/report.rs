@@ -87,7 +87,8 @@ fn question(report: &Report, words: &[String], filter: &Filter, calendar: &Calen
 
 /// Prints the names in the filter that no post has: with a misspelt name the answer is silently empty or incomplete.
 async fn say_unknown(answers: &Answers, filter: &Filter) -> anyhow::Result<()> {
-    let sorts: [(&str, &str, &Vec<String>, fn(Vec<String>) -> Names); 4] = [
+    type Alone = fn(Vec<String>) -> Names;
+    let sorts: [(&str, &str, &[String], Alone); 4] = [
         ("origin", "author_domain", &filter.only.origins, |origins| Names { origins, ..Names::default() }),
         ("server", "server", &filter.only.servers, |servers| Names { servers, ..Names::default() }),
         ("language", "language", &filter.only.languages, |languages| Names { languages, ..Names::default() }),

@@ -146,7 +146,7 @@ impl LakeProcess {
 
     /// Answers a report until `cancel` stops it.
     pub fn report_until(&self, question: &fedilake_query::Question, cancel: &Cancel) -> Result<Rows, AskError> {
-        self.rows(&Question::Report(question.clone()), cancel)
+        self.rows(&Question::Report(Box::new(question.clone())), cancel)
     }
 
     /// Answers a look-up until `cancel` stops it.

@@ -86,7 +86,7 @@ pub enum Question {
     Positions,
     Take(Vec<Chunk>),
     Seal,
-    Report(fedilake_query::Question),
+    Report(Box<fedilake_query::Question>),
     LookUp(Lookup),
     Sql {
         text: String,

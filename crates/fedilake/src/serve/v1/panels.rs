@@ -85,7 +85,7 @@ pub(super) async fn panels(
     let etag = state.etag(snapshot, uri.query().unwrap_or_default());
     let questions: Vec<_> = names.iter().map(|name| asked.of(name, &state.topics)).collect();
     // An answer with a failure in it is made again.
-    let is_whole = || questions.iter().all(|question| state.keeps(snapshot, Asks::Report(question.clone())));
+    let is_whole = || questions.iter().all(|question| state.keeps(snapshot, Asks::Report(Box::new(question.clone()))));
     if etag.is_known(&headers) && is_whole() {
         return Ok(etag.unchanged());
     }
@@ -97,7 +97,7 @@ pub(super) async fn panels(
                 let (name, began) = (question.report.clone(), Instant::now());
                 let write = move |rows: Rows| line(&name, snapshot, &rows, began);
                 let name = question.report.clone();
-                let answered = state.shared(snapshot, Asks::Report(question), write).await;
+                let answered = state.shared(snapshot, Asks::Report(Box::new(question)), write).await;
                 Ok::<Bytes, Infallible>(answered.unwrap_or_else(|problem| failed(name, &problem)))
             }
         })

@@ -109,7 +109,7 @@ pub(super) async fn posts(
         return Ok(etag.unchanged());
     }
     // One more tells whether there are more.
-    let lookup = Lookup::Posts { filter: asked.filter, search, before, limit: limit as u32 + 1 };
+    let lookup = Lookup::Posts { filter: Box::new(asked.filter), search, before, limit: limit as u32 + 1 };
     let read = |rows: fedilake_query::Rows| {
         let mut json = Vec::new();
         Format::Json.write(rows.ipc.as_slice(), &mut json)?;

@@ -98,7 +98,7 @@ pub(super) async fn file(
     let asked = Asked::take(&mut params)?;
     params.finish()?;
     let question = asked.of(&report.name, &state.topics);
-    let rows = state.rows(Asks::Report(question), Ok).await?;
+    let rows = state.rows(Asks::Report(Box::new(question)), Ok).await?;
     let write = move |out: &mut dyn std::io::Write| format.write(rows.ipc.as_slice(), out).map_err(Problem::internal);
     download::stream(&format!("fedilake-{name}"), format, (), write).await
 }

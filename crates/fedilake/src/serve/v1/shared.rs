@@ -27,7 +27,7 @@ const ANSWERS: usize = 1_000;
 /// Something that is asked of a state of the lake.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::serve) enum Asks {
-    Report(Question),
+    Report(Box<Question>),
     LookUp(Lookup),
 }
 

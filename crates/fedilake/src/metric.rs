@@ -105,6 +105,11 @@ pub const METRICS: &[Metric] = &[
     gauge("fedilake_lake_behind_records", &["partition"], "Records of the log that the lake does not have"),
     gauge("fedilake_lake_missing_offsets", &[], "Offsets that the table lost, so that answers lack their records"),
     histogram("fedilake_lake_take_seconds", &[], "Time that each take of new records into the lake took, in seconds"),
+    counter(
+        "fedilake_serve_answers_made_total",
+        &[],
+        "Reports and lists of names made for readers of the page; those that readers share count once",
+    ),
     gauge("fedilake_log_bytes", &[], "Bytes of the log in the data folder"),
     gauge("fedilake_table_bytes", &[], "Bytes of the table in the data folder"),
     gauge("fedilake_lake_bytes", &[], "Bytes of the lake and its write-ahead log"),

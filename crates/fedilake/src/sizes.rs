@@ -78,18 +78,16 @@ fn measure(parts: &Parts) -> Measured {
 
 impl Measured {
     fn export(self) {
-        let gauges = [
-            ("fedilake_log_bytes", self.log_bytes),
-            ("fedilake_table_bytes", self.table_bytes),
-            ("fedilake_lake_bytes", self.lake_bytes),
-            ("fedilake_disk_free_bytes", self.disk_free_bytes),
-            ("fedilake_disk_bytes", self.disk_bytes),
-        ];
-        for (name, bytes) in gauges {
+        let bytes = |gauge: metrics::Gauge, bytes: Option<u64>| {
             if let Some(bytes) = bytes {
-                metrics::gauge!(name).set(bytes as f64);
+                gauge.set(bytes as f64);
             }
-        }
+        };
+        bytes(metrics::gauge!("fedilake_log_bytes"), self.log_bytes);
+        bytes(metrics::gauge!("fedilake_table_bytes"), self.table_bytes);
+        bytes(metrics::gauge!("fedilake_lake_bytes"), self.lake_bytes);
+        bytes(metrics::gauge!("fedilake_disk_free_bytes"), self.disk_free_bytes);
+        bytes(metrics::gauge!("fedilake_disk_bytes"), self.disk_bytes);
     }
 }
 

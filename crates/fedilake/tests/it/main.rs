@@ -4,6 +4,7 @@
 
 mod api;
 mod asked;
+mod attacks;
 mod beside;
 mod cluster;
 mod columns;

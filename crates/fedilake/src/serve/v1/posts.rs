@@ -34,7 +34,7 @@ pub(super) struct Posts {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 struct Post {
     uri: String,
-    /// The post on its server.
+    /// The post on its server, over HTTP; null for any other link, which could run a script.
     url: Option<String>,
     created_at: String,
     author: String,
@@ -78,6 +78,10 @@ impl FromStr for Cursor {
     }
 }
 
+fn is_over_http(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
 /// Lists posts.
 #[utoipa::path(
     get, path = "/posts", tag = "posts",
@@ -113,7 +117,11 @@ pub(super) async fn posts(
     let read = |rows: fedilake_query::Rows| {
         let mut json = Vec::new();
         Format::Json.write(rows.ipc.as_slice(), &mut json)?;
-        Ok(serde_json::from_slice::<Vec<Post>>(&json)?)
+        let mut posts: Vec<Post> = serde_json::from_slice(&json)?;
+        for post in &mut posts {
+            post.url = post.url.take().filter(|url| is_over_http(url));
+        }
+        Ok(posts)
     };
     let mut posts = state.rows(Asks::LookUp(lookup), read).await?;
     let has_more = posts.len() > limit;

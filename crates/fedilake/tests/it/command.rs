@@ -398,7 +398,7 @@ fn a_command_in_a_hint_names_the_folder_as_a_shell_reads_it() {
         let typed = format!("--data={name}");
         let mut command = fedilake(["run", "--server", "127.0.0.1:9", "--listen", "127.0.0.1:0", typed.as_str()]);
         let mut running = Running::start(command.current_dir(&at));
-        let hint = running.wait_for_line("hint: `fedilake report");
+        let hint = running.wait_for_line("`fedilake report");
         let command = hint.split('`').nth(1).unwrap();
         let mut shell = Command::new("sh");
         let read = shell.args(["-c", &format!("fedilake() {{ printf '%s\\n' \"$@\"; }}; {command}")]);

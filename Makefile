@@ -63,10 +63,10 @@ tools:
 
 # npm writes this file last, after every package of the lock file.
 duckdb/node_modules/.package-lock.json: duckdb/package-lock.json
-	@npm ci --prefix duckdb --no-progress --foreground-scripts --silent
+	@npm ci --prefix duckdb --no-progress --foreground-scripts --loglevel=error
 
 web/node_modules/.package-lock.json: web/package-lock.json
-	@npm ci --prefix web --no-progress --silent
+	@npm ci --prefix web --no-progress --loglevel=error
 
 # The page is a part of the program.
 web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/package.json web/tsconfig.json web/vite.config.ts $(shell find web/src web/public -type f)

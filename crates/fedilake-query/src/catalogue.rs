@@ -3,7 +3,7 @@
 //! The file begins with a header: comment lines that are TOML behind their `-- `. It says what the report asks, counts
 //! and cannot tell, and by which marks it is drawn; names, help, terminal, page and docs are made from it. An empty
 //! line ends the header. docs/reports.md is written by `FEDILAKE_BLESS=1 cargo test --release -p fedilake-query page`. One statement follows, which gives the rows. A second statement may follow behind a
-//! semicolon: its only row fills the header's `note`.
+//! semicolon: its only row fills the header's `note`. It may name the rows of the first as `{rows}`.
 //!
 //! Statements name relations in braces ([`crate::relation`]), so that one text is asked of the lake's own tables, and
 //! is shown to people as SQL over the documented views.
@@ -40,25 +40,22 @@ pub fn find(name: &str) -> Option<&'static Report> {
 }
 
 /// A report: its description, and the statements that make it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The file's name without its ending.
     pub name: String,
     /// What the file's header says.
-    #[serde(flatten)]
     pub header: Header,
     /// True if the report counts words that the asker may name.
     pub words: bool,
     /// The statement that gives the rows.
-    #[serde(skip)]
     pub(crate) rows: String,
     /// The statement whose only row fills the note.
-    #[serde(skip)]
     pub(crate) of_note: Option<String>,
 }
 
 /// The description of a report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// The question that the report answers, as a person asks it.
@@ -81,7 +78,7 @@ pub struct Header {
     #[serde(default)]
     pub click: BTreeMap<String, FilterKey>,
     /// True if the statement groups by author and nothing else, for which the lake has a faster way.
-    #[serde(default, skip_serializing)]
+    #[serde(default)]
     pub counts_authors: bool,
     /// A sentence with `{column}` for values of the second statement's row.
     #[serde(default)]

@@ -22,6 +22,8 @@ pub enum Lookup {
         /// The most rows.
         limit: u32,
     },
+    /// One row: posts, and newest, the greatest created_at.
+    Standing,
     /// Names that begin with a text, in any letter case, the most frequent first: name, posts.
     Names {
         /// The column of the names.
@@ -89,6 +91,7 @@ fn sql(connection: &Connection, lookup: &Lookup) -> Result<String, LakeError> {
                 conditions.join(" and ")
             ))
         }
+        Lookup::Standing => Ok("select count(*) as posts, max(created_at) as newest from post".to_owned()),
         Lookup::Names { of, prefix, limit } => {
             let scope = Scope::new(connection, &Filter::default(), crate::filter::UTC)?;
             let counted = match of {

@@ -25,6 +25,7 @@
 mod lake;
 mod plain;
 
+use crate::views::literal;
 use crate::{layout, topic};
 
 pub(crate) use self::lake::bind;
@@ -59,6 +60,12 @@ fn is_name(text: &str) -> bool {
 fn asked(words: &[String]) -> Vec<String> {
     let followed = layout::FOLLOWED.map(str::to_owned);
     topic::distinct(if words.is_empty() { &followed } else { words }).into_iter().map(str::to_owned).collect()
+}
+
+/// SQL: the words that are asked for, a row each.
+fn words_sql(words: &[String]) -> String {
+    let words: Vec<_> = asked(words).iter().map(|word| format!("({})", literal(word))).collect();
+    format!("select word from (values {}) asked (word)", words.join(", "))
 }
 
 /// The error for a statement that names no relation.

@@ -83,6 +83,12 @@ pub(crate) fn watched<T>(
 }
 
 impl Report {
+    /// The question for this report; `words` are left out where they would mean nothing.
+    pub fn question(&self, words: &[String], filter: &Filter, calendar: &Calendar) -> Question {
+        let words = if self.words { words.to_vec() } else { Vec::new() };
+        Question { report: self.name.clone(), words, filter: filter.clone(), calendar: calendar.clone() }
+    }
+
     /// The report's statement over the documented views, with the question's filter in it: for `fedilake sql` and any
     /// DuckDB that has the views.
     pub fn sql(&self, question: &Question) -> String {
@@ -102,7 +108,10 @@ pub fn named(name: &str) -> Result<&'static Report, LakeError> {
 fn answer(connection: &Connection, report: &Report, question: &Question, scope: &Scope) -> Result<Rows, LakeError> {
     let rows = rows::query(connection, &relation::bind(&report.rows, scope, question)?)?;
     let note = match (&report.header.note, &report.of_note) {
-        (Some(note), Some(sql)) => Some(filled(note, connection, &relation::bind(sql, scope, question)?)?),
+        (Some(note), Some(sql)) => {
+            let sql = sql.replace("{rows}", &format!("({})", report.rows));
+            Some(filled(note, connection, &relation::bind(&sql, scope, question)?)?)
+        }
         _ => None,
     };
     Ok(Rows { note, ..rows })

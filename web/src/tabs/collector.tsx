@@ -1,13 +1,12 @@
 /** What is collected now: each server, and the log, table, lake and disk behind it. */
 import { useEffect, useState } from 'preact/hooks'
 
-import { collector, Refusal, type Collected, type Gap, type Problem } from '../api'
-import { bytes, columnLabel, duration, exact, rangeText, wallClockText } from '../numbers'
-import { live, paused, state } from '../page'
-import { wallOf } from '../zone'
+import { collector, Refusal, type Collected, type Problem } from '../api'
+import { bytes, columnLabel, duration, exact } from '../numbers'
+import { live, paused } from '../page'
 
 const AGAIN_MS = 2000
-const COLUMNS = ['state', 'via', 'posts', 'posts_per_second', 'last_post_at', 'lag_seconds', 'failures', 'gaps', 'error']
+const COLUMNS = ['state', 'via', 'posts', 'last_post_at', 'lag_seconds', 'failures', 'gaps', 'last_error']
 
 export function Collector() {
   const [found, setFound] = useState<Collected | null>(null)
@@ -43,7 +42,7 @@ export function Collector() {
             <table>
               <caption class="unseen">Servers that are read</caption>
               <thead><tr><th scope="col">server</th>{columns.map(name => <th scope="col" class={isNumber(name) ? 'number' : ''}>{columnLabel(name)}</th>)}</tr></thead>
-              <tbody>{found.servers.map(server => <tr><th scope="row">{server.server}</th>{columns.map(name => <td class={`${isNumber(name) ? 'number' : ''}${name === 'error' && server[name] ? ' trouble' : ''}`}>{field(name, server[name])}</td>)}</tr>)}</tbody>
+              <tbody>{found.servers.map(server => <tr><th scope="row">{server.server}</th>{columns.map(name => <td class={`${isNumber(name) ? 'number' : ''}${name === 'last_error' && server[name] ? ' trouble' : ''}`}>{field(name, server[name])}</td>)}</tr>)}</tbody>
             </table>
           </div>
         )}
@@ -59,15 +58,13 @@ export function Collector() {
   )
 }
 
-const isNumber = (name: string) => ['posts', 'posts_per_second', 'lag_seconds', 'failures'].includes(name)
+const isNumber = (name: string) => ['posts', 'lag_seconds'].includes(name)
 
 function field(name: string, value: unknown): string {
   if (value === null || value === undefined) return '–'
-  const zone = state.value.timezone
-  if (name === 'gaps' && Array.isArray(value)) {
-    const open = (value as Gap[]).filter(gap => gap.filled !== true)
-    const texts = open.map(gap => (gap.to === null ? `since ${wallClockText(wallOf(Date.parse(gap.from), zone))}` : rangeText(wallOf(Date.parse(gap.from), zone), wallOf(Date.parse(gap.to), zone))))
-    return value.length === 0 ? 'none' : `${texts.join('; ')}${open.length < value.length ? ` ${value.length - open.length} filled` : ''}`
+  if (typeof value === 'object') {
+    // Counts by kind.
+    return Object.entries(value).map(([kind, count]) => `${columnLabel(kind)} ${exact(Number(count))}`).join(', ') || 'none'
   }
   if (name === 'bytes' || name.endsWith('_bytes')) return bytes(Number(value))
   if (name.endsWith('_seconds')) return duration(Number(value))

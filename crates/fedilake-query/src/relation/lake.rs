@@ -1,6 +1,6 @@
 //! The relations in the lake's own tables.
 
-use super::{asked, replaced, unknown};
+use super::{asked, replaced, unknown, words_sql};
 use crate::report::Question;
 use crate::scope::Scope;
 use crate::views::literal;
@@ -22,7 +22,7 @@ pub(crate) fn bind(sql: &str, scope: &Scope, question: &Question) -> Result<Stri
             "sightings" => scope.sightings(),
             "answers" => scope.answers(),
             "day_figures" => day_figures(scope, question)?,
-            "words" => words(&question.words),
+            "words" => format!("({})", words_sql(&question.words)),
             "hits" => hits(&question.words, scope),
             "by" => question.calendar.by.to_string(),
             lookup if LOOKUPS.contains(&lookup) => lookup.to_owned(),
@@ -40,12 +40,6 @@ fn day_figures(scope: &Scope, question: &Question) -> Result<String, LakeError> 
         Some(others) => format!("({kept} union all ({}))", counted(&others)?),
         None => format!("({kept})"),
     })
-}
-
-/// SQL: the words that are asked for, a row each.
-pub(super) fn words(words: &[String]) -> String {
-    let labels: Vec<_> = asked(words).iter().map(|word| format!("({})", literal(word))).collect();
-    format!("(select word from (values {}) asked (word))", labels.join(", "))
 }
 
 fn hits(words: &[String], scope: &Scope) -> String {

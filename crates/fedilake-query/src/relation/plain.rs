@@ -2,7 +2,7 @@
 //!
 //! It gives the same rows as the lake's own tables, more slowly, and runs in any DuckDB that has the views.
 
-use super::{asked, replaced, unknown};
+use super::{asked, replaced, unknown, words_sql};
 use crate::languages::{self, Meant};
 use crate::report::Question;
 use crate::scope::{local_day, local_hour, tagged};
@@ -66,11 +66,7 @@ impl Plain<'_> {
                 replies.in_reply_to = 'self' as own\nfrom replies\njoin {posts} on post.id = replies.parent_uri"
                 .to_owned(),
             "day_figures" => include_str!("day_figures.sql").trim().to_owned(),
-            "words" => {
-                let words = asked(&self.question.words);
-                let words: Vec<_> = words.iter().map(|word| format!("({})", guarded(&literal(word)))).collect();
-                format!("select word from (values {}) asked (word)", words.join(", "))
-            }
+            "words" => guarded(&words_sql(&self.question.words)),
             "hits" => {
                 let hits = asked(&self.question.words).into_iter().map(|word| {
                     format!(

@@ -52,37 +52,10 @@ from measure
 cross join range(101) step (percent)
 join placed on placed.among = measure.among
 group by measure.among, step.percent, measure.total, measure.gini, measure.hhi
-order by measure.among, step.percent
-;
-with
-    cell as (
-        select 'accounts' as among, posts, count(*) as members
-        from (select author, sum(posts)::bigint as posts from {authors} group by author)
-        group by posts
-        union all
-        select 'origins', posts, count(*)
-        from (select origin, sum(posts)::bigint as posts from {origins} group by origin)
-        group by posts
-    ),
-    placed as (
-        select
-            among, posts, members,
-            (sum(members) over (partition by among order by posts) - members)::bigint as before,
-            (sum(members) over (partition by among))::bigint as n,
-            (sum(posts * members) over (partition by among))::bigint as total
-        from cell
-    ),
-    measure as (
-        select
-            among,
-            format('{:.3f}', sum(posts::hugeint * members * (2 * before + members - n))::double / (any_value(n)::double * any_value(total))) as gini,
-            format('{:.1f}', 10000 * sum(posts::hugeint * posts * members)::double / (any_value(total)::double * any_value(total))) as hhi
-        from placed
-        group by among
-    )
+order by measure.among, step.percent;
 select
-    coalesce(max(gini) filter (where among = 'accounts'), 'unknown') as accounts_gini,
-    coalesce(max(hhi) filter (where among = 'accounts'), 'unknown') as accounts_hhi,
-    coalesce(max(gini) filter (where among = 'origins'), 'unknown') as origins_gini,
-    coalesce(max(hhi) filter (where among = 'origins'), 'unknown') as origins_hhi
-from measure
+    coalesce(format('{:.3f}', max(gini) filter (where among = 'accounts')), 'unknown') as accounts_gini,
+    coalesce(format('{:.1f}', max(hhi) filter (where among = 'accounts')), 'unknown') as accounts_hhi,
+    coalesce(format('{:.3f}', max(gini) filter (where among = 'origins')), 'unknown') as origins_gini,
+    coalesce(format('{:.1f}', max(hhi) filter (where among = 'origins')), 'unknown') as origins_hhi
+from {rows}

@@ -36,7 +36,7 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
         bail!("--topic applies only to the topics report\nhint: `fedilake report topics --topic WORD`");
     }
     let words = if typed.topics.is_empty() { settings.list("report.topics") } else { typed.topics.clone() };
-    let questions: Vec<_> = reports.iter().map(|report| question(report, &words, &filter, &calendar)).collect();
+    let questions: Vec<_> = reports.iter().map(|report| report.question(&words, &filter, &calendar)).collect();
     if typed.sql {
         for (report, question) in reports.iter().zip(&questions) {
             writeln!(output::stdout(), "{}", report.sql(question))?;
@@ -80,11 +80,6 @@ fn overview() -> Vec<&'static Report> {
     catalogue::reports().iter().filter(|report| report.header.tab == Tab::Overview).collect()
 }
 
-fn question(report: &Report, words: &[String], filter: &Filter, calendar: &Calendar) -> Question {
-    let words = if report.words { words.to_vec() } else { Vec::new() };
-    Question { report: report.name.clone(), words, filter: filter.clone(), calendar: calendar.clone() }
-}
-
 /// Prints the names in the filter that no post has: with a misspelt name the answer is silently empty or incomplete.
 async fn say_unknown(answers: &Answers, filter: &Filter) -> anyhow::Result<()> {
     type Alone = fn(Vec<String>) -> Names;
@@ -116,7 +111,7 @@ async fn has_posts(answers: &Answers, only: Names) -> anyhow::Result<bool> {
 /// Prints the reports of the overview, for the demo.
 pub(super) async fn print_all(answers: &Answers, words: &[String], style: &Style) -> anyhow::Result<()> {
     let (filter, calendar) = (Filter::default(), Calendar::default());
-    let questions: Vec<_> = overview().into_iter().map(|report| question(report, words, &filter, &calendar)).collect();
+    let questions: Vec<_> = overview().into_iter().map(|report| report.question(words, &filter, &calendar)).collect();
     print(answers, &questions, Format::Table, style).await
 }
 

@@ -25,7 +25,7 @@ use fedilake_collect::Counts;
 use fedilake_log::{Offset, Partition};
 use fedilake_query::SqlLimits;
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, OnceCell, Semaphore, watch};
+use tokio::sync::{OnceCell, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use self::access::Access;
@@ -110,8 +110,6 @@ struct State {
     /// Places for reports and look-ups of readers.
     reports: Arc<Semaphore>,
     answers: v1::Answers,
-    /// The posts of the last state that somebody followed.
-    standing: Mutex<Option<(SnapshotId, v1::Standing)>>,
     schema: OnceCell<v1::Schema>,
 }
 
@@ -187,7 +185,6 @@ impl Server {
             statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),
             reports: Arc::new(Semaphore::new(reports_max())),
             answers: v1::answers(),
-            standing: Mutex::default(),
             schema: OnceCell::new(),
         };
         Ok(Server { listener, address, inner, state: Arc::new(state) })

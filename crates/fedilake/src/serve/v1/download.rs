@@ -6,6 +6,7 @@ use std::str::FromStr;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use fedilake_query::Rows;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -66,6 +67,13 @@ impl FromStr for Format {
         let all = [Format::Json, Format::Ndjson, Format::Csv, Format::Parquet];
         all.into_iter().find(|format| format.ending() == text).ok_or("expected json, ndjson, csv or parquet")
     }
+}
+
+/// Rows that are few enough to be held, as a JSON array of objects.
+pub(super) fn json(rows: &Rows) -> anyhow::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    Format::Json.write(rows.ipc.as_slice(), &mut json)?;
+    Ok(json)
 }
 
 /// Answers with what `write` writes on a blocking thread while it comes. A failure before the first part is a problem; a later one

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use axum::extract;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use fedilake_query::lookup::Lookup;
 use futures::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
 use utoipa::ToSchema;
 
-use super::{Problem, Shared, sql};
+use super::download::json;
+use super::shared::Asks;
+use super::{Problem, Shared};
 use crate::serve::State;
 use crate::serve::snapshot::SnapshotId;
 
@@ -34,13 +37,11 @@ pub(super) struct LiveSnapshot {
 }
 
 /// Posts of the lake, and the newest of them.
-#[derive(Clone, Debug, Deserialize)]
-pub(in crate::serve) struct Standing {
+#[derive(Debug, Deserialize)]
+struct Standing {
     posts: u64,
     newest: Option<String>,
 }
-
-const STANDING: &str = "select count(*) as posts, max(created_at) as newest from posts";
 
 /// Follows the lake.
 ///
@@ -100,15 +101,8 @@ impl Live {
 impl State {
     /// The posts of a state, counted once for everyone who follows.
     async fn standing(self: &Arc<Self>, id: SnapshotId) -> Result<Standing, Problem> {
-        let mut known = self.standing.lock().await;
-        if let Some((_, standing)) = known.as_ref().filter(|(of, _)| *of == id) {
-            return Ok(standing.clone());
-        }
-        let state = Arc::clone(self);
-        let asked = tokio::task::spawn_blocking(move || sql::objects(&state.lake, STANDING, &state.sql_limits));
-        let mut rows: Vec<Standing> = asked.await.map_err(Problem::internal)??;
-        let standing = rows.pop().ok_or_else(|| Problem::internal("no row"))?;
-        *known = Some((id, standing.clone()));
-        Ok(standing)
+        let answer = self.shared(id, Asks::LookUp(Lookup::Standing), |rows| json(&rows)).await?;
+        let mut rows: Vec<Standing> = serde_json::from_slice(&answer).map_err(Problem::internal)?;
+        rows.pop().ok_or_else(|| Problem::internal("no row"))
     }
 }

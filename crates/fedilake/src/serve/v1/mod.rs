@@ -25,7 +25,6 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub(super) use self::live::Standing;
 pub(super) use self::problem::Problem;
 pub(super) use self::schema::Schema;
 pub(super) use self::shared::{Answers, answers};

@@ -10,7 +10,7 @@ use fedilake_query::lookup::{Lookup, Named};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::download::Format;
+use super::download::json;
 use super::params::Params;
 use super::problem::Failure;
 use super::shared::Asks;
@@ -72,12 +72,7 @@ pub(super) async fn names(State(state): Shared, mut params: Params) -> Result<Re
     let limit = params.number("limit", NAMES, NAMES_MAX)? as u32;
     params.finish()?;
     let lookup = Lookup::Names { of, prefix, limit };
-    let write = |rows: Rows| {
-        let mut json = b"{\"names\":".to_vec();
-        Format::Json.write(rows.ipc.as_slice(), &mut json)?;
-        json.push(b'}');
-        Ok(json)
-    };
-    let json = state.shared(state.snapshot(), Asks::LookUp(lookup), write).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
+    let write = |rows: Rows| Ok([b"{\"names\":".as_slice(), &json(&rows)?, b"}"].concat());
+    let names = state.shared(state.snapshot(), Asks::LookUp(lookup), write).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], names).into_response())
 }

@@ -11,7 +11,7 @@ use fedilake_query::lookup::{Lookup, Place};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::download::Format;
+use super::download::json;
 use super::params::Params;
 use super::problem::Failure;
 use super::shared::Asks;
@@ -115,9 +115,7 @@ pub(super) async fn posts(
     // One more tells whether there are more.
     let lookup = Lookup::Posts { filter: Box::new(asked.filter), search, before, limit: limit as u32 + 1 };
     let read = |rows: fedilake_query::Rows| {
-        let mut json = Vec::new();
-        Format::Json.write(rows.ipc.as_slice(), &mut json)?;
-        let mut posts: Vec<Post> = serde_json::from_slice(&json)?;
+        let mut posts: Vec<Post> = serde_json::from_slice(&json(&rows)?)?;
         for post in &mut posts {
             post.url = post.url.take().filter(|url| is_over_http(url));
         }

@@ -1,6 +1,6 @@
 //! The state of the page as parameters: which posts are counted, and by which calendar. The same keys stand in the page's own URL.
 
-use fedilake_query::{Calendar, Filter, Question};
+use fedilake_query::{Calendar, Filter, Question, catalogue};
 use utoipa::IntoParams;
 
 use super::Problem;
@@ -96,14 +96,12 @@ impl Asked {
 
     /// The question for a report; `followed` are the words of one that counts words where none are asked for.
     pub(super) fn of(&self, report: &str, followed: &[String]) -> Question {
-        let counts_words = fedilake_query::catalogue::find(report).is_some_and(|report| report.words);
-        let words = match (counts_words, self.words.is_empty()) {
-            // Words mean nothing to the other reports, which are then the same report.
-            (false, _) => Vec::new(),
-            (true, true) => followed.to_vec(),
-            (true, false) => self.words.clone(),
-        };
-        Question { report: report.to_owned(), words, filter: self.filter.clone(), calendar: self.calendar.clone() }
+        let words = if self.words.is_empty() { followed } else { &self.words };
+        match catalogue::find(report) {
+            Some(report) => report.question(words, &self.filter, &self.calendar),
+            // The lake says which reports there are.
+            None => Question::of(report),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 import { defineConfig } from 'vite'
 
+const proxy = { '/api': process.env.BASE_URL ?? 'http://127.0.0.1:7878' }
+
 export default defineConfig({
   build: {
     target: 'es2022',
@@ -7,5 +9,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/api': process.env.FEDILAKE ?? 'http://127.0.0.1:7878' } },
+  server: { proxy },
+  // The built page before a running program, under the policy with which the program serves it.
+  preview: { proxy, headers: { 'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" } },
 })

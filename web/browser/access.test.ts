@@ -76,11 +76,35 @@ describe.skipIf(!hasBrowser)('for everybody', () => {
     expect(await page.locator('.chip').count()).toBe(0)
     await reach('[data-report=lengths] [aria-haspopup=menu]')
     await page.keyboard.press('Enter')
+    await page.waitForFunction(() => document.activeElement?.matches('[role=menuitem]'))
     await page.keyboard.press('Enter')
     await panel(page, 'lengths').locator('table').waitFor()
     await page.keyboard.press('Shift+Tab')
     await leave()
   })
+
+  for (const width of [400, 1280, 2560]) {
+    it(`every panel reads its values at the pointer and by keyboard at ${width} pixels`, async () => {
+      for (const tab of ['overview', 'people', 'conversation', 'collector']) {
+        const { page, leave } = await reader(browser, `?tab=${tab}`, { viewport: { width, height: 900 }, colorScheme: width === 1280 ? 'dark' : 'light' })
+        // A panel that has nothing to show says so instead.
+        for (const chart of await page.locator('.panel .chart').all()) {
+          const what = `${tab}: ${await chart.getAttribute('aria-label')}`
+          await chart.scrollIntoViewIfNeeded()
+          await chart.focus()
+          await page.keyboard.press('End')
+          expect(await chart.locator('.tip dd').count(), what).toBeGreaterThan(0)
+          expect(await page.locator('[aria-live]').textContent(), what).toMatch(/\S/)
+          await page.keyboard.press('Home')
+          const spot = (await chart.locator('.spot').boundingBox())!
+          await chart.blur()
+          await page.mouse.move(spot.x + Math.min(spot.width, 20) / 2, spot.y + spot.height / 2)
+          await chart.locator('.tip').waitFor()
+        }
+        await leave()
+      }
+    })
+  }
 
   it('never makes markup of a post', async () => {
     const { page, leave } = await reader(browser)

@@ -5,16 +5,17 @@
  * tests are skipped, or fail if FEDILAKE_REQUIRE_BROWSER=1.
  */
 import { existsSync } from 'node:fs'
+import { parquetReadObjects } from 'hyparquet'
+import { compressors } from 'hyparquet-compressors'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import { expect } from 'vitest'
 
 export const BASE_URL = (process.env.FEDILAKE_BASE_URL ?? '').replace(/\/$/, '')
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium'
 export const hasBrowser = existsSync(CHROMIUM)
 
 if (!hasBrowser && process.env.FEDILAKE_REQUIRE_BROWSER === '1') throw new Error(`no browser at ${CHROMIUM}: install Chromium, or name one in CHROMIUM`)
 if (hasBrowser && BASE_URL === '') throw new Error('BASE_URL must be the address of a running fedilake, such as http://127.0.0.1:7878')
-if (!hasBrowser) console.log(`skipped: tests of the dashboard: no browser at ${CHROMIUM}`)
 
 export function openBrowser(): Promise<Browser> {
   // Without these, Chromium asks Google's hosts by itself.
@@ -33,6 +34,7 @@ export interface Reader {
 /** A reader in a fresh browser profile who has opened an address of the dashboard. */
 export async function reader(browser: Browser, query = '', options: BrowserContextOptions = {}, base = BASE_URL): Promise<Reader> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, locale: 'en-GB', ...options })
+  context.setDefaultTimeout(90_000)
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(base).origin })
   const page = await context.newPage()
   const complaints: string[] = []
@@ -88,6 +90,21 @@ export async function rowsOf(page: Page, report: string): Promise<string[][]> {
 export async function choose(page: Page, report: string, item: string): Promise<void> {
   await panel(page, report).getByRole('button', { name: /^Menu of/ }).click()
   await page.getByRole('menuitem', { name: item, exact: true }).click()
+}
+
+/** The rows of a Parquet file. */
+export function parquetRows(file: Buffer): Promise<Record<string, unknown>[]> {
+  return parquetReadObjects({ file: new Uint8Array(file).buffer, compressors })
+}
+
+/** A figure above, exactly as its title has it. */
+export const figure = (page: Page, column: string) => page.locator(`[data-column=${column}] .value`).getAttribute('title')
+
+/** Waits until fedilake itself counts so many posts more than now. */
+export async function morePosts(page: Page, more: number): Promise<void> {
+  const count = async () => Number(((await (await page.request.get(`${BASE_URL}/api/v1/panels?name=statistics`)).json()) as { columns: { name: string }[]; rows: number[][] }).rows[0]![0])
+  const wanted = (await count()) + more
+  await expect.poll(count, { timeout: 90_000, interval: 500 }).toBeGreaterThanOrEqual(wanted)
 }
 
 export function keys(page: Page): URLSearchParams {

@@ -1,8 +1,9 @@
 /** The SQL tab: rows, profiles, errors at their place, cancel, history and links. */
+import { readFile } from 'node:fs/promises'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { hasBrowser, keys, openBrowser, reader } from './reader'
+import { hasBrowser, keys, openBrowser, parquetRows, reader } from './reader'
 
 const ENDLESS = 'select count(*) from range(1000000000) a, range(1000000000) b where hash(a.range, b.range) = 7'
 
@@ -36,6 +37,16 @@ describe.skipIf(!hasBrowser)('the SQL tab', () => {
     expect(await page.getByLabel('History').locator('option').nth(1).textContent()).toContain('select language, count')
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '.sql' }).click()])
     expect(download.suggestedFilename()).toBe('question.sql')
+    const file = async (format: string) => {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.locator('.actions').getByRole('link', { name: format, exact: true }).click()])
+      return readFile((await download.path())!)
+    }
+    const first = await page.locator('regular-table td').first().textContent()
+    expect((await file('csv')).toString().trim().split(/\r?\n/)).toHaveLength(8)
+    expect(JSON.parse((await file('json')).toString())).toHaveLength(7)
+    const rows = await parquetRows(await file('parquet'))
+    expect(rows.map(({ language }) => language)).toContain(first === '–' ? null : first)
+    expect(rows).toHaveLength(7)
     await leave()
   })
 
@@ -51,10 +62,14 @@ describe.skipIf(!hasBrowser)('the SQL tab', () => {
 
   it('completes names of the lake', async () => {
     const { page, leave } = await reader(browser, '?tab=sql')
-    await page.waitForLoadState('networkidle').catch(() => {})
     await page.locator('.cm-content').click()
-    await page.keyboard.type('select author_d')
-    await page.locator('.cm-tooltip-autocomplete').getByText('author_domain').first().waitFor()
+    const name = page.locator('.cm-tooltip-autocomplete').getByText('author_domain').first()
+    // The names come after the editor: what is typed before them is completed by none.
+    await expect.poll(async () => {
+      await type(page, 'select ')
+      await page.keyboard.type('author_d')
+      return name.waitFor({ timeout: 2000 }).then(() => true, () => false)
+    }, { timeout: 90_000 }).toBe(true)
     await leave()
   })
 

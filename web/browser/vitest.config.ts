@@ -7,7 +7,8 @@ export default defineConfig({
     env: { FEDILAKE_BASE_URL: process.env.BASE_URL ?? '' },
     // One reader at a time: the tests share one lake, and one machine.
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Long, for machines that are busy: every wait is for a condition, and ends with it.
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
   },
 })

@@ -11,6 +11,11 @@ export function exact(value: number): string {
   return exactFormat.format(value)
 }
 
+/** A sentence of the program, its great numbers written as this page writes numbers: years and ports stay. */
+export function withSeparators(sentence: string): string {
+  return sentence.replace(/(?<![\w.:-])\d{5,}(?![\w:-]|\.\d)/g, number => exact(Number(number)))
+}
+
 /** 1.62M; below ten thousand exact to three digits. */
 export function short(value: number): string {
   return Math.abs(value) < 10_000 ? new Intl.NumberFormat(locale, { maximumFractionDigits: Math.abs(value) < 100 ? 1 : 0 }).format(value) : shortFormat.format(value)
@@ -54,6 +59,11 @@ export function dayText(wall: number): string {
 /** Sat, 4 Feb 2023 */
 export function dayYearText(wall: number): string {
   return wallText(wall, 'year', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })
+}
+
+/** Feb 2023 */
+export function monthText(wall: number): string {
+  return wallText(wall, 'month', { month: 'short', year: 'numeric' })
 }
 
 /** 14:00 */

@@ -51,23 +51,45 @@ export async function readCatalogue(): Promise<void> {
   }
 }
 
-/** Follows the lake over one connection. A paused page keeps the snapshot at which it was paused. */
+/**
+ * Follows the lake over one connection. A paused page keeps the snapshot at which it was paused. A hidden page has no
+ * connection: browsers open six to a server, and each tab would take one for good.
+ */
 export function followLake(): void {
   let waiting: Live | null = null
-  const events = api.liveEvents()
+  let events: EventSource | null = null
+  let later: ReturnType<typeof setTimeout> | undefined
   const take = (next: Live) => {
     if (paused.value) waiting = next
     else live.value = next
   }
-  events.addEventListener('snapshot', event => {
-    const said = JSON.parse((event as MessageEvent<string>).data) as { snapshot: string; posts: number; newest: string | null; behind_seconds: number | null }
-    take({ snapshot: String(said.snapshot), posts: said.posts, newest: said.newest === null ? null : Date.parse(said.newest), behind: said.behind_seconds, at: Date.now(), connected: true })
+  const open = () => {
+    clearTimeout(later)
+    const own = (events = api.liveEvents())
+    own.addEventListener('snapshot', event => {
+      const said = JSON.parse((event as MessageEvent<string>).data) as { snapshot: string; posts: number; newest: string | null; behind_seconds: number | null }
+      take({ snapshot: String(said.snapshot), posts: said.posts, newest: said.newest === null ? null : Date.parse(said.newest), behind: said.behind_seconds, at: Date.now(), connected: true })
+    })
+    own.addEventListener('open', () => (live.value = { ...live.value, connected: true }))
+    own.addEventListener('error', () => {
+      live.value = { ...live.value, connected: false }
+      // The browser reconnects by itself, except after an answer that was no stream.
+      if (own.readyState === EventSource.CLOSED && own === events) later = setTimeout(open, 2000)
+    })
+  }
+  const close = () => {
+    clearTimeout(later)
+    events?.close()
+    events = null
+  }
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) close()
+    else if (events === null) open()
   })
-  events.addEventListener('open', () => (live.value = { ...live.value, connected: true }))
-  events.addEventListener('error', () => {
-    live.value = { ...live.value, connected: false }
-    // The browser reconnects by itself, except after an answer that was no stream.
-    if (events.readyState === EventSource.CLOSED) setTimeout(followLake, 2000)
+  // A page that the browser keeps for going back must not hold its connection either.
+  addEventListener('pagehide', close)
+  addEventListener('pageshow', () => {
+    if (events === null && !document.hidden) open()
   })
   effect(() => {
     if (!paused.value && waiting !== null) {
@@ -75,6 +97,7 @@ export function followLake(): void {
       waiting = null
     }
   })
+  if (!document.hidden) open()
 }
 
 addEventListener('popstate', () => (state.value = parseState(location.search)))

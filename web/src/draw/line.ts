@@ -2,11 +2,13 @@
 import * as Plot from '@observablehq/plot'
 
 import type { Mark, Rows } from '../api'
-import { clockText, dayText, short } from '../numbers'
+import { short } from '../numbers'
 import { colourOf } from '../palette'
 import { wallOfText } from '../zone'
 import { fitted, textWidth } from './measure'
 import { number, place, plot, text, type Drawing, type Sheet } from './drawing'
+import { logTicks, skewOf } from './skew'
+import { timeAxis, timeTicks, type TimeAxis } from './time'
 
 interface Point {
   x: number
@@ -16,24 +18,36 @@ interface Point {
 }
 
 export function drawLine(mark: Mark & { kind: 'line' }, rows: Rows, sheet: Sheet): Drawing {
-  const [points, ghosts] = [pointsOf(mark, rows, sheet), sheet.ghost ? pointsOf(mark, sheet.ghost, sheet) : []]
-  const isTime = ['date', 'timestamp'].includes(rows.columns[place(rows.columns, mark.x)]?.type ?? '')
+  const type = rows.columns[place(rows.columns, mark.x)]?.type
+  const isTime = type === 'date' || type === 'timestamp'
+  const [read, readGhosts] = [pointsOf(mark, rows, sheet), sheet.ghost ? pointsOf(mark, sheet.ghost, sheet) : []]
+  const both = [...read, ...readGhosts]
+  // Steps that are filled with zeros are as empty as steps that are left out.
+  const filled = both.filter(point => point.y !== 0)
+  const axis = isTime ? timeAxis((filled.length > 0 ? filled : both).map(point => point.x)) : null
+  const [points, ghosts] = axis === null ? [read, readGhosts] : [onAxis(read, axis), onAxis(readGhosts, axis)]
   const names = [...new Set([...ghosts, ...points].map(point => point.series))]
   const colour = (name: string) => (mark.series ? colourOf(mark.series, name) : 'var(--accent)')
   const longest = Math.max(0, ...names.map(textWidth))
   const labelled = mark.series !== undefined
-  const right = labelled ? Math.min(130, 26 + longest) : 26
-  const most = Math.max(1, ...points.map(point => point.y), ...ghosts.map(point => point.y))
+  const [left, right] = [44, labelled ? Math.min(130, sheet.width * 0.4, 26 + longest) : 26]
+  const all = [...points, ...ghosts].map(point => point.y).filter(Number.isFinite)
+  const most = Math.max(1, ...all)
+  const usual = skewOf(all)
   const options = { x: 'x', y: 'y', z: 'series', curve: 'linear' as const }
-  const ticks = Math.max(2, Math.floor((sheet.width - 44 - right) / 78))
+  const width = sheet.width - left - right
+  const ticks = axis === null ? [] : timeTicks(axis, width, { left: 30, right: labelled ? 0 : right }, type === 'date' ? 86400e3 : 0)
+  const yTicks = usual === null ? 4 : logTicks(usual, most, 5)
   const { svg, scale } = plot({
-    width: sheet.width, height: sheet.height, marginLeft: 44, marginRight: right, marginTop: 10, marginBottom: 22,
-    x: isTime ? { type: 'utc' } : { type: 'linear' },
-    y: { domain: [0, most], nice: true },
+    width: sheet.width, height: sheet.height, marginLeft: left, marginRight: right, marginTop: 10, marginBottom: 22,
+    x: { type: 'linear', ...(axis ? { domain: axis.domain } : {}) },
+    y: usual === null ? { domain: [0, most], nice: true } : { type: 'symlog', constant: usual / 10, domain: [0, most] },
     marks: [
-      Plot.gridY({ ticks: 4, stroke: 'var(--line)', strokeOpacity: 1 }),
-      Plot.axisY({ ticks: 4, tickSize: 0, tickFormat: short, label: null, fill: 'var(--soft)' }),
-      Plot.axisX({ ticks: isTime ? dayTicks(points, ticks) ?? ticks : ticks, tickSize: 3, label: null, fill: 'var(--soft)', stroke: 'var(--line)', ...(isTime ? { tickFormat: (x: Date) => timeTick(x.getTime()) } : {}) }),
+      Plot.gridY({ ticks: yTicks, stroke: 'var(--line)', strokeOpacity: 1 }),
+      Plot.axisY({ ticks: yTicks, tickSize: 0, tickFormat: short, label: null, fill: 'var(--soft)' }),
+      axis === null
+        ? Plot.axisX({ ticks: Math.max(2, Math.floor(width / 78)), tickSize: 3, label: null, fill: 'var(--soft)', stroke: 'var(--line)' })
+        : timeMarks(axis, ticks),
       labelled ? [] : Plot.areaY(points, { ...options, fill: 'var(--accent)', fillOpacity: 0.1 }),
       Plot.lineY(ghosts, { ...options, stroke: 'var(--ghost)', strokeWidth: 1.5 }),
       Plot.lineY(points, { ...options, stroke: (point: Point) => colour(point.series), strokeWidth: 1.75 }),
@@ -42,11 +56,30 @@ export function drawLine(mark: Mark & { kind: 'line' }, rows: Rows, sheet: Sheet
     color: { type: 'identity' },
   })
   const [x, y] = [scale('x'), scale('y')]
-  if (labelled) labelEnds(svg, names, [...ghosts, ...points], point => y.apply(point.y) as number, sheet.width - right + 6, colour)
+  if (labelled) labelEnds(svg, names, [...ghosts, ...points], point => y.apply(point.y) as number, sheet.width - right + 6, right - 26, colour)
   return {
     svg,
     spots: points.filter(point => !Number.isNaN(point.y)).map(point => ({ row: point.row, left: (x.apply(point.x) as number) - 5, top: (y.apply(point.y) as number) - 5, width: 10, height: 10 })),
+    ...(usual === null ? {} : { remark: 'logarithmic scale' }),
   }
+}
+
+/** Labels, ticks and breaks of a time axis at the bottom of a drawing. */
+export function timeMarks(axis: TimeAxis, ticks: ReturnType<typeof timeTicks>): Plot.Markish[] {
+  return [
+    Plot.axisX({ ticks: ticks.map(({ place }) => place), tickSize: 3, tickFormat: () => '', label: null, stroke: 'var(--line)' }),
+    Plot.text(ticks, { x: 'middle', text: 'label', frameAnchor: 'bottom', dy: 14, fill: 'var(--soft)' }),
+    // A break is a pair of slanted strokes through the axis.
+    Plot.text(axis.breaks, { x: ({ from, to }: { from: number; to: number }) => (axis.place(from) + axis.place(to)) / 2, text: () => '//', frameAnchor: 'bottom', dy: 4, fontWeight: 600, fill: 'var(--soft)', stroke: 'var(--panel)', strokeWidth: 4 }),
+  ]
+}
+
+/** Points on the axis' places, in order, with nothing across a break. */
+function onAxis(points: Point[], axis: TimeAxis): Point[] {
+  const series = [...new Set(points.map(point => point.series))]
+  const breaks = series.flatMap(series => axis.breaks.map(({ from, to }): Point => ({ x: (from + to) / 2, y: NaN, series, row: -1 })))
+  const [begin, end] = axis.domain.map(place => axis.at(place)) as [number, number]
+  return [...points.filter(({ x }) => x >= begin && x <= end), ...breaks].sort((a, b) => a.x - b.x).map(point => ({ ...point, x: axis.place(point.x) }))
 }
 
 function pointsOf(mark: Mark & { kind: 'line' }, { columns, rows }: Rows, { zone }: Sheet): Point[] {
@@ -60,20 +93,8 @@ function pointsOf(mark: Mark & { kind: 'line' }, { columns, rows }: Rows, { zone
   }))
 }
 
-/** Days that are apart by whole days, where days are what is shown. */
-function dayTicks(points: Point[], most: number): Date[] | null {
-  const days = [...new Set(points.map(point => point.x))].sort((a, b) => a - b)
-  if (days.length < 2 || days.some(day => day % 86400e3 !== 0)) return null
-  const every = Math.ceil(days.length / most)
-  return days.filter((_, index) => index % every === 0).map(day => new Date(day))
-}
-
-export function timeTick(wall: number): string {
-  return wall % 86400e3 === 0 ? dayText(wall) : clockText(wall)
-}
-
 /** Names at the ends of their lines, moved apart where they would cover each other. */
-function labelEnds(svg: SVGSVGElement, names: string[], points: Point[], y: (point: Point) => number, left: number, colour: (name: string) => string): void {
+function labelEnds(svg: SVGSVGElement, names: string[], points: Point[], y: (point: Point) => number, left: number, room: number, colour: (name: string) => string): void {
   const ends = names.map(name => {
     const last = points.filter(point => point.series === name && !Number.isNaN(point.y)).at(-1)
     return { name, y: last ? y(last) : 0 }
@@ -95,7 +116,7 @@ function labelEnds(svg: SVGSVGElement, names: string[], points: Point[], y: (poi
     const mark = document.createElementNS('http://www.w3.org/2000/svg', 'tspan')
     mark.setAttribute('fill', colour(end.name))
     mark.textContent = '● '
-    label.append(mark, fitted(end.name, 104))
+    label.append(mark, fitted(end.name, room))
     svg.append(label)
   }
 }

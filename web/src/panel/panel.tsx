@@ -1,15 +1,16 @@
 /** A panel: a question, its unit, the drawing that answers it, and what can be done with it. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 
-import type { Report } from '../api'
+import type { Report, Rows } from '../api'
 import { answerOf, type Answer } from '../answers'
-import { exact, short, columnLabel } from '../numbers'
+import { exact, short, columnLabel, withSeparators } from '../numbers'
 import { change, range, state } from '../page'
 import { ghostAsked } from '../questions'
 import { useLate } from '../size'
 import { askedOf, cleared, hasFilter } from '../state'
 import { Chart } from './chart'
 import { Menu } from './menu'
+import { inOrderOf } from './order'
 import { Table } from './table'
 import { filterText } from '../filter/text'
 
@@ -28,14 +29,23 @@ export function Panel({ report, full = false }: { report: Report; full?: boolean
   const [remark, setRemark] = useState<string | null>(null)
   const [isComputedShown, setComputedShown] = useState(false)
   const box = useRef<HTMLElement>(null)
-  const tall = useRef(drawn.kind === 'boxes')
-  if (drawn.kind === 'bars' && Math.max(shown?.rows?.rows.length ?? 0, ghostRows?.rows.length ?? 0) > 12) tall.current = true
+  const tall = useRef(false)
+  if ((drawn.kind === 'boxes' && (shown?.rows?.rows.length ?? 9) > 8) || drawn.kind === 'bars' && Math.max(shown?.rows?.rows.length ?? 0, ghostRows?.rows.length ?? 0) > 12) tall.current = true
+  if (drawn.kind === 'heat' && typeOf(shown?.rows, drawn.x) === 'text' && (shown?.rows?.rows.length ?? 0) > 60) tall.current = true
   useEffect(() => {
     if (full) box.current?.querySelector<HTMLElement>('.chart, .table')?.focus()
   }, [])
-  const rows = shown?.rows
+  // The order holds while the pointer or the keyboard is in the panel: nothing jumps from under them.
+  const [isInside, setInside] = useState(false)
+  const held = useRef<Rows | undefined>(undefined)
+  const rows = useMemo(() => {
+    const next = shown?.rows && isInside && held.current && last.current === shown ? inOrderOf(held.current, shown.rows, drawn) : shown?.rows
+    return (held.current = next)
+  }, [shown, isInside])
   return (
-    <article class={`panel${tall.current ? ' tall' : ''}${full ? ' full' : ''}`} ref={box} aria-labelledby={`title-${report.name}`} aria-busy={waiting} data-report={report.name}>
+    <article class={`panel${tall.current ? ' tall' : ''}${full ? ' full' : ''}`} ref={box} aria-labelledby={`title-${report.name}`} aria-busy={waiting} data-report={report.name}
+      onPointerEnter={() => setInside(true)} onPointerLeave={() => setInside(box.current!.contains(document.activeElement))}
+      onFocusIn={() => setInside(true)} onFocusOut={event => { if (!box.current!.contains(event.relatedTarget as Node | null)) setInside(box.current!.matches(':hover')) }}>
       <header>
         <div class="titles">
           <h2 id={`title-${report.name}`}>{report.title}</h2>
@@ -53,7 +63,7 @@ export function Panel({ report, full = false }: { report: Report; full?: boolean
           : drawn.kind === 'figures' ? <dl class="figure-list">{drawn.columns.map(name => { const at = rows.columns.findIndex(column => column.name === name); const value = rows.rows[0]?.[at]; return <div><dt>{columnLabel(name)}</dt><dd title={typeof value === 'number' ? exact(value) : ''}>{typeof value === 'number' ? short(value) : String(value ?? '–')}</dd></div> })}</dl>
           : <Chart report={report} mark={drawn} rows={rows} ghost={ghostRows} onRemark={setRemark} />}
       </div>
-      {rows?.note && rows.rows.length > 0 && <p class="note soft" title={rows.note}>{rows.note}</p>}
+      {rows?.note && rows.rows.length > 0 && <p class="note soft" title={withSeparators(rows.note)}>{withSeparators(rows.note)}</p>}
     </article>
   )
 }
@@ -65,10 +75,12 @@ function Trouble({ problem }: { problem: { message: string; hint?: string | null
 function Empty({ report, note }: { report: Report; note: string | null }) {
   return (
     <div class="empty">
-      <p>No rows: none of {report.of}{hasFilter(state.value) ? ` (${filterText(state.value, range.value)})` : ''} {note ? `– ${note}` : 'has what this panel counts'}.</p>
+      <p>Nothing to show of {report.of}{hasFilter(state.value) ? ` (${filterText(state.value, range.value)})` : ''}{note ? `: ${withSeparators(note)}` : ''}.</p>
       {hasFilter(state.value)
         ? <p><button type="button" onClick={() => change(cleared(state.value))}>Clear the filter</button></p>
-        : <p class="soft">Posts appear here as they are collected. <button type="button" class="plain" onClick={() => change({ tab: 'collector' })}>See the collector</button></p>}
+        : <p class="soft">This panel needs more posts than were collected so far; “How it is computed” in its menu says which. <button type="button" class="plain" onClick={() => change({ tab: 'collector' })}>See the collector</button></p>}
     </div>
   )
 }
+
+const typeOf = (rows: Rows | undefined, name: string) => rows?.columns.find(column => column.name === name)?.type

@@ -2,11 +2,13 @@
 import { useEffect, useState } from 'preact/hooks'
 
 import { collector, Refusal, type Collected, type Problem } from '../api'
-import { bytes, columnLabel, duration, exact } from '../numbers'
-import { live, paused } from '../page'
+import { bytes, columnLabel, duration, exact, rangeText } from '../numbers'
+import { paused, state } from '../page'
+import { unreadOf } from '../timeline/gaps'
+import { wallOf } from '../zone'
 
 const AGAIN_MS = 2000
-const COLUMNS = ['state', 'via', 'posts', 'last_post_at', 'lag_seconds', 'failures', 'gaps', 'last_error']
+const COLUMNS = ['state', 'via', 'posts', 'last_post_at', 'lag_seconds', 'retry_at', 'failures', 'gaps', 'last_error']
 
 export function Collector() {
   const [found, setFound] = useState<Collected | null>(null)
@@ -32,7 +34,7 @@ export function Collector() {
   }, [])
   if (problem && !found) return <div class="trouble" role="alert"><p>{problem.message}</p>{problem.hint && <p class="soft">{problem.hint}</p>}</div>
   if (!found) return <div class="skeleton high" role="status"><span class="unseen">Asking…</span></div>
-  const columns = COLUMNS.filter(name => found.servers.some(server => server[name] !== undefined))
+  const columns = COLUMNS.filter(name => found.servers.some(server => server[name] !== undefined && (server[name] !== null || !['retry_at', 'last_error'].includes(name))))
   return (
     <section class="collector" aria-label="Collector">
       {found.servers.length === 0
@@ -41,7 +43,7 @@ export function Collector() {
           <div class="table" tabIndex={0} role="region" aria-label="Servers">
             <table>
               <caption class="unseen">Servers that are read</caption>
-              <thead><tr><th scope="col">server</th>{columns.map(name => <th scope="col" class={isNumber(name) ? 'number' : ''}>{columnLabel(name)}</th>)}</tr></thead>
+              <thead><tr><th scope="col">server</th>{columns.map(name => <th scope="col" class={isNumber(name) ? 'number' : ''}>{columnLabel(name.replace(/_(seconds|at)$/, ''))}</th>)}</tr></thead>
               <tbody>{found.servers.map(server => <tr><th scope="row">{server.server}</th>{columns.map(name => <td class={`${isNumber(name) ? 'number' : ''}${name === 'last_error' && server[name] ? ' trouble' : ''}`}>{field(name, server[name])}</td>)}</tr>)}</tbody>
             </table>
           </div>
@@ -62,13 +64,23 @@ const isNumber = (name: string) => ['posts', 'lag_seconds'].includes(name)
 
 function field(name: string, value: unknown): string {
   if (value === null || value === undefined) return '–'
+  if (Array.isArray(value)) {
+    const unread = unreadOf(value)
+    const newest = unread.at(-1)
+    const zone = state.value.timezone
+    const filled = value.length - unread.length
+    return [newest && `${exact(unread.length)} not filled, last ${rangeText(wallOf(newest.from, zone), wallOf(newest.to, zone))}`, filled > 0 && `${exact(filled)} filled`].filter(Boolean).join('; ') || 'none'
+  }
   if (typeof value === 'object') {
     // Counts by kind.
     return Object.entries(value).map(([kind, count]) => `${columnLabel(kind)} ${exact(Number(count))}`).join(', ') || 'none'
   }
   if (name === 'bytes' || name.endsWith('_bytes')) return bytes(Number(value))
   if (name.endsWith('_seconds')) return duration(Number(value))
-  if (name.endsWith('_at') && typeof value === 'string') return `${duration(Math.max(0, ((live.value.at ?? Date.now()) - Date.parse(value)) / 1000))} ago`
+  if (name.endsWith('_at') && typeof value === 'string') {
+    const seconds = (Date.now() - Date.parse(value)) / 1000
+    return seconds < -1 ? `in ${duration(-seconds)}` : `${duration(Math.max(0, seconds))} ago`
+  }
   if (typeof value === 'number') return exact(value)
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   return String(value)

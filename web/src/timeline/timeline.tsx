@@ -6,12 +6,15 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { signal } from '@preact/signals'
 
 import { answerOf } from '../answers'
-import { collector, type Gap, type Rows } from '../api'
+import { collector, type Rows } from '../api'
 import { number, place, plot, text } from '../draw/drawing'
-import { timeTick } from '../draw/line'
+import { timeMarks } from '../draw/line'
+import { logTicks, skewOf } from '../draw/skew'
+import { besideBreak, timeAxis, timeTicks, type TimeAxis } from '../draw/time'
 import { exact, rangeText, short, wallClockText } from '../numbers'
 import { change, range, said, state } from '../page'
 import { ghostLineAsked, TIME_LINE, wholeAsked } from '../questions'
+import { unreadOf } from './gaps'
 import { useSize } from '../size'
 import { nearestStep, stepAt, WIDTH } from '../steps'
 import { instantOf, wallOf, wallOfText } from '../zone'
@@ -27,7 +30,7 @@ export const gaps = signal<{ server: string; from: number; to: number }[]>([])
 export async function readGaps(): Promise<void> {
   try {
     const { servers } = await collector()
-    gaps.value = servers.flatMap(({ server, gaps }) => (Array.isArray(gaps) ? gaps : []).filter((gap: Gap) => gap.filled !== true).map((gap: Gap) => ({ server, from: Date.parse(gap.from), to: gap.to === null ? Date.now() : Date.parse(gap.to) })))
+    gaps.value = servers.flatMap(({ server, gaps }) => unreadOf(gaps).map(gap => ({ server, ...gap })))
   } catch {
     // Without a collector nothing is known about gaps.
   }
@@ -48,15 +51,16 @@ export function TimeLine() {
   const ghost = useMemo(() => (ghostAnswer?.rows ? stepsOf(ghostAnswer.rows, now.timezone) : []), [ghostAnswer, now.timezone])
   const wall = (at: number) => wallOf(at, now.timezone)
   const step = WIDTH[now.by]
-  const span = spanOf(steps ?? [], ghost, step)
+  const axis = useMemo(() => timeAxis([...(steps ?? []), ...ghost].filter(({ posts }) => posts > 0).map(({ at }) => at), step), [steps, ghost, step])
+  const span = axis === null ? null : ([axis.at(axis.domain[0]), axis.at(axis.domain[1])] as const)
   const chosen = range.value
   const shownRange = { from: chosen.from === null ? null : wall(chosen.from), to: chosen.to === null ? null : wall(chosen.to) }
-  const drawing = useMemo(() => (width < 60 || span === null ? null : drawSteps(steps ?? [], ghost, span, width, step, wall)), [steps, ghost, width, span?.[0], span?.[1], step, gaps.value])
+  const drawing = useMemo(() => (width < 60 || axis === null ? null : drawSteps(steps ?? [], ghost, axis, width, step, wall)), [axis, width, gaps.value])
   const brush = useRef<{ move: (selection: BrushSelection | null) => void } | null>(null)
 
   useEffect(() => {
-    if (!drawing || span === null) return void canvas.current!.replaceChildren()
-    const { svg, x } = drawing
+    if (!drawing) return void canvas.current!.replaceChildren()
+    const { svg, timeAt } = drawing
     document.adoptNode(svg)
     const behaviour = brushX<unknown>().extent([[LEFT, 4], [width - RIGHT, HEIGHT - 20]]).handleSize(10)
     const layer = select(svg).append('g').attr('class', 'brush')
@@ -64,7 +68,7 @@ export function TimeLine() {
     behaviour.on('end', (event: D3BrushEvent<unknown>) => {
       if (moving || !event.sourceEvent) return
       if (event.selection === null) return change({ from: null, to: null, last: null })
-      const [a, b] = (event.selection as [number, number]).map(at => nearestStep(Number(x.invert!(at)), state.value.by)) as [number, number]
+      const [a, b] = (event.selection as [number, number]).map(at => nearestStep(timeAt(at), state.value.by)) as [number, number]
       choose(a, b === a ? a + WIDTH[state.value.by] : b)
     })
     layer.call(behaviour)
@@ -81,9 +85,8 @@ export function TimeLine() {
 
   useEffect(() => {
     if (!drawing || span === null || brush.current === null) return
-    const { x } = drawing
     const { from, to } = shownRange
-    const inside = (at: number) => Math.max(LEFT, Math.min(width - RIGHT, x.apply(at) as number))
+    const inside = (at: number) => Math.max(LEFT, Math.min(width - RIGHT, drawing.pixelOf(at)))
     brush.current.move(from === null && to === null ? null : [inside(from ?? span[0]), inside(to ?? span[1])])
   }, [drawing, shownRange.from, shownRange.to])
 
@@ -94,7 +97,7 @@ export function TimeLine() {
   }
   const onPointerMove = (event: PointerEvent) => {
     if (!drawing || !steps) return
-    const at = stepAt(Number(drawing.x.invert!(event.clientX - frame.current!.getBoundingClientRect().left)), now.by)
+    const at = stepAt(drawing.timeAt(event.clientX - frame.current!.getBoundingClientRect().left), now.by)
     setHover(steps.find(step => step.at === at) ?? null)
   }
   return (
@@ -107,10 +110,10 @@ export function TimeLine() {
             <div
               class={`handle ${side}`} role="slider" tabIndex={0} aria-label={side === 'from' ? 'Beginning of the range' : 'End of the range'}
               aria-valuemin={span[0]} aria-valuemax={span[1]} aria-valuenow={value} aria-valuetext={wallClockText(value, true)}
-              style={{ left: `${Math.max(LEFT, Math.min(width - RIGHT, drawing.x.apply(value) as number))}px` }}
+              style={{ left: `${Math.max(LEFT, Math.min(width - RIGHT, drawing.pixelOf(value)))}px` }}
               onKeyDown={event => {
                 const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 24, PageDown: -24 }[event.key]
-                const wanted = by !== undefined ? nearestStep(value, now.by) + by * step : event.key === 'Home' ? span[0] : event.key === 'End' ? span[1] : null
+                const wanted = by !== undefined ? besideBreak(axis!, nearestStep(value, now.by) + by * step, by > 0) : event.key === 'Home' ? span[0] : event.key === 'End' ? span[1] : null
                 if (wanted === null) return
                 event.preventDefault()
                 const [from, to] = [shownRange.from ?? span[0], shownRange.to ?? span[1]]
@@ -120,8 +123,8 @@ export function TimeLine() {
             />
           )
         })}
-        {hover && drawing && <div class="tip" style={tipAt(drawing.x.apply(hover.at) as number, width)}>{wallClockText(hover.at, now.by !== 'hour')} <b>{exact(hover.posts)}</b> posts</div>}
-        {now.notes.map(note => drawing && <Note at={drawing.x.apply(wall(note.at)) as number} text={note.text} moment={wallClockText(wall(note.at), true)} remove={() => change({ notes: state.value.notes.filter(other => other !== note) })} />)}
+        {hover && drawing && <div class="tip" style={tipAt(drawing.pixelOf(hover.at), width)}>{wallClockText(hover.at, now.by !== 'hour')} <b>{exact(hover.posts)}</b> posts</div>}
+        {now.notes.map(note => drawing && <Note at={drawing.pixelOf(wall(note.at))} text={note.text} moment={wallClockText(wall(note.at), true)} remove={() => change({ notes: state.value.notes.filter(other => other !== note) })} />)}
         {steps === undefined && answer?.problem && <p class="trouble" role="alert">{answer.problem.message}</p>}
       </div>
       {gaps.value.length > 0 && <p class="unseen">Not read: {gaps.value.map(gap => `${gap.server} ${rangeText(wall(gap.from), wall(gap.to))}`).join('; ')}</p>}
@@ -138,35 +141,37 @@ function stepsOf({ columns, rows }: Rows, zone: string): Step[] {
   return rows.map(row => ({ at: wallOfText(text(row[at]), zone), posts: number(row[posts]) }))
 }
 
-function spanOf(steps: Step[], ghost: Step[], width: number): [number, number] | null {
-  const all = [steps[0], steps.at(-1), ghost[0], ghost.at(-1)].filter(step => step !== undefined).map(step => step.at)
-  return all.length === 0 ? null : [Math.min(...all), Math.max(...all) + width]
+interface TimeDrawing {
+  svg: SVGSVGElement
+  pixelOf: (wall: number) => number
+  timeAt: (pixel: number) => number
 }
 
-function drawSteps(steps: Step[], ghost: Step[], span: [number, number], width: number, step: number, wall: (at: number) => number) {
-  const most = Math.max(1, ...steps.map(({ posts }) => posts), ...ghost.map(({ posts }) => posts))
-  const rect = { x1: 'at', x2: ({ at }: Step) => at + step, y: 'posts', insetRight: ((width - LEFT - RIGHT) / ((span[1] - span[0]) / step)) > 3 ? 1 : 0 }
-  const ticks = Math.max(2, Math.floor(width / 110))
-  const days = Math.round((span[1] - span[0]) / WIDTH.day)
-  const every = Math.max(1, Math.ceil(days / ticks))
-  const firstDay = Math.ceil(span[0] / WIDTH.day) * WIDTH.day
-  const dayTicks = days >= 2 ? Array.from({ length: Math.floor(days / every) + 1 }, (_, index) => new Date(firstDay + index * every * WIDTH.day)).filter(day => day.getTime() < span[1]) : ticks
-  const unread = gaps.value.map(gap => ({ from: Math.max(span[0], wall(gap.from)), to: Math.min(span[1], wall(gap.to)) })).filter(gap => gap.to > gap.from)
+function drawSteps(steps: Step[], ghost: Step[], axis: TimeAxis, width: number, step: number, wall: (at: number) => number): TimeDrawing {
+  const all = [...steps, ...ghost].map(({ posts }) => posts)
+  const most = Math.max(1, ...all)
+  const usual = skewOf(all)
+  const inner = width - LEFT - RIGHT
+  const [begin, end] = [axis.at(axis.domain[0]), axis.at(axis.domain[1])]
+  const rect = { x1: ({ at }: Step) => axis.place(at), x2: ({ at }: Step) => axis.place(at + step), y: 'posts', insetRight: inner / ((axis.domain[1] - axis.domain[0]) / step) > 3 ? 1 : 0 }
+  const unread = gaps.value.map(gap => ({ from: Math.max(begin, wall(gap.from)), to: Math.min(end, wall(gap.to)) })).filter(gap => gap.to > gap.from)
   const { svg, scale } = plot({
     width, height: HEIGHT, marginLeft: LEFT, marginRight: RIGHT, marginTop: 4, marginBottom: 20,
-    x: { type: 'utc', domain: span.map(at => new Date(at)) },
-    y: { domain: [0, most] },
+    x: { type: 'linear', domain: axis.domain },
+    y: usual === null ? { domain: [0, most] } : { type: 'symlog', constant: usual / 10, domain: [0, most] },
     marks: [
-      Plot.axisY({ ticks: 2, tickSize: 0, tickFormat: short, label: null, fill: 'var(--soft)' }),
-      Plot.axisX({ ticks: dayTicks, tickSize: 3, label: null, fill: 'var(--soft)', stroke: 'var(--line)', tickFormat: (at: Date) => timeTick(at.getTime()) }),
+      Plot.axisY({ ticks: usual === null ? 2 : logTicks(usual, most, 4), tickSize: 0, tickFormat: short, label: null, fill: 'var(--soft)' }),
       Plot.rectY(ghost, { ...rect, fill: 'var(--ghost)' }),
       Plot.rectY(steps, { ...rect, fill: 'var(--bar)' }),
-      Plot.rect(unread, { x1: 'from', x2: 'to', fill: 'url(#unread)' }),
+      Plot.rect(unread, { x1: gap => axis.place(gap.from), x2: gap => axis.place(gap.to), fill: 'url(#unread)' }),
       Plot.ruleY([0], { stroke: 'var(--line)' }),
+      timeMarks(axis, timeTicks(axis, inner, { left: 24, right: RIGHT }, step)),
+      usual === null ? [] : Plot.text(['logarithmic scale'], { frameAnchor: 'top-left', dx: 4, dy: 2, fill: 'var(--soft)', stroke: 'var(--paper)', strokeWidth: 4 }),
     ],
   })
   svg.insertAdjacentHTML('afterbegin', '<defs><pattern id="unread" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line x1="0" y1="0" x2="0" y2="6" stroke="var(--soft)" stroke-width="1.2" stroke-opacity="0.55"/></pattern></defs>')
-  return { svg, x: scale('x') }
+  const x = scale('x')
+  return { svg, pixelOf: at => x.apply(axis.place(at)) as number, timeAt: pixel => axis.at(Number(x.invert!(pixel))) }
 }
 
 function tipAt(x: number, width: number): Record<string, string> {

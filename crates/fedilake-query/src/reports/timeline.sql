@@ -7,8 +7,8 @@
 -- caption = """
 -- Posts by the author's date in the chosen time zone, an hour, a day or a week (from Monday) at a time, and the distinct accounts that
 -- wrote them, which cannot be added up from one to the next. Of hours the accounts are left out: counting them takes longer than a time line may.
--- Steps without posts are 0, whether nobody posted or nobody was read: report collection tells these apart. The first and the last step may
--- be parts of one. At most the newest 1,000 steps are shown.
+-- Steps without posts are 0, whether nobody posted or nobody was read: report collection tells these apart. More than 200 of them in a row
+-- are left out. The first and the last step may be parts of one. At most the newest 1,000 steps are shown.
 -- """
 -- marks = [{ kind = "line", x = "starts_at", y = "posts" }]
 -- click = { starts_at = "time" }
@@ -30,10 +30,12 @@ with
         where '{by}' <> 'hour'
         group by 1
     ),
+    -- An empty run of more than 200 steps ends after its first, so that it does not push out what is before it.
     shown as (
-        select unnest(range(greatest(first, last - 999), last + 1)) as step
-        from (select min(step) as first, max(step) as last from step)
-        where first is not null
+        select unnest(range(step, case when next - step > 200 then step + 2 else next end)) as step
+        from (select step, lead(step, 1, step + 1) over (order by step) as next from step)
+        order by 1 desc
+        limit 1000
     )
 select
     case '{by}'

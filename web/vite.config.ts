@@ -1,6 +1,8 @@
 import { defineConfig } from 'vite'
 
-const proxy = { '/api': process.env.BASE_URL ?? 'http://127.0.0.1:7878' }
+const target = process.env.BASE_URL ?? 'http://127.0.0.1:7878'
+// A program that runs answers its own page only: this one comes to it as that.
+const proxy = { '/api': { target, changeOrigin: true, headers: { origin: target } } }
 
 export default defineConfig({
   build: {

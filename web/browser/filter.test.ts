@@ -41,6 +41,22 @@ describe.skipIf(!hasBrowser)('the filter', () => {
     await leave()
   })
 
+  it('is brushed on while new posts come', async () => {
+    const { page, leave } = await reader(browser)
+    const box = (await page.locator('.time-line .overlay').boundingBox())!
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 20)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 20)
+    const seen = await figure(page, 'posts')
+    await page.waitForFunction(seen => document.querySelector('[data-column=posts] .value')?.getAttribute('title') !== seen, seen)
+    await page.mouse.move(box.x + box.width * 0.7, box.y + 20)
+    expect((await page.locator('.time-line .selection').boundingBox())!.width).toBeCloseTo(box.width * 0.4, -1)
+    await page.mouse.up()
+    await settled(page)
+    expect(keys(page).get('from')).not.toBeNull()
+    await leave()
+  })
+
   it('is set by clicks across all panels, and the clicked one keeps a ghost of the rest', async () => {
     const { page, leave } = await reader(browser, '?to=2024-01-01')
     const [first, second] = (await rowsOf(page, 'languages')).map(([name]) => name!)

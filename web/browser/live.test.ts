@@ -48,14 +48,45 @@ describe.skipIf(!hasBrowser)('live', () => {
     const changed = (from: string | null) => page.waitForFunction(from => document.querySelector('[data-column=posts] .value')?.getAttribute('title') !== from, from)
     await changed(await figure(page, 'posts'))
     await page.getByRole('button', { name: 'Live', exact: true }).click()
-    // An answer that was on its way at the pause has come by then.
-    await morePosts(page, 100)
     const kept = await figure(page, 'posts')
     await morePosts(page, 100)
     expect(await figure(page, 'posts')).toBe(kept)
     await page.getByRole('button', { name: 'Paused', exact: true }).click()
     await changed(kept)
     expect(await page.locator('.chip').textContent()).toContain('people')
+    await leave()
+  })
+
+  it('what the pointer is on stays in its place while new posts come, and its tip too', async () => {
+    const { page, leave } = await reader(browser)
+    const languages = page.locator('article[data-report=languages]')
+    await languages.locator('.chart').hover({ position: { x: 40, y: 100 } })
+    await languages.locator('.tip').waitFor()
+    const names = () => languages.locator('.canvas [aria-label="y-axis tick label"] text').allTextContents()
+    const before = await names()
+    const drawn = await languages.locator('.canvas').innerHTML()
+    await page.waitForFunction(drawn => document.querySelector('[data-report=languages] .canvas')!.innerHTML !== drawn, drawn)
+    expect((await names()).filter(name => before.includes(name))).toEqual(before.filter(name => before.includes(name)))
+    expect(await languages.locator('.tip').count()).toBe(1)
+    await leave()
+  })
+
+  it('a page in the background has no connection, and catches up when it is looked at', async () => {
+    const { page, leave } = await reader(browser)
+    const hide = (hidden: boolean) => page.evaluate(hidden => {
+      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, hidden)
+    const ended = page.waitForEvent('requestfailed', request => request.url().endsWith('/live'))
+    await hide(true)
+    await ended
+    const kept = await figure(page, 'posts')
+    await morePosts(page, 50)
+    expect(await figure(page, 'posts')).toBe(kept)
+    const begun = page.waitForRequest(request => request.url().endsWith('/live'))
+    await hide(false)
+    await begun
+    await page.waitForFunction(kept => document.querySelector('[data-column=posts] .value')?.getAttribute('title') !== kept, kept)
     await leave()
   })
 

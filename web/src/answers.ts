@@ -2,7 +2,7 @@
 import { effect, signal, untracked } from '@preact/signals'
 
 import * as api from './api'
-import { catalogue, live, range, state } from './page'
+import { catalogue, live, paused, range, state } from './page'
 import { questionsOf, type Question } from './questions'
 
 export type Answer = { rows: api.Rows; problem?: undefined } | { rows?: undefined; problem: api.Problem }
@@ -36,6 +36,8 @@ export function keepAnswering(): void {
   let asking = false
   let again = false
   const askAgain = async () => {
+    // A paused page keeps the rows of its moment.
+    if (paused.value) return
     if (asking) return void (again = true)
     asking = true
     const began = performance.now()
@@ -61,6 +63,11 @@ export function keepAnswering(): void {
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) void askAgain()
   })
+  let held = false
+  effect(() => {
+    if (held && !paused.value) untracked(() => void askAgain())
+    held = paused.value
+  })
   // Whatever failed while the server was away is asked again when it is back.
   let connected = true
   effect(() => {
@@ -80,10 +87,15 @@ async function ask(question: Question): Promise<void> {
   const controller = new AbortController()
   running.set(own, controller)
   try {
-    const etag = isAnswered(question) ? (etags.get(own) ?? null) : null
+    const isAgain = isAnswered(question)
+    const etag = isAgain ? (etags.get(own) ?? null) : null
     const found = await api.panels(names, asked, etag, controller.signal)
     if (found === null) return
-    for await (const line of found.lines) put(line.name, asked, line.error ? { problem: line.error } : { rows: line as api.Rows })
+    for await (const line of found.lines) {
+      // The reader paused while newer rows were on their way.
+      if (isAgain && paused.value) return
+      put(line.name, asked, line.error ? { problem: line.error } : { rows: line as api.Rows })
+    }
     if (found.etag !== null) etags.set(own, found.etag)
   } catch (error) {
     if (controller.signal.aborted) return

@@ -2,7 +2,7 @@
 import { answerOf } from './answers'
 import type { Rows } from './api'
 import { change as changeText, columnLabel, exact, short } from './numbers'
-import { catalogue, change, range, state } from './page'
+import { catalogue, range, state } from './page'
 import { figuresOf, sparklinesOf } from './questions'
 import { askedOf, rangeBefore } from './state'
 import { useRef } from 'preact/hooks'
@@ -39,9 +39,6 @@ export function Figures() {
           </div>
         )
       })}
-      {before !== null && (
-        <label class="compare"><input type="checkbox" checked={now.compare} onChange={event => change({ compare: event.currentTarget.checked })} /> against the period before</label>
-      )}
     </section>
   )
 }

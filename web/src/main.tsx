@@ -6,7 +6,7 @@ import { useEffect } from 'preact/hooks'
 import { keepAnswering } from './answers'
 import { applyTheme, Bar, TABS } from './bar'
 import { Figures } from './figures'
-import { FilterRow } from './filter/row'
+import { Calendar, FilterRow } from './filter/row'
 import { followLake, readCatalogue, said, state } from './page'
 import { clearOnEscape } from './panel/chart'
 import './style/page.css'
@@ -28,7 +28,7 @@ function Page() {
       <Bar />
       {tab !== 'sql' && full === null && (
         <div class="head">
-          <Figures />
+          <div class="top"><Figures /><Calendar /></div>
           <FilterRow />
           <TimeLine />
         </div>

@@ -11,9 +11,9 @@ export function exact(value: number): string {
   return exactFormat.format(value)
 }
 
-/** A sentence of the program, its great numbers written as this page writes numbers: years and ports stay. */
+/** A sentence of the program, its numbers written as this page writes numbers: years, dates and ports stay. */
 export function withSeparators(sentence: string): string {
-  return sentence.replace(/(?<![\w.:-])\d{5,}(?![\w:-]|\.\d)/g, number => exact(Number(number)))
+  return sentence.replace(/(?<![\w.:-])(?!(?:19|20)\d\d\b)\d{4,}(?![\w:-]|\.\d)/g, number => exact(Number(number)))
 }
 
 /** 1.62M; below ten thousand exact to three digits. */

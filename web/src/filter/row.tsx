@@ -5,7 +5,7 @@ import { names as askNames } from '../api'
 import { answerOf } from '../answers'
 import { change, go, live, range, state } from '../page'
 import { TIME_LINE, wholeAsked } from '../questions'
-import { cleared, hasFilter, NAME_KEYS, toggled, WINDOWS, type NameKey, type Step } from '../state'
+import { cleared, hasFilter, NAME_KEYS, rangeBefore, toggled, WINDOWS, type NameKey, type Step } from '../state'
 import { wallOfText, ownZone, zones } from '../zone'
 import { rangeText } from '../numbers'
 import { WIDTH } from '../steps'
@@ -30,6 +30,17 @@ export function FilterRow() {
       <div class="choices">
         <AddFilter />
         <Words />
+      </div>
+    </section>
+  )
+}
+
+/** The calendar by which the page counts: range, step and time zone, and whether figures are compared. */
+export function Calendar() {
+  const now = state.value
+  return (
+    <section class="calendar" aria-label="Calendar">
+      <div class="choices">
         <label><span class="unseen">Range</span>
           <select value={now.last ?? (now.from !== null || now.to !== null ? 'range' : '')} onChange={event => { const last = event.currentTarget.value; if (last !== 'range') change({ last: last === '' ? null : last, from: null, to: null }) }}>
             <option value="">All time</option>
@@ -45,6 +56,7 @@ export function FilterRow() {
         <Zone />
         <AddNote />
       </div>
+      {rangeBefore(range.value) !== null && <label class="compare"><input type="checkbox" checked={now.compare} onChange={event => change({ compare: event.currentTarget.checked })} /> against the period before</label>}
     </section>
   )
 }

@@ -10,5 +10,5 @@ export function inOrderOf(before: Rows, now: Rows, mark: Mark): Rows {
   const order = new Map(before.rows.map((row, index) => [key(row), index]))
   const at = (row: Value[]) => order.get(key(row)) ?? Infinity
   const rows = now.rows.map((row, index) => ({ row, index, at: at(row) })).sort((a, b) => (a.at === b.at ? a.index - b.index : a.at - b.at)).map(({ row }) => row)
-  return { ...now, rows }
+  return rows.every((row, index) => row === now.rows[index]) ? now : { ...now, rows }
 }

@@ -1,7 +1,7 @@
 /** A panel: a question, its unit, the drawing that answers it, and what can be done with it. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 
-import type { Report, Rows } from '../api'
+import type { Mark, Report, Rows } from '../api'
 import { answerOf, type Answer } from '../answers'
 import { exact, short, columnLabel, withSeparators } from '../numbers'
 import { change, range, state } from '../page'
@@ -29,9 +29,9 @@ export function Panel({ report, full = false }: { report: Report; full?: boolean
   const [remark, setRemark] = useState<string | null>(null)
   const [isComputedShown, setComputedShown] = useState(false)
   const box = useRef<HTMLElement>(null)
-  const tall = useRef(false)
-  if ((drawn.kind === 'boxes' && (shown?.rows?.rows.length ?? 9) > 8) || drawn.kind === 'bars' && Math.max(shown?.rows?.rows.length ?? 0, ghostRows?.rows.length ?? 0) > 12) tall.current = true
-  if (drawn.kind === 'heat' && typeOf(shown?.rows, drawn.x) === 'text' && (shown?.rows?.rows.length ?? 0) > 60) tall.current = true
+  const tall = useRef<boolean | null>(null)
+  // A panel that has grown for its rows stays so: a filter does not move the panels behind it.
+  if (tall.current !== true && shown?.rows) tall.current = needsHeight(drawn, shown.rows, ghostRows)
   useEffect(() => {
     if (full) box.current?.querySelector<HTMLElement>('.chart, .table')?.focus()
   }, [])
@@ -43,9 +43,9 @@ export function Panel({ report, full = false }: { report: Report; full?: boolean
     return (held.current = next)
   }, [shown, isInside])
   return (
-    <article class={`panel${tall.current ? ' tall' : ''}${full ? ' full' : ''}`} ref={box} aria-labelledby={`title-${report.name}`} aria-busy={waiting} data-report={report.name}
-      onPointerEnter={() => setInside(true)} onPointerLeave={() => setInside(box.current!.contains(document.activeElement))}
-      onFocusIn={() => setInside(true)} onFocusOut={event => { if (!box.current!.contains(event.relatedTarget as Node | null)) setInside(box.current!.matches(':hover')) }}>
+    <article class={`panel${tall.current ?? drawn.kind === 'boxes' ? ' tall' : ''}${full ? ' full' : ''}`} ref={box} aria-labelledby={`title-${report.name}`} aria-busy={waiting} data-report={report.name}
+      onPointerEnter={() => setInside(true)} onPointerLeave={() => setInside(box.current?.contains(document.activeElement) ?? false)}
+      onFocusIn={() => setInside(true)} onFocusOut={event => { if (!box.current?.contains(event.relatedTarget as Node | null)) setInside(box.current?.matches(":hover") ?? false) }}>
       <header>
         <div class="titles">
           <h2 id={`title-${report.name}`}>{report.title}</h2>
@@ -83,4 +83,11 @@ function Empty({ report, note }: { report: Report; note: string | null }) {
   )
 }
 
-const typeOf = (rows: Rows | undefined, name: string) => rows?.columns.find(column => column.name === name)?.type
+/** True for rows that do not fit a panel of one row of the grid. */
+function needsHeight(mark: Mark, rows: Rows, ghost: Rows | null): boolean {
+  const count = Math.max(rows.rows.length, ghost?.rows.length ?? 0)
+  if (mark.kind === 'boxes') return count > 8
+  if (mark.kind === 'bars') return count > (mark.series === undefined ? 12 : 9)
+  // Names across take height for themselves.
+  return mark.kind === 'heat' && count > 60 && rows.columns.find(column => column.name === mark.x)?.type === 'text'
+}

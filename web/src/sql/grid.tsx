@@ -9,7 +9,9 @@ import { profileOf, type Profile } from './profile'
 
 interface RegularTable extends HTMLElement {
   setDataListener: (listener: (x0: number, y0: number, x1: number, y1: number) => Promise<object>) => void
-  addStyleListener: (listener: () => void) => void
+  /** Calls a listener after each drawing; the answer takes it away again. */
+  addStyleListener: (listener: () => void) => () => void
+  getMeta: (cell: HTMLElement) => { x?: number } | undefined
   draw: () => Promise<void>
 }
 
@@ -30,10 +32,19 @@ export function Grid({ columns, rows }: { columns: Column[]; rows: Value[][] }) 
     grid.setDataListener(async (x0, y0, x1, y1) => ({
       num_rows: rows.length,
       num_columns: columns.length,
-      column_headers: columns.slice(x0, x1).map(column => [column.name]),
+      column_headers: columns.slice(x0, x1).map(column => [column.name, column.type]),
       data: columns.slice(x0, x1).map((_, index) => texts(y0, y1, x0 + index)),
     }))
+    // Numbers stand at the right, under each other.
+    const align = () => {
+      for (const cell of grid.querySelectorAll<HTMLElement>('td, thead tr:last-child th')) {
+        const at = grid.getMeta(cell)?.x
+        cell.classList.toggle('number', at !== undefined && ['integer', 'number'].includes(columns[at]?.type ?? ''))
+      }
+    }
+    const forget = grid.addStyleListener(align)
     void grid.draw()
+    return forget
   }, [columns, rows])
   const profiles = useMemo(() => columns.map((column, index) => profileOf(column, rows.map(row => row[index]!))), [columns, rows])
   return (

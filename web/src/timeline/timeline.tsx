@@ -56,17 +56,26 @@ export function TimeLine() {
   const chosen = range.value
   const shownRange = { from: chosen.from === null ? null : wall(chosen.from), to: chosen.to === null ? null : wall(chosen.to) }
   const drawing = useMemo(() => (width < 60 || axis === null ? null : drawSteps(steps ?? [], ghost, axis, width, step, wall)), [axis, width, gaps.value])
+  // While the reader drags, the drawing stays, whatever comes: a new one would take the brush from under the pointer.
+  const isDragged = useRef(false)
+  const [drags, setDrags] = useState(0)
   const brush = useRef<{ move: (selection: BrushSelection | null) => void } | null>(null)
 
   useEffect(() => {
+    if (isDragged.current) return
     if (!drawing) return void canvas.current!.replaceChildren()
     const { svg, timeAt } = drawing
     document.adoptNode(svg)
     const behaviour = brushX<unknown>().extent([[LEFT, 4], [width - RIGHT, HEIGHT - 20]]).handleSize(10)
     const layer = select(svg).append('g').attr('class', 'brush')
     let moving = false
+    behaviour.on('start', (event: D3BrushEvent<unknown>) => {
+      if (!moving && event.sourceEvent) isDragged.current = true
+    })
     behaviour.on('end', (event: D3BrushEvent<unknown>) => {
       if (moving || !event.sourceEvent) return
+      isDragged.current = false
+      setDrags(count => count + 1)
       if (event.selection === null) return change({ from: null, to: null, last: null })
       const [a, b] = (event.selection as [number, number]).map(at => nearestStep(timeAt(at), state.value.by)) as [number, number]
       choose(a, b === a ? a + WIDTH[state.value.by] : b)
@@ -81,14 +90,14 @@ export function TimeLine() {
       },
     }
     canvas.current!.replaceChildren(svg)
-  }, [drawing])
+  }, [drawing, drags])
 
   useEffect(() => {
-    if (!drawing || span === null || brush.current === null) return
+    if (!drawing || span === null || brush.current === null || isDragged.current) return
     const { from, to } = shownRange
     const inside = (at: number) => Math.max(LEFT, Math.min(width - RIGHT, drawing.pixelOf(at)))
     brush.current.move(from === null && to === null ? null : [inside(from ?? span[0]), inside(to ?? span[1])])
-  }, [drawing, shownRange.from, shownRange.to])
+  }, [drawing, drags, shownRange.from, shownRange.to])
 
   const choose = (from: number, to: number) => {
     const zone = state.value.timezone

@@ -13,6 +13,8 @@ export const answers = signal<ReadonlyMap<string, Answer>>(new Map())
 const KEPT_MAX = 200
 /** Least time between two questions about the same posts while the lake changes. */
 const LIVE_MS = 1000
+const kept = new Map<string, Answer>()
+let isShowing = false
 const etags = new Map<string, string>()
 const running = new Map<string, AbortController>()
 
@@ -77,7 +79,7 @@ export function keepAnswering(): void {
 }
 
 function isAnswered({ names, asked }: Question): boolean {
-  return names.every(name => answers.value.get(key(name, asked))?.rows !== undefined)
+  return names.every(name => kept.get(key(name, asked))?.rows !== undefined)
 }
 
 async function ask(question: Question): Promise<void> {
@@ -101,21 +103,26 @@ async function ask(question: Question): Promise<void> {
     if (controller.signal.aborted) return
     const problem = error instanceof api.Refusal ? error.problem : { message: String(error) }
     // Rows that are there stay: the bar above says that the server is away.
-    for (const name of names) if (answers.value.get(key(name, asked))?.rows === undefined) put(name, asked, { problem })
+    for (const name of names) if (kept.get(key(name, asked))?.rows === undefined) put(name, asked, { problem })
   } finally {
     running.delete(own)
   }
 }
 
+/** Keeps an answer. Those that come together are shown together, so that the page is drawn once for them. */
 function put(name: string, asked: string, answer: Answer): void {
-  const next = new Map(answers.value)
-  next.delete(key(name, asked))
-  next.set(key(name, asked), answer)
-  for (const old of next.keys()) {
-    if (next.size <= KEPT_MAX) break
-    next.delete(old)
+  kept.delete(key(name, asked))
+  kept.set(key(name, asked), answer)
+  for (const old of kept.keys()) {
+    if (kept.size <= KEPT_MAX) break
+    kept.delete(old)
   }
-  answers.value = next
+  if (isShowing) return
+  isShowing = true
+  setTimeout(() => {
+    isShowing = false
+    answers.value = new Map(kept)
+  })
 }
 
 const key = (name: string, asked: string) => `${name}?${asked}`

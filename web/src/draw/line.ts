@@ -37,17 +37,21 @@ export function drawLine(mark: Mark & { kind: 'line' }, rows: Rows, sheet: Sheet
   const options = { x: 'x', y: 'y', z: 'series', curve: 'linear' as const }
   const width = sheet.width - left - right
   const ticks = axis === null ? [] : timeTicks(axis, width, { left: 30, right: labelled ? 0 : right }, type === 'date' ? 86400e3 : 0)
-  const yTicks = usual === null ? 4 : logTicks(usual, most, 5)
+  // Counts have no parts: a scale up to two has no tick at a half.
+  const areCounts = all.every(Number.isInteger)
+  const yTicks = usual !== null ? logTicks(usual, most, 5) : areCounts && most < 4 ? Array.from({ length: most + 1 }, (_, count) => count) : 4
+  // A single moment stands in the middle.
+  const isOne = axis !== null && axis.domain[1] - axis.domain[0] <= 1
   const { svg, scale } = plot({
     width: sheet.width, height: sheet.height, marginLeft: left, marginRight: right, marginTop: 10, marginBottom: 22,
-    x: { type: 'linear', ...(axis ? { domain: axis.domain } : {}) },
+    x: { type: 'linear', ...(axis ? { domain: isOne ? [axis.domain[0] - 1, axis.domain[0] + 1] : axis.domain } : {}) },
     y: usual === null ? { domain: [0, most], nice: true } : { type: 'symlog', constant: usual / 10, domain: [0, most] },
     marks: [
       Plot.gridY({ ticks: yTicks, stroke: 'var(--line)', strokeOpacity: 1 }),
       Plot.axisY({ ticks: yTicks, tickSize: 0, tickFormat: short, label: null, fill: 'var(--soft)' }),
       axis === null
         ? Plot.axisX({ ticks: Math.max(2, Math.floor(width / 78)), tickSize: 3, label: null, fill: 'var(--soft)', stroke: 'var(--line)' })
-        : timeMarks(axis, ticks),
+        : timeMarks(axis, isOne ? ticks.map(tick => ({ ...tick, middle: tick.place })) : ticks),
       labelled ? [] : Plot.areaY(points, { ...options, fill: 'var(--accent)', fillOpacity: 0.1 }),
       Plot.lineY(ghosts, { ...options, stroke: 'var(--ghost)', strokeWidth: 1.5 }),
       Plot.lineY(points, { ...options, stroke: (point: Point) => colour(point.series), strokeWidth: 1.75 }),

@@ -20,15 +20,17 @@ export function Chart(props: { report: Report; mark: Mark; rows: Rows; ghost: Ro
   // A panel that was clicked shows its rows without its own filter: those that the filter names keep their colour.
   const isLine = mark.kind === 'line'
   const basis = ghost !== null && !isLine ? ghost : rows
+  // A brush changes the state at once and the rows a moment later: only what shows in the drawing has it drawn again.
+  const filter = keyOf(report, basis)
+  const chosen = filter === null || filter.key === 'time' || filter.key === 'bot' ? '' : JSON.stringify([now.only[filter.key], now.without[filter.key]])
   const drawing = useMemo(
     () => (width < 40 || height < 40 ? null : draw(mark, report, basis, { width, height, zone: now.timezone, ghost: isLine ? ghost : null, isChosen: chosenBy(now, report, basis) })),
-    [basis, ghost, width, height, mark, now],
+    [basis, ghost, width, height, mark, now.timezone, chosen],
   )
   useLayoutEffect(() => canvas.current!.replaceChildren(...(drawing ? [document.adoptNode(drawing.svg)] : [])), [drawing])
   useEffect(() => props.onRemark?.(drawing?.remark ?? null), [drawing?.remark])
   const spots = drawing?.spots ?? []
   const spot = at === null ? undefined : spots[Math.min(at, spots.length - 1)]
-  const filter = keyOf(report, basis)
 
   const reading = (spot: Spot) => {
     const row = basis.rows[spot.row]

@@ -52,13 +52,16 @@ export function Collector() {
         {(['log', 'table', 'lake', 'disk'] as const).map(part => found[part] && (
           <article class="store" key={part}>
             <h2>{part[0]!.toUpperCase() + part.slice(1)}</h2>
-            <dl>{Object.entries(found[part]!).filter(([, value]) => typeof value !== 'object' || value === null).map(([name, value]) => <div><dt>{columnLabel(name.replace(/_(bytes|seconds|at)$/, ''))}</dt><dd>{field(name, value)}</dd></div>)}</dl>
+            <dl>{Object.entries(found[part]!).filter(([, value]) => typeof value !== 'object' || value === null).map(([name, value]) => <div><dt>{name === 'bytes' ? 'size' : columnLabel(name.replace(/_(bytes|seconds|at)$/, ''))}</dt><dd>{field(name, value)}</dd></div>)}</dl>
           </article>
         ))}
       </div>
     </section>
   )
 }
+
+/** States of a server that do not speak for themselves. */
+const STATES: Record<string, string> = { backing_off: 'trying again' }
 
 const isNumber = (name: string) => ['posts', 'lag_seconds'].includes(name)
 
@@ -73,7 +76,7 @@ function field(name: string, value: unknown): string {
   }
   if (typeof value === 'object') {
     // Counts by kind.
-    return Object.entries(value).map(([kind, count]) => `${columnLabel(kind)} ${exact(Number(count))}`).join(', ') || 'none'
+    return Object.entries(value).filter(([, count]) => Number(count) !== 0).map(([kind, count]) => `${columnLabel(kind)} ${exact(Number(count))}`).join(', ') || 'none'
   }
   if (name === 'bytes' || name.endsWith('_bytes')) return bytes(Number(value))
   if (name.endsWith('_seconds')) return duration(Number(value))
@@ -83,5 +86,6 @@ function field(name: string, value: unknown): string {
   }
   if (typeof value === 'number') return exact(value)
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  if (name === 'state') return STATES[String(value)] ?? columnLabel(String(value))
   return String(value)
 }

@@ -11,7 +11,7 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { expect } from 'vitest'
 
 export const BASE_URL = (process.env.FEDILAKE_BASE_URL ?? '').replace(/\/$/, '')
-const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium'
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 export const hasBrowser = existsSync(CHROMIUM)
 
 if (!hasBrowser && process.env.FEDILAKE_REQUIRE_BROWSER === '1') throw new Error(`no browser at ${CHROMIUM}: install Chromium, or name one in CHROMIUM`)

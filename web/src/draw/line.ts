@@ -74,7 +74,7 @@ export function timeMarks(axis: TimeAxis, ticks: ReturnType<typeof timeTicks>): 
     Plot.axisX({ ticks: ticks.map(({ place }) => place), tickSize: 3, tickFormat: () => '', label: null, stroke: 'var(--line)' }),
     Plot.text(ticks, { x: 'middle', text: 'label', frameAnchor: 'bottom', dy: 14, fill: 'var(--soft)' }),
     // A break is a pair of slanted strokes through the axis.
-    Plot.text(axis.breaks, { x: ({ from, to }: { from: number; to: number }) => (axis.place(from) + axis.place(to)) / 2, text: () => '//', frameAnchor: 'bottom', dy: 4, fontWeight: 600, fill: 'var(--soft)', stroke: 'var(--panel)', strokeWidth: 4 }),
+    Plot.text(axis.breaks, { x: ({ from, to }: { from: number; to: number }) => (axis.place(from) + axis.place(to)) / 2, text: () => '//', frameAnchor: 'bottom', dy: 1, fontWeight: 600, fill: 'var(--soft)', stroke: 'var(--panel)', strokeWidth: 4 }),
   ]
 }
 

@@ -23,7 +23,7 @@ export interface TimeAxis {
 }
 
 const [HOUR, DAY] = [3600e3, 86400e3]
-const STEPS = [HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 91 * DAY, 182 * DAY, 365 * DAY, 3652 * DAY]
+const STEPS = [HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 3 * DAY, 4 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 91 * DAY, 182 * DAY, 365 * DAY, 3652 * DAY]
 /** Width of a break, as a share of what is shown. */
 const BREAK = 0.03
 
@@ -68,9 +68,10 @@ export function timeTicks(axis: TimeAxis, width: number, margin: { left: number;
   const perPixel = (axis.domain[1] - axis.domain[0]) / width
   const [begin, end] = axis.domain.map(place => axis.at(place)) as [number, number]
   const isOfYears = new Date(begin).getUTCFullYear() !== new Date(end - 1).getUTCFullYear()
-  const day = isOfYears ? dayYearText : dayText
-  const step = STEPS.find(step => step >= least && step >= (textWidth(step >= 30 * DAY ? monthText(begin) : day(begin)) + 16) * perPixel) ?? STEPS.at(-1)!
-  const label = (at: number) => (step >= 30 * DAY ? monthText(at) : at % DAY !== 0 ? clockText(at) : day(at))
+  const step = STEPS.find(step => step >= least && step >= (textWidth(step >= 30 * DAY ? monthText(begin) : dayText(begin)) + 16) * perPixel) ?? STEPS.at(-1)!
+  const label = (at: number) => (step >= 30 * DAY ? monthText(at) : at % DAY !== 0 ? clockText(at) : dayText(at))
+  // Of years, the first day and the first behind a break tell theirs.
+  const first = (at: number) => (step >= 30 * DAY ? monthText(at) : isOfYears ? dayYearText(at) : dayText(at))
   const ticks: Tick[] = []
   const add = (at: number, text: string) => {
     const place = axis.place(at)
@@ -81,14 +82,14 @@ export function timeTicks(axis: TimeAxis, width: number, margin: { left: number;
     if (isFree && Math.abs(middle - place) <= half) ticks.push({ place, middle, label: text })
   }
   // Behind each break the reader sees at once where the axis goes on.
-  for (const { to } of axis.breaks) add(to, step >= 30 * DAY ? monthText(to) : day(to))
+  for (const { to } of axis.breaks) add(to, first(to))
   let at = firstTick(begin, step)
   for (let count = 0; at < end && count < 1000; count++) {
     const next = besideBreak(axis, at, true)
-    if (next === at) add(at, label(at))
+    if (next === at) add(at, count === 0 && isOfYears ? first(at) : label(at))
     at = next === at ? nextTick(at, step) : firstTick(next, step)
   }
-  if (ticks.length === 0) add(begin, step >= 30 * DAY ? monthText(begin) : day(begin))
+  if (ticks.length === 0) add(begin, first(begin))
   return ticks
 }
 

@@ -81,7 +81,8 @@ function drawGroups(mark: Mark & { kind: 'bars' }, rows: Rows, bars: Bar[], shee
     y: { type: 'band', domain, padding: 0.15, axis: null },
     color: { type: 'identity' },
     marks: [
-      Plot.axisY({ ticks: domain, tickSize: 0, label: null, fill: 'var(--ink)', tickFormat: (both: string) => (both.endsWith(`\n${series[0]}`) ? fitted(both.split('\n')[0]!, left - 10) : '') }),
+      // A name stands in the middle of its bars.
+      Plot.axisY({ ticks: domain, dy: ((height - 4) / domain.length) * ((series.length - 1) / 2), tickSize: 0, label: null, fill: 'var(--ink)', tickFormat: (both: string) => (both.endsWith(`\n${series[0]}`) ? fitted(both.split('\n')[0]!, left - 10) : '') }),
       Plot.barX(bars, { y: id, x: 'value', fill: (bar: Bar) => (sheet.isChosen === null || sheet.isChosen(rows.rows[bar.row]!) ? colourOf(mark.series!, bar.series) : 'var(--ghost)'), rx: 1 }),
       Plot.text(bars, { y: id, x: 'value', text: (bar: Bar) => short(bar.value), dx: 5, textAnchor: 'start', fill: 'var(--soft)' }),
       Plot.ruleX([0], { stroke: 'var(--line)' }),

@@ -84,10 +84,8 @@ create table sighting (
 -- Every delete, also of posts that never came, with the earliest time.
 create table deleted (server integer, native bigint, deleted_at timestamptz);
 
--- Posts that stay hidden whatever comes.
-create table tombstone (uri_hash ubigint);
-
--- Posts that are hidden until a server of higher rank shows them. Their text is kept only if that server may leave it unchanged.
+-- Hidden posts. View `deletes` shows when they were written and deleted; a server of higher rank may bring some back. The author, the uri and
+-- what was written are kept only if another sighting may bring the post back unchanged.
 create table withheld as from post;
 
 -- The next post's number. (A max() over a table with deleted rows reads all of it.)

@@ -9,6 +9,8 @@
 //! | `origins` | day, origin, bot, posts |
 //! | `lengths` | day, language, bot, characters, posts |
 //! | `sightings` | post, server, observed_at, own; of the post first_server, created_at, origin |
+//! | `deletes` | server (first shown by), created_at, deleted_at, origin, language, app, bot of the scope's posts that were deleted; no row if `deletes_known` is false |
+//! | `deletes_known` | the text `true`, or `false` if the filter has hashtags or words, which are not known of deleted posts |
 //! | `answers` | post (that is answered), its created_at and in_reply_to, answered_at (created_at of the answer), own (authors answer themselves) |
 //! | `day_figures` | day, posts, users, origins, most_frequent_nonbot, most_frequent_bot, most_frequent_host |
 //! | `words` | word: the words that are asked for |
@@ -18,7 +20,7 @@
 //! | `language` | id, name (the tag), counted (the English name) |
 //! | `by` | the calendar's step: `hour`, `day` or `week` |
 //!
-//! All but the last six have the rows of the filter's posts; several rows may have the same key. `day` counts from 1970
+//! All but `deletes_known` and the last six have the rows of the filter's posts; several rows may have the same key. `day` counts from 1970
 //! and `hour` from 0 to 23, in the calendar's time zone. Keys such as `author` are numbers in the lake and names in the
 //! documented views: a statement joins the relation of that name to show them.
 

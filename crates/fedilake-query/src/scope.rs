@@ -75,6 +75,9 @@ const LENGTHS: Relation =
 /// The columns of `topic_hit` that conditions may name.
 const OF_HITS: [&str; 3] = ["origin", "language", "bot"];
 
+/// The columns of `hidden` that conditions may name.
+const OF_DELETES: [&str; 5] = ["origin", "server", "language", "app", "bot"];
+
 impl Scope {
     pub(crate) fn new(connection: &Connection, filter: &Filter, zone: &str) -> Result<Scope, LakeError> {
         let mut scope = Scope {
@@ -160,6 +163,23 @@ impl Scope {
             join {posts} shown on shown.id = g.post \
             anti join deleted d on d.server = g.server and d.native = g.native)"
         )
+    }
+
+    /// The posts of the filter that were deleted: columns server (that first showed it), created_at, deleted_at, origin, language,
+    /// app, bot. Without a row if the filter has a condition on anything else than these.
+    pub(crate) fn deletes(&self) -> String {
+        let mut all = self.times.clone();
+        all.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
+        if !self.knows_deletes() {
+            all = vec!["false".to_owned()];
+        }
+        let condition = if all.is_empty() { String::new() } else { format!(" where {}", all.join(" and ")) };
+        format!("(select server, created_at, deleted_at, origin, language, app, bot from hidden{condition})")
+    }
+
+    /// True if all of the filter's conditions can be told of deleted posts.
+    pub(crate) fn knows_deletes(&self) -> bool {
+        self.conditions.iter().all(|condition| OF_DELETES.contains(&condition.column))
     }
 
     /// The answers to the filter's posts, whether the answers are in the filter or not: columns post, created_at and

@@ -290,7 +290,10 @@ fn merge(writer: &Connection, names: &mut Names, deletes: Deletes) -> Result<(),
     writer.execute_batch(include_str!("merge/authors.sql"))?;
     run(exists(writer, "met")?, include_str!("merge/enrol.sql"))?;
     run(gone, include_str!("merge/hide.sql"))?;
-    run(exists(writer, "withheld")?, include_str!("merge/return.sql"))?;
+    if exists(writer, "withheld")? {
+        writer.execute_batch(RETURNED)?;
+        run(exists(writer, "returned")?, include_str!("merge/return.sql"))?;
+    }
     writer.execute_batch(include_str!("merge/match.sql"))?;
     writer.execute_batch(include_str!("merge/choose.sql"))?;
     let known = exists(writer, "known")?;
@@ -331,8 +334,8 @@ fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
     }
     let (deleted, own) = ("deleted.server is not null", "s.own");
     let visible = deletes.visible_sql(deleted, own);
-    let (buried, emptied) = match deletes {
-        Deletes::Any => (format!("bool_or({deleted})"), ""),
+    let (buried, waiting) = match deletes {
+        Deletes::Any => (format!("bool_or({deleted})"), EMPTIED),
         Deletes::Origin => (format!("bool_or({own} and {deleted})"), EMPTIED),
         // Another sighting may bring the post back unchanged.
         Deletes::All => (format!("bool_or({own} and {deleted})"), ""),
@@ -340,7 +343,8 @@ fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
     writer
         .execute_batch(&include_str!("merge/judge.sql").replace("{visible}", &visible).replace("{buried}", &buried))?;
     if exists(writer, "dead")? {
-        writer.execute_batch(&include_str!("merge/bury.sql").replace("{emptied}", emptied))?;
+        let bury = include_str!("merge/bury.sql").replace("{emptied}", EMPTIED).replace("{waiting}", waiting);
+        writer.execute_batch(&bury)?;
     }
     if exists(writer, "passed")? {
         writer.execute_batch(include_str!("merge/pass.sql"))?;
@@ -351,9 +355,13 @@ fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
     Ok(())
 }
 
-/// The columns emptied in a withheld post, which comes back only with the words of its own server.
+/// The withheld posts that came again in the batch.
+const RETURNED: &str = "create or replace temp table returned as \
+    select id from withheld semi join (from stage where kind = 0) using (uri_hash)";
+
+/// The columns emptied in a withheld post, which comes back only with the words of its own server, or never.
 const EMPTIED: &str = "replace (
-    null as uri, null as uri_number, null as url, null as text, null as spoiler_text, null as tags, null as mentions, null as links,
+    null as author, null as uri, null as uri_number, null as url, null as text, null as spoiler_text, null as tags, null as mentions, null as links,
     null as quote_uri, null as in_reply_to_author, null as reply_native, null as reply_native_text, null as media_types,
     null as content_hash
 )";

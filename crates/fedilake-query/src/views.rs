@@ -1,4 +1,4 @@
-//! The views that users query: `posts`, `sightings`, `replies`, `languages` and the talk's `mastodon_toot`.
+//! The views that users query: `posts`, `sightings`, `deletes`, `replies`, `languages` and the talk's `mastodon_toot`.
 //!
 //! Each view exists twice with the same columns and rows: in the lake, over its own tables, and over plain Parquet
 //! files, for any DuckDB ([`over_parquet`]). The second form is the definition; a property test compares the lake
@@ -13,8 +13,11 @@
 //!   rejected_bytes.
 //! - `sightings`: one row for each (server, id, uri) of those posts, with the time at which the server first showed
 //!   the post, and `deleted_at` if that server later deleted it.
+//! - `deletes`: one row for each post that was shown and that deletes hide, without its uri, its author and what was written:
+//!   the server that first showed it, when it was written, first shown and deleted, and of its best version the origin, language and
+//!   app and whether the author is a bot. A delete of a post that was never shown has no row.
 //! - `replies`: one row for each of those posts that answers another.
-//! - `languages`: one row for each language tag of those posts, with the name under which reports count it.
+//! - `languages`: one row for each language tag of posts and of `deletes`, with the name under which reports count it.
 //! - `mastodon_toot`: the talk's columns, on `posts`.
 //!
 //! [`Deletes`] is the setting that says which deletes hide a post.
@@ -83,7 +86,7 @@ pub const COLUMNS: [(&str, &str); 42] = [
 ];
 
 /// The names of the views that users query.
-pub const DOCUMENTED: [&str; 5] = ["posts", "sightings", "replies", "languages", "mastodon_toot"];
+pub const DOCUMENTED: [&str; 6] = ["posts", "sightings", "deletes", "replies", "languages", "mastodon_toot"];
 
 /// The table's columns that do not belong to a post.
 const OF_ROWS: [&str; 6] =
@@ -94,6 +97,9 @@ pub(crate) fn columns(view: &str) -> impl Iterator<Item = &'static str> {
     let of_posts = COLUMNS.iter().map(|(name, _)| *name).filter(|name| !OF_ROWS.contains(name));
     let own: &'static [&'static str] = match view {
         "sightings" => &["server", "id", "uri", "observed_at", "from_origin", "deleted_at"],
+        "deletes" => {
+            &["server", "created_at", "observed_at", "deleted_at", "author_domain", "author_bot", "language", "app"]
+        }
         "replies" => &["uri", "parent_uri", "author", "parent_author", "created_at", "server", "in_reply_to"],
         "languages" => &["tag", "name"],
         "mastodon_toot" => &[
@@ -213,7 +219,9 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
         .replace("{name_of_server}", &cut("server"))
         .replace("{deleted_at}", &deleted_at())
         .replace("{files}", files);
-    let (chosen, columns) = (chosen(deletes, "view", "file"), include_str!("views/columns.sql"));
+    let chosen = chosen(deletes, "view", "file");
+    let is_visible = deletes.visible_sql("gone.deleted_at is not null", "shown.from_origin");
+    let columns = include_str!("views/columns.sql").replace("{is_visible_post}", &is_visible);
     let names = format!(
         "left join (values\n{}\n) as language_name (key, name) on language_name.key = {}",
         languages::rows_sql(),
@@ -221,7 +229,8 @@ pub(crate) fn over_files(files: &str, deletes: Deletes) -> String {
     );
     let tags = format!(
         "create or replace view languages as\nselect posts.language as tag,\n    {} as name\n\
-        from (select distinct language from posts where language is not null) posts\n{names};",
+        from (\n    select language from posts where language is not null\n    union\n    \
+        select language from deletes where language is not null\n) posts\n{names};",
         languages::counted_sql("posts.language", "language_name.name")
     );
     format!("{base}\n{chosen}\n{columns}\n{tags}\n\n{}", toot("create or replace view", &names))

@@ -525,7 +525,7 @@ const SQL: Below = Below(
             "",
         ),
     ],
-    "Views: posts (one row a post), sightings (one row a server that showed it), replies (who answers whom), \
+    "Views: posts (one row a post), sightings (one row a server that showed it), deletes (one row a post that is gone), replies (who answers whom), \
      languages (tags and their names), \
      mastodon_toot (the talk's columns).",
 );

@@ -1,9 +1,12 @@
--- A post that its own server deleted never comes back. Other hidden posts wait for a server of higher rank.
-insert into tombstone select uri_hash from dead where is_buried;
-delete from sighting using dead where sighting.post = dead.id and dead.is_buried;
-
+-- Hidden posts wait in `withheld`: for a server of higher rank, or for good. One that its own server deleted never comes back.
 insert into withheld
 select post.* {emptied}
+from post
+join dead on dead.id = post.id
+where dead.is_buried;
+
+insert into withheld
+select post.* {waiting}
 from post
 join dead on dead.id = post.id
 where not dead.is_buried;

@@ -7,7 +7,6 @@ select
 from stage
 join server on server.name = stage.server
 join standing on standing.id = stage.stream
-anti join tombstone using (uri_hash)
 where stage.kind = 0;
 
 create or replace temp table repeated as select uri_hash from live group by uri_hash having count(*) > 1;

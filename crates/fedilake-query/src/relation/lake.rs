@@ -21,6 +21,8 @@ pub(crate) fn bind(sql: &str, scope: &Scope, question: &Question) -> Result<Stri
             "lengths" => scope.lengths(),
             "sightings" => scope.sightings(),
             "answers" => scope.answers(),
+            "deletes" => scope.deletes(),
+            "deletes_known" => scope.knows_deletes().to_string(),
             "day_figures" => day_figures(scope, question)?,
             "words" => format!("({})", words_sql(&question.words)),
             "hits" => hits(&question.words, scope),

@@ -7,14 +7,20 @@ use crate::languages::{self, Meant};
 use crate::report::Question;
 use crate::scope::{local_day, local_hour, tagged};
 use crate::views::literal;
-use crate::{Names, topic};
+use crate::{Filter, Names, topic};
 
 /// A report's statement over the documented views.
 pub(crate) fn sql(statement: &str, question: &Question) -> Result<String, String> {
     let mut plain = Plain { question, tables: Vec::new() };
     let statement = plain.bind(statement)?;
-    let tables: Vec<_> =
-        plain.tables.iter().map(|(name, sql)| format!("    {name} as (\n{}\n    )", indented(sql))).collect();
+    // Sightings are joined by uri: memory for one copy of the uris is enough, so the posts are read again instead of kept.
+    let joins = plain.tables.iter().any(|(name, _)| name == "sighting");
+    let kept = |name: &str| if joins && name == "post" { "not materialized " } else { "" };
+    let tables: Vec<_> = plain
+        .tables
+        .iter()
+        .map(|(name, sql)| format!("    {name} as {}(\n{}\n    )", kept(name), indented(sql)))
+        .collect();
     if tables.is_empty() {
         return Ok(statement);
     }
@@ -39,8 +45,10 @@ impl Plain<'_> {
 
     /// The name of a relation's table, which is added if it is not there.
     fn relation(&mut self, name: &str) -> Result<String, String> {
-        if name == "by" {
-            return Ok(self.question.calendar.by.to_string());
+        match name {
+            "by" => return Ok(self.question.calendar.by.to_string()),
+            "deletes_known" => return Ok(self.knows_deletes().to_string()),
+            _ => {}
         }
         let table = table(name);
         if !self.tables.iter().any(|(known, _)| known == table) {
@@ -62,20 +70,23 @@ impl Plain<'_> {
                 post.server as first_server, post.created_at, post.origin\nfrom sightings\n\
                 join {posts} on post.id = sightings.uri\nwhere sightings.deleted_at is null"
                 .to_owned(),
+            "deletes" => self.deletes(),
             "answers" => "select post.id as post, post.created_at, post.in_reply_to, replies.created_at as answered_at,\n    \
                 replies.in_reply_to = 'self' as own\nfrom replies\njoin {posts} on post.id = replies.parent_uri"
                 .to_owned(),
             "day_figures" => include_str!("day_figures.sql").trim().to_owned(),
             "words" => guarded(&words_sql(&self.question.words)),
             "hits" => {
-                let hits = asked(&self.question.words).into_iter().map(|word| {
-                    format!(
-                        "select day, {} as word from {{posts}} where {}",
-                        guarded(&literal(&word)),
-                        guarded(&topic::mentions(&word))
-                    )
+                // Texts are read once, whatever the number of words.
+                let words = asked(&self.question.words);
+                let hits = words.iter().map(|word| {
+                    format!("case when {} then {} end", guarded(&topic::mentions(word)), guarded(&literal(word)))
                 });
-                hits.collect::<Vec<_>>().join("\nunion all\n")
+                format!(
+                    "select day, word\nfrom (\n    select day, unnest([\n        {}\n    ]) as word\n    from {{posts}}\n)\n\
+                    where word is not null",
+                    hits.collect::<Vec<_>>().join(",\n        ")
+                )
             }
             "author" => "select author as id, author as name, any_value(author_domain) as origin, \
                 count(distinct author_bot) > 1 as two_faced\nfrom posts group by author"
@@ -104,6 +115,21 @@ impl Plain<'_> {
         )
     }
 
+    fn deletes(&self) -> String {
+        let conditions = if self.knows_deletes() { self.conditions() } else { vec!["false".to_owned()] };
+        let condition =
+            if conditions.is_empty() { String::new() } else { format!("\nwhere {}", conditions.join("\n    and ")) };
+        format!(
+            "select server, created_at, deleted_at, author_domain as origin, language, app, author_bot as bot\nfrom deletes{condition}"
+        )
+    }
+
+    /// True if all of the filter's conditions can be told of deleted posts.
+    fn knows_deletes(&self) -> bool {
+        let Filter { only, without, .. } = &self.question.filter;
+        [only, without].iter().all(|names| names.hashtags.is_empty() && names.about.is_empty())
+    }
+
     fn conditions(&self) -> Vec<String> {
         let filter = &self.question.filter;
         let at = |ms: i64| format!("make_timestamptz({})", ms.saturating_mul(1000));
@@ -122,6 +148,7 @@ fn table(relation: &str) -> &str {
     match relation {
         "posts" => "post",
         "sightings" => "sighting",
+        "deletes" => "gone",
         "distinct_authors" => "authors",
         other => other,
     }

@@ -8,8 +8,9 @@
 -- Posts by the hour (or the day, or the week from Monday) in which we saw them, in UTC because it is our own clock's time, for each server that showed them; a post
 -- that several servers showed counts for each. The newest 168 steps and the 12 servers with most are shown. A step in which a server
 -- showed nothing is a 0: it was quiet, or not read. Where all are 0, most likely nothing was read. A server that is read again after a pause brings what it still has
--- of that time at once, so a peak after a hole is a hole that was filled. Posts that were skipped (boosts, posts that are not public, authors who
--- ask not to be collected) and posts that were deleted since are not counted.
+-- of that time at once, so a peak after a hole is a hole that was filled. The times in which a server was not read are hatched on the time line and listed on the
+-- page's tab Collector, with what was skipped (boosts, posts that are not public, authors who ask not to be collected): only the process that collects knows them, so
+-- neither this report nor a replica has them. Posts that were deleted since are not counted.
 -- """
 -- marks = [{ kind = "line", x = "seen", y = "posts", series = "server" }]
 -- click = { server = "server" }

@@ -1,12 +1,13 @@
 -- title = "How much is posted over time?"
--- help = "posts an hour, a day or a week, with authors"
+-- help = "posts an hour, a day or a week, with users, origins, languages and length"
 -- tab = "overview"
 -- order = 8
 -- unit = "posts"
 -- of = "posts that match the filter"
 -- caption = """
--- Posts by the author's date in the chosen time zone, an hour, a day or a week (from Monday) at a time, and the distinct accounts that
--- wrote them, which cannot be added up from one to the next. Of hours the accounts are left out: counting them takes longer than a time line may.
+-- Posts by the author's date in the chosen time zone, an hour, a day or a week (from Monday) at a time. Of a day and of a week also the distinct accounts that
+-- wrote them (users), the servers that these live on (origins) and the languages, none of which can be added up from one to the next, and the mean length; of an
+-- hour these are left out: counting them takes longer than a time line may.
 -- Steps without posts are 0, whether nobody posted or nobody was read: report collection tells these apart. More than 200 of them in a row
 -- are left out. The first and the last step may be parts of one. At most the newest 1,000 steps are shown.
 -- """
@@ -23,10 +24,32 @@ with
         group by 1
     ),
     author as (
+        select case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step, count(distinct author) as users
+        from {authors}
+        where '{by}' <> 'hour'
+        group by 1
+    ),
+    origin_of as (
+        select case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step, count(distinct origin) as origins
+        from {origins}
+        where '{by}' <> 'hour'
+        group by 1
+    ),
+    language_of as (
+        select step, count(distinct coalesce(language.counted, 'unknown')) as languages
+        from (
+            select distinct case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step, language
+            from {hours}
+            where '{by}' <> 'hour'
+        ) met
+        left join {language} on language.id = met.language
+        group by step
+    ),
+    length as (
         select
             case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step,
-            count(distinct author) as authors
-        from {authors}
+            sum(posts * characters::bigint)::double / sum(posts) as characters_mean
+        from {lengths}
         where '{by}' <> 'hour'
         group by 1
     ),
@@ -44,8 +67,14 @@ select
         else (date '1970-01-01' + shown.step::integer)::timestamp
     end as starts_at,
     coalesce(step.posts, 0) as posts,
-    case when '{by}' <> 'hour' then coalesce(author.authors, 0) end as authors
+    case when '{by}' <> 'hour' then coalesce(author.users, 0) end as users,
+    case when '{by}' <> 'hour' then coalesce(origin_of.origins, 0) end as origins,
+    case when '{by}' <> 'hour' then coalesce(language_of.languages, 0) end as languages,
+    length.characters_mean
 from shown
 left join step on step.step = shown.step
 left join author on author.step = shown.step
+left join origin_of on origin_of.step = shown.step
+left join language_of on language_of.step = shown.step
+left join length on length.step = shown.step
 order by shown.step

@@ -23,6 +23,38 @@ left join (from internal.author where has_several) author
 create or replace view posts as
 select * exclude (shown_by) from internal.version;
 
+-- One row for each post that deletes hide, without what would name it or its author: server and observed_at are those of its first sighting,
+-- deleted_at is the time at which its own server deleted it, or at which the first server did.
+create or replace view deletes as
+select
+    first.server as server, version.created_at as created_at, first.observed_at as observed_at, deleted_at,
+    version.author_domain as author_domain, version.author_bot as author_bot, version.language as language, app
+from (
+    select
+        min({'observed_at': shown.observed_at, 'server': shown.server}) as first,
+        coalesce(min(gone.deleted_at) filter (shown.from_origin), min(gone.deleted_at)) as deleted_at,
+        arg_max(
+            {
+                'created_at': shown.created_at, 'author_domain': shown.author_domain,
+                'author_bot': coalesce(shown.author_bot, false), 'language': shown.language
+            },
+            {
+                'own': shown.from_origin, 'edited_at': coalesce(shown.edited_at, '-infinity'::timestamptz),
+                'observed_at': shown.observed_at, 'log': shown.log, 'partition': shown.log_partition, 'n': shown.log_offset
+            }
+        ) as version,
+        case when bool_or(shown.from_origin) then min(shown.app) filter (shown.from_origin) else min(shown.app) end as app
+    from internal.shown shown
+    left join internal.deletes gone on gone.server = shown.server and gone.id = shown.id
+    where hash(shown.uri) in (
+        select hash(named.uri)
+        from internal.shown named
+        semi join internal.deletes known on known.server = named.server and known.id = named.id
+    )
+    group by hash(shown.uri)
+    having not ({is_visible_post})
+);
+
 -- One row for each visible post that answers another.
 create or replace view replies as
 select

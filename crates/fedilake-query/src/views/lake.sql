@@ -115,6 +115,37 @@ left join (
 left join internal.author known
     on known.hash = hash(lower(v.in_reply_to_author), lower(split_part(v.in_reply_to_author, '@', -1)));
 
--- Tags of posts that are not visible any more have numbers too.
+-- Hidden posts, in the lake's numbers: when and where each was first shown, and when its own server deleted it, or the first that did.
+create view internal.hidden as
+select
+    p.id, told.first.server, told.first.observed_at, told.deleted_at, p.created_at, p.origin, p.language, p.app, p.bot
+from internal.withheld p
+join (
+    select
+        g.post, min({'observed_at': g.observed_at, 'name': s.name, 'server': s.id}) as first,
+        coalesce(min(d.deleted_at) filter (g.own), min(d.deleted_at)) as deleted_at
+    from (
+        select id as post, server, native, observed_at, first_own as own from internal.withheld
+        union all
+        select post, server, native, observed_at, own from internal.sighting semi join internal.withheld w on w.id = post
+    ) g
+    join internal.server s on s.id = g.server
+    left join internal.deleted d on d.server = g.server and d.native = g.native
+    group by g.post
+) told on told.post = p.id;
+
+create view deletes as
+select
+    s.name as server, p.created_at, p.observed_at, p.deleted_at, o.name as author_domain, p.bot as author_bot,
+    l.name as language, y.name as app
+from internal.hidden p
+join internal.server s on s.id = p.server
+join internal.origin o on o.id = p.origin
+left join internal.language l on l.id = p.language
+left join internal.app y on y.id = p.app;
+
+-- Tags that were in a version of a post which another replaced have numbers too.
 create view languages as
-select name as tag, counted as name from internal.language where id in (select language from internal.post);
+select name as tag, counted as name
+from internal.language
+where id in (select language from internal.post union all select language from internal.withheld);

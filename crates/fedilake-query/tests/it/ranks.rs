@@ -204,3 +204,37 @@ fn the_view_replies_names_the_parent_of_each_reply() {
         ]
     );
 }
+
+#[test]
+fn the_view_deletes_says_where_and_when_a_post_was_written_and_deleted() {
+    let languages = |of: Event, language: &str| Event { language: Some(language.to_owned()), ..of };
+    let (ann, copy) = (languages(own(), "de"), languages(Event { observed: 101, ..foreign("alpha.test") }, "en"));
+    let edited = languages(edit(own(), 150, 160, "as ann wrote it again"), "fr");
+    let never_shown = delete(&Event { id: "99".to_owned(), ..own() }, 170);
+    let (by_copy, by_own) = (delete(&copy, 300), delete(&own(), 400));
+    let events = [ann, copy, edited, never_shown, by_copy, by_own];
+    let start = 1_675_382_400;
+    let sql =
+        "select server, epoch(created_at), epoch(observed_at), epoch(deleted_at), author_domain, language from deletes";
+    let at = |seconds: i64| format!("{}.0", start + seconds);
+    let row = ["alpha.test".to_owned(), at(100), at(101), at(400), "one.test".to_owned(), "fr".to_owned()];
+    for deletes in EACH {
+        assert_eq!(shown(deletes, &events, sql), [row.clone()], "{deletes}");
+    }
+    // Of a post whose own server said nothing, the first delete counts; where its own server shows it, it is not deleted.
+    assert_eq!(shown(Deletes::Origin, &[events[1].clone(), events[4].clone()], sql)[0][3], at(300));
+    assert!(shown(Deletes::Origin, &events[..5], sql).is_empty());
+    assert!(shown(Deletes::All, &events[..5], sql).is_empty());
+    assert_eq!(shown(Deletes::Any, &events[..5], sql)[0][3], at(300));
+}
+
+#[test]
+fn of_a_deleted_post_nothing_that_names_it_is_kept() {
+    for deletes in EACH {
+        let mut bench = Bench::with(deletes);
+        bench.take(&[own(), foreign("alpha.test"), delete(&own(), 400)]);
+        bench.take(&[foreign("alpha.test")]);
+        let kept = "select author, uri, uri_number, url, text, spoiler_text, tags, mentions, links, content_hash from internal.withheld";
+        assert_eq!(bench.inside(kept), [vec![String::new(); 10]], "{deletes}");
+    }
+}

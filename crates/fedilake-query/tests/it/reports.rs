@@ -11,9 +11,11 @@ use crate::support::{Bench, Event, columns, decode};
 const START_MS: i64 = 1_675_382_400_000;
 const DAY: i64 = 86_400;
 
-/// Posts over five days with words, apps and languages; some authors are bots at times.
+/// Posts over five days with words, apps and languages; some authors are bots at times, some posts are edited or deleted.
 fn posts() -> impl Strategy<Value = Vec<Event>> {
     let post = (0..5 * DAY, 0..8i64, 0..3usize, (0..8u8, 0..4u8, 0..12u8, 0..8u8), any::<bool>());
+    let changes = || proptest::option::weighted(0.2, prop_oneof![0..100i64, 0..3 * DAY]);
+    let post = (post, changes(), changes());
     proptest::collection::vec(post, 1..60).prop_map(|posts| {
         let of = |n: usize,
                   (created, author, server, (language, app, text, bot), copied): (
@@ -47,7 +49,19 @@ fn posts() -> impl Strategy<Value = Vec<Event>> {
             event.observed = if copied { 6 * DAY } else { created + 1 };
             event
         };
-        posts.into_iter().enumerate().map(|(n, post)| of(n, post)).collect()
+        let mut events = Vec::new();
+        for (n, (post, edited, deleted)) in posts.into_iter().enumerate() {
+            let event = of(n, post);
+            let edit = edited.map(|wait| Event {
+                kind: "edited",
+                edited: event.created.map(|created| created + wait),
+                observed: event.observed + wait,
+                ..event.clone()
+            });
+            let delete = deleted.map(|wait| Event::deleted(&event.server, n as i64, event.observed + wait));
+            events.extend([Some(event), edit, delete].into_iter().flatten());
+        }
+        events
     })
 }
 
@@ -233,7 +247,16 @@ fn independent(report: &str, question: &Question) -> Option<String> {
     let path = format!("{}/tests/it/independent/{report}.sql", env!("CARGO_MANIFEST_DIR"));
     let sql = std::fs::read_to_string(path).ok()?;
     let (zone, by) = (&question.calendar.zone, question.calendar.by.as_str());
-    Some(sql.replace("{where}", &condition(&question.filter)).replace("{timezone}", zone).replace("{by}", by))
+    let Filter { only, without, .. } = &question.filter;
+    let of_deletes = [only, without].iter().all(|names| names.hashtags.is_empty() && names.about.is_empty());
+    let condition = condition(&question.filter);
+    let sql = sql
+        .replace("{language_name}", LANGUAGE)
+        .replace("{where}", &condition)
+        .replace("{timezone}", zone)
+        .replace("{by}", by);
+    let sql = sql.replace("{of_deletes}", if of_deletes { &condition } else { "false" });
+    Some(sql.replace("{of_deletes_known}", &of_deletes.to_string()))
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn the_lakes_own_tables_are_no_part_of_a_question_and_the_views_are_named() {
     for sql in INTERNAL {
         let error = refused(&bench, sql, &SqlLimits::default());
         assert_eq!(error.kind, SqlErrorKind::Refused, "{sql}: {error}");
-        let said = "hint: SQL reads the views `posts`, `sightings`, `replies`, `languages`, `mastodon_toot`";
+        let said = "hint: SQL reads the views `posts`, `sightings`, `deletes`, `replies`, `languages`, `mastodon_toot`";
         assert!(error.message.contains(said), "{sql}: {error}");
     }
 }
@@ -503,7 +503,7 @@ fn an_unknown_column_is_answered_with_those_that_could_stand_there() {
         ("select p.username from posts p", "it is a column of `mastodon_toot`"),
         ("select bot from posts", "it is a column of `mastodon_toot`"),
         ("select parent_uri from posts", "it is a column of `replies`"),
-        ("select deleted_at from posts", "it is a column of `sightings`"),
+        ("select deleted_at from posts", "it is a column of `sightings`, `deletes`"),
         ("select uri from mastodon_toot", "did you mean `url`? `uri` is a column of `posts`, `sightings`, `replies`"),
         ("select rejected_reason from posts", "`describe posts` names those of a view"),
         ("with p as (select author as whose from posts) select whos from p", "did you mean `whose`?"),

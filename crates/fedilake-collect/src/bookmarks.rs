@@ -8,11 +8,13 @@ use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use fedilake_log::{Bookmarks, LogError};
 use fedilake_model::Server;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::counts::Counts;
 use crate::cursor::Cursor;
 use crate::server_config::ServerConfig;
 use crate::timeline::Timeline;
@@ -28,6 +30,11 @@ pub(crate) fn name(config: &ServerConfig) -> String {
 /// The name of a timeline's bookmark.
 pub fn name_of(server: &Server, timeline: Timeline) -> String {
     format!("timeline/{server}/{}", timeline.as_str())
+}
+
+/// The name under which a timeline's history is kept, beside its bookmark.
+pub(crate) fn history_of(server: &Server, timeline: Timeline) -> String {
+    format!("{}/history", name_of(server, timeline))
 }
 
 /// Places that are noted and not saved yet.
@@ -78,6 +85,34 @@ impl Keeper {
         loop {
             ticks.tick().await;
             if let Err(error) = self.save().await {
+                return error;
+            }
+        }
+    }
+
+    /// The history that was saved under a name.
+    pub(crate) async fn load_history(&self, name: &str) -> Result<Option<String>, LogError> {
+        self.bookmarks.load(name).await
+    }
+
+    /// Saves the histories of all timelines.
+    pub(crate) async fn save_histories(&self, counts: &Counts) -> Result<(), LogError> {
+        let saves = counts
+            .histories(Utc::now())
+            .into_iter()
+            .map(|(name, text)| async move { self.bookmarks.save(&name, &text).await });
+        stream::iter(saves).buffer_unordered(SAVES_MAX).try_for_each(|()| future::ready(Ok(()))).await
+    }
+
+    /// Saves the histories after each `period`; returns only with an error.
+    pub(crate) async fn save_histories_at_times(&self, counts: &Counts, period: Duration) -> LogError {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick is at once, when nothing has happened yet.
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.save_histories(counts).await {
                 return error;
             }
         }

@@ -7,7 +7,8 @@
 //! A server is read by its stream. While there is none its timeline is polled, and the stream is asked for again: after a second
 //! at first, then less and less often.
 //!
-//! On shutdown the collectors stop, their deliveries are appended, and the bookmarks are saved, in this order.
+//! On shutdown the collectors stop, their deliveries are appended, and the bookmarks are saved, in this order. The history of
+//! each timeline, the times in which it was not read and what was left out, is saved beside its bookmark, now and then.
 
 use std::collections::{HashMap, HashSet};
 use std::future;
@@ -114,7 +115,7 @@ pub async fn run_changing(
         http: Http::new(settings.http.clone())?,
         settings: settings.clone(),
         keeper: keeper.clone(),
-        counts,
+        counts: counts.clone(),
         sender: Some(sender),
         stop: shutdown.child_token(),
         collectors: JoinSet::new(),
@@ -124,10 +125,12 @@ pub async fn run_changing(
     let outcome = tokio::select! {
         appended = appender.run() => appended,
         error = keeper.save_at_times(settings.bookmark_interval) => Err(error),
+        error = keeper.save_histories_at_times(&counts, settings.history_interval) => Err(error),
         error = fleet.run(changes) => Err(error),
     };
     fleet.end().await;
     outcome?;
+    keeper.save_histories(&counts).await?;
     Ok(keeper.save().await?)
 }
 
@@ -225,7 +228,11 @@ impl Fleet {
         let Some(sender) = self.sender.clone() else { return Ok(()) };
         let place = self.keeper.load(&name).await?;
         let stop = self.stop.child_token();
+        let history = self.keeper.load_history(&bookmarks::history_of(&config.address.server, config.timeline)).await?;
         let counts = self.counts.register(config.address.server.clone(), config.timeline);
+        if let Some(history) = history {
+            counts.restore(&history);
+        }
         let collector = Collector {
             from: Arc::new(Whence { bookmark: name.clone(), counts }),
             source: Arc::new(Source::new(config.clone(), self.http.clone(), self.settings.clone())),
@@ -304,6 +311,7 @@ impl Collector {
             }
         };
         let _: Option<Result<(), Over>> = stop.run_until_cancelled(reading).await;
+        self.from.counts.broke(Utc::now());
         self.from.counts.state(ServerState::Stopped);
         self.from.bookmark.clone()
     }
@@ -366,6 +374,7 @@ impl Collector {
         if opened_at.elapsed() >= self.source.settings().backoff_max {
             self.stream_backoff.reset();
         }
+        self.from.counts.broke(Utc::now());
         self.stream_failed(&error);
         Ok(())
     }
@@ -388,7 +397,7 @@ impl Collector {
                         counts.tally(|tally| tally.flaw(&event));
                         return Some(Delivery::Event { from, event });
                     }
-                    Err(skipped) => counts.tally(|tally| tally.skip(skipped)),
+                    Err(skipped) => counts.skip(skipped, Utc::now()),
                 }
             }
             Arrival::Mark(place) => {
@@ -399,13 +408,18 @@ impl Collector {
             Arrival::Unknown => counts.tally(|tally| tally.unknown += 1),
             Arrival::Rejected(rejected) => {
                 tracing::debug!(server = %self.source.config().address.server, %rejected, "status not translated");
-                counts.tally(|tally| tally.reject(rejected.reason.as_str()));
+                counts.reject(rejected.reason.as_str(), Utc::now());
             }
             Arrival::GapFound => counts.gap_found(),
             Arrival::GapFilled => counts.gap_filled(),
             Arrival::Read => self.read(),
-            Arrival::CaughtUp if is_live => self.stream_works(),
-            Arrival::CaughtUp => self.polled(),
+            Arrival::CaughtUp => {
+                counts.caught_up(Utc::now());
+                match is_live {
+                    true => self.stream_works(),
+                    false => self.polled(),
+                }
+            }
             Arrival::Trouble(error) => self.fill_failed(&error),
         }
         None
@@ -433,6 +447,7 @@ impl Collector {
     /// The wait until the next poll.
     fn poll_failed(&mut self, error: &SourceError) -> Duration {
         self.from.counts.failed(error);
+        self.from.counts.broke(Utc::now());
         let wait = self.poll_backoff.next(error, self.source.settings());
         self.from.counts.state(ServerState::BackingOff { until: Utc::now() + wait });
         let note = self.health.poll_failed(error, Instant::now());

@@ -10,7 +10,9 @@ use chrono::{DateTime, Utc};
 use fedilake_model::{Flaw, PostEvent, Server};
 
 use crate::admit::Skipped;
+use crate::bookmarks;
 use crate::error::SourceError;
+use crate::history::{Gap, History};
 use crate::timeline::Timeline;
 
 /// The counts of one source: a server, or a replay.
@@ -159,6 +161,20 @@ pub struct ServerSnapshot {
     pub gaps_found: u64,
     /// Ranges that were read to their end.
     pub gaps_filled: u64,
+    history: History,
+}
+
+impl ServerSnapshot {
+    /// The times in which the server was not read, the oldest first. The last one has no end if it goes on at `now`.
+    pub fn gaps(&self, now: DateTime<Utc>) -> Vec<Gap> {
+        let is_over = self.state == ServerState::Stopped;
+        self.history.gaps(now).into_iter().filter(|gap| gap.to.is_some() || !is_over).collect()
+    }
+
+    /// What was skipped or rejected: the beginning of an hour, the reason, the number of events.
+    pub fn left_out(&self) -> Vec<(DateTime<Utc>, String, u64)> {
+        self.history.left_out()
+    }
 }
 
 /// The figures of all servers of a run.
@@ -182,6 +198,16 @@ impl Counts {
         tally
     }
 
+    /// The name of each timeline's history among the bookmarks, and its text at `now`.
+    pub(crate) fn histories(&self, now: DateTime<Utc>) -> Vec<(String, String)> {
+        let servers = lock(&self.servers).clone();
+        let each = servers.iter().map(|server| {
+            let server = lock(&server.0);
+            (bookmarks::history_of(&server.server, server.timeline), server.history.to_text(now))
+        });
+        each.collect()
+    }
+
     /// The counts of a timeline, which continue if the timeline was collected before.
     pub(crate) fn register(&self, server: Server, timeline: Timeline) -> Arc<ServerCounts> {
         let mut servers = lock(&self.servers);
@@ -203,6 +229,7 @@ impl Counts {
             lag: None,
             gaps_found: 0,
             gaps_filled: 0,
+            history: History::default(),
         })));
         servers.push(counts.clone());
         counts
@@ -228,6 +255,35 @@ impl ServerCounts {
             let so_far = counts.lag.unwrap_or(lag);
             counts.lag = Some(so_far.mul_f64(1.0 - LAG_WEIGHT) + lag.mul_f64(LAG_WEIGHT));
         }
+    }
+
+    /// Counts an event that was not admitted.
+    pub(crate) fn skip(&self, skipped: Skipped, now: DateTime<Utc>) {
+        let mut counts = lock(&self.0);
+        counts.tally.skip(skipped);
+        counts.history.leave_out(skipped.as_str(), now);
+    }
+
+    /// Counts an event that could not be translated.
+    pub(crate) fn reject(&self, reason: &'static str, now: DateTime<Utc>) {
+        let mut counts = lock(&self.0);
+        counts.tally.reject(reason);
+        counts.history.leave_out(reason, now);
+    }
+
+    /// No post of the timeline is missing at `now`.
+    pub(crate) fn caught_up(&self, now: DateTime<Utc>) {
+        lock(&self.0).history.caught_up(now);
+    }
+
+    /// The source has ended, having brought everything up to `now`.
+    pub(crate) fn broke(&self, now: DateTime<Utc>) {
+        lock(&self.0).history.broke(now);
+    }
+
+    /// Takes over a history that was saved before.
+    pub(crate) fn restore(&self, history: &str) {
+        lock(&self.0).history.restore(history);
     }
 
     pub(crate) fn gap_found(&self) {

@@ -15,6 +15,8 @@ pub struct CollectorSettings {
     pub gather_time_max: Duration,
     /// How often bookmarks are saved.
     pub bookmark_interval: Duration,
+    /// How often the histories of timelines are saved.
+    pub history_interval: Duration,
     /// How far before its place a gap fill begins, because posts do not become visible in the order of their ids. A
     /// post that takes longer to become visible is missed unless a stream brings it.
     pub overlap: Duration,
@@ -54,6 +56,7 @@ impl CollectorSettings {
             gather_events_max: 1_000,
             gather_time_max: Duration::from_millis(50),
             bookmark_interval: Duration::from_secs(1),
+            history_interval: Duration::from_secs(10),
             overlap: Duration::from_secs(20),
             overlap_short: Duration::from_secs(5),
             second_look_after: Duration::from_secs(5),

@@ -81,6 +81,37 @@ async fn the_gap_of_a_lost_connection_is_filled() {
 }
 
 #[tokio::test]
+async fn a_time_without_reading_is_told_also_after_a_restart() {
+    let fake = Fake::start().await;
+    let (log, bookmarks) = (Arc::new(MemoryLog::new()), Arc::new(MemoryBookmarks::default()));
+    let start = || Run::start_with(vec![fake.config()], settings(), log.clone(), bookmarks.clone());
+    let history = format!("timeline/{}/public/history", fake.host());
+    // The process before was killed an hour ago, after it had read everything.
+    let hour_ago = chrono::Utc::now() - chrono::TimeDelta::hours(1);
+    let saved = format!("read {}\nleft 470000 boost 7\n", hour_ago.timestamp_millis());
+    bookmarks.save(&history, &saved).await.unwrap();
+    fake.answer_streams_with(Answer::Status(401));
+    fake.answer_pages_with(Answer::Status(500));
+    let run = start();
+    let of = |server: &fedilake_collect::ServerSnapshot| server.gaps(chrono::Utc::now());
+    let server = run.server_where(|server| matches!(server.state, ServerState::BackingOff { .. })).await;
+    let gaps = of(&server);
+    assert_eq!((gaps.len(), gaps[0].from.timestamp(), gaps[0].to), (1, hour_ago.timestamp(), None));
+    fake.answer_pages_with(Answer::Good);
+    let server = run.server_where(|server| of(server).iter().any(|gap| gap.to.is_some())).await;
+    assert_eq!(of(&server).len(), 1);
+    assert!(of(&server)[0].to.unwrap() - hour_ago >= chrono::TimeDelta::hours(1));
+    run.stop().await.unwrap();
+    // What was left out before is still told, by the next process too.
+    let saved = bookmarks.load(&history).await.unwrap().unwrap();
+    assert!(saved.contains("\ngap ") && saved.contains("left 470000 boost 7"), "{saved}");
+    let run = start();
+    let server = run.server_where(|server| server.left_out().len() == 1).await;
+    assert_eq!((of(&server).len(), server.left_out()[0].2), (1, 7));
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_run_goes_on_from_its_bookmark_after_days() {
     let fake = Fake::start().await;
     let (log, bookmarks) = (Arc::new(MemoryLog::new()), Arc::new(MemoryBookmarks::default()));

@@ -297,7 +297,11 @@ impl Bookmarks for Watched {
         Ok(None)
     }
 
-    async fn save(&self, _: &str, place: &str) -> Result<(), LogError> {
+    async fn save(&self, name: &str, place: &str) -> Result<(), LogError> {
+        // A history is no place.
+        if name.ends_with("/history") {
+            return Ok(());
+        }
         let is_durable = place == "0" || self.log.keys().iter().any(|key| key.ends_with(place));
         self.saves.lock().unwrap().push((place.to_owned(), is_durable));
         Ok(())

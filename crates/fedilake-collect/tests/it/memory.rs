@@ -82,8 +82,10 @@ impl LogWriter for MemoryLog {
 pub(crate) struct MemoryBookmarks(Mutex<HashMap<String, String>>);
 
 impl MemoryBookmarks {
+    /// The places, without the histories beside them.
     pub(crate) fn all(&self) -> HashMap<String, String> {
-        self.0.lock().unwrap().clone()
+        let all = self.0.lock().unwrap().clone();
+        all.into_iter().filter(|(name, _)| !name.ends_with("/history")).collect()
     }
 }
 

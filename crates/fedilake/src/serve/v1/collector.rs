@@ -44,7 +44,12 @@ struct CollectedServer {
     /// Failures since the start, by kind.
     failures: BTreeMap<&'static str, u64>,
     last_error: Option<String>,
-    gaps: Gaps,
+    /// Ranges of the timeline that had to be read page by page since the start.
+    pages: Pages,
+    /// The times of a minute or more in which the server was not read, the oldest first; kept over restarts.
+    gaps: Vec<Gap>,
+    /// What was skipped or rejected, by hour and reason, of the last ten days; kept over restarts.
+    left_out: Vec<LeftOut>,
     /// Posts that were not kept because their authors or servers do not want it, by reason.
     skipped: BTreeMap<&'static str, u64>,
     /// Events that could not be used, by reason.
@@ -53,9 +58,29 @@ struct CollectedServer {
 
 /// Ranges of a timeline that had to be read page by page.
 #[derive(Debug, Serialize, ToSchema)]
-struct Gaps {
-    found: u64,
+struct Pages {
+    planned: u64,
     filled: u64,
+}
+
+/// A time in which a server was not read.
+#[derive(Debug, Serialize, ToSchema)]
+struct Gap {
+    from: String,
+    /// Null while the server is not read.
+    to: Option<String>,
+    /// True if its posts were read from the timeline afterwards. Edits and deletes of that time may be missing.
+    filled: bool,
+}
+
+/// Events of an hour that were left out for one reason.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeftOut {
+    /// The beginning of the hour.
+    hour: String,
+    /// As in `skipped` and `rejected`.
+    reason: String,
+    events: u64,
 }
 
 /// The log.
@@ -118,9 +143,12 @@ pub(super) async fn collector(State(state): Shared) -> Json<Collector> {
         end: partition.end,
         lake: partition.position,
     };
+    let now = Utc::now();
     Json(Collector {
         collects: counts.is_some(),
-        servers: counts.map(|counts| counts.snapshot().into_iter().map(server).collect()).unwrap_or_default(),
+        servers: counts
+            .map(|counts| counts.snapshot().into_iter().map(|counts| server(counts, now)).collect())
+            .unwrap_or_default(),
         log: LogStanding {
             answers: log_answers,
             partitions: partitions.into_iter().map(log_partition).collect(),
@@ -140,7 +168,16 @@ pub(super) async fn collector(State(state): Shared) -> Json<Collector> {
     })
 }
 
-fn server(server: ServerSnapshot) -> CollectedServer {
+fn server(server: ServerSnapshot, now: DateTime<Utc>) -> CollectedServer {
+    let gap = |gap: fedilake_collect::Gap| Gap {
+        from: rfc_3339(gap.from),
+        to: gap.to.map(rfc_3339),
+        // A gap ends when nothing of it is missing.
+        filled: gap.to.is_some(),
+    };
+    let gaps = server.gaps(now).into_iter().map(gap).collect();
+    let left_out = server.left_out().into_iter();
+    let left_out = left_out.map(|(hour, reason, events)| LeftOut { hour: rfc_3339(hour), reason, events }).collect();
     let (via, retry_at) = match server.state {
         ServerState::Live => (Some("stream"), None),
         ServerState::Polling => (Some("pages"), None),
@@ -161,7 +198,9 @@ fn server(server: ServerSnapshot) -> CollectedServer {
         lag_seconds: server.lag.map(|lag| lag.as_secs_f64()),
         failures: server.failures,
         last_error: server.last_error,
-        gaps: Gaps { found: server.gaps_found, filled: server.gaps_filled },
+        pages: Pages { planned: server.gaps_found, filled: server.gaps_filled },
+        gaps,
+        left_out,
         skipped: server.tally.skipped,
         rejected: server.tally.rejected,
     }

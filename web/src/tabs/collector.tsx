@@ -8,7 +8,9 @@ import { unreadOf } from '../timeline/gaps'
 import { wallOf } from '../zone'
 
 const AGAIN_MS = 2000
-const COLUMNS = ['state', 'via', 'posts', 'last_post_at', 'lag_seconds', 'retry_at', 'failures', 'gaps', 'last_error']
+const COLUMNS = ['state', 'via', 'posts', 'last_post_at', 'lag_seconds', 'retry_at', 'failures', 'gaps', 'skipped', 'rejected', 'last_error']
+/** Columns that are shown where a server has something to say in them. */
+const RARE = ['retry_at', 'skipped', 'rejected', 'last_error']
 
 export function Collector() {
   const [found, setFound] = useState<Collected | null>(null)
@@ -34,7 +36,7 @@ export function Collector() {
   }, [])
   if (problem && !found) return <div class="trouble" role="alert"><p>{problem.message}</p>{problem.hint && <p class="soft">{problem.hint}</p>}</div>
   if (!found) return <div class="skeleton high" role="status"><span class="unseen">Asking…</span></div>
-  const columns = COLUMNS.filter(name => found.servers.some(server => server[name] !== undefined && (server[name] !== null || !['retry_at', 'last_error'].includes(name))))
+  const columns = COLUMNS.filter(name => found.servers.some(server => (RARE.includes(name) ? field(name, server[name] ?? {}) !== 'none' : server[name] !== undefined)))
   return (
     <section class="collector" aria-label="Collector">
       {found.servers.length === 0

@@ -420,6 +420,9 @@ pub struct Simulate {
     /// Number of posts of the preset [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=talk::POSTS))]
     pub posts: Option<u64>,
+    /// Number of copies of the preset's days, one after the other, each by other people: 10 are 16 million posts
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub copies: u32,
     /// Write recorded frames to this file (.zst and .gz compress), or - for standard output
     #[arg(long, value_name = "FILE|-")]
     pub out: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! The frames of one day, in the order in which they were seen.
 
 use super::plan::{DayPlan, Fate, Plan, Post, Reason, second_server};
-use super::targets::{DAY_MS, FIRST_DAY_MS};
+use super::targets::DAY_MS;
 use super::totals::FrameCounts;
 use crate::content::account::{Author, Viewpoint, Wish};
 use crate::content::hosts::{self, Software};
@@ -59,7 +59,7 @@ pub(crate) struct DayFrames<'a> {
 
 impl<'a> DayFrames<'a> {
     pub(crate) fn of(plan: &'a Plan, day: usize) -> DayFrames<'a> {
-        DayFrames { plan, day: &plan.days[day], midnight_ms: FIRST_DAY_MS + day as i64 * DAY_MS }
+        DayFrames { plan, day: &plan.days[day], midnight_ms: plan.first_day_ms + day as i64 * DAY_MS }
     }
 
     /// Milliseconds since 1970.
@@ -178,7 +178,7 @@ impl<'a> DayFrames<'a> {
         if frame.what == What::DeleteOfUnseen {
             let mut dice = Dice::new(self.plan.seed, Purpose::Extras, u64::from(frame.at) | 1 << 61);
             // From before the ten days: no post of theirs has this id.
-            let id = ((FIRST_DAY_MS - 1_000 * dice.below(1 << 24) as i64) as u64) << 16 | dice.below(1 << 16);
+            let id = ((self.plan.first_day_ms - 1_000 * dice.below(1 << 24) as i64) as u64) << 16 | dice.below(1 << 16);
             return out.extend_from_slice(id.to_string().as_bytes());
         }
         let (post, number) = self.post(frame.at);
@@ -210,7 +210,7 @@ impl<'a> DayFrames<'a> {
             username: &username,
             host,
             base: &base,
-            software: if reason.is_some() { Software::Mastodon } else { hosts::software(self.plan.seed, origin) },
+            software: if reason.is_some() { Software::Mastodon } else { hosts::software(self.plan.hosts_seed, origin) },
             bot: traits.bot,
             language: traits.language,
             wish: reason.map_or(Wish::None, Reason::wish),
@@ -236,7 +236,7 @@ impl<'a> DayFrames<'a> {
                 post.characters as usize
             },
             language: post.says_language.then_some(traits.language),
-            topic: topic(self.plan.seed, number, self.midnight_ms, traits.language),
+            topic: topic(self.plan.seed, number, self.midnight_ms - self.plan.first_day_ms, traits.language),
             visibility: if reason == Some(Reason::Unlisted) { Visibility::Unlisted } else { Visibility::Public },
             boost: reason == Some(Reason::Boost),
             answers: answered.as_ref().map(|(number, username, host, base, id)| Answered {
@@ -274,11 +274,11 @@ const TOPICS: [(&str, [u32; 10]); 4] = [
     ("chatgpt", [3, 3, 3, 4, 5, 6, 7, 7, 8, 8]),
 ];
 
-fn topic(seed: u64, number: u64, midnight_ms: i64, language: usize) -> Option<&'static str> {
+fn topic(seed: u64, number: u64, since_first_day_ms: i64, language: usize) -> Option<&'static str> {
     if LANGUAGES[language].script != Script::Latin {
         return None;
     }
-    let day = ((midnight_ms - FIRST_DAY_MS) / DAY_MS) as usize;
+    let day = (since_first_day_ms / DAY_MS) as usize;
     let mut at = Dice::new(seed, Purpose::Post, number | 1 << 63).below(1_000) as u32;
     TOPICS.iter().find_map(|(word, chances)| {
         let chance = chances.get(day).copied().unwrap_or(0);

@@ -52,7 +52,13 @@ pub struct Talk {
 impl Talk {
     /// Plans `posts` posts; the same seed gives the same frames, byte for byte.
     pub fn new(seed: u64, posts: u64) -> Talk {
-        let mut plan = Plan::new(seed, posts);
+        Talk::copy(seed, posts, 0)
+    }
+
+    /// Plans a copy: the same days and figures, `copy` times ten days later, by other people of the same servers. Copies
+    /// one after the other are months of posts.
+    pub fn copy(seed: u64, posts: u64, copy: u32) -> Talk {
+        let mut plan = Plan::new(seed, posts, copy);
         let mut counts = FrameCounts::default();
         (0..plan.days.len()).for_each(|day| DayFrames::of(&plan, day).count(&mut counts));
         plan.totals.frames = counts;
@@ -124,7 +130,7 @@ impl Iterator for Talk {
         Some(RecordedFrame {
             server: self.views[usize::from(frame.server)].server.clone(),
             observed_at: DateTime::from_timestamp_millis(frames.observed_at_ms(&frame))
-                .expect("a time of February 2023"),
+                .expect("a time of this century"),
             event: frame.event(),
             payload: String::from_utf8(payload).expect("what is written is text"),
         })

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::hours::Hours;
 use super::lengths;
 use super::people::{self, Member};
-use super::targets::Targets;
+use super::targets::{DAY_MS, FIRST_DAY_MS, Targets};
 use super::totals::{DayTotals, Refused, Totals};
 use crate::content::account::Wish;
 use crate::content::hosts;
@@ -89,7 +89,11 @@ impl Reason {
 /// The whole plan.
 pub(crate) struct Plan {
     pub(crate) seed: u64,
+    /// Midnight of the first day, UTC.
+    pub(crate) first_day_ms: i64,
     pub(crate) members: Vec<Member>,
+    /// The seed of the hosts.
+    pub(crate) hosts_seed: u64,
     /// Host names by origin.
     pub(crate) hosts: Vec<String>,
     pub(crate) days: Vec<DayPlan>,
@@ -112,10 +116,13 @@ pub(crate) struct DayPlan {
 }
 
 impl Plan {
-    pub(crate) fn new(seed: u64, posts: u64) -> Plan {
+    /// The plan of a copy of the days: other people of the same servers, later.
+    pub(crate) fn new(hosts_seed: u64, posts: u64, copy: u32) -> Plan {
+        let seed = hosts_seed.wrapping_add(u64::from(copy));
         let targets = Targets::of(posts);
+        let first_day_ms = FIRST_DAY_MS + i64::from(copy) * targets.days.len() as i64 * DAY_MS;
         let members = people::plan(seed, &targets);
-        let hosts = (0..targets.origins.max(SERVERS as u64) as usize).map(|at| hosts::host(seed, at)).collect();
+        let hosts = (0..targets.origins.max(SERVERS as u64) as usize).map(|at| hosts::host(hosts_seed, at)).collect();
         let mut spoken = vec![false; members.len()];
         let mut days: Vec<DayPlan> = Vec::with_capacity(targets.days.len());
         for day in 0..targets.days.len() {
@@ -123,7 +130,7 @@ impl Plan {
         }
         calibrate_lengths(&mut days, &members, &targets);
         let totals = count(&targets, &members, &days);
-        Plan { seed, members, hosts, days, totals }
+        Plan { seed, first_day_ms, members, hosts_seed, hosts, days, totals }
     }
 
     /// The number of the refused author of that extra post: beyond all members, a few posts each.

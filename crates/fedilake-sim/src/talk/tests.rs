@@ -253,6 +253,27 @@ fn texts_compress_like_prose_and_use_their_scripts() {
 }
 
 #[test]
+fn a_copy_has_the_same_figures_ten_days_later_by_other_people_of_the_same_servers() {
+    let (first, second) = (Talk::new(7, 5_000), Talk::copy(7, 5_000, 1));
+    assert_eq!((first.totals().posts, first.totals().authors), (second.totals().posts, second.totals().authors));
+    let (first, second) = (Reader::read(first).posts, Reader::read(second).posts);
+    assert_eq!(first.len(), second.len());
+    assert!(first.keys().all(|uri| !second.contains_key(uri)));
+    let days = |posts: &HashMap<String, Kept>| {
+        posts.values().map(|post| post.created_at[..10].to_owned()).collect::<BTreeSet<_>>()
+    };
+    let (days_of_first, days_of_second) = (days(&first), days(&second));
+    assert_eq!(days_of_first.len(), days_of_second.len());
+    assert_eq!(
+        (days_of_first.last().unwrap().as_str(), days_of_second.first().unwrap().as_str()),
+        ("2023-02-12", "2023-02-13")
+    );
+    let hosts = |posts: &HashMap<String, Kept>| posts.values().map(|post| post.origin.clone()).collect::<BTreeSet<_>>();
+    let shared = hosts(&first).intersection(&hosts(&second)).count();
+    assert!(shared * 2 > hosts(&first).len(), "{shared} hosts are in both");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_and_lines_say_what_frames_say() {
     let write = |seed| {
         let (mut bytes, mut frames) = (Vec::new(), 0);

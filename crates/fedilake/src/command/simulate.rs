@@ -20,9 +20,9 @@ use crate::telemetry::{self, Unit};
 pub(super) async fn run(typed: &cli::Simulate) -> anyhow::Result<ExitCode> {
     match (&typed.out, typed.serve) {
         (Some(out), _) => {
-            let talk = (typed.preset, typed.seed, typed.posts);
+            let talks = Talks { preset: typed.preset, seed: typed.seed, posts: typed.posts, copies: typed.copies };
             let (out, shutdown) = (out.clone(), shutdown::on_signal()?);
-            tokio::task::spawn_blocking(move || write(&out, talk, shutdown)).await??;
+            tokio::task::spawn_blocking(move || write(&out, &talks, shutdown)).await??;
         }
         (None, Some(listen)) => {
             serve(
@@ -60,36 +60,58 @@ async fn serve(typed: &cli::Simulate, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(out: &Path, (preset, seed, posts): (Preset, u64, Option<u64>), stop: CancellationToken) -> anyhow::Result<()> {
-    let talk = match preset {
-        Preset::Talk => Talk::new(seed, posts.unwrap_or(talk::POSTS)),
-    };
-    let totals = talk.totals();
-    let posts = totals.posts;
-    let bar = telemetry::progress_bar("simulate", totals.frames.all(), Unit::Frames);
-    let mut written = 0;
-    let mut progress = |frames| {
-        written = frames;
-        bar.set_position(frames);
-    };
-    if out == Path::new("-") {
-        talk.write_jsonl(&mut Until { out: output::stdout(), stop }, &mut progress)?;
+/// Copies of a preset, one after the other.
+struct Talks {
+    preset: Preset,
+    seed: u64,
+    posts: Option<u64>,
+    copies: u32,
+}
+
+impl Talks {
+    fn copy(&self, copy: u32) -> Talk {
+        match self.preset {
+            Preset::Talk => Talk::copy(self.seed, self.posts.unwrap_or(talk::POSTS), copy),
+        }
+    }
+
+    /// Writes all frames. Returns the numbers of posts and frames.
+    fn write(&self, out: &mut dyn Write) -> std::io::Result<(u64, u64)> {
+        let (mut posts, mut frames) = (0, 0);
+        for copy in 0..self.copies {
+            let talk = self.copy(copy);
+            posts += talk.totals().posts;
+            let bar = telemetry::progress_bar("simulate", talk.totals().frames.all(), Unit::Frames);
+            let mut written = 0;
+            talk.write_jsonl(out, &mut |frames| {
+                written = frames;
+                bar.set_position(frames);
+            })?;
+            frames += written;
+            bar.finish_and_clear();
+        }
+        Ok((posts, frames))
+    }
+}
+
+fn write(out: &Path, talks: &Talks, stop: CancellationToken) -> anyhow::Result<()> {
+    let (posts, frames) = if out == Path::new("-") {
+        talks.write(&mut Until { out: output::stdout(), stop })?
     } else {
         let file = NewFile::beside(out)?;
         Output::create(&file.beside)
             .and_then(|output| {
                 let mut output = Until { out: output, stop };
-                talk.write_jsonl(&mut output, &mut progress)?;
-                output.out.finish()
+                let written = talks.write(&mut output)?;
+                output.out.finish().map(|()| written)
             })
-            .and_then(|()| file.put())
-            .with_context(|| format!("write {}", out.display()))?;
-    }
-    bar.finish_and_clear();
+            .and_then(|written| file.put().map(|()| written))
+            .with_context(|| format!("write {}", out.display()))?
+    };
     telemetry::say(&format!(
         "{}, all invented, as {} in {}",
         counted(posts, "post"),
-        counted(written, "frame"),
+        counted(frames, "frame"),
         if out == Path::new("-") { "standard output".into() } else { out.to_string_lossy() }
     ));
     Ok(())

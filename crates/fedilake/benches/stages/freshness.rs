@@ -59,6 +59,11 @@ pub fn measure(runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result
 }
 
 fn report(data: &Path, seen: &[Seen]) -> anyhow::Result<Sheet> {
+    Ok(latencies_sheet("events", latencies(data, seen)?, seen))
+}
+
+/// The time of each event from its append to the first answer that came from it or a later one.
+pub fn latencies(data: &Path, seen: &[Seen]) -> anyhow::Result<Vec<Duration>> {
     let (Some(first), Some(last)) = (seen.first(), seen.last()) else { bail!("nothing was seen") };
     let appended = appended(data, first.offset(), last.offset())?;
     let mut latencies = Vec::with_capacity(appended.len());
@@ -66,7 +71,7 @@ fn report(data: &Path, seen: &[Seen]) -> anyhow::Result<Sheet> {
         let at = seen.partition_point(|seen| seen.offset() < *offset);
         latencies.push(Duration::from_millis(u64::try_from(seen[at].at_ms - appended_at_ms).unwrap_or(0)));
     }
-    Ok(latencies_sheet("events", latencies, seen))
+    Ok(latencies)
 }
 
 /// The row of all latencies, of `things` that came between the first answer and the last.

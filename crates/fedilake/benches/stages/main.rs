@@ -15,6 +15,7 @@ mod cluster;
 mod cost;
 mod freshness;
 mod intake;
+mod panels;
 mod peer;
 mod remote;
 mod replica;
@@ -99,7 +100,11 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
     }
     drop(talk);
 
+    panels::measure(&runtime, &data)?.print("The dashboard's panels after a brush, over HTTP, in milliseconds");
     freshness::measure(&runtime, &data, extent.live)?.print("Freshness while 2,000 posts/s come in, in milliseconds");
+    panels::readers(&runtime, &data, extent.live)?.print(
+        "Open dashboards while 2,000 posts/s come in: their requests, and how fresh an answer is, in milliseconds",
+    );
     if let Some(cluster) = &cluster {
         replica::measure(cluster, &runtime, &folder.join("replica"), extent.live)?
             .print("From a server's showing to a replica's answer, through Kafka, while 2,000 posts/s come in, in milliseconds");

@@ -1,0 +1,196 @@
+//! The dashboard's questions, asked over HTTP as the page asks them: all panels of a tab for one state in one request.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use fedilake_query::catalogue::{self, Tab};
+use fedilake_sim::{Config, serve};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::answers::TALKS;
+use crate::cost::Times;
+use crate::freshness::{Program, latencies, watch};
+use crate::sheet::{Sheet, count, met, ms, none};
+
+const BRUSHES: usize = 60;
+/// The hours that a brush takes. Brushes begin and end with an hour, as the page's do.
+const HOURS: [usize; 6] = [1, 6, 20, 37, 60, 100];
+/// 3 February 2023, and the hours of the talk's ten days.
+const FIRST_HOUR: i64 = 19_391 * 24;
+const ALL_HOURS: usize = 240;
+
+const READERS: usize = 50;
+/// The readers who brush once a second; the others watch.
+const BRUSHING: usize = 5;
+const POSTS_A_SECOND: f64 = 2_000.0;
+
+/// The panels of each tab after brushes, on a process that only answers.
+pub fn measure(runtime: &Runtime, data: &Path) -> anyhow::Result<Sheet> {
+    let mut sheet = Sheet::new(&["panels", "a request", "median", "p95", "max", "again, p95", "budget of p95", "met"]);
+    let at = ["--data".to_owned(), data.display().to_string()];
+    let mut program = Program::start(&["serve", "--listen", "127.0.0.1:0"], &at, &[], "answering on")?;
+    let page = Page::of(data)?;
+    let of_tab = |tab| {
+        catalogue::reports()
+            .iter()
+            .filter(|report| report.header.tab == tab)
+            .map(|report| report.name.as_str())
+            .collect()
+    };
+    let tabs: [(&str, Vec<&str>, Option<u64>); 4] = [
+        ("the talk's seven", TALKS.to_vec(), Some(50)),
+        ("all of the overview", of_tab(Tab::Overview), None),
+        ("people and servers", of_tab(Tab::People), None),
+        ("conversation and content", of_tab(Tab::Conversation), None),
+    ];
+    for (name, panels, budget) in tabs {
+        let times = |of: &dyn Fn(usize) -> String| -> anyhow::Result<Times> {
+            let mut walls = Vec::new();
+            for number in 0..BRUSHES {
+                walls.push(runtime.block_on(page.ask(&panels, &of(number)))?);
+            }
+            Ok(Times::from(walls))
+        };
+        let (first, again) = (times(&brush)?, times(&brush)?);
+        sheet.row([
+            name.to_owned(),
+            count(panels.len() as f64),
+            ms(first.median()),
+            ms(first.quantile(0.95)),
+            ms(first.max()),
+            ms(again.quantile(0.95)),
+            budget.map_or_else(none, |budget| count(budget as f64)),
+            budget.map_or_else(none, |budget| met(first.quantile(0.95) <= Duration::from_millis(budget))),
+        ]);
+    }
+    program.stop()?;
+    Ok(sheet)
+}
+
+/// Many readers of a process that collects: each asks its panels again when the lake changes, as a live page does.
+pub fn readers(runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result<Sheet> {
+    let config = Config { rate: POSTS_A_SECOND, ..Config::default() };
+    let simulation = runtime.block_on(serve(config, CancellationToken::new())).context("serve simulated servers")?;
+    let mut more = vec!["--data".to_owned(), data.display().to_string()];
+    for address in simulation.addresses() {
+        more.extend(["--server".to_owned(), format!("http://{address}")]);
+    }
+    let mut program = Program::start(&["run", "--listen", "127.0.0.1:0"], &more, &[], "answering on")?;
+    let page = Arc::new(Page::of(data)?);
+    let end = Instant::now() + live;
+    let (seen, asked) = runtime.block_on(async {
+        let readers: Vec<_> = (0..READERS).map(|number| tokio::spawn(read(Arc::clone(&page), number, end))).collect();
+        let seen = watch(data, live).await;
+        let mut asked = Asked::default();
+        for reader in readers {
+            asked.add(reader.await.context("a reader")?);
+        }
+        anyhow::Ok((seen?, asked))
+    })?;
+    program.stop()?;
+    runtime.block_on(simulation.stop());
+    let fresh = Times::from(latencies(data, &seen)?);
+    let (p99, times) = (fresh.quantile(0.99), Times::from(asked.walls));
+    let mut sheet =
+        Sheet::new(&["readers", "requests", "failed", "p50", "p95", "freshness p50", "freshness p99", "budget", "met"]);
+    sheet.row([
+        format!("{READERS}, of whom {BRUSHING} brush"),
+        count(asked.requests as f64),
+        count(asked.failed as f64),
+        ms(times.median()),
+        ms(times.quantile(0.95)),
+        ms(fresh.median()),
+        ms(p99),
+        "1,000".to_owned(),
+        met(asked.failed == 0 && p99 <= Duration::from_secs(1)),
+    ]);
+    Ok(sheet)
+}
+
+/// The state of a brush of the time line, as the page asks for it.
+fn brush(number: usize) -> String {
+    let hours = HOURS[number % HOURS.len()];
+    let from = FIRST_HOUR + (number * 37 % (ALL_HOURS - hours)) as i64;
+    let time = |hour: i64| {
+        chrono::DateTime::from_timestamp(hour * 3600, 0).expect("an hour of 2023").format("%Y-%m-%dT%H:%M:%SZ")
+    };
+    format!("&from={}&to={}", time(from), time(from + hours as i64))
+}
+
+#[derive(Default)]
+struct Asked {
+    requests: usize,
+    failed: usize,
+    walls: Vec<Duration>,
+}
+
+impl Asked {
+    fn add(&mut self, other: Asked) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        self.walls.extend(other.walls);
+    }
+}
+
+/// One reader, until `end`.
+async fn read(page: Arc<Page>, number: usize, end: Instant) -> Asked {
+    let mut asked = Asked::default();
+    let Ok(mut live) = page.live().await else { return Asked { requests: 1, failed: 1, ..Asked::default() } };
+    for round in 0.. {
+        let state = if number < BRUSHING { brush(number + round * BRUSHING) } else { String::new() };
+        let began = Instant::now();
+        asked.requests += 1;
+        match page.ask(&TALKS, &state).await {
+            Ok(wall) => asked.walls.push(wall),
+            Err(_) => asked.failed += 1,
+        }
+        // As the page: a slow server is asked less often.
+        sleep((began.elapsed() * 2).max(Duration::from_secs(1))).await;
+        // The lake has changed meanwhile, or changes now.
+        let left = end.saturating_duration_since(Instant::now());
+        match tokio::time::timeout(left, live.chunk()).await {
+            Ok(Ok(Some(_))) => {}
+            Ok(_) => asked.failed += 1,
+            Err(_) => break,
+        }
+        if Instant::now() >= end {
+            break;
+        }
+    }
+    asked
+}
+
+/// The address of a process's page.
+struct Page {
+    client: reqwest::Client,
+    base: String,
+}
+
+impl Page {
+    /// The page of the owner of `data`.
+    fn of(data: &Path) -> anyhow::Result<Page> {
+        let contact: Value = serde_json::from_slice(&std::fs::read(data.join("lock")).context("read the lock")?)?;
+        let address = contact["answers"]["at"]["address"].as_str().context("the lock has no address")?;
+        Ok(Page { client: reqwest::Client::builder().no_proxy().build()?, base: format!("http://{address}/api/v1") })
+    }
+
+    /// The time from a question to the end of its answer.
+    async fn ask(&self, panels: &[&str], state: &str) -> anyhow::Result<Duration> {
+        let names: Vec<_> = panels.iter().map(|name| format!("name={name}")).collect();
+        let began = Instant::now();
+        let answer = self.client.get(format!("{}/panels?{}{state}", self.base, names.join("&"))).send().await?;
+        let answer = answer.error_for_status()?.text().await?;
+        let took = began.elapsed();
+        ensure!(answer.lines().count() == panels.len() && !answer.contains("\"error\":"), "a panel failed: {answer}");
+        Ok(took)
+    }
+
+    async fn live(&self) -> anyhow::Result<reqwest::Response> {
+        Ok(self.client.get(format!("{}/live", self.base)).send().await?.error_for_status()?)
+    }
+}

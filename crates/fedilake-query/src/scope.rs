@@ -10,8 +10,10 @@ use crate::languages::{self, Meant};
 use crate::views::literal;
 use crate::{Filter, LakeError, Names, topic};
 
+/// Milliseconds of an hour.
+const HOUR_MS: i64 = 3_600_000;
 /// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// A filter with its names looked up, and its days.
 #[derive(Clone)]
@@ -21,11 +23,21 @@ pub(crate) struct Scope {
     conditions: Vec<Condition>,
     /// The time zone of days and hours; None for UTC, in which the lake counts them.
     zone: Option<String>,
-    /// The first and the last of the sealed days whose posts are all in the filter. Days between them that are not
-    /// sealed have no rows in the tables of sealed days.
-    whole: Option<(i32, i32)>,
-    /// The other days with posts in the filter.
-    parts: Vec<i32>,
+    /// What tables of sealed days tell, if the days are those of UTC.
+    days: Option<Cover>,
+    /// What the hours of sealed days tell, if the filter begins and ends with an hour.
+    hours: Option<Cover>,
+}
+
+/// The filter's days, divided into those that a table of sealed days tells and the others.
+#[derive(Clone, Default)]
+struct Cover {
+    /// The first and the last of the table's days. Days between them that are not sealed have no rows in the table.
+    sealed: Option<(i32, i32)>,
+    /// Conditions on the table's hours.
+    hours: Vec<String>,
+    /// The days whose posts are read.
+    open: Vec<i32>,
 }
 
 /// A condition on one column of `post`.
@@ -84,8 +96,8 @@ impl Scope {
             times: Vec::new(),
             conditions: Vec::new(),
             zone: zone_of(connection, zone)?,
-            whole: None,
-            parts: Vec::new(),
+            days: None,
+            hours: None,
         };
         scope.conditions.extend(filter.bot.map(|bot| Condition { column: "bot", sql: format!("bot = {bot}") }));
         scope.conditions.extend(named(connection, &filter.only)?);
@@ -105,12 +117,14 @@ impl Scope {
 
     /// The first and the last of the sealed days whose posts are all in the filter: `day_figures` has their figures.
     pub(crate) fn kept_days(&self) -> Option<(i32, i32)> {
-        self.whole.filter(|_| self.conditions.is_empty() && self.zone.is_none())
+        self.days.as_ref().and_then(|days| days.sealed).filter(|_| self.conditions.is_empty())
     }
 
     /// The filter without its whole sealed days; None when nothing is left.
     pub(crate) fn other_days(&self) -> Option<Scope> {
-        (!self.parts.is_empty()).then(|| Scope { whole: None, ..self.clone() })
+        let days = self.days.as_ref()?;
+        let others = Cover { sealed: None, ..days.clone() };
+        (!days.open.is_empty()).then(|| Scope { days: Some(others), ..self.clone() })
     }
 
     /// The posts themselves, with the columns of `post`.
@@ -206,7 +220,7 @@ impl Scope {
             all.push(format!("post in (select id from {})", self.posts()));
         }
         let columns = match &self.zone {
-            Some(zone) => format!("* replace ({} as day)", local_day(zone)),
+            Some(zone) => format!("* replace ({} as day)", local_day(CREATED_AT, zone)),
             None => "*".to_owned(),
         };
         format!("(select {columns} from topic_hit where {})", all.join(" and "))
@@ -217,46 +231,67 @@ impl Scope {
         self.conditions.iter().any(|condition| condition.column == column)
     }
 
-    /// Divides the filter's days into those that are taken whole and sealed, and all others.
+    /// Divides the filter's days.
     fn divide(&mut self, connection: &Connection, filter: &Filter) -> Result<(), LakeError> {
+        let (mut whole, mut met) = (Cover::default(), Cover::default());
         let mut statement = connection.prepare("select day, sealed from day order by day")?;
         let days = statement.query_map([], |row| Ok((row.get::<_, i32>(0)?, row.get::<_, bool>(1)?)))?;
         for day in days {
             let (day, sealed) = day?;
             let (first_ms, next_ms) = (i64::from(day) * DAY_MS, (i64::from(day) + 1) * DAY_MS);
-            let begins = filter.from.is_none_or(|from| from <= first_ms);
-            let ends = filter.to.is_none_or(|to| to >= next_ms);
-            let meets = filter.from.is_none_or(|from| from < next_ms) && filter.to.is_none_or(|to| to > first_ms);
-            if sealed && begins && ends {
-                self.whole = Some((self.whole.map_or(day, |(first, _)| first), day));
-            } else if meets {
-                self.parts.push(day);
+            if filter.from.is_some_and(|from| from >= next_ms) || filter.to.is_some_and(|to| to <= first_ms) {
+                continue;
             }
+            let is_whole = filter.from.is_none_or(|from| from <= first_ms) && filter.to.is_none_or(|to| to >= next_ms);
+            whole.add(day, sealed && is_whole);
+            met.add(day, sealed);
         }
+        if let Some(from) = filter.from {
+            met.hours.push(format!("hour_cell.day::bigint * 24 + hour_cell.hour >= {}", from / HOUR_MS));
+        }
+        if let Some(to) = filter.to {
+            met.hours.push(format!("hour_cell.day::bigint * 24 + hour_cell.hour < {}", to / HOUR_MS));
+        }
+        let is_of_hours = [filter.from, filter.to].iter().flatten().all(|time| time % HOUR_MS == 0);
+        self.hours = (is_of_hours && keeps_hours(connection, self.zone.as_deref())?).then_some(met);
+        self.days = self.zone.is_none().then_some(whole);
         Ok(())
     }
 
     fn relation(&self, relation: &Relation, counted: &str) -> String {
         let Relation { table, keys, columns, sealed, grouped, .. } = relation;
+        let groups = if counted == *grouped { format!(" group by {keys}") } else { String::new() };
         let from_posts = |conditions: &[String]| {
-            let groups = if counted == *grouped { format!(" group by {keys}") } else { String::new() };
-            format!("select {keys}, {counted} from {}{groups}", self.post_where(conditions))
+            let posts = match self.zone {
+                Some(_) => self.post_where(conditions),
+                // Naming post's many columns by a star takes longer than reading a day of posts.
+                None => format!("post{}", self.condition(conditions)),
+            };
+            format!("select {keys}, {counted} from {posts}{groups}")
         };
-        let sealed_days_do =
-            self.zone.is_none() && self.conditions.iter().all(|condition| columns.contains(&condition.column));
-        if !sealed_days_do {
+        let cover = if *table == HOURS.table { &self.hours } else { &self.days };
+        let is_known = self.conditions.iter().all(|condition| columns.contains(&condition.column));
+        let Some(cover) = cover.as_ref().filter(|_| is_known) else {
             return format!("({})", from_posts(&self.times));
-        }
+        };
         let mut parts = Vec::new();
-        if let Some((first, last)) = self.whole {
-            let mut conditions = vec![format!("day between {first} and {last}")];
+        if let Some((first, last)) = cover.sealed {
+            let mut conditions = vec![format!("{table}.day between {first} and {last}")];
+            conditions.extend(cover.hours.iter().cloned());
             conditions.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
+            let keys = match &self.zone {
+                Some(zone) => {
+                    let (day, hour) = (local_day(HOUR, zone), local_hour(HOUR, zone));
+                    keys.replacen("day, hour", &format!("{day} as day, {hour} as hour"), 1)
+                }
+                None => (*keys).to_owned(),
+            };
             parts.push(format!("select {keys}, {sealed} from {table} where {}", conditions.join(" and ")));
         }
-        if !self.parts.is_empty() || parts.is_empty() {
+        if !cover.open.is_empty() || parts.is_empty() {
             let days: Vec<_> =
-                std::iter::once(i32::MIN).chain(self.parts.iter().copied()).map(|day| day.to_string()).collect();
-            let mut conditions = vec![format!("day in ({})", days.join(", "))];
+                std::iter::once(i32::MIN).chain(cover.open.iter().copied()).map(|day| day.to_string()).collect();
+            let mut conditions = vec![format!("post.day in ({})", days.join(", "))];
             conditions.extend(self.times.iter().cloned());
             parts.push(from_posts(&conditions));
         }
@@ -264,29 +299,58 @@ impl Scope {
     }
 
     fn post_where(&self, conditions: &[String]) -> String {
-        let mut all = conditions.to_vec();
-        all.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
-        let condition = if all.is_empty() { String::new() } else { format!(" where {}", all.join(" and ")) };
+        let condition = self.condition(conditions);
         match &self.zone {
             Some(zone) => format!(
                 "(select * replace ({} as day, {} as hour) from post{condition})",
-                local_day(zone),
-                local_hour(zone)
+                local_day(CREATED_AT, zone),
+                local_hour(CREATED_AT, zone)
             ),
-            None if all.is_empty() => "post".to_owned(),
+            None if condition.is_empty() => "post".to_owned(),
             None => format!("(select * from post{condition})"),
+        }
+    }
+
+    /// SQL: ` where` with the filter's conditions and more; empty if there are none.
+    fn condition(&self, more: &[String]) -> String {
+        let of_filter = self.conditions.iter().map(|condition| &condition.sql);
+        let all: Vec<_> = more.iter().chain(of_filter).map(String::as_str).collect();
+        if all.is_empty() { String::new() } else { format!(" where {}", all.join(" and ")) }
+    }
+}
+
+impl Cover {
+    fn add(&mut self, day: i32, is_sealed: bool) {
+        if is_sealed {
+            self.sealed = Some((self.sealed.map_or(day, |(first, _)| first), day));
+        } else {
+            self.open.push(day);
         }
     }
 }
 
-/// SQL: the day of created_at in a time zone, counted from 1970.
-pub(crate) fn local_day(zone: &str) -> String {
-    format!("(timezone({}, created_at)::date - date '1970-01-01')::integer", literal(zone))
+/// SQL: the instant of a post.
+pub(crate) const CREATED_AT: &str = "created_at";
+/// SQL: the instant at which an hour of `hour_cell` begins.
+const HOUR: &str = "make_timestamptz((hour_cell.day::bigint * 24 + hour_cell.hour) * 3600000000)";
+
+/// SQL: the day of an instant in a time zone, counted from 1970.
+pub(crate) fn local_day(instant: &str, zone: &str) -> String {
+    format!("(timezone({}, {instant})::date - date '1970-01-01')::integer", literal(zone))
 }
 
-/// SQL: the hour of created_at in a time zone, 0 to 23.
-pub(crate) fn local_hour(zone: &str) -> String {
-    format!("hour(timezone({}, created_at))::integer", literal(zone))
+/// SQL: the hour of an instant in a time zone, 0 to 23.
+pub(crate) fn local_hour(instant: &str, zone: &str) -> String {
+    format!("hour(timezone({}, {instant}))::integer", literal(zone))
+}
+
+/// True if each hour of UTC is one hour of the zone, on all days with posts. Clocks change by whole hours nearly
+/// everywhere, so that both ends of a day tell.
+fn keeps_hours(connection: &Connection, zone: Option<&str>) -> Result<bool, LakeError> {
+    let Some(zone) = zone else { return Ok(true) };
+    let sql = "select coalesce(bool_and(epoch_us(timezone(?, make_timestamptz(day * 86400000000))) % 3600000000 = 0), true) \
+               from (select day::bigint as day from day union select day::bigint + 1 from day)";
+    Ok(connection.query_row(sql, [zone], |row| row.get(0))?)
 }
 
 /// The name of a time zone as DuckDB writes it; None for UTC.

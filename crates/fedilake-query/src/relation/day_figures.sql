@@ -13,19 +13,17 @@ with
         from (select day, author from cell join {author} on author.id = cell.author where author.two_faced group by day, author having count(*) > 1)
         group by day
     ),
-    nonbot as (
-        select total.day, min(author.name) as name
+    -- The few authors with most posts, before their names are looked up.
+    most as materialized (
+        select total.day, cell.bot, cell.author
         from total
-        join cell on cell.day = total.day and cell.posts = total.nonbot_most and not cell.bot
-        join {author} on author.id = cell.author
-        group by total.day
+        join cell on cell.day = total.day and cell.posts = case when cell.bot then total.bot_most else total.nonbot_most end
     ),
-    bot as (
-        select total.day, min(author.name) as name
-        from total
-        join cell on cell.day = total.day and cell.posts = total.bot_most and cell.bot
-        join {author} on author.id = cell.author
-        group by total.day
+    named as (
+        select most.day, min(author.name) filter (where not most.bot) as nonbot, min(author.name) filter (where most.bot) as bot
+        from most
+        join {author} on author.id = most.author
+        group by most.day
     ),
     by_origin as (
         select day, origin, sum(posts) as posts from {origins} group by day, origin
@@ -45,11 +43,10 @@ select
     total.posts,
     total.cells - coalesce(twice.cells, 0) as users,
     host.origins,
-    nonbot.name as most_frequent_nonbot,
-    bot.name as most_frequent_bot,
+    named.nonbot as most_frequent_nonbot,
+    named.bot as most_frequent_bot,
     'https://' || host.name as most_frequent_host
 from total
 join host on host.day = total.day
 left join twice on twice.day = total.day
-left join nonbot on nonbot.day = total.day
-left join bot on bot.day = total.day
+left join named on named.day = total.day

@@ -5,7 +5,7 @@
 use super::{asked, replaced, unknown, words_sql};
 use crate::languages::{self, Meant};
 use crate::report::Question;
-use crate::scope::{local_day, local_hour, tagged};
+use crate::scope::{CREATED_AT, local_day, local_hour, tagged};
 use crate::views::literal;
 use crate::{Filter, Names, topic};
 
@@ -110,8 +110,8 @@ impl Plain<'_> {
              server, author_bot as bot,\n    characters, words, tags, mentions, links, media, media_described, media_types, \
              poll, in_reply_to,\n    in_reply_to_author, quote_uri, sensitive, spoiler_text, favourites, reblogs, replies, \
              edited_at,\n    observed_at, from_origin as own, text\nfrom posts{condition}",
-            local_day(zone),
-            local_hour(zone),
+            local_day(CREATED_AT, zone),
+            local_hour(CREATED_AT, zone),
         )
     }
 

@@ -14,28 +14,31 @@
 -- click = { language = "language" }
 
 with
-    cell as materialized (
-        select language, characters, sum(posts)::bigint as posts from {lengths} where language is not null group by all
+    -- Tags that name the same language count as the first of them.
+    named as materialized (
+        select id, min(id) over (partition by counted) as one, counted as name from {language} where counted is not null
     ),
-    named as materialized (select id, counted as name from {language} where counted is not null),
+    cell as materialized (
+        select named.one as language, lengths.characters, sum(lengths.posts)::bigint as posts
+        from {lengths} lengths
+        join named on named.id = lengths.language
+        group by all
+    ),
     -- Chosen first, because the other languages need no quantiles.
     most as materialized (
-        select named.name, sum(cell.posts)::bigint as posts
-        from (select language, sum(posts) as posts from cell group by language) cell
+        select cell.language, named.name, sum(cell.posts)::bigint as posts
+        from cell
         join named on named.id = cell.language
-        group by named.name
+        group by all
         order by posts desc, named.name
         limit 20
     ),
-    histogram as (
-        select most.name, most.posts as total, cell.characters, sum(cell.posts) as posts
-        from cell
-        join named on named.id = cell.language
-        join most on most.name = named.name
-        group by all
-    ),
     counted as (
-        select name, total, characters, sum(posts) over (partition by name order by characters) as upto from histogram
+        select
+            most.name, most.posts as total, cell.characters,
+            sum(cell.posts) over (partition by cell.language order by cell.characters) as upto
+        from cell
+        join most on most.language = cell.language
     )
 select
     name as language,

@@ -14,6 +14,8 @@
 -- marks = [{ kind = "figures", columns = ["posts", "users", "origins", "languages", "characters_mean"] }, { kind = "table" }]
 -- counts_authors = true
 
+with
+    moment as (select min(created_at) as first, max(created_at) as last from {posts})
 select
     coalesce(sum(posts), 0)::bigint as posts,
     (select count(*) from (select author from {authors} group by author)) as users,
@@ -27,6 +29,6 @@ select
     sum(posts * characters::bigint)::double / sum(posts) as characters_mean,
     max(characters) as characters_max,
     coalesce(sum(posts * characters::bigint), 0)::bigint as characters_sum,
-    (select min(created_at) from {posts}) as first_created_at,
-    (select max(created_at) from {posts}) as last_created_at
+    (select first from moment) as first_created_at,
+    (select last from moment) as last_created_at
 from {lengths}

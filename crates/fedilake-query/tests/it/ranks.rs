@@ -219,7 +219,7 @@ fn the_view_deletes_says_where_and_when_a_post_was_written_and_deleted() {
     let at = |seconds: i64| format!("{}.0", start + seconds);
     let row = ["alpha.test".to_owned(), at(100), at(101), at(400), "one.test".to_owned(), "fr".to_owned()];
     for deletes in EACH {
-        assert_eq!(shown(deletes, &events, sql), [row.clone()], "{deletes}");
+        assert_eq!(shown(deletes, &events, sql), std::slice::from_ref(&row), "{deletes}");
     }
     // Of a post whose own server said nothing, the first delete counts; where its own server shows it, it is not deleted.
     assert_eq!(shown(Deletes::Origin, &[events[1].clone(), events[4].clone()], sql)[0][3], at(300));

@@ -89,7 +89,10 @@ fn names_of_posts() -> impl Strategy<Value = Names> {
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
-    let instant = || proptest::option::of(prop_oneof![(0..6i64).prop_map(|day| day * DAY), 0..6 * DAY]);
+    let instant = || {
+        let hour = (0..6 * 24i64).prop_map(|hour| hour * 3600);
+        proptest::option::of(prop_oneof![(0..6i64).prop_map(|day| day * DAY), hour, 0..6 * DAY])
+    };
     let without = prop_oneof![2 => Just(Names::default()), 1 => names_of_posts()];
     (instant(), instant(), names_of_posts(), without, proptest::option::of(any::<bool>())).prop_map(
         |(from, to, only, without, bot)| Filter {

@@ -18,6 +18,10 @@ describe('the address', () => {
     expect(parseState('?from=yesterday&bot=maybe&timezone=Mars/Base&by=minute&last=1y&origin=&note=x~y')).toEqual(emptyState())
   })
   it('reads a day as its beginning', () => expect(parseState('?from=2023-02-04').from).toBe(Date.UTC(2023, 1, 4)))
+  it('reads a day in the chosen time zone', () => {
+    const state = parseState('?to=2023-03-27&from=2023-03-26&timezone=Europe/Berlin')
+    expect([state.from, state.to]).toEqual([Date.UTC(2023, 2, 25, 23), Date.UTC(2023, 2, 26, 22)])
+  })
 })
 
 describe('a question to the API', () => {

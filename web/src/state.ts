@@ -1,5 +1,7 @@
 /** The state of the page: everything that a reader chose. One text, the query of the page's address, holds all of it. */
 
+import { instantOf } from './zone'
+
 export const NAME_KEYS = ['origin', 'server', 'language', 'app', 'hashtag', 'about'] as const
 export type NameKey = (typeof NAME_KEYS)[number]
 /** A key that a click on a mark can set. */
@@ -54,11 +56,13 @@ export function parseState(query: string): State {
   const state = emptyState()
   const text = (key: string) => keys.get(key) || null
   state.tab = text('tab') ?? 'overview'
+  const zone = text('timezone')
+  if (zone !== null && isTimezone(zone)) state.timezone = zone
   const last = text('last')
   if (last !== null && last in WINDOWS) state.last = last
   else {
-    state.from = moment(text('from'))
-    state.to = moment(text('to'))
+    state.from = moment(text('from'), state.timezone)
+    state.to = moment(text('to'), state.timezone)
   }
   for (const key of NAME_KEYS) {
     state.only[key] = distinct(keys.getAll(key))
@@ -66,8 +70,6 @@ export function parseState(query: string): State {
   }
   const bot = text('bot')
   if (bot === 'bots' || bot === 'people') state.bot = bot
-  const zone = text('timezone')
-  if (zone !== null && isTimezone(zone)) state.timezone = zone
   const by = text('by')
   if (by !== null && STEPS.includes(by)) state.by = by as Step
   state.words = distinct(keys.getAll('word'))
@@ -78,7 +80,7 @@ export function parseState(query: string): State {
   state.search = text('search') ?? ''
   for (const note of keys.getAll('note')) {
     const [at, ...rest] = note.split('~')
-    const when = moment(at ?? null)
+    const when = moment(at ?? null, state.timezone)
     if (when !== null && rest.length > 0) state.notes.push({ at: when, text: rest.join('~') })
   }
   return state
@@ -186,10 +188,13 @@ export function instant(ms: number): string {
   return new Date(ms).toISOString().replace(/(:\d\d)?\.000Z$/, (whole, seconds: string | undefined) => (seconds === ':00' ? 'Z' : whole.replace('.000', '')))
 }
 
-function moment(text: string | null): number | null {
+/** Milliseconds since 1970 of an instant, or of the beginning of a day in a time zone. */
+function moment(text: string | null, zone: string): number | null {
   if (text === null) return null
-  const ms = Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text)
-  return Number.isNaN(ms) ? null : ms
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(text)
+  const ms = Date.parse(isDay ? `${text}T00:00:00Z` : text)
+  if (Number.isNaN(ms)) return null
+  return isDay ? instantOf(ms, zone) : ms
 }
 
 export function isTimezone(name: string): boolean {

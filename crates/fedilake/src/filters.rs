@@ -1,27 +1,28 @@
 //! The filter flags of reports, parsed.
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
 use fedilake_model::{Moment, Server};
 use fedilake_query::{Calendar, Filter, Names};
 
 use crate::cli::{self, Filters};
 
-/// Turns times into a half-open range in UTC, and URLs into hosts.
-pub fn filter(typed: &Filters) -> anyhow::Result<Filter> {
-    read(typed, Edge::To, "--")
+/// Turns times into a half-open range in UTC, and URLs into hosts. Days are those of the time zone `zone`.
+pub fn filter(typed: &Filters, zone: &str) -> anyhow::Result<Filter> {
+    read(typed, zone, Edge::To, "--")
 }
 
 /// The same for the parameters of a URL, whose `to` is not included, a day neither.
-pub fn filter_of_url(typed: &Filters) -> anyhow::Result<Filter> {
-    read(typed, Edge::From, "")
+pub fn filter_of_url(typed: &Filters, zone: &str) -> anyhow::Result<Filter> {
+    read(typed, zone, Edge::From, "")
 }
 
 /// Reads a filter whose `to` is meant as `edge`; `sign` stands before the names of what was typed.
-fn read(typed: &Filters, edge: Edge, sign: &str) -> anyhow::Result<Filter> {
+fn read(typed: &Filters, zone: &str, edge: Edge, sign: &str) -> anyhow::Result<Filter> {
     let name = |name: &str| format!("{sign}{name}");
-    let from = typed.from.as_deref().map(|text| instant(text, Edge::From)).transpose().context(name("from"))?;
-    let to = typed.to.as_deref().map(|text| instant(text, edge)).transpose().context(name("to"))?;
+    let from = typed.from.as_deref().map(|text| instant(text, zone, Edge::From)).transpose().context(name("from"))?;
+    let to = typed.to.as_deref().map(|text| instant(text, zone, edge)).transpose().context(name("to"))?;
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
@@ -109,15 +110,17 @@ enum Edge {
     To,
 }
 
-fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
+/// The instant that is meant: a day begins at midnight in `zone`, a time without an offset is UTC.
+fn instant(text: &str, zone: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
     if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         let day = match edge {
             Edge::From => Some(day),
             Edge::To => day.checked_add_days(Days::new(1)),
         };
-        return day
-            .map(|day| day.and_time(NaiveTime::MIN).and_utc())
-            .with_context(|| format!("date `{text}` is too late"));
+        let zone = Tz::from_str_insensitive(zone).map_err(|_| {
+            anyhow::anyhow!("invalid time zone `{zone}`: expected a name such as Europe/Berlin, Asia/Tokyo or UTC")
+        })?;
+        return day.and_then(|day| midnight(day, zone)).with_context(|| format!("date `{text}` is too late"));
     }
     // A number alone could be a year as well as a time since 1970.
     if text.contains([':', 'T', 't'])
@@ -128,6 +131,20 @@ fn instant(text: &str, edge: Edge) -> anyhow::Result<DateTime<Utc>> {
     bail!(
         "invalid date `{text}`: expected YYYY-MM-DD or an RFC 3339 time\nhint: write 2023-02-04 or 2023-02-04T12:00:00Z (UTC)"
     )
+}
+
+/// The first moment of a day, which is later than midnight where clocks are put forward at midnight; None beyond the years that
+/// can be counted.
+fn midnight(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    let midnight = day.and_time(NaiveTime::MIN);
+    let at = match zone.from_local_datetime(&midnight) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at,
+        LocalResult::None => {
+            let hours = TimeDelta::hours(3);
+            zone.from_local_datetime(&midnight.checked_sub_signed(hours)?).earliest()? + hours
+        }
+    };
+    Some(at.to_utc())
 }
 
 /// A filter's milliseconds. A finer time is refused, because cutting it would count other posts than were meant.
@@ -152,7 +169,41 @@ mod tests {
 
     fn range(from: &str, to: &str) -> anyhow::Result<(Option<i64>, Option<i64>)> {
         let typed = Filters { from: Some(from.to_owned()), to: Some(to.to_owned()), ..Filters::default() };
-        filter(&typed).map(|filter| (filter.from, filter.to))
+        filter(&typed, "UTC").map(|filter| (filter.from, filter.to))
+    }
+
+    /// A day is as long as clocks make it, and begins where they let it begin.
+    #[test]
+    fn a_day_is_that_of_the_chosen_time_zone() -> anyhow::Result<()> {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+        let cases = [
+            ("Europe/Berlin", "2023-02-04", "2023-02-03T23:00:00Z", "2023-02-04T23:00:00Z"),
+            ("europe/berlin", "2023-03-26", "2023-03-25T23:00:00Z", "2023-03-26T22:00:00Z"),
+            ("Europe/Berlin", "2023-10-29", "2023-10-28T22:00:00Z", "2023-10-29T23:00:00Z"),
+            ("Asia/Kolkata", "2023-02-04", "2023-02-03T18:30:00Z", "2023-02-04T18:30:00Z"),
+            // Clocks went from midnight to one o'clock.
+            ("Africa/Cairo", "2023-04-28", "2023-04-27T22:00:00Z", "2023-04-28T21:00:00Z"),
+            // Midnight came twice.
+            ("America/Havana", "2023-11-05", "2023-11-05T04:00:00Z", "2023-11-06T05:00:00Z"),
+            ("UTC", "2023-03-26", "2023-03-26T00:00:00Z", "2023-03-27T00:00:00Z"),
+        ];
+        for (zone, day, from, to) in cases {
+            let typed = Filters { from: Some(day.to_owned()), to: Some(day.to_owned()), ..Filters::default() };
+            let Filter { from: begins, to: ends, .. } = filter(&typed, zone)?;
+            assert_eq!((begins, ends), (Some(at(from)), Some(at(to))), "{zone} {day}");
+            let typed = Filters { from: Some(day.to_owned()), ..Filters::default() };
+            assert_eq!(filter_of_url(&typed, zone)?.from, Some(at(from)), "{zone} {day}");
+            // A time says by itself which moment it is.
+            let typed = Filters { from: Some(from.to_owned()), ..Filters::default() };
+            assert_eq!(filter(&typed, zone)?.from, Some(at(from)), "{zone} {day}");
+        }
+        let typed = Filters { from: Some("2023-02-04".to_owned()), ..Filters::default() };
+        let refused = format!("{:#}", filter(&typed, "Middle/Earth").unwrap_err());
+        assert_eq!(
+            refused,
+            "--from: invalid time zone `Middle/Earth`: expected a name such as Europe/Berlin, Asia/Tokyo or UTC"
+        );
+        Ok(())
     }
 
     #[test]
@@ -196,9 +247,9 @@ mod tests {
             to: Some(to.to_owned()),
             ..Filters::default()
         };
-        let days = filter_of_url(&typed("2023-02-04", "2023-02-05"))?;
+        let days = filter_of_url(&typed("2023-02-04", "2023-02-05"), "UTC")?;
         assert_eq!((days.from, days.to), range("2023-02-04", "2023-02-04")?);
-        let empty = filter_of_url(&typed("2023-02-04", "2023-02-04")).unwrap_err().to_string();
+        let empty = filter_of_url(&typed("2023-02-04", "2023-02-04"), "UTC").unwrap_err().to_string();
         assert_eq!(empty, "from 2023-02-04 is not before to 2023-02-04");
         Ok(())
     }
@@ -226,10 +277,10 @@ mod tests {
         ];
         for (typed, host) in spellings {
             let typed = vec![typed.to_owned()];
-            let filter = filter(&Filters { servers: typed.clone(), origins: typed, ..Filters::default() })?;
+            let filter = filter(&Filters { servers: typed.clone(), origins: typed, ..Filters::default() }, "UTC")?;
             assert_eq!((filter.only.servers, filter.only.origins), (vec![host.to_owned()], vec![host.to_owned()]));
         }
-        assert!(filter(&Filters { origins: vec!["a b".to_owned()], ..Filters::default() }).is_err());
+        assert!(filter(&Filters { origins: vec!["a b".to_owned()], ..Filters::default() }, "UTC").is_err());
         Ok(())
     }
 }

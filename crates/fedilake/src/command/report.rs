@@ -20,7 +20,8 @@ use crate::telemetry;
 /// Finds who answers for the data folder, asks and prints.
 pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Result<ExitCode> {
     render::check(typed.format)?;
-    let (filter, calendar) = (filters::filter(&typed.filters)?, filters::calendar(&typed.calendar)?);
+    let calendar = filters::calendar(&typed.calendar)?;
+    let filter = filters::filter(&typed.filters, &calendar.zone)?;
     let named = typed.names.iter().map(|name| fedilake_query::report::named(name));
     let reports = match typed.names.is_empty() {
         false => named.collect::<Result<Vec<_>, _>>()?,

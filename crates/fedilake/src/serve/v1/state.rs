@@ -21,7 +21,7 @@ pub(super) struct Asked {
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "they are read by their names")]
 pub(super) struct StateParams {
-    /// The earliest created_at: RFC 3339, or YYYY-MM-DD for the beginning of a day.
+    /// The earliest created_at: RFC 3339, or YYYY-MM-DD for the beginning of a day in the chosen time zone.
     from: Option<String>,
     /// The end of created_at, which is not included.
     to: Option<String>,
@@ -84,12 +84,13 @@ impl Asked {
             no_bot: bot.as_deref() == Some("people"),
         };
         let default = Calendar::default();
+        let calendar = Calendar {
+            zone: params.one("timezone")?.unwrap_or(default.zone),
+            by: params.parsed("by")?.unwrap_or(default.by),
+        };
         Ok(Asked {
-            filter: filters::filter_of_url(&typed).map_err(Problem::bad)?,
-            calendar: Calendar {
-                zone: params.one("timezone")?.unwrap_or(default.zone),
-                by: params.parsed("by")?.unwrap_or(default.by),
-            },
+            filter: filters::filter_of_url(&typed, &calendar.zone).map_err(Problem::bad)?,
+            calendar,
             words: params.all("word"),
         })
     }
@@ -124,7 +125,8 @@ mod tests {
         )
         .unwrap();
         let (only, without) = (&all.filter.only, &all.filter.without);
-        assert_eq!((all.filter.from, all.filter.to), (Some(1_675_468_800_000), Some(1_675_598_400_000)));
+        // Midnight in Berlin, and an instant.
+        assert_eq!((all.filter.from, all.filter.to), (Some(1_675_465_200_000), Some(1_675_598_400_000)));
         assert_eq!((only.origins[0].as_str(), only.servers[0].as_str()), ("a.example", "b.example"));
         assert_eq!(only.languages, ["de", "en"]);
         assert_eq!(

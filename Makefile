@@ -11,7 +11,7 @@ PEER_FLAGS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-demo: build ## Show ten simulated days and live simulated servers with reports (DEMO_FLAGS="--full --exit-after 10s")
+demo: build ## Show ten simulated days and live simulated servers with reports and in the browser (DEMO_FLAGS="--full --exit-after 10s")
 	@$(FEDILAKE) demo $(DEMO_FLAGS)
 
 notebook: build ## Open the talk's notebook on the demo's data, in a browser

@@ -133,6 +133,9 @@ pub struct Demo {
     /// Address that answers `report`, `sql`, /healthz and /metrics; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Do not open the page in a browser, which a demo in a terminal of a desktop does
+    #[arg(long)]
+    pub no_open: bool,
 }
 
 #[derive(Debug, Args)]

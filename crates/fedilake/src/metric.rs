@@ -110,6 +110,11 @@ pub const METRICS: &[Metric] = &[
         &[],
         "Reports and lists of names made for readers of the page; those that readers share count once",
     ),
+    counter(
+        "fedilake_serve_passwords_hashed_total",
+        &["result"],
+        "Readers' passwords that were compared with serve.users, by result: right or wrong; remembered ones are not",
+    ),
     gauge("fedilake_log_bytes", &[], "Bytes of the log in the data folder"),
     gauge("fedilake_table_bytes", &[], "Bytes of the table in the data folder"),
     gauge("fedilake_lake_bytes", &[], "Bytes of the lake and its write-ahead log"),

@@ -15,7 +15,7 @@ use crate::cli::{self, Common};
 use crate::command::collecting::{self, Collecting};
 use crate::command::serving::{self, End};
 use crate::command::watching::Watching;
-use crate::command::{replay, report};
+use crate::command::{browser, replay, report};
 use crate::owner::{self, Ownership};
 use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::render::{Style, counted};
@@ -67,6 +67,9 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let mut collecting = Collecting::start(collecting::servers(&settings)?, &pipeline.stores.log, &settings)?;
     telemetry::say(&format!("collecting live posts from {SERVERS} simulated servers over HTTP; Ctrl-C ends"));
     serving::announce(&pipeline);
+    if let Some(page) = serving::open_page(&pipeline).filter(|_| !typed.no_open) {
+        browser::open(page);
+    }
     pipeline.shows(&collecting.counts);
     let watching = Watching::start(collecting.counts.clone());
     let end = tokio::select! {

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+mod browser;
 mod check;
 mod checking;
 mod collect;

@@ -30,6 +30,12 @@ pub(super) fn announce(pipeline: &Pipeline) {
     }
 }
 
+/// The page's URL, if readers need nothing to be let in.
+pub(super) fn open_page(pipeline: &Pipeline) -> Option<String> {
+    let (address, access) = (pipeline.address?, pipeline.access.as_ref()?);
+    access.is_open().then(|| format!("{}://{address}/", access.scheme()))
+}
+
 /// Returns when `shutdown` is cancelled, `duration` is over or a loop fails.
 pub(super) async fn until_end(
     pipeline: &mut Pipeline,

@@ -1,7 +1,8 @@
 //! Who may read posts from the server.
 //!
 //! On loopback everyone on this machine may. On an address that other machines reach, a reader shows a token that was made once and lies
-//! in the data folder, as a cookie that `/?token=…` sets or as `Authorization: Bearer …`. On any address a web page of somebody else may
+//! in the data folder, as a cookie that `/?token=…` sets or as `Authorization: Bearer …`. Where a file of users is set, on any address,
+//! a reader shows a name and a password instead ([`users`](super::users)). A web page of somebody else may
 //! send requests in a reader's name, so those that browsers mark as foreign are refused, and so is a name that is not ours: it may have
 //! been bound to this address to get around that.
 
@@ -21,6 +22,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::connections::Caller;
 use super::guard::{equal_in_constant_time, names_of_this_machine};
 use super::socket::Tls;
+use super::users::{Credentials, Users};
 use super::v1::Problem;
 use crate::settings::Settings;
 
@@ -34,13 +36,21 @@ const COOKIE: &str = "fedilake";
 pub struct Access {
     /// Names by which readers reach the server, beside its address.
     hosts: Vec<String>,
-    token: Option<Token>,
+    proof: Proof,
     /// True if questions in SQL are answered.
     pub sql: bool,
     pub tls: Option<Tls>,
 }
 
-/// What a reader shows on an address that other machines reach.
+/// What a reader must show.
+#[derive(Debug)]
+enum Proof {
+    Nothing,
+    Token(Token),
+    Password(Box<Users>),
+}
+
+/// What a reader shows on an address that other machines reach, unless there are users.
 #[derive(Debug)]
 struct Token {
     text: String,
@@ -67,8 +77,12 @@ impl Access {
                 Some(Tls::read(Path::new(certificate), Path::new(key))?)
             }
         };
-        let token = if is_ours_alone { None } else { Some(Token::in_folder(folder)?) };
-        Ok(Access { hosts: settings.list("serve.hosts"), token, sql, tls })
+        let proof = match settings.text("serve.users") {
+            "" if is_ours_alone => Proof::Nothing,
+            "" => Proof::Token(Token::in_folder(folder)?),
+            file => Proof::Password(Box::new(Users::read(Path::new(file))?)),
+        };
+        Ok(Access { hosts: settings.list("serve.hosts"), proof, sql, tls })
     }
 
     /// The scheme of the server's URLs.
@@ -76,9 +90,29 @@ impl Access {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// Where to get in, for people: the URL with the token if it is new, else the token's file.
+    /// True if readers need nothing to be let in.
+    pub fn is_open(&self) -> bool {
+        matches!(self.proof, Proof::Nothing)
+    }
+
+    /// The thing that readers show, for a sentence about them; None if they need none.
+    pub fn proof(&self) -> Option<&'static str> {
+        match self.proof {
+            Proof::Nothing => None,
+            Proof::Token(_) => Some("the token"),
+            Proof::Password(_) => Some("a password"),
+        }
+    }
+
+    /// Where to get in, for people: the URL with the token if it is new, else the file of the token or the users.
     pub fn invitation(&self, address: SocketAddr) -> Option<String> {
-        let token = self.token.as_ref()?;
+        let token = match &self.proof {
+            Proof::Nothing => return None,
+            Proof::Password(users) => {
+                return Some(format!("readers need a name and a password of {}", users.file().display()));
+            }
+            Proof::Token(token) => token,
+        };
         let shown = match address.ip().is_unspecified() {
             true => format!("localhost:{}", address.port()),
             false => address.to_string(),
@@ -114,7 +148,14 @@ impl Access {
         if matches!(text(headers, "sec-fetch-site"), "cross-site" | "same-site") && !is_visit {
             return Err(foreign("a page of another site"));
         }
-        let Some(token) = &self.token else { return Ok(Entry::In) };
+        let token = match &self.proof {
+            Proof::Nothing => return Ok(Entry::In),
+            Proof::Password(_) => {
+                let shown = Credentials::of(text(headers, header::AUTHORIZATION));
+                return shown.map(Entry::Shows).ok_or_else(|| unknown("a name and a password are needed"));
+            }
+            Proof::Token(token) => token,
+        };
         let is_it = |shown: &str| equal_in_constant_time(shown.as_bytes(), token.text.as_bytes());
         if !is_of_api && queried(uri, "token").is_some_and(is_it) {
             return Ok(Entry::Enters);
@@ -148,6 +189,8 @@ enum Entry {
     In,
     /// The reader has just shown the token in the URL, and gets it as a cookie.
     Enters,
+    /// The reader shows a name and a password, which may be wrong.
+    Shows(Credentials),
 }
 
 /// The address of a server, with its rules.
@@ -164,14 +207,32 @@ pub(super) async fn admit(
     request: Request,
     next: Next,
 ) -> Response {
-    match gate.access.check(gate.address, request.method(), request.uri(), request.headers()) {
-        Ok(Entry::In) => {
-            caller.become_reader();
-            next.run(request).await
+    let refused = match gate.access.check(gate.address, request.method(), request.uri(), request.headers()) {
+        Ok(Entry::In) => None,
+        Ok(Entry::Enters) => return enter(&gate.access),
+        Ok(Entry::Shows(shown)) => match &gate.access.proof {
+            Proof::Password(users) if users.know(&shown).await => None,
+            _ => Some(unknown("this is not the name and the password of a reader")),
+        },
+        Err(refused) => Some(refused),
+    };
+    if let Some(refused) = refused {
+        let mut answer = refused.into_response();
+        if matches!(gate.access.proof, Proof::Password(_)) && answer.status() == StatusCode::UNAUTHORIZED {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, ASKS_FOR_PASSWORD);
         }
-        Ok(Entry::Enters) => enter(&gate.access),
-        Err(refused) => refused.into_response(),
+        return answer;
     }
+    caller.become_reader();
+    next.run(request).await
+}
+
+/// Makes a browser ask its user for a name and a password.
+const ASKS_FOR_PASSWORD: HeaderValue = HeaderValue::from_static("Basic realm=\"fedilake\", charset=\"UTF-8\"");
+
+fn unknown(what: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, what)
+        .hint("send them by HTTP Basic, as `curl --user NAME` does; whoever runs this server has them in the file of serve.users")
 }
 
 /// Sets the cookie. The page then loads itself: a browser that came by a link of another site would keep a strict cookie to itself on a
@@ -179,10 +240,11 @@ pub(super) async fn admit(
 fn enter(access: &Access) -> Response {
     const PAGE: &str = "<!doctype html><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url=/\">\
         <title>fedilake</title><p><a href=\"/\">fedilake</a>";
-    let token = access.token.as_ref().map(|token| token.text.as_str()).unwrap_or_default();
     let mut page = Html(PAGE).into_response();
-    let cookie = HeaderValue::from_str(&access.cookie(token)).expect("a token has hexadecimal digits alone");
-    page.headers_mut().insert(header::SET_COOKIE, cookie);
+    if let Proof::Token(token) = &access.proof {
+        let cookie = HeaderValue::from_str(&access.cookie(&token.text)).expect("a token has letters, digits, - and _");
+        page.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
     page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     page
 }
@@ -257,9 +319,10 @@ mod tests {
 
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-    fn access(token: bool) -> Access {
-        let token = token.then(|| Token { text: TOKEN.to_owned(), file: PathBuf::from("token"), is_new: false });
-        Access { hosts: vec!["lake.example".to_owned()], token, sql: true, tls: None }
+    fn access(with_token: bool) -> Access {
+        let token = Token { text: TOKEN.to_owned(), file: PathBuf::from("token"), is_new: false };
+        let proof = if with_token { Proof::Token(token) } else { Proof::Nothing };
+        Access { hosts: vec!["lake.example".to_owned()], proof, sql: true, tls: None }
     }
 
     fn asked(access: &Access, address: &str, path: &str, headers: &[(&'static str, &str)]) -> Result<Entry, u16> {
@@ -343,7 +406,10 @@ mod tests {
         let settings = Settings::load(None, [], &[])?;
         let open = || Access::of(&settings, "0.0.0.0:7878".parse()?, folder.path());
         let (first, second) = (open()?, open()?);
-        let text = |access: &Access| access.token.as_ref().unwrap().text.clone();
+        let text = |access: &Access| match &access.proof {
+            Proof::Token(token) => token.text.clone(),
+            other => panic!("{other:?}"),
+        };
         assert_eq!(text(&first), text(&second));
         let address = "0.0.0.0:7878".parse()?;
         assert!(first.invitation(address).unwrap().contains(&text(&first)));
@@ -356,9 +422,36 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         let alone = Access::of(&settings, "127.0.0.1:0".parse()?, folder.path())?;
-        assert!(alone.token.is_none() && alone.sql);
+        assert!(alone.is_open() && alone.sql);
         std::fs::write(folder.path().join(TOKEN_FILE), "short")?;
         assert!(open().unwrap_err().to_string().contains("expected at least 16"));
+        Ok(())
+    }
+
+    #[test]
+    fn users_stand_in_for_the_token_and_are_asked_on_loopback_too() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("users");
+        std::fs::write(&file, format!("anna:{}\n", bcrypt::hash("one", 4).unwrap()))?;
+        let settings = Settings::load(None, [], &[("serve.users", file.display().to_string())])?;
+        for address in ["127.0.0.1:7878", "0.0.0.0:7878"] {
+            let access = Access::of(&settings, address.parse()?, folder.path())?;
+            assert!(access.invitation(address.parse()?).unwrap().contains("users"));
+            let (host, shown) = (("host", "127.0.0.1:7878"), ("authorization", "Basic YW5uYTpvbmU="));
+            let known = || Entry::Shows(Credentials::of("Basic YW5uYTpvbmU=").unwrap());
+            let bearing = format!("Bearer {TOKEN}");
+            for (path, headers, expected) in [
+                ("/api/v1/posts", &[host][..], Err(401)),
+                ("/", &[host], Err(401)),
+                ("/api/v1/posts", &[host, shown], Ok(known())),
+                ("/api/v1/posts", &[host, shown, ("origin", "https://evil.example")], Err(403)),
+                ("/api/v1/posts", &[("host", "evil.example"), shown], Err(403)),
+                ("/api/v1/posts", &[host, ("authorization", bearing.as_str())], Err(401)),
+            ] {
+                assert_eq!(asked(&access, address, path, headers), expected, "{address} {path} {headers:?}");
+            }
+        }
+        assert!(!folder.path().join(TOKEN_FILE).exists(), "no token is made");
         Ok(())
     }
 }

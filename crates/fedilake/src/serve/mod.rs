@@ -7,12 +7,14 @@ mod asking;
 mod connections;
 mod figures;
 mod guard;
+mod heads;
 mod page;
 mod readiness;
 mod routes;
 mod sealed;
 mod snapshot;
 mod socket;
+mod users;
 mod v1;
 
 use std::collections::HashMap;
@@ -154,7 +156,8 @@ impl Server {
             };
             tracing::warn!(
                 "other machines reach {address}: they may read /healthz, /readyz and /metrics, which name the collected servers, and, \
-                 with the token, all posts{plain}"
+                 with {}, all posts{plain}",
+                rules.access.proof().unwrap_or("nothing")
             );
         }
         let inner = match rules.access.tls {

@@ -25,7 +25,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use super::access::{self, Gate};
 use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, SqlRequest};
 use super::asking::{Asking, STOPPING};
-use super::{METRICS_TEXT, Readiness, Standing, State, guard, page, sealed, v1};
+use super::{METRICS_TEXT, Readiness, Standing, State, guard, heads, page, sealed, v1};
 use crate::check::{CheckReport, Progress};
 use crate::lake_process::{LakeProcess, Piece, send_piece};
 use crate::telemetry;
@@ -46,8 +46,11 @@ pub(super) fn routes(state: Arc<State>, address: SocketAddr) -> Router {
     let gate = Gate { address, access: Arc::clone(&state.access) };
     let compressed =
         CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::const_new(v1::PARQUET)));
-    let readers =
-        readers.layer(from_fn_with_state(gate, access::admit)).layer(compressed).layer(from_fn(sealed::sealed));
+    let readers = readers
+        .layer(from_fn_with_state(gate, access::admit))
+        .layer(from_fn(heads::bounded))
+        .layer(compressed)
+        .layer(from_fn(sealed::sealed));
     let host = from_fn_with_state(address, guard::host);
     let guests = guests(&state).layer(host.clone());
     // An operator who listens beyond loopback wants other machines to read figures, by any host name.

@@ -39,6 +39,12 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "whether readers of the page may ask in SQL; auto: only if no other machine reaches the address",
     },
     Setting {
+        key: "serve.users",
+        default: "",
+        kind: Kind::File,
+        meaning: "the page's readers, a file of lines NAME:HASH as `htpasswd -B` writes them; empty: a token if other machines reach the address",
+    },
+    Setting {
         key: "serve.tls_cert",
         default: "",
         kind: Kind::File,

@@ -101,6 +101,10 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
     drop(talk);
 
     panels::measure(&runtime, &data)?.print("The dashboard's panels after a brush, over HTTP, in milliseconds");
+    match panels::painted(&data)? {
+        Some(sheet) => sheet.print("The page in Chromium, from the event to painted marks, in milliseconds"),
+        None => println!("skipped: the page in Chromium: no Chromium\n"),
+    }
     freshness::measure(&runtime, &data, extent.live)?.print("Freshness while 2,000 posts/s come in, in milliseconds");
     panels::readers(&runtime, &data, extent.live)?.print(
         "Open dashboards while 2,000 posts/s come in: their requests, and how fresh an answer is, in milliseconds",

@@ -1,6 +1,7 @@
 //! The dashboard's questions, asked over HTTP as the page asks them: all panels of a tab for one state in one request.
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,42 @@ pub fn measure(runtime: &Runtime, data: &Path) -> anyhow::Result<Sheet> {
     }
     program.stop()?;
     Ok(sheet)
+}
+
+/// The page in Chromium; `None` if there is no browser, or no Node to drive it.
+pub fn painted(data: &Path) -> anyhow::Result<Option<Sheet>> {
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
+    let web = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web");
+    if !Path::new(&chromium).exists() || !Path::new(web).join("node_modules").exists() {
+        return Ok(None);
+    }
+    let at = ["--data".to_owned(), data.display().to_string()];
+    let mut program = Program::start(&["serve", "--listen", "127.0.0.1:0"], &at, &[], "answering on")?;
+    let page = Page::of(data)?;
+    let mut bench = Command::new("npm");
+    bench.args(["run", "bench", "--silent", "--prefix", web]).env("BASE_URL", &page.origin).env("CHROMIUM", chromium);
+    let bench = bench.output().context("run npm")?;
+    ensure!(bench.status.success(), "the page's bench failed: {}", String::from_utf8_lossy(&bench.stderr));
+    program.stop()?;
+    let told: Value = serde_json::from_slice(&bench.stdout).context("read what the page's bench printed")?;
+    let mut sheet = Sheet::new(&["page", "rounds", "median", "p95", "max", "budget of p95", "met"]);
+    let rows = [("first page whole", "first_page_ms"), ("panels after a brush", "brush_ms"), ("another tab", "tab_ms")];
+    for (name, key) in rows {
+        let (figures, budget) = (&told[key], told["budgets"][key].as_f64().context("a budget")?);
+        let figure = |of: &str| figures[of].as_f64().with_context(|| format!("no {of} of {key} in {told}"));
+        let p95 = figure("p95")?;
+        let of_ms = |ms: f64| format!("{ms:.1}");
+        sheet.row([
+            name.to_owned(),
+            count(figure("count")?),
+            of_ms(figure("p50")?),
+            of_ms(p95),
+            of_ms(figure("max")?),
+            count(budget),
+            met(p95 <= budget),
+        ]);
+    }
+    Ok(Some(sheet))
 }
 
 /// Many readers of a process that collects: each asks its panels again when the lake changes, as a live page does.
@@ -168,7 +205,7 @@ async fn read(page: Arc<Page>, number: usize, end: Instant) -> Asked {
 /// The address of a process's page.
 struct Page {
     client: reqwest::Client,
-    base: String,
+    origin: String,
 }
 
 impl Page {
@@ -176,14 +213,15 @@ impl Page {
     fn of(data: &Path) -> anyhow::Result<Page> {
         let contact: Value = serde_json::from_slice(&std::fs::read(data.join("lock")).context("read the lock")?)?;
         let address = contact["answers"]["at"]["address"].as_str().context("the lock has no address")?;
-        Ok(Page { client: reqwest::Client::builder().no_proxy().build()?, base: format!("http://{address}/api/v1") })
+        Ok(Page { client: reqwest::Client::builder().no_proxy().build()?, origin: format!("http://{address}") })
     }
 
     /// The time from a question to the end of its answer.
     async fn ask(&self, panels: &[&str], state: &str) -> anyhow::Result<Duration> {
         let names: Vec<_> = panels.iter().map(|name| format!("name={name}")).collect();
         let began = Instant::now();
-        let answer = self.client.get(format!("{}/panels?{}{state}", self.base, names.join("&"))).send().await?;
+        let answer =
+            self.client.get(format!("{}/api/v1/panels?{}{state}", self.origin, names.join("&"))).send().await?;
         let answer = answer.error_for_status()?.text().await?;
         let took = began.elapsed();
         ensure!(answer.lines().count() == panels.len() && !answer.contains("\"error\":"), "a panel failed: {answer}");
@@ -191,6 +229,6 @@ impl Page {
     }
 
     async fn live(&self) -> anyhow::Result<reqwest::Response> {
-        Ok(self.client.get(format!("{}/live", self.base)).send().await?.error_for_status()?)
+        Ok(self.client.get(format!("{}/api/v1/live", self.origin)).send().await?.error_for_status()?)
     }
 }

@@ -4,11 +4,13 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::beside::metrics;
 use crate::health::ready;
-use crate::program::{Data, Running, wait_until};
+use crate::program::{Data, Running, fedilake, wait_until};
 use crate::replay::status;
 
 /// An answer to a request.
@@ -322,4 +324,63 @@ fn other_machines_need_the_token_and_ask_no_sql() {
     let refused = send(address, "POST", "/api/v1/sql", &[("authorization", &bearing)], &body);
     assert_eq!(refused.status, 403, "{}", refused.body);
     assert_eq!(owner.interrupt().code(), Some(0));
+}
+
+#[test]
+fn readers_with_a_name_and_a_password_are_let_in_and_their_file_is_read_again() {
+    let data = filled(&["one"]);
+    let users = data.beside("users");
+    // The passwords `correct horse` and `battery`, hashed by crypt(3) as `htpasswd -B` does.
+    let anna = "anna:$2y$05$Vj3tS0aYw9Qk2LmNxP4rTeFpf9vjQNZOS6FgzlVRHLl7/20nFmnBi";
+    let berta = "berta:$2y$05$h8WcZ1uR5oKd7FgJ3sXvBObI2hcMGAqbS92wSh77DqdhJgjWG7DYy";
+    let write = |text: String| {
+        fs::write(data.beside("new"), text).unwrap();
+        fs::rename(data.beside("new"), &users).unwrap();
+    };
+    write(format!("# readers\n{anna}\n"));
+    let mut command = fedilake(["serve", "--listen", "0.0.0.0:0", "--data", data.path().to_str().unwrap()]);
+    let mut owner = Running::start(command.env("FEDILAKE_SERVE_USERS", &users));
+    let port = owner.address().port();
+    owner.wait_for_line("readers need a name and a password");
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let asked = |shown: &str| send(address, "GET", "/api/v1/reports", &[("authorization", shown)], "");
+    let basic = |shown: &str| asked(&format!("Basic {}", STANDARD.encode(shown)));
+    let hashed = |result: &str| {
+        let name = format!("fedilake_serve_passwords_hashed_total{{result=\"{result}\"}} ");
+        let figures = metrics(address);
+        figures.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    for refused in [get(address, "/"), asked("Bearer 0123456789abcdef"), basic("anna:wrong"), basic("berta:battery")] {
+        assert_eq!(refused.status, 401, "{}", refused.body);
+        assert_eq!(refused.header("www-authenticate"), Some("Basic realm=\"fedilake\", charset=\"UTF-8\""));
+        assert!(refused.json()["error"]["hint"].as_str().unwrap().contains("serve.users"), "{}", refused.body);
+    }
+    assert_eq!((hashed("right"), hashed("wrong")), (0, 2), "a name that is not listed costs as much as one that is");
+    assert_eq!(basic("anna:correct horse").status, 200);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..50).map(|_| scope.spawn(|| basic("anna:correct horse").status)).collect();
+        readers.into_iter().map(|reader| reader.join().unwrap()).collect()
+    });
+    assert_eq!(statuses, [200; 50]);
+    assert_eq!(hashed("right"), 1, "remembered for all others");
+
+    write(format!("{anna}\n{berta}\n"));
+    assert_eq!((basic("berta:battery").status, basic("anna:correct horse").status), (200, 200));
+    assert_eq!(hashed("right"), 2, "her line is the same");
+    write(format!("{berta}\nanna\n"));
+    assert_eq!((basic("berta:battery").status, basic("anna:correct horse").status), (200, 200));
+    let warned = owner.wait_for_line("users stay as they were");
+    assert!(warned.contains("line 2: expected NAME:HASH"), "{warned}");
+    write(format!("{berta}\n"));
+    assert_eq!((basic("berta:battery").status, basic("anna:correct horse").status), (200, 401));
+    assert!(!data.path().join("token").exists());
+    assert_eq!(data.number("select count(*) from posts"), 1, "guests of the folder need no name");
+    assert_eq!(owner.interrupt().code(), Some(0));
+
+    write("anna:correct horse\n".to_owned());
+    let mut command = fedilake(["serve", "--listen", "127.0.0.1:0", "--data", data.path().to_str().unwrap()]);
+    let said = command.env("FEDILAKE_SERVE_USERS", &users).output().unwrap();
+    let told = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.status.code() == Some(2) && told.contains("line 1: expected a bcrypt hash"), "{told}");
+    assert!(!told.contains("correct horse"), "{told}");
 }

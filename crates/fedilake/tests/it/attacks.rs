@@ -124,8 +124,26 @@ fn requests_that_are_too_large_are_refused() {
     let data = filled(&[status(1, "one")]);
     let (owner, address) = serve(&data, &[]);
     let long = format!("select '{}'", "x".repeat(1 << 20));
-    assert!(sql(address, &long).contains("413 Payload Too Large"));
-    assert!(get(address, &format!("/api/v1/names?of=app&prefix={}", "x".repeat(70_000))).contains(" 431 "));
+    let named = |length: usize| format!("/api/v1/names?of=app&prefix={}", "x".repeat(length));
+    let cookie = |length: usize| format!("Cookie: a={}\r\n", "x".repeat(length));
+    for (answer, status, words) in [
+        (sql(address, &long), "413 Payload Too Large", "expected at most"),
+        (get(address, &named(40_000)), "414 URI Too Long", "the address has 40028 bytes: expected at most 32768"),
+        (
+            rest(begin(address, "GET", "/", &cookie(20_000))),
+            "431 Request Header Fields Too Large",
+            "bytes: expected at most 16384",
+        ),
+        // Beyond what a connection keeps of a head, the status is all.
+        (get(address, &named(70_000)), " 431 ", ""),
+        (rest(begin(address, "GET", "/", &cookie(70_000))), " 431 ", ""),
+        (rest(begin(address, "GET", "/", &"A: b\r\n".repeat(200))), " 431 ", ""),
+    ] {
+        assert!(answer.starts_with("HTTP/1.1 4") && answer.contains(status), "{status}: {answer}");
+        assert!(words.is_empty() || answer.contains("\"hint\":") && answer.contains(words), "{words}: {answer}");
+    }
+    assert!(get(address, &named(30_000)).contains("200 OK"));
+    assert!(rest(begin(address, "GET", "/", &cookie(15_000))).contains("200 OK"));
     let many: String = (0..100).map(|number| format!("name=r{number}&")).collect();
     assert!(get(address, &format!("/api/v1/panels?{many}")).contains("expected 1 to 64"));
     assert!(get(address, "/api/v1/posts?limit=100000").contains("expected a whole number from 1 to 500"));
@@ -136,36 +154,148 @@ fn requests_that_are_too_large_are_refused() {
 }
 
 #[test]
-fn a_request_that_never_comes_whole_is_ended() {
+fn requests_that_come_too_slowly_are_ended_in_time_and_others_are_answered_meanwhile() {
+    const EACH: usize = 40;
     let data = filled(&[status(1, "one")]);
     let (owner, address) = serve(&data, &[]);
+    // Sends a byte now and then until the connection ends; the answer, and the time that it took.
     let trickle = |mut socket: TcpStream| {
-        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
-        let deadline = Instant::now() + Duration::from_secs(40);
-        while Instant::now() < deadline {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(40) {
             // A socket that was closed says so at one of the two.
             let sent = socket.write_all(b"x");
             match socket.read(&mut piece) {
-                Ok(0) => return String::from_utf8_lossy(&answer).into_owned(),
-                Ok(read) => answer.extend_from_slice(&piece[..read]),
+                Ok(read @ 1..) => answer.extend_from_slice(&piece[..read]),
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && sent.is_ok() => {}
-                Err(_) => return String::from_utf8_lossy(&answer).into_owned(),
+                Ok(_) | Err(_) => return (String::from_utf8_lossy(&answer).into_owned(), began.elapsed()),
             }
         }
         panic!("the connection is still open: {}", String::from_utf8_lossy(&answer));
     };
-    let head = "Content-Type: application/json\r\nContent-Length: 100000\r\n";
-    let body = begin(address, "POST", "/api/v1/sql", head);
-    let mut headers = TcpStream::connect(address).unwrap();
-    write!(headers, "GET / HTTP/1.1\r\nHost: {address}\r\nX: ").unwrap();
-    let (body, headers) = std::thread::scope(|scope| {
-        let (body, headers) = (scope.spawn(|| trickle(body)), scope.spawn(|| trickle(headers)));
-        (body.join().unwrap(), headers.join().unwrap())
+    let body = || begin(address, "POST", "/api/v1/sql", "Content-Type: application/json\r\nContent-Length: 100000\r\n");
+    let head = || {
+        let mut socket = TcpStream::connect(address).unwrap();
+        write!(socket, "GET / HTTP/1.1\r\nHost: {address}\r\nX: ").unwrap();
+        socket
+    };
+    let (bodies, heads, answered) = std::thread::scope(|scope| {
+        let bodies: Vec<_> = (0..EACH).map(|_| scope.spawn(|| trickle(body()))).collect();
+        let heads: Vec<_> = (0..EACH).map(|_| scope.spawn(|| trickle(head()))).collect();
+        let mut answered = 0;
+        while !heads.iter().any(|head| head.is_finished()) {
+            let asked = Instant::now();
+            still_answers(address, 1);
+            assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+            answered += 1;
+        }
+        let ended = |all: Vec<std::thread::ScopedJoinHandle<'_, _>>| {
+            all.into_iter().map(|one| one.join().unwrap()).collect::<Vec<(String, Duration)>>()
+        };
+        (ended(bodies), ended(heads), answered)
     });
-    assert!(body.contains("408 Request Timeout"), "{body}");
-    assert_eq!(headers, "");
+    assert!(answered > 1, "{answered}");
+    // What is promised is 5 s for a head and 10 s for a body; the rest is for a busy machine.
+    for (answer, time) in bodies {
+        assert!(answer.contains("408 Request Timeout") && answer.contains("\"message\":"), "{answer}");
+        assert!((9..20).contains(&time.as_secs()), "{time:?}");
+    }
+    for (answer, time) in heads {
+        assert_eq!(answer, "");
+        assert!((4..15).contains(&time.as_secs()), "{time:?}");
+    }
     still_answers(address, 1);
+    owner.interrupt().done();
+}
+
+#[test]
+fn readers_who_keep_their_connections_and_ask_nothing_leave_room_for_others() {
+    let data = filled(&[status(1, "one")]);
+    let (owner, address) = serve(&data, &[]);
+    // More than have a place as readers: those beyond are answered, and their connections closed.
+    let mut stays = 0;
+    let idle: Vec<TcpStream> = (0..300)
+        .map(|_| {
+            let mut socket = TcpStream::connect(address).unwrap();
+            write!(socket, "HEAD / HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+            let mut head = String::new();
+            let mut lines = BufReader::new(&socket).lines();
+            while let Some(line) = lines.next().map(Result::unwrap).filter(|line| !line.is_empty()) {
+                head += &(line.to_lowercase() + "\n");
+            }
+            assert!(head.starts_with("http/1.1 200 ok"), "{head}");
+            stays += usize::from(!head.contains("connection: close"));
+            socket
+        })
+        .collect();
+    assert!((200..=256).contains(&stays), "{stays}");
+    let asked = Instant::now();
+    still_answers(address, 1);
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    // Each is closed in its time: until then a read waits.
+    for mut socket in idle {
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let ended = socket.read(&mut [0; 16]);
+        assert!(!matches!(&ended, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock), "{ended:?}");
+    }
+    owner.interrupt().done();
+}
+
+/// Waits until an answer has begun.
+fn has_begun(socket: &mut TcpStream) {
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket.read_exact(&mut [0]).unwrap();
+}
+
+#[test]
+fn the_places_of_statements_are_free_when_their_readers_go() {
+    /// As many as run at the same time.
+    const PLACES: usize = 4;
+    let data = filled(&[status(1, "one")]);
+    let (owner, address) = serve(&data, &[("FEDILAKE_SQL_SECONDS_MAX", "600")]);
+    for _ in 0..2 {
+        let mut asked: Vec<TcpStream> = (0..PLACES).map(|_| begin_sql(address, ENDLESS)).collect();
+        asked.iter_mut().for_each(has_begun);
+        let mut next = begin_sql(address, "select count(*) as n from posts");
+        next.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        assert!(next.read(&mut [0]).is_err(), "no place is free");
+        // A reader who leaves the queue takes no place later.
+        drop(begin_sql(address, ENDLESS));
+        drop(asked);
+        next.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let answer = rest(next);
+        assert!(answer.contains("{\"rows\":[[1]]}"), "{answer}");
+    }
+    still_answers(address, 1);
+    owner.interrupt().done();
+}
+
+#[test]
+fn panels_whose_readers_go_are_not_made() {
+    const READERS: usize = 60;
+    const NAMES: [&str; 8] = ["daily", "hours", "languages", "lengths", "apps", "statistics", "topics", "origins"];
+    let posts: Vec<Value> = (1..2_000).map(|number| status(number, "some text")).collect();
+    let data = filled(&posts);
+    let (owner, address) = serve(&data, &[]);
+    let made = || {
+        let figures = metrics(address);
+        let line = figures.lines().find_map(|line| line.strip_prefix("fedilake_serve_answers_made_total "));
+        line.map_or(0, |number| number.parse::<usize>().unwrap())
+    };
+    let named: String = NAMES.map(|name| format!("name={name}&")).concat();
+    // Each asks for something else, so none waits for another's answer.
+    let ask =
+        |reader: usize| begin(address, "GET", &format!("/api/v1/panels?{named}about=some&not-about=x{reader}"), "");
+    let mut asked: Vec<TcpStream> = (0..READERS).map(ask).collect();
+    asked.iter_mut().for_each(has_begun);
+    drop(asked);
+    // Places are given in the order of asking: this one comes after all that are still wanted.
+    let answer = rest(ask(READERS));
+    assert_eq!(answer.matches("\"name\":").count(), NAMES.len(), "{answer}");
+    let made = made();
+    assert!((NAMES.len()..READERS * NAMES.len() / 2).contains(&made), "{made} answers were made");
+    still_answers(address, 1_999);
     owner.interrupt().done();
 }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
-use crate::program::{Data, Said, fedilake};
+use crate::program::{Data, Said, fedilake, wait_until};
 use crate::replay::status;
 
 /// Text that acts on a terminal: codes that clear it, rename its window and hide text; controls that turn a line
@@ -16,6 +16,11 @@ const NAME: &str = "an.author.whose.name.is.longer.than.that.of.any.other.one.on
 
 /// A command's output in a terminal with so many columns; `None` if there is no `script`.
 fn in_terminal(columns: u16, arguments: &[&str]) -> Option<Said> {
+    in_terminal_with(&[], columns, arguments)
+}
+
+/// The same with these variables in the environment.
+fn in_terminal_with(variables: &[(&str, &str)], columns: u16, arguments: &[&str]) -> Option<Said> {
     let quoted = |argument: &&str| format!("'{}'", argument.replace('\'', "'\\''"));
     let command: Vec<String> = [env!("CARGO_BIN_EXE_fedilake")].iter().chain(arguments).map(quoted).collect();
     let line = format!("stty cols {columns} rows 50 -opost -echo; exec {}", command.join(" "));
@@ -24,6 +29,10 @@ fn in_terminal(columns: u16, arguments: &[&str]) -> Option<Said> {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FEDILAKE_")) {
         script.env_remove(name);
     }
+    for name in ["CI", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY"] {
+        script.env_remove(name);
+    }
+    script.envs(variables.iter().copied());
     match script.env_remove("NO_COLOR").env("SHELL", "/bin/sh").output() {
         Ok(output) => Some(output.into()),
         Err(error) => {
@@ -167,4 +176,28 @@ fn answers_and_reports_fit_a_terminal_of_any_width() {
             assert!(widest <= usize::from(columns).max(2), "{arguments:?} at {columns}: {plain}");
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_demo_opens_the_page_on_a_desktop_unless_told_not_to() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let data = Data::new();
+    let (launcher, opened) = (data.beside("xdg-open"), data.beside("opened"));
+    fs::write(&launcher, format!("#!/bin/sh\necho \"$1\" > '{}.new'\nmv '{0}.new' '{0}'\n", opened.display())).unwrap();
+    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", data.beside("").display(), std::env::var("PATH").unwrap());
+    let folder = data.path().to_str().unwrap().to_owned();
+    let demo = ["demo", "--listen", "127.0.0.1:0", "--exit-after", "1s", "--data", &folder];
+    let desktop = [("DISPLAY", ":99"), ("PATH", path.as_str())];
+    let Some(said) = in_terminal_with(&desktop, 120, &demo) else { return };
+    let said = said.done().stdout;
+    wait_until("the launcher's word", || opened.exists());
+    let page = fs::read_to_string(&opened).unwrap();
+    assert!(said.contains(&format!("answering on {} for", page.trim().trim_end_matches('/'))), "{page}: {said}");
+    fs::remove_file(&opened).unwrap();
+    let quiet: Vec<&str> = demo.into_iter().chain(["--no-open"]).collect();
+    in_terminal_with(&desktop, 120, &quiet).unwrap().done();
+    assert!(!opened.exists());
 }

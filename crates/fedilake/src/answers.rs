@@ -14,6 +14,7 @@ use fedilake_query::{Cancel, Question, Rows, SqlError, SqlLimits, SqlSummary};
 use reqwest::Response;
 use serde::Serialize;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+use tokio_util::sync::CancellationToken;
 
 use self::pieces::Pieces;
 use crate::check::{CheckReport, Progress};
@@ -91,18 +92,41 @@ impl Answers {
         query: String,
         read: impl FnOnce(&mut dyn Read) -> anyhow::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
+        self.sql_until(query, CancellationToken::new(), read).await
+    }
+
+    /// The same until `stop` cancels the statement, which is then an error.
+    pub async fn sql_until<T: Send + 'static>(
+        &self,
+        query: String,
+        stop: CancellationToken,
+        read: impl FnOnce(&mut dyn Read) -> anyhow::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
         match self {
             Answers::Here { pipeline, sql_limits } => {
-                let (lake, limits) = (pipeline.lake.clone(), sql_limits.clone());
+                let cancel = Cancel::default();
+                let (lake, limits) =
+                    (pipeline.lake.clone(), SqlLimits { cancel: cancel.clone(), ..sql_limits.clone() });
+                let stopping = tokio::spawn(async move {
+                    stop.cancelled().await;
+                    cancel.cancel();
+                });
                 let (mut answer, mut out) = std::io::pipe().context("make a pipe")?;
                 let asked = tokio::task::spawn_blocking(move || lake.sql(&query, &limits, &mut out));
                 let read = tokio::task::spawn_blocking(move || read(&mut answer));
                 let (asked, read) = tokio::join!(asked, read);
+                stopping.abort();
                 outcome(asked?, read?)
             }
             Answers::There { contact, client } => {
-                let response = ask(client, contact, "sql", &SqlRequest { query }).await?;
-                let bytes = futures::TryStreamExt::map_err(response.bytes_stream(), std::io::Error::other);
+                let request = SqlRequest { query };
+                let response = tokio::select! {
+                    response = ask(client, contact, "sql", &request) => response?,
+                    () = stop.cancelled() => bail!("cancelled"),
+                };
+                // The owner cancels a statement whose guest goes away.
+                let bytes = futures::StreamExt::take_until(response.bytes_stream(), Box::pin(stop.cancelled_owned()));
+                let bytes = futures::TryStreamExt::map_err(bytes, std::io::Error::other);
                 let bytes = tokio_util::io::SyncIoBridge::new(tokio_util::io::StreamReader::new(bytes));
                 let mut answer = Pieces::new(bytes, broke_off(contact));
                 tokio::task::spawn_blocking(move || {

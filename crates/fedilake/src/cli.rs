@@ -347,9 +347,9 @@ pub struct Report {
 
 #[derive(Debug, Args)]
 pub struct Sql {
-    /// One statement, a file with one statement, or - for standard input
+    /// One statement, a file with one statement, or - for standard input; a prompt in a terminal if it is left out
     #[arg(value_name = "QUERY|FILE|-")]
-    pub query: String,
+    pub query: Option<String>,
     /// Query the Parquet files instead of the lake: the table's own through the views, others through read_parquet
     #[arg(long)]
     pub direct: bool,

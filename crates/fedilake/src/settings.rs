@@ -223,6 +223,11 @@ fn platform_data() -> Option<PathBuf> {
     platform_folder("XDG_DATA_HOME", ".local/share", "Library/Application Support")
 }
 
+/// The platform's folder for what a program remembers.
+pub fn platform_state() -> Option<PathBuf> {
+    platform_folder("XDG_STATE_HOME", ".local/state", "Library/Application Support")
+}
+
 /// The XDG folder (on macOS the one in Library), with `fedilake` appended.
 fn platform_folder(variable: &str, unix: &str, macos: &str) -> Option<PathBuf> {
     let below_home = if cfg!(target_os = "macos") { macos } else { unix };

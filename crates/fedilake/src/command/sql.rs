@@ -1,7 +1,9 @@
 //! `fedilake sql`: a read-only question in SQL, to the lake or, with `--direct`, to the Parquet files.
 
+mod prompt;
+
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,6 +13,7 @@ use fedilake_table::s3::{S3, S3Url};
 
 use crate::answers::{Answers, outcome};
 use crate::cli;
+use crate::output;
 use crate::render;
 use crate::serve::api::STATEMENT_BYTES_MAX;
 use crate::settings::Settings;
@@ -19,7 +22,10 @@ use crate::wire::{self, s3};
 /// Finds who answers for the data folder, asks and prints the rows.
 pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result<ExitCode> {
     render::check(typed.format)?;
-    let query = query(&typed.query)?;
+    let Some(query) = &typed.query else {
+        return ask_at_prompt(typed, settings).await;
+    };
+    let query = query_of(query)?;
     if typed.direct {
         return direct(query, typed.format, settings).await;
     }
@@ -28,6 +34,21 @@ pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result
     answers.sql(query, move |rows| render::print_rows(rows, format)).await?;
     answers.close().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Asks what is typed in a terminal.
+async fn ask_at_prompt(typed: &cli::Sql, settings: &Settings) -> anyhow::Result<ExitCode> {
+    if typed.direct || !std::io::stdin().is_terminal() || !output::is_terminal() {
+        bail!(
+            "there is no question\n\
+             hint: give it in quotes, as a file, or as - for standard input; only a terminal has a prompt, and only for the lake"
+        );
+    }
+    let folder = settings.data()?;
+    let answers = Answers::of(&folder, settings).await?;
+    let asked = prompt::run(&answers, &folder, typed.format).await;
+    answers.close().await?;
+    asked.map(|()| ExitCode::SUCCESS)
 }
 
 /// Asks the Parquet files, in a DuckDB of its own: uses no lake, and takes no folder.
@@ -100,7 +121,7 @@ fn named_bucket(query: &str) -> Option<S3Url> {
 }
 
 /// The statement: the argument itself, the content of the file that it names, or standard input for `-`.
-fn query(typed: &str) -> anyhow::Result<String> {
+fn query_of(typed: &str) -> anyhow::Result<String> {
     let file = Path::new(typed);
     let query = if typed == "-" {
         read(std::io::stdin()).context("read the question from standard input")?

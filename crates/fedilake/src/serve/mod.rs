@@ -34,6 +34,7 @@ pub use self::access::Access;
 pub use self::figures::Figures;
 pub use self::readiness::{Readiness, Standing};
 use self::snapshot::SnapshotId;
+pub use self::v1::{COLUMNS, FUNCTIONS};
 use crate::behind::Behind;
 use crate::check::Checker;
 use crate::lag::PartitionLag;

@@ -15,6 +15,8 @@ mod shared;
 mod sql;
 mod state;
 
+pub use schema::{COLUMNS, FUNCTIONS};
+
 use std::sync::Arc;
 
 use axum::extract;

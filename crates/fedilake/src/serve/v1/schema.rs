@@ -44,9 +44,11 @@ struct FunctionRow {
     name: String,
 }
 
-const COLUMNS: &str = "select table_name as view, column_name as name, lower(data_type) as kind from duckdb_columns() \
+/// SQL: the columns of the documented views.
+pub const COLUMNS: &str = "select table_name as view, column_name as name, lower(data_type) as kind from duckdb_columns() \
     where not internal order by table_name, column_index";
-const FUNCTIONS: &str = "select distinct function_name as name from duckdb_functions() \
+/// SQL: the functions of DuckDB.
+pub const FUNCTIONS: &str = "select distinct function_name as name from duckdb_functions() \
     where function_type in ('scalar', 'aggregate', 'macro', 'table', 'table_macro') \
     and regexp_full_match(function_name, '[a-z][a-z0-9_]*') order by 1";
 

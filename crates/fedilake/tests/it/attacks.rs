@@ -129,7 +129,7 @@ fn requests_that_are_too_large_are_refused() {
     let named = |length: usize| format!("/api/v1/names?of=app&prefix={}", "x".repeat(length));
     let cookie = |length: usize| format!("Cookie: a={}\r\n", "x".repeat(length));
     for (answer, status, words) in [
-        (sql(address, &long), "413 Payload Too Large", "expected at most"),
+        (sql(address, &long), "413 Payload Too Large", "more than 1 MiB"),
         (get(address, &named(40_000)), "414 URI Too Long", "the address has 40028 bytes: expected at most 32768"),
         (
             rest(begin(address, "GET", "/", &cookie(20_000))),

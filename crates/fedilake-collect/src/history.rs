@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+        DateTime::from_timestamp(1_700_000_000 + seconds, 0).expect("a time of this century")
     }
 
     #[test]
@@ -203,7 +203,10 @@ mod tests {
             history.broke(hour + TimeDelta::seconds(60));
         }
         assert_eq!((history.gaps(at(0)).len(), history.left_out().len()), (GAPS_MAX, HOURS_MAX));
-        assert_eq!(history.left_out().last().unwrap().0.timestamp() / 3_600, at(999 * 3_600).timestamp() / 3_600);
+        assert_eq!(
+            history.left_out().last().expect("hours are kept").0.timestamp() / 3_600,
+            at(999 * 3_600).timestamp() / 3_600
+        );
         assert!(history.to_text(at(0)).len() < 20_000);
     }
 }

@@ -67,6 +67,8 @@ export function TimeLine() {
     const { svg, timeAt } = drawing
     document.adoptNode(svg)
     const behaviour = brushX<unknown>().extent([[LEFT, 4], [width - RIGHT, HEIGHT - 20]]).handleSize(10)
+    // After a drag that changed nothing the drawing is the same one, with the brush of before.
+    select(svg).selectAll('.brush').remove()
     const layer = select(svg).append('g').attr('class', 'brush')
     let moving = false
     behaviour.on('start', (event: D3BrushEvent<unknown>) => {

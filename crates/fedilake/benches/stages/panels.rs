@@ -43,9 +43,8 @@ pub fn measure(runtime: &Runtime, data: &Path) -> anyhow::Result<Sheet> {
             .map(|report| report.name.as_str())
             .collect()
     };
-    let tabs: [(&str, Vec<&str>, Option<u64>); 4] = [
+    let tabs: [(&str, Vec<&str>, Option<u64>); 3] = [
         ("the talk's seven", TALKS.to_vec(), Some(50)),
-        ("all of the overview", of_tab(Tab::Overview), None),
         ("people and servers", of_tab(Tab::People), None),
         ("conversation and content", of_tab(Tab::Conversation), None),
     ];

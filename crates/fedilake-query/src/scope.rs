@@ -182,12 +182,7 @@ impl Scope {
     /// The posts of the filter that were deleted: columns server (that first showed it), created_at, deleted_at, origin, language,
     /// app, bot. Without a row if the filter has a condition on anything else than these.
     pub(crate) fn deletes(&self) -> String {
-        let mut all = self.times.clone();
-        all.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
-        if !self.knows_deletes() {
-            all = vec!["false".to_owned()];
-        }
-        let condition = if all.is_empty() { String::new() } else { format!(" where {}", all.join(" and ")) };
+        let condition = if self.knows_deletes() { self.condition(&self.times) } else { " where false".to_owned() };
         format!("(select server, created_at, deleted_at, origin, language, app, bot from hidden{condition})")
     }
 
@@ -278,7 +273,6 @@ impl Scope {
         if let Some((first, last)) = cover.sealed {
             let mut conditions = vec![format!("{table}.day between {first} and {last}")];
             conditions.extend(cover.hours.iter().cloned());
-            conditions.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
             let keys = match &self.zone {
                 Some(zone) => {
                     let (day, hour) = (local_day(HOUR, zone), local_hour(HOUR, zone));
@@ -286,7 +280,7 @@ impl Scope {
                 }
                 None => (*keys).to_owned(),
             };
-            parts.push(format!("select {keys}, {sealed} from {table} where {}", conditions.join(" and ")));
+            parts.push(format!("select {keys}, {sealed} from {table}{}", self.condition(&conditions)));
         }
         if !cover.open.is_empty() || parts.is_empty() {
             let days: Vec<_> =

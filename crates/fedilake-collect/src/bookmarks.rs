@@ -80,14 +80,7 @@ impl Keeper {
 
     /// Saves after each `period`; returns only with an error.
     pub(crate) async fn save_at_times(&self, period: Duration) -> LogError {
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.save().await {
-                return error;
-            }
-        }
+        at_times(period, || self.save()).await
     }
 
     /// The history that was saved under a name.
@@ -106,19 +99,24 @@ impl Keeper {
 
     /// Saves the histories after each `period`; returns only with an error.
     pub(crate) async fn save_histories_at_times(&self, counts: &Counts, period: Duration) -> LogError {
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first tick is at once, when nothing has happened yet.
-        ticks.tick().await;
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.save_histories(counts).await {
-                return error;
-            }
-        }
+        at_times(period, || self.save_histories(counts)).await
     }
 
     fn noted(&self) -> MutexGuard<'_, HashMap<Arc<str>, Cursor>> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Saves after each `period`, for the first time when one has gone by; returns only with an error.
+async fn at_times<S: Future<Output = Result<(), LogError>>>(period: Duration, save: impl Fn() -> S) -> LogError {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick is at once, when nothing has happened yet.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        if let Err(error) = save().await {
+            return error;
+        }
     }
 }

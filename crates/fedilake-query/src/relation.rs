@@ -19,8 +19,9 @@
 //! | `origin`, `server`, `app` | id, name |
 //! | `language` | id, name (the tag), counted (the English name) |
 //! | `by` | the calendar's step: `hour`, `day` or `week` |
+//! | `day_step` | the step of a `day`: the day itself, or its week, counted from that of 1 January 1970 |
 //!
-//! All but `deletes_known` and the last six have the rows of the filter's posts; several rows may have the same key. `day` counts from 1970
+//! All but `deletes_known` and the last seven have the rows of the filter's posts; several rows may have the same key. `day` counts from 1970
 //! and `hour` from 0 to 23, in the calendar's time zone. Keys such as `author` are numbers in the lake and names in the
 //! documented views: a statement joins the relation of that name to show them.
 
@@ -28,7 +29,7 @@ mod lake;
 mod plain;
 
 use crate::views::literal;
-use crate::{layout, topic};
+use crate::{By, layout, topic};
 
 pub(crate) use self::lake::bind;
 pub(crate) use self::plain::sql;
@@ -68,6 +69,14 @@ fn asked(words: &[String]) -> Vec<String> {
 fn words_sql(words: &[String]) -> String {
     let words: Vec<_> = asked(words).iter().map(|word| format!("({})", literal(word))).collect();
     format!("select word from (values {}) asked (word)", words.join(", "))
+}
+
+/// SQL: the day, or by week the week, of a column `day`. Weeks begin on Monday, also before 1970.
+fn day_step(by: By) -> &'static str {
+    match by {
+        By::Hour | By::Day => "day",
+        By::Week => "((day + 3 - ((day + 3) % 7 + 7) % 7) // 7)",
+    }
 }
 
 /// The error for a statement that names no relation.

@@ -1,6 +1,6 @@
 //! The relations in the lake's own tables.
 
-use super::{asked, replaced, unknown, words_sql};
+use super::{asked, day_step, replaced, unknown, words_sql};
 use crate::report::Question;
 use crate::scope::Scope;
 use crate::views::literal;
@@ -26,6 +26,7 @@ pub(crate) fn bind(sql: &str, scope: &Scope, question: &Question) -> Result<Stri
             "day_figures" => day_figures(scope, question)?,
             "words" => format!("({})", words_sql(&question.words)),
             "hits" => hits(&question.words, scope),
+            "day_step" => day_step(question.calendar.by).to_owned(),
             "by" => question.calendar.by.to_string(),
             lookup if LOOKUPS.contains(&lookup) => lookup.to_owned(),
             other => return Err(LakeError::Engine(unknown(other))),

@@ -2,7 +2,7 @@
 //!
 //! It gives the same rows as the lake's own tables, more slowly, and runs in any DuckDB that has the views.
 
-use super::{asked, replaced, unknown, words_sql};
+use super::{asked, day_step, replaced, unknown, words_sql};
 use crate::languages::{self, Meant};
 use crate::report::Question;
 use crate::scope::{CREATED_AT, local_day, local_hour, tagged};
@@ -46,6 +46,7 @@ impl Plain<'_> {
     /// The name of a relation's table, which is added if it is not there.
     fn relation(&mut self, name: &str) -> Result<String, String> {
         match name {
+            "day_step" => return Ok(day_step(self.question.calendar.by).to_owned()),
             "by" => return Ok(self.question.calendar.by.to_string()),
             "deletes_known" => return Ok(self.knows_deletes().to_string()),
             _ => {}

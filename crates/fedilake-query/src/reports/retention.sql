@@ -14,7 +14,7 @@
 
 with
     met as (
-        select author, case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step
+        select author, {day_step} as step
         from {authors}
     ),
     newest as materialized (select max(step) as step from met),

@@ -18,19 +18,19 @@ with
     -- Hours since 1970, days, or weeks by the day of their Monday.
     step as (
         select
-            case '{by}' when 'hour' then day::bigint * 24 + hour when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step,
+            case '{by}' when 'hour' then day::bigint * 24 + hour else {day_step} end as step,
             sum(posts)::bigint as posts
         from {hours}
         group by 1
     ),
     author as (
-        select case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step, count(distinct author) as users
+        select {day_step} as step, count(distinct author) as users
         from {authors}
         where '{by}' <> 'hour'
         group by 1
     ),
     origin_of as (
-        select case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step, count(distinct origin) as origins
+        select {day_step} as step, count(distinct origin) as origins
         from {origins}
         where '{by}' <> 'hour'
         group by 1
@@ -38,7 +38,7 @@ with
     language_of as (
         select step, count(distinct coalesce(language.counted, 'unknown')) as languages
         from (
-            select distinct case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step, language
+            select distinct {day_step} as step, language
             from {hours}
             where '{by}' <> 'hour'
         ) met
@@ -47,7 +47,7 @@ with
     ),
     length as (
         select
-            case '{by}' when 'week' then (day + 3 - ((day + 3) % 7 + 7) % 7) // 7 else day end as step,
+            {day_step} as step,
             sum(posts * characters::bigint)::double / sum(posts) as characters_mean
         from {lengths}
         where '{by}' <> 'hour'

@@ -127,7 +127,7 @@ pub(super) async fn run(answers: &Answers, folder: &Path, format: Format) -> any
                 continue;
             }
             ".tables" => "show tables".to_owned(),
-            ".schema" => SCHEMA.to_owned(),
+            ".schema" => format!("select view, name as column, kind as type from ({COLUMNS})"),
             unknown if unknown.starts_with('.') => {
                 telemetry::say_why(&format!("no command `{unknown}`\nhint: .help lists the commands"));
                 continue;
@@ -151,9 +151,6 @@ pub(super) async fn run(answers: &Answers, folder: &Path, format: Format) -> any
         }
     }
 }
-
-const SCHEMA: &str = "select table_name as view, column_name as column, lower(data_type) as type from duckdb_columns() \
-    where not internal order by table_name, column_index";
 
 /// The file of statements that were typed, for their user alone; none where there is no home.
 fn history() -> Option<PathBuf> {

@@ -66,7 +66,11 @@ describe.skipIf(!hasBrowser)('live', () => {
     const before = await names()
     const drawn = await languages.locator('.canvas').innerHTML()
     await page.waitForFunction(drawn => document.querySelector('[data-report=languages] .canvas')!.innerHTML !== drawn, drawn)
-    expect((await names()).filter(name => before.includes(name))).toEqual(before.filter(name => before.includes(name)))
+    // The panel shows the 20 most frequent: the last of them may give way to another one meanwhile.
+    const after = await names()
+    const stayed = before.filter(name => after.includes(name))
+    expect(after.filter(name => before.includes(name))).toEqual(stayed)
+    expect(stayed.length).toBeGreaterThan(before.length - 3)
     expect(await languages.locator('.tip').count()).toBe(1)
     await leave()
   })

@@ -84,6 +84,8 @@ describe.skipIf(!hasBrowser)('live', () => {
     const ended = page.waitForEvent('requestfailed', request => request.url().endsWith('/live'))
     await hide(true)
     await ended
+    // What was asked before is still answered.
+    await page.waitForLoadState('networkidle')
     const kept = await figure(page, 'posts')
     await morePosts(page, 50)
     expect(await figure(page, 'posts')).toBe(kept)

@@ -2,6 +2,8 @@
 
 const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
 const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// A zero in a chart, where a gap is a missing value.
+pub(super) const ZERO: char = '·';
 
 /// A bar of eighths of a column for `value`; `most` fills `width` columns. A value above zero is always visible.
 pub(super) fn bar(value: f64, most: f64, width: usize) -> String {
@@ -22,6 +24,23 @@ pub(super) fn sparkline(values: &[f64], most: f64) -> String {
         v if v.is_nan() => ' ',
         v if v <= 0.0 || most <= 0.0 => ' ',
         v => HEIGHTS[((v / most).min(1.0) * 8.0).ceil() as usize - 1],
+    };
+    values.iter().map(|value| height(*value)).collect()
+}
+
+/// One of `lines` lines of a chart, counted from the lowest: a character for each value, which is as high as the value
+/// relative to `most`. A zero is a dot in the lowest line, a missing value a gap.
+pub(super) fn chart_line(values: &[f64], most: f64, lines: usize, line: usize) -> String {
+    let height = |value: f64| match value {
+        v if v.is_nan() => ' ',
+        v if v <= 0.0 || most <= 0.0 => [ZERO, ' '][line.min(1)],
+        v => {
+            let eighths = ((v / most).min(1.0) * (lines * 8) as f64).ceil() as usize;
+            match eighths.saturating_sub(line * 8) {
+                0 => ' ',
+                above => HEIGHTS[above.min(8) - 1],
+            }
+        }
     };
     values.iter().map(|value| height(*value)).collect()
 }
@@ -89,6 +108,15 @@ mod tests {
     #[test]
     fn a_sparkline_leaves_a_gap_where_there_is_no_value() {
         assert_eq!(sparkline(&[0.1, f64::NAN, 8.0, 4.0], 8.0), "▁ █▄");
+    }
+
+    #[test]
+    fn a_line_of_a_chart_has_the_part_of_each_value_that_reaches_into_it() {
+        let values = [0.0, 0.01, f64::NAN, 1.0, 1.5, 2.0];
+        assert_eq!(chart_line(&values, 2.0, 2, 1), "    ▄█");
+        assert_eq!(chart_line(&values, 2.0, 2, 0), "·▁ ███");
+        assert_eq!(chart_line(&values, 2.0, 1, 0), "·▁ ▄▆█");
+        assert_eq!(chart_line(&[0.0, 0.0, f64::NAN], 0.0, 1, 0), "·· ");
     }
 
     #[test]

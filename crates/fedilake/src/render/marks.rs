@@ -10,7 +10,7 @@ use fedilake_query::catalogue::Mark;
 use super::bars::{self, FiveNumbers};
 use super::rows::{Rows, distinct, words};
 use super::table::{Column, GAP, cut, may_fit, wrap, write_columns, write_records};
-use super::{Style, cells};
+use super::{Style, cells, line};
 
 /// The width of plots and sentences if stdout is not a terminal.
 const WIDTH: usize = 80;
@@ -19,7 +19,7 @@ const WIDTH_MAX: usize = 120;
 /// The least width of a plot; a narrower one shows nothing.
 const PLOT_WIDTH_MIN: usize = 8;
 /// The least width of the names beside a plot; a terminal without room for both shows no plot.
-const NAMES_WIDTH_MIN: usize = 8;
+pub(super) const NAMES_WIDTH_MIN: usize = 8;
 /// The most characters of a row of a heat map; of a wider one the rows are shown.
 const CELLS_MAX: usize = 60;
 /// Lengths that people know: the limits of an SMS-like text, of an old and a new microblog, of Mastodon, and round
@@ -32,44 +32,25 @@ pub(super) fn draw(mark: &Mark, rows: &RecordBatch, style: &Style, out: &mut dyn
     match mark {
         // A line for each value, with its column's name before it.
         Mark::Figures { .. } => write_records(&rows.all()?, rows.rows.num_rows(), width(style), style, out),
-        Mark::Line { x, y, series: Some(series) } => lines(&rows, [x, y, series], style, out),
-        Mark::Bars { y, .. } => counted(&rows, y, style, out),
+        Mark::Line { x, y, series: None } => line::write(&rows, x, y, style, out),
+        Mark::Line { x, y, series: Some(series) } => line::write_series(&rows, [x, y, series], style, out),
+        Mark::Bars { y, .. } => counted(rows.all()?, &rows.floats(y)?, style, out),
         Mark::Heat { x, y, value } => heat(&rows, [x, y, value], style, out),
         Mark::Boxes { y, min, lower, median, upper, max } => {
             boxes(&rows, y, [min, lower, median, upper, max], style, out)
         }
-        Mark::Line { series: None, .. } | Mark::Table {} => write_rows(&mut rows.all()?, style, out),
+        Mark::Table {} => write_rows(&mut rows.all()?, style, out),
     }
 }
 
-/// A row for each x, with a column for each line, in as many tables below each other as needed.
-fn lines(rows: &Rows<'_>, [x, y, series]: [&String; 3], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
-    let (xs, names, values) = (rows.texts(x)?, rows.texts(series)?, rows.texts(y)?);
-    let mut by_name: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    for ((x, name), value) in xs.iter().zip(names).zip(values) {
-        by_name.entry(name).or_default().insert(x, value);
-    }
-    let shown = distinct(xs);
-    let mut columns =
-        vec![Column { title: words(x), cells: shown.iter().map(|x| (*x).to_owned()).collect(), right: false }];
-    for (name, values) in by_name {
-        let cells = shown.iter().map(|x| (*values.get(x).unwrap_or(&cells::NULL)).to_owned()).collect();
-        let column = Column { title: name.to_owned(), cells, right: true };
-        if columns.len() > 1 && style.width.is_some_and(|room| taken(&columns) + column.width() > room) {
-            write_rows(&mut columns, style, out)?;
-            writeln!(out)?;
-            columns.truncate(1);
-        }
-        columns.push(column);
-    }
-    write_rows(&mut columns, style, out)
-}
-
-/// Every column, and a bar of the number `y`.
-fn counted(rows: &Rows<'_>, y: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
-    let values = rows.floats(y)?;
+/// The columns, and a bar for the value of each row.
+pub(super) fn counted(
+    mut columns: Vec<Column>,
+    values: &[f64],
+    style: &Style,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let most = values.iter().copied().fold(0.0, f64::max);
-    let mut columns = rows.all()?;
     if !leave_a_plot(&mut columns, style) {
         return write_rows(&mut columns, style, out);
     }
@@ -161,7 +142,7 @@ fn boxes(rows: &Rows<'_>, y: &str, five: [&String; 5], style: &Style, out: &mut 
 }
 
 /// The width of the columns, with a gap after the last one.
-fn taken(columns: &[Column]) -> usize {
+pub(super) fn taken(columns: &[Column]) -> usize {
     columns.iter().map(|column| column.width() + GAP).sum()
 }
 
@@ -185,7 +166,7 @@ fn leave_a_plot(columns: &mut [Column], style: &Style) -> bool {
 }
 
 /// Writes rows side by side, or their fields below each other where a terminal has no room.
-fn write_rows(columns: &mut [Column], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn write_rows(columns: &mut [Column], style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     match style.width {
         Some(width) if !may_fit(columns, width) => {
             write_records(columns, columns.first().map_or(0, |column| column.cells.len()), width, style, out)
@@ -198,6 +179,14 @@ fn write_rows(columns: &mut [Column], style: &Style, out: &mut dyn Write) -> any
 pub(super) fn write_text(text: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
     for line in wrap(text, width(style)) {
         writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// The same in grey, for explanations.
+pub(super) fn write_grey(text: &str, style: &Style, out: &mut dyn Write) -> anyhow::Result<()> {
+    for line in wrap(text, width(style)) {
+        writeln!(out, "{}", style.grey(&line))?;
     }
     Ok(())
 }

@@ -9,14 +9,17 @@
 
 mod bars;
 mod cells;
+mod chart;
 mod csv;
 pub mod html;
 mod json;
+mod line;
 mod marks;
 mod parquet;
 pub mod report;
 mod rows;
 mod special;
+mod steps;
 mod style;
 mod svg;
 mod table;

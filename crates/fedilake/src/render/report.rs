@@ -54,14 +54,25 @@ pub(super) fn separated(sentence: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray};
+    use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
     use unicode_width::UnicodeWidthStr;
 
     use fedilake_query::report::named;
 
     use super::*;
 
-    const NAMES: [&str; 7] = ["statistics", "daily", "apps", "hours", "languages", "lengths", "topics"];
+    const NAMES: [&str; 10] = [
+        "statistics",
+        "daily",
+        "apps",
+        "hours",
+        "languages",
+        "lengths",
+        "topics",
+        "timeline",
+        "collection",
+        "concentration",
+    ];
 
     fn texts(cells: &[&str]) -> ArrayRef {
         Arc::new(StringArray::from(cells.to_vec()))
@@ -74,6 +85,11 @@ mod tests {
     /// Days counted from 3 February 2023.
     fn days(ahead: &[i32]) -> ArrayRef {
         Arc::new(Date32Array::from(ahead.iter().map(|ahead| 19_391 + ahead).collect::<Vec<_>>()))
+    }
+
+    /// Moments counted in hours from 3 February 2023.
+    fn hours(ahead: impl IntoIterator<Item = i64>) -> TimestampMicrosecondArray {
+        ahead.into_iter().map(|ahead| Some((19_391 * 24 + ahead) * 3_600_000_000)).collect()
     }
 
     const LONG: &str = "an.account.whose.name.does.not.end@a.server.whose.name.does.not.end.example";
@@ -130,6 +146,28 @@ mod tests {
                     ("posts", numbers(&[MANY; 20])),
                 ]
             }
+            "timeline" => vec![
+                ("starts_at", Arc::new(hours(0..218))),
+                ("posts", numbers(&(0..218).map(|hour| hour % 24 * 1_000).collect::<Vec<_>>())),
+                ("users", Arc::new(Int64Array::new_null(218))),
+                ("characters_mean", Arc::new(Float64Array::new_null(218))),
+            ],
+            "collection" => {
+                let servers = [long, "日本語の長い名前とその続き", "x"];
+                vec![
+                    ("seen", Arc::new(hours((0..168 * 3).map(|row| row / 3)).with_timezone("UTC"))),
+                    ("server", texts(&servers.repeat(168))),
+                    ("posts", numbers(&(0..168 * 3).map(|row| [MANY, 1, 0][row % 3]).collect::<Vec<_>>())),
+                ]
+            }
+            "concentration" => vec![
+                ("among", texts(&[["accounts"; 101], ["origins"; 101]].concat())),
+                ("percent_of_members", numbers(&(0..=100).chain(0..=100).collect::<Vec<_>>())),
+                (
+                    "percent_of_posts",
+                    Arc::new((0..202).map(|row| Some(f64::from(row % 101) / 3.0)).collect::<Float64Array>()),
+                ),
+            ],
             other => panic!("{other} has no rows here"),
         };
         RecordBatch::try_from_iter(columns).unwrap()
@@ -167,6 +205,7 @@ mod tests {
             ("languages", 1, "日本語の長い名前とその続き"),
             ("lengths", 1, "Standard Moroccan Tamazight"),
             ("topics", 20, LONG),
+            ("collection", 1, LONG),
         ];
         for (name, times, long) in names {
             for width in [None, Some(300)] {
@@ -218,5 +257,22 @@ mod tests {
             vec![("day", days(&[0, 1])), ("topic", texts(&["nobody", "nobody"])), ("posts", numbers(&[0, 0]))];
         let text = written("topics", &RecordBatch::try_from_iter(columns).unwrap(), None);
         assert!(text.ends_with("day             nobody\n2023/02/03 Fri       0\n2023/02/04 Sat       0\n"), "{text}");
+    }
+
+    #[test]
+    fn a_long_time_is_a_chart_in_a_terminal_and_a_row_a_step_in_a_pipe() {
+        let rows = rows("timeline");
+        let drawn = written("timeline", &rows, Some(80));
+        let expected = "\n         ▃████ ▃████ ▃████ ▃████ ▃████ ▃████ ▃████ ▃████ ▃████\n     0  ▃█████";
+        assert!(drawn.contains(expected) && drawn.contains("\n86,000  "), "{drawn}");
+        assert!(
+            drawn.contains("\n2,485,000 posts; one bar is 4 hours; the highest, 2023/02/11 Sat 20:00, has\n"),
+            "{drawn}"
+        );
+        assert!(drawn.lines().count() <= 12, "{drawn}");
+        assert!(drawn.contains(expected), "{drawn}");
+        let piped = written("timeline", &rows, None);
+        assert_eq!(piped.lines().filter(|line| line.starts_with("2023-02-")).count(), 218, "{piped}");
+        assert!(piped.contains("\nstarts at             posts\n2023-02-03 00:00:00       0\n"), "{piped}");
     }
 }

@@ -21,7 +21,7 @@ impl<'a> Rows<'a> {
         let texts = columns.map(|(field, column)| {
             let cells = cells::as_line(field, column)?.into_iter();
             let cells = cells.map(|cell| match cell {
-                Some(cell) if cells::is_number(field) => cells::with_separators(&rounded(field, cell)),
+                Some(cell) if cells::is_number(field) => cells::with_separators(&rounded_in(field, cell)),
                 Some(cell) if field.data_type() == &DataType::Date32 => day(cell),
                 Some(cell) => cell.trim_start_matches("https://").to_owned(),
                 None => cells::NULL.to_owned(),
@@ -54,6 +54,13 @@ impl<'a> Rows<'a> {
         self.without(&[])
     }
 
+    /// Every column with a value in any row.
+    pub(super) fn filled(&self) -> anyhow::Result<Vec<Column>> {
+        let columns = self.rows.schema_ref().fields().iter().zip(self.rows.columns());
+        let filled = columns.filter(|(_, column)| column.null_count() < column.len());
+        filled.map(|(field, _)| self.column(field)).collect()
+    }
+
     /// Every column but these.
     pub(super) fn without(&self, names: &[&String]) -> anyhow::Result<Vec<Column>> {
         let fields = self.rows.schema_ref().fields().iter();
@@ -67,16 +74,21 @@ pub(super) fn words(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// A fraction with three significant digits, or with none behind the point where it is great.
-fn rounded(field: &Field, number: String) -> String {
+/// A number of a column of fractions rounded, any other one unchanged.
+fn rounded_in(field: &Field, number: String) -> String {
     match number.parse::<f64>() {
-        Ok(value) if field.data_type().is_floating() && value.is_finite() => match value.abs() {
-            great if great >= 100.0 => format!("{value:.0}"),
-            great if great >= 10.0 => format!("{value:.1}"),
-            great if great >= 1.0 || great == 0.0 => format!("{value:.2}"),
-            _ => format!("{value:.3}"),
-        },
+        Ok(value) if field.data_type().is_floating() && value.is_finite() => rounded(value),
         _ => number,
+    }
+}
+
+/// A fraction with three significant digits, or with none behind the point where it is great.
+pub(super) fn rounded(value: f64) -> String {
+    match value.abs() {
+        great if great >= 100.0 => format!("{value:.0}"),
+        great if great >= 10.0 => format!("{value:.1}"),
+        great if great >= 1.0 || great == 0.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
     }
 }
 

@@ -111,11 +111,19 @@ pub fn httpfs(python: &Path) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&found.stdout).trim())
 }
 
-/// Prints that a test is skipped, or fails it if services are required. `scripts/test` counts these lines.
-fn missing<T>(test: &str, what: &str) -> Option<T> {
+/// Prints that a test is skipped, or fails it if services are required. For what a machine may lack: a service, or a program.
+pub fn missing<T>(test: &str, what: &str) -> Option<T> {
     let required = env::var_os("FEDILAKE_REQUIRE_SERVICES").is_some_and(|value| !value.is_empty());
-    assert!(!required, "{test}: {what}\nhint: run `make services`, then `. .services/run/env`");
+    assert!(
+        !required,
+        "{test}: {what}\nhint: run `make services`, then `. .services/run/env`; install a program that is named"
+    );
+    skipped(test, what);
+    None
+}
+
+/// Prints that a test is skipped, because there is `no …`. `scripts/test` counts these lines.
+pub fn skipped(test: &str, what: &str) {
     // eprintln! would not do: the test harness hides its output for a test that passes.
     let _ = writeln!(io::stderr(), "skipped: {test}: {what}");
-    None
 }

@@ -414,7 +414,8 @@ fn with_a_certificate_readers_need_tls_and_guests_of_the_folder_do_not() {
     let data = filled(&[status(1, "one")]);
     let folder = tempfile::tempdir().unwrap();
     if !make_certificate(folder.path()) {
-        println!("skipped: with_a_certificate_readers_need_tls: no openssl here");
+        let test = "with_a_certificate_readers_need_tls_and_guests_of_the_folder_do_not";
+        fedilake_services::missing::<()>(test, "no openssl here");
         return;
     }
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -34,7 +34,7 @@ impl Disk {
             Ok(()) => Some(disk),
             Err(why) if std::env::var_os("FEDILAKE_REQUIRE_DISKS").is_some() => panic!("{test}: {why}"),
             Err(why) => {
-                println!("skipped: {test}: {why}");
+                fedilake_services::skipped(test, &format!("no disk to break: {why}"));
                 None
             }
         }

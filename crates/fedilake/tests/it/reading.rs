@@ -110,7 +110,10 @@ fn a_folder_or_a_part_of_it_that_one_may_not_read_is_told_from_one_that_is_not_t
         command
     };
     if let Err(error) = as_other(&["--version"]).output() {
-        println!("skipped: a folder that one may not read: another user may not run the program: {error}");
+        fedilake_services::skipped(
+            "a_folder_or_a_part_of_it_that_one_may_not_read_is_told_from_one_that_is_not_there",
+            &format!("no other user may run the program: {error}"),
+        );
         return;
     }
     for part in ["", "table", "table/posts", "chain", "partition", "file"] {

@@ -1,6 +1,7 @@
 //! Output in a terminal: `script` of util-linux gives a program a terminal of its own.
 
 use std::fs;
+use std::io;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
@@ -21,26 +22,34 @@ fn in_terminal(columns: u16, arguments: &[&str]) -> Option<Said> {
 
 /// The same with these variables in the environment.
 fn in_terminal_with(variables: &[(&str, &str)], columns: u16, arguments: &[&str]) -> Option<Said> {
+    let mut script = script(&format!("cols {columns} rows 50 -opost -echo"), arguments);
+    script.stdin(Stdio::null()).envs(variables.iter().copied());
+    match script.output() {
+        Ok(output) => Some(output.into()),
+        Err(error) => missing_script(&error),
+    }
+}
+
+/// The program in a terminal that `stty` sets up.
+pub fn script(stty: &str, arguments: &[&str]) -> Command {
     let quoted = |argument: &&str| format!("'{}'", argument.replace('\'', "'\\''"));
     let command: Vec<String> = [env!("CARGO_BIN_EXE_fedilake")].iter().chain(arguments).map(quoted).collect();
-    let line = format!("stty cols {columns} rows 50 -opost -echo; exec {}", command.join(" "));
+    let line = format!("stty {stty}; exec {}", command.join(" "));
     let mut script = Command::new("script");
-    script.args(["-q", "-e", "-c", &line, "/dev/null"]).stdin(Stdio::null()).env("XDG_CONFIG_HOME", "/nonexistent");
+    script.args(["-q", "-e", "-c", &line, "/dev/null"]).env("XDG_CONFIG_HOME", "/nonexistent").env("SHELL", "/bin/sh");
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FEDILAKE_")) {
         script.env_remove(name);
     }
-    for name in ["CI", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY"] {
+    for name in ["CI", "SSH_CONNECTION", "DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR"] {
         script.env_remove(name);
     }
-    script.envs(variables.iter().copied());
-    match script.env_remove("NO_COLOR").env("SHELL", "/bin/sh").output() {
-        Ok(output) => Some(output.into()),
-        Err(error) => {
-            use std::io::Write;
-            let _ = writeln!(std::io::stderr(), "skipped: no terminal: {error}");
-            None
-        }
-    }
+    script
+}
+
+/// Prints that the test is skipped.
+pub fn missing_script<T>(error: &io::Error) -> Option<T> {
+    let test = std::thread::current();
+    fedilake_services::missing(test.name().unwrap_or("a test"), &format!("no script of util-linux here ({error})"))
 }
 
 /// A folder whose posts, authors, apps and tags are [`EVIL`].

@@ -27,6 +27,7 @@ mod midway;
 mod moved;
 mod peaks;
 mod program;
+mod prompt;
 mod reading;
 mod reload;
 mod replay;

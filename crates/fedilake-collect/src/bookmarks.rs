@@ -22,6 +22,11 @@ use crate::timeline::Timeline;
 /// The most saves at once: the log syncs them together.
 const SAVES_MAX: usize = 64;
 
+/// The beginning of the names of timelines' bookmarks.
+const TIMELINES: &str = "timeline/";
+/// The end of the names of their histories.
+const HISTORY: &str = "/history";
+
 /// The name of the bookmark of a server's timeline.
 pub(crate) fn name(config: &ServerConfig) -> String {
     name_of(&config.address.server, config.timeline)
@@ -29,12 +34,22 @@ pub(crate) fn name(config: &ServerConfig) -> String {
 
 /// The name of a timeline's bookmark.
 pub fn name_of(server: &Server, timeline: Timeline) -> String {
-    format!("timeline/{server}/{}", timeline.as_str())
+    format!("{TIMELINES}{server}/{}", timeline.as_str())
 }
 
 /// The name under which a timeline's history is kept, beside its bookmark.
 pub(crate) fn history_of(server: &Server, timeline: Timeline) -> String {
-    format!("{}/history", name_of(server, timeline))
+    format!("{}{HISTORY}", name_of(server, timeline))
+}
+
+/// The histories that were saved last, by any process: each with its server.
+pub(crate) async fn histories(bookmarks: &dyn Bookmarks) -> Result<Vec<(String, String)>, LogError> {
+    let server = |name: &str| {
+        let (server, timeline) = name.strip_prefix(TIMELINES)?.strip_suffix(HISTORY)?.rsplit_once('/')?;
+        Timeline::parse(timeline).map(|_| server.to_owned())
+    };
+    let found = bookmarks.named(TIMELINES).await?;
+    Ok(found.into_iter().filter_map(|(name, text)| Some((server(&name)?, text))).collect())
 }
 
 /// Places that are noted and not saved yet.

@@ -92,6 +92,11 @@ impl History {
         self.left_out.iter().flat_map(of_hour).collect()
     }
 
+    /// The last moment at which no post of the timeline was missing, of a history that was saved; None if there was none.
+    pub(crate) fn read_at(&self) -> Option<DateTime<Utc>> {
+        self.read_at
+    }
+
     /// Takes over the history that was saved before, by this or by another process.
     pub(crate) fn restore(&mut self, text: &str) {
         let saved = History::of_text(text);
@@ -119,7 +124,7 @@ impl History {
         text
     }
 
-    fn of_text(text: &str) -> History {
+    pub(crate) fn of_text(text: &str) -> History {
         let mut history = History::default();
         let time = |text: &str| text.parse().ok().and_then(DateTime::from_timestamp_millis);
         for line in text.lines() {

@@ -121,7 +121,8 @@ impl Marks {
     }
 
     /// Returns, for each partition, the values of keys that begin with `prefix`, by the rest of the key.
-    pub(crate) async fn all(&self, prefix: &'static str) -> Result<Vec<BTreeMap<String, String>>, LogError> {
+    pub(crate) async fn all(&self, prefix: impl Into<String>) -> Result<Vec<BTreeMap<String, String>>, LogError> {
+        let prefix = prefix.into();
         self.blocking("read", move |tail| {
             let partitions = tail.count(Duration::ZERO)?;
             (0..partitions)
@@ -129,7 +130,7 @@ impl Marks {
                     tail.read(partition)?;
                     let values = tail.read.get(&partition).into_iter().flat_map(|read| &read.values);
                     let named = |(key, value): (&Vec<u8>, &Value)| {
-                        Some((std::str::from_utf8(key).ok()?.strip_prefix(prefix)?.to_owned(), value.text.clone()))
+                        Some((std::str::from_utf8(key).ok()?.strip_prefix(&prefix)?.to_owned(), value.text.clone()))
                     };
                     Ok(values.filter_map(named).collect())
                 })

@@ -8,6 +8,11 @@ pub(crate) fn is_of_a_timeline(name: &str) -> bool {
     name.starts_with(TIMELINE)
 }
 
+/// The beginning of the names of a host's timelines.
+pub(crate) fn timeline(host: &str) -> String {
+    format!("{TIMELINE}{host}/")
+}
+
 /// The key of a bookmark: `bookmark/HOST/TIMELINE` for `timeline/HOST/TIMELINE`, `bookmark/NAME` for any other.
 pub(crate) fn bookmark_key(name: &str) -> String {
     format!("bookmark/{}", name.strip_prefix(TIMELINE).unwrap_or(name))

@@ -1,6 +1,7 @@
 //! An open log, to be read ([`KafkaSource`]) or to be written as well ([`KafkaLog`]).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -157,6 +158,14 @@ impl KafkaLog {
 impl Bookmarks for KafkaLog {
     async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
         self.servers.load(&self.own(name)).await
+    }
+
+    async fn named(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError> {
+        let own = self.own(prefix);
+        let found = self.servers.named(&own).await?;
+        let others = hosts::timeline(self.id().as_str());
+        let named = found.into_iter().filter(|(name, _)| !name.starts_with(&others));
+        Ok(named.map(|(name, value)| (format!("{prefix}{}", &name[own.len()..]), value)).collect())
     }
 
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {

@@ -80,16 +80,21 @@ impl Servers {
 
     /// Returns the list as it is now: values by name.
     pub async fn list(&self) -> Result<BTreeMap<String, String>, LogError> {
-        let partitions = self.marks.all(SERVER).await?;
-        let mut listed = BTreeMap::new();
+        self.all(SERVER).await
+    }
+
+    /// The values of keys that begin with `prefix`, by the rest of the key.
+    async fn all(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError> {
+        let partitions = self.marks.all(prefix).await?;
+        let mut all = BTreeMap::new();
         for (partition, values) in (0..).zip(partitions) {
             for (name, value) in values {
-                if self.home(&name) == partition || !listed.contains_key(&name) {
-                    listed.insert(name, value);
+                if self.marks.partition(&format!("{prefix}{name}")) == partition || !all.contains_key(&name) {
+                    all.insert(name, value);
                 }
             }
         }
-        Ok(listed)
+        Ok(all)
     }
 
     /// The bookmarks of these names, as [`Bookmarks::load`] gives each.
@@ -141,6 +146,12 @@ impl Servers {
 impl Bookmarks for Servers {
     async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
         Ok(self.marks.load(vec![bookmark_key(name)]).await?.pop().flatten())
+    }
+
+    /// Bookmarks of other kinds, which logs keep below their ids, are found among those of timelines.
+    async fn named(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError> {
+        let found = self.all(&bookmark_key(prefix)).await?;
+        Ok(found.into_iter().map(|(rest, value)| (format!("{prefix}{rest}"), value)).collect())
     }
 
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {

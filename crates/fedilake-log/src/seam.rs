@@ -1,5 +1,6 @@
 //! The traits of a log. Two implementations: the embedded log and Kafka.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -155,6 +156,9 @@ pub trait LogReader: Send {
 pub trait Bookmarks: Send + Sync {
     /// The value last saved under `name`.
     async fn load(&self, name: &str) -> Result<Option<String>, LogError>;
+
+    /// Every bookmark whose name begins with `prefix`, by name.
+    async fn named(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError>;
 
     /// Returns when `value` is durable under `name`.
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError>;

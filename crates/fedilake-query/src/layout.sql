@@ -94,6 +94,12 @@ create table numbering (next bigint);
 -- Counts of rows that are not posts.
 create table rejected (reason varchar primary key, rows bigint);
 
+-- Times in which a server was not read, as its collectors tell; `to_at` is null while it is not. No two of a server have a moment in common.
+create table gap (server varchar, from_at timestamptz, to_at timestamptz);
+
+-- Events of an hour that collectors left out for one reason.
+create table skip (server varchar, hour timestamptz, reason varchar, events bigint);
+
 -- Posts that mention a followed word.
 create table topic (id integer, word varchar);
 create table topic_hit (

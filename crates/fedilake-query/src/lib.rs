@@ -5,6 +5,7 @@
 //!
 //! - [`lake`] opens the database and lends its connections.
 //! - [`take`](mod@take) reads files through a second, in-memory DuckDB ([`source`]) and merges their rows.
+//! - [`missed`] takes what the log's collectors could not read or left out.
 //! - [`report`] answers the questions of the [`catalogue`], one .sql file each, for the posts of a [`filter`].
 //! - [`lookup`] finds posts, and names for filters.
 //! - [`sql`] runs a user's statement, read-only and within limits.
@@ -25,6 +26,7 @@ pub mod lake;
 mod languages;
 mod layout;
 pub mod lookup;
+pub mod missed;
 mod names;
 mod relation;
 pub mod report;
@@ -43,6 +45,7 @@ pub use error::LakeError;
 pub use filter::{By, Calendar, Filter, Names};
 pub use lake::{Lake, LakeOptions, Snapshot};
 pub use lookup::Lookup;
+pub use missed::Missed;
 pub use report::Question;
 pub use rows::Rows;
 pub use sql::{Cancel, SqlError, SqlLimits, SqlSummary};

@@ -11,6 +11,8 @@
 //! | `sightings` | post, server, observed_at, own; of the post first_server, created_at, origin |
 //! | `deletes` | server (first shown by), created_at, deleted_at, origin, language, app, bot of the scope's posts that were deleted; no row if `deletes_known` is false |
 //! | `deletes_known` | the text `true`, or `false` if the filter has hashtags or words, which are not known of deleted posts |
+//! | `gaps` | server (a name), from_at, to_at (null while it is not read): the times in which the filter's servers were not read and that reach into its time; scope_from, scope_to: that time, infinite where it has no end |
+//! | `skips` | server (a name), hour, reason, events that were left out, of the filter's servers, in the hours that begin in its time |
 //! | `answers` | post (that is answered), its created_at and in_reply_to, answered_at (created_at of the answer), own (authors answer themselves) |
 //! | `day_figures` | day, posts, users, origins, most_frequent_nonbot, most_frequent_bot, most_frequent_host |
 //! | `words` | word: the words that are asked for |
@@ -21,7 +23,7 @@
 //! | `by` | the calendar's step: `hour`, `day` or `week` |
 //! | `day_step` | the step of a `day`: the day itself, or its week, counted from that of 1 January 1970 |
 //!
-//! All but `deletes_known` and the last seven have the rows of the filter's posts; several rows may have the same key. `day` counts from 1970
+//! All but `gaps`, `skips`, `deletes_known` and the last seven have the rows of the filter's posts; several rows may have the same key. `day` counts from 1970
 //! and `hour` from 0 to 23, in the calendar's time zone. Keys such as `author` are numbers in the lake and names in the
 //! documented views: a statement joins the relation of that name to show them.
 
@@ -29,7 +31,7 @@ mod lake;
 mod plain;
 
 use crate::views::literal;
-use crate::{By, layout, topic};
+use crate::{By, Filter, layout, topic};
 
 pub(crate) use self::lake::bind;
 pub(crate) use self::plain::sql;
@@ -57,6 +59,46 @@ fn replaced<E>(sql: &str, mut relation: impl FnMut(&str) -> Result<String, E>) -
 
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// The conditions of a filter on rows that are about a server and no post: those on servers, and that `begins` is before its end and `ends`
+/// behind its beginning.
+fn of_servers(filter: &Filter, begins: &str, ends: &str) -> Vec<String> {
+    let among = |servers: &[String]| {
+        let servers: Vec<_> = servers.iter().map(|server| literal(&server.to_lowercase())).collect();
+        (!servers.is_empty()).then(|| servers.join(", "))
+    };
+    let mut all = Vec::new();
+    all.extend(filter.from.map(|from| format!("{ends} {}", instant(from))));
+    all.extend(filter.to.map(|to| format!("{begins} < {}", instant(to))));
+    if filter.from.zip(filter.to).is_some_and(|(from, to)| from >= to) {
+        all.push("false".to_owned());
+    }
+    all.extend(among(&filter.only.servers).map(|servers| format!("lower(server) in ({servers})")));
+    all.extend(among(&filter.without.servers).map(|servers| format!("lower(server) not in ({servers})")));
+    all
+}
+
+/// The statement of relation `gaps`. `table` has the columns of view `gaps`.
+fn gaps_sql(filter: &Filter, table: &str) -> String {
+    let conditions = of_servers(filter, "from_at", "coalesce(to_at, 'infinity') >");
+    let bound = |ms: Option<i64>, none: &str| ms.map_or(format!("'{none}'::timestamptz"), instant);
+    let (from, to) = (bound(filter.from, "-infinity"), bound(filter.to, "infinity"));
+    format!("select server, from_at, to_at, {from} as scope_from, {to} as scope_to from {table}{}", whole(&conditions))
+}
+
+/// The statement of relation `skips`. `table` has the columns of view `skips`.
+fn skips_sql(filter: &Filter, table: &str) -> String {
+    format!("select server, hour, reason, events from {table}{}", whole(&of_servers(filter, "hour", "hour >=")))
+}
+
+/// SQL: an instant, of milliseconds since 1970.
+fn instant(ms: i64) -> String {
+    format!("make_timestamptz({})", ms.saturating_mul(1000))
+}
+
+fn whole(conditions: &[String]) -> String {
+    if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) }
 }
 
 /// The words that are asked for, each once; the followed words if none are.

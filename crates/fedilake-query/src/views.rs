@@ -1,4 +1,4 @@
-//! The views that users query: `posts`, `sightings`, `deletes`, `replies`, `languages` and the talk's `mastodon_toot`.
+//! The views that users query: `posts`, `sightings`, `deletes`, `replies`, `languages`, `gaps`, `skips` and the talk's `mastodon_toot`.
 //!
 //! Each view exists twice with the same columns and rows: in the lake, over its own tables, and over plain Parquet
 //! files, for any DuckDB ([`over_parquet`]). The second form is the definition; a property test compares the lake
@@ -18,6 +18,11 @@
 //!   app and whether the author is a bot. A delete of a post that was never shown has no row.
 //! - `replies`: one row for each of those posts that answers another.
 //! - `languages`: one row for each language tag of posts and of `deletes`, with the name under which reports count it.
+//! - `gaps`: one row for each time of a minute or more in which a server was not read, as its collectors told the log. `to_at` is null and
+//!   `filled` false while it is not read; at `to_at` it was read again, with the posts of that time that it still had. No two rows of a
+//!   server have a moment in common.
+//! - `skips`: one row for each (server, hour, reason): the number of events that collectors left out then.
+//!   The table does not have these two: over plain files they have no rows.
 //! - `mastodon_toot`: the talk's columns, on `posts`.
 //!
 //! [`Deletes`] is the setting that says which deletes hide a post.
@@ -86,7 +91,8 @@ pub const COLUMNS: [(&str, &str); 42] = [
 ];
 
 /// The names of the views that users query.
-pub const DOCUMENTED: [&str; 6] = ["posts", "sightings", "deletes", "replies", "languages", "mastodon_toot"];
+pub const DOCUMENTED: [&str; 8] =
+    ["posts", "sightings", "deletes", "replies", "languages", "gaps", "skips", "mastodon_toot"];
 
 /// The table's columns that do not belong to a post.
 const OF_ROWS: [&str; 6] =
@@ -102,6 +108,8 @@ pub(crate) fn columns(view: &str) -> impl Iterator<Item = &'static str> {
         }
         "replies" => &["uri", "parent_uri", "author", "parent_author", "created_at", "server", "in_reply_to"],
         "languages" => &["tag", "name"],
+        "gaps" => &["server", "from_at", "to_at", "filled"],
+        "skips" => &["server", "hour", "reason", "events"],
         "mastodon_toot" => &[
             "m_id",
             "created_at",

@@ -532,7 +532,7 @@ const SQL: Below = Below(
         ),
     ],
     "Views: posts (one row a post), sightings (one row a server that showed it), deletes (one row a post that is gone), replies (who answers whom), \
-     languages (tags and their names), \
+     languages (tags and their names), gaps (when a server was not read), skips (what was left out), \
      mastodon_toot (the talk's columns).",
 );
 

@@ -33,6 +33,7 @@ mod settings;
 mod shutdown;
 mod sizes;
 mod telemetry;
+mod telling;
 mod temporary;
 mod wire;
 

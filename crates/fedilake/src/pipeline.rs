@@ -30,6 +30,7 @@ use crate::progress;
 use crate::serve::{self, Access, Rules, Server, Sources};
 use crate::settings::Settings;
 use crate::sizes::Sizes;
+use crate::telling::Telling;
 use crate::wire::{self, Stores, Use};
 
 /// How long each loop may take to finish accepted work.
@@ -51,6 +52,8 @@ pub struct Pipeline {
     /// The sink's progress, if it stores all of the log.
     sink_of_all: Option<Arc<SinkProgress>>,
     follower: Loop,
+    /// Tells the lake gaps and skips of servers.
+    telling: Loop,
     server: Option<Loop>,
     /// A loop's failure, while [`Pipeline::failure`] looks for its cause.
     failed: Option<anyhow::Error>,
@@ -166,6 +169,10 @@ impl Pipeline {
         let limits = wire::sink_limits(settings)?;
         let sql_limits = wire::sql_limits(settings)?;
         opened(&lake).await?;
+        let mut telling = Telling::new(Arc::clone(&stores.log.bookmarks), Arc::clone(&lake));
+        // The first answer has it too, of a lake that is rebuilt.
+        telling.tell().await;
+        let telling = Loop::spawn("what the lake is told", |stop| telling.run(stop));
         let sink_reader = match loops.sink {
             Sinks::No | Sinks::Before => None,
             Sinks::Shared => Some(stores.log.sink_reader()?),
@@ -225,6 +232,7 @@ impl Pipeline {
             sink,
             sink_of_all,
             follower,
+            telling,
             server,
             failed: None,
             questions,
@@ -261,6 +269,7 @@ impl Pipeline {
             self.failed = Some(tokio::select! {
                 error = early_end(&mut self.sink) => error,
                 error = self.follower.early_end() => error,
+                error = self.telling.early_end() => error,
                 error = early_end(&mut self.server) => error,
                 error = self.ownership.lost() => error,
             });
@@ -333,6 +342,7 @@ impl Pipeline {
                 .context("the lake did not catch up in time; the next start continues")??;
         }
         self.follower.stop().await?;
+        self.telling.stop().await?;
         if let Some(server) = self.server {
             server.stop().await?;
         }

@@ -78,6 +78,7 @@ function Empty({ report, note }: { report: Report; note: string | null }) {
       <p>Nothing to show of {report.of}{hasFilter(state.value) ? ` (${filterText(state.value, range.value)})` : ''}{note ? `: ${withSeparators(note)}` : ''}.</p>
       {hasFilter(state.value)
         ? <p><button type="button" onClick={() => change(cleared(state.value))}>Clear the filter</button></p>
+        : report.tab === 'collector' && report.unit !== 'posts' ? <p class="soft">Nothing was missed, as far as is known.</p>
         : <p class="soft">This panel needs more posts than were collected so far; “How it is computed” in its menu says which. <button type="button" class="plain" onClick={() => change({ tab: 'collector' })}>See the collector</button></p>}
     </div>
   )

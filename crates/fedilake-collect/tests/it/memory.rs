@@ -1,6 +1,6 @@
 //! A log and bookmarks in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -93,6 +93,11 @@ impl MemoryBookmarks {
 impl Bookmarks for MemoryBookmarks {
     async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
         Ok(self.0.lock().unwrap().get(name).cloned())
+    }
+
+    async fn named(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError> {
+        let all = self.0.lock().unwrap().clone();
+        Ok(all.into_iter().filter(|(name, _)| name.starts_with(prefix)).collect())
     }
 
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {

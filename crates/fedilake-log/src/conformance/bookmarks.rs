@@ -11,6 +11,20 @@ pub(super) async fn a_bookmark_is_what_was_saved_last(subject: impl Subject) {
     }
 }
 
+pub(super) async fn bookmarks_are_found_by_the_beginning_of_their_names(subject: impl Subject) {
+    let bookmarks = subject.bookmarks();
+    assert!(bookmarks.named("timeline/").await.expect("list").is_empty());
+    let names = ["timeline/a.example/local", "timeline/a.example/public", "timeline/b.example/public"];
+    for name in names.into_iter().chain(["replay/a", "replay/b", "timelines"]) {
+        bookmarks.save(name, "1").await.expect("save");
+    }
+    bookmarks.save(names[1], "2").await.expect("save");
+    let found = bookmarks.named("timeline/").await.expect("list");
+    assert_eq!(found, names.into_iter().zip(["1", "2", "1"]).map(|(n, v)| (n.to_owned(), v.to_owned())).collect());
+    let found = bookmarks.named("replay/").await.expect("list");
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), ["replay/a", "replay/b"]);
+}
+
 pub(super) async fn bookmarks_do_not_disturb_each_other(subject: impl Subject) {
     let bookmarks = subject.bookmarks();
     let names = ["", "a", "a/b", "a/b/public", "id", "start", "bücher.example/public:local"];

@@ -64,6 +64,7 @@ where
     positions::what_is_released_is_refused_or_still_there(make().await).await;
 
     bookmarks::a_bookmark_is_what_was_saved_last(make().await).await;
+    bookmarks::bookmarks_are_found_by_the_beginning_of_their_names(make().await).await;
     bookmarks::bookmarks_do_not_disturb_each_other(make().await).await;
 
     restarts::everything_acknowledged_survives(make().await).await;

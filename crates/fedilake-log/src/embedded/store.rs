@@ -83,6 +83,15 @@ impl Store {
         Ok(value.map(Bytes::from_owner))
     }
 
+    /// The keys in the keyspace `state` that begin with `prefix`, with their values.
+    pub(super) fn states(&self, prefix: &[u8]) -> Result<Vec<(Bytes, Bytes)>, LogError> {
+        let found = self.state.prefix(prefix).map(|entry| {
+            let (key, value) = entry.into_inner().map_err(|error| from_fjall("read", self.state.path(), error))?;
+            Ok((Bytes::from_owner(key), Bytes::from_owner(value)))
+        });
+        found.collect()
+    }
+
     /// The first block on disk; it may lie below the log's start.
     pub(super) fn first_key(&self) -> Result<Option<BlockKey>, LogError> {
         self.blocks.first_key_value().map(|entry| self.block_key(entry)).transpose()

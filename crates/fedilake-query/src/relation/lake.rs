@@ -1,6 +1,6 @@
 //! The relations in the lake's own tables.
 
-use super::{asked, day_step, replaced, unknown, words_sql};
+use super::{asked, day_step, gaps_sql, replaced, skips_sql, unknown, words_sql};
 use crate::report::Question;
 use crate::scope::Scope;
 use crate::views::literal;
@@ -23,6 +23,8 @@ pub(crate) fn bind(sql: &str, scope: &Scope, question: &Question) -> Result<Stri
             "answers" => scope.answers(),
             "deletes" => scope.deletes(),
             "deletes_known" => scope.knows_deletes().to_string(),
+            "gaps" => format!("({})", gaps_sql(&question.filter, "gap")),
+            "skips" => format!("({})", skips_sql(&question.filter, "skip")),
             "day_figures" => day_figures(scope, question)?,
             "words" => format!("({})", words_sql(&question.words)),
             "hits" => hits(&question.words, scope),

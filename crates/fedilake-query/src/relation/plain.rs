@@ -2,7 +2,7 @@
 //!
 //! It gives the same rows as the lake's own tables, more slowly, and runs in any DuckDB that has the views.
 
-use super::{asked, day_step, replaced, unknown, words_sql};
+use super::{asked, day_step, gaps_sql, replaced, skips_sql, unknown, words_sql};
 use crate::languages::{self, Meant};
 use crate::report::Question;
 use crate::scope::{CREATED_AT, local_day, local_hour, tagged};
@@ -72,6 +72,8 @@ impl Plain<'_> {
                 join {posts} on post.id = sightings.uri\nwhere sightings.deleted_at is null"
                 .to_owned(),
             "deletes" => self.deletes(),
+            "gaps" => guarded(&gaps_sql(&self.question.filter, "gaps")),
+            "skips" => guarded(&skips_sql(&self.question.filter, "skips")),
             "answers" => "select post.id as post, post.created_at, post.in_reply_to, replies.created_at as answered_at,\n    \
                 replies.in_reply_to = 'self' as own\nfrom replies\njoin {posts} on post.id = replies.parent_uri"
                 .to_owned(),
@@ -150,6 +152,8 @@ fn table(relation: &str) -> &str {
         "posts" => "post",
         "sightings" => "sighting",
         "deletes" => "gone",
+        "gaps" => "not_read",
+        "skips" => "not_kept",
         "distinct_authors" => "authors",
         other => other,
     }

@@ -73,3 +73,12 @@ left join (
 ) place on place.server = v.shown_by and place.id = v.in_reply_to_id
 left join internal.author known
     on known.person = lower(v.in_reply_to_author) and known.domain = lower(split_part(v.in_reply_to_author, '@', -1));
+
+-- The table has no word of what its collectors could not read: the log keeps it, and a lake is told.
+create or replace view gaps as
+select null::varchar as server, null::timestamptz as from_at, null::timestamptz as to_at, null::boolean as filled
+where false;
+
+create or replace view skips as
+select null::varchar as server, null::timestamptz as hour, null::varchar as reason, null::bigint as events
+where false;

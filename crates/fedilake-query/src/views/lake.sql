@@ -149,3 +149,9 @@ create view languages as
 select name as tag, counted as name
 from internal.language
 where id in (select language from internal.post union all select language from internal.withheld);
+
+create view gaps as
+select server, from_at, to_at, to_at is not null as filled from internal.gap;
+
+create view skips as
+select server, hour, reason, events from internal.skip;

@@ -92,7 +92,7 @@ fn a_statement_that_names_a_view_is_answered_from_the_table_or_told_that_there_i
 #[test]
 fn listings_have_the_views_and_leave_out_what_they_are_made_of() {
     let (with, without) = (folder(true), folder(false));
-    let views = ["deletes", "languages", "mastodon_toot", "posts", "replies", "sightings"];
+    let views = ["deletes", "gaps", "languages", "mastodon_toot", "posts", "replies", "sightings", "skips"];
     for sql in [
         "show tables",
         "select name from (show all tables) order by 1",

@@ -5,6 +5,7 @@
 mod checking;
 mod direct;
 mod equivalence;
+mod missed;
 mod names;
 mod opening;
 mod ranks;

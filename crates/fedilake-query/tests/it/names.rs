@@ -108,7 +108,7 @@ fn names_without_end_neither_grow_the_lake_nor_differ_from_the_files() {
 fn a_person_sees_the_documented_views_and_no_other_table() {
     let mut bench = Bench::new();
     bench.take(&[post(1, "ann@one.test")]);
-    let views = ["deletes", "languages", "mastodon_toot", "posts", "replies", "sightings"]
+    let views = ["deletes", "gaps", "languages", "mastodon_toot", "posts", "replies", "sightings", "skips"]
         .map(|view| vec![view.to_owned()])
         .to_vec();
     for sql in [
@@ -138,8 +138,14 @@ fn a_typo_is_answered_with_the_nearest_documented_name() {
         ("from sighting", "did you mean `sightings`?"),
         ("from toot", "did you mean `mastodon_toot`?"),
         ("from reply", "did you mean `replies`?"),
-        ("from author", "the tables are `posts`, `sightings`, `deletes`, `replies`, `languages`, `mastodon_toot`"),
-        ("from topic_hit", "the tables are `posts`, `sightings`, `deletes`, `replies`, `languages`, `mastodon_toot`"),
+        (
+            "from author",
+            "the tables are `posts`, `sightings`, `deletes`, `replies`, `languages`, `gaps`, `skips`, `mastodon_toot`",
+        ),
+        (
+            "from topic_hit",
+            "the tables are `posts`, `sightings`, `deletes`, `replies`, `languages`, `gaps`, `skips`, `mastodon_toot`",
+        ),
         ("from main.post", "did you mean `posts`?"),
         ("from x.posts", "did you mean `posts`?"),
         ("select langage from posts", "did you mean `language`?"),

@@ -2,7 +2,7 @@
 //! opened again.
 
 use fedilake_query::catalogue::{Mark, reports};
-use fedilake_query::{By, Calendar, Filter, LakeError, Names, Question, Report};
+use fedilake_query::{By, Calendar, Filter, LakeError, Missed, Names, Question, Report};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 
@@ -65,6 +65,31 @@ fn posts() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
+/// What collectors told of two servers with posts, and of one without.
+fn missed() -> impl Strategy<Value = Vec<Missed>> {
+    let gaps = proptest::collection::vec((1..2 * DAY, 60..2 * DAY, 0..1000i64), 0..4);
+    let skips = proptest::collection::btree_map((0..7 * 24i64, 0..3usize), 1..50u64, 0..6);
+    let of_one = (gaps, any::<bool>(), skips).prop_map(|(gaps, goes_on, skips)| {
+        let mut at = START_MS;
+        let mut told: Vec<(i64, Option<i64>)> = Vec::new();
+        for (wait, length, odd) in gaps {
+            let from = at + wait * 1000 + odd;
+            at = from + length * 1000;
+            told.push((from, Some(at)));
+        }
+        if let Some(last) = told.last_mut().filter(|_| goes_on) {
+            last.1 = None;
+        }
+        let reason = |n: usize| ["boost", "not_public", "it's_odd"][n].to_owned();
+        let skips = skips.into_iter().map(|((hour, n), events)| (START_MS + hour * 3_600_000, reason(n), events));
+        (told, skips.collect::<Vec<_>>())
+    });
+    proptest::collection::vec(of_one, 0..=3).prop_map(|told| {
+        let servers = ["alpha.test", "beta.test", "Quiet.test"].into_iter();
+        servers.zip(told).map(|(server, (gaps, skips))| Missed { server: server.to_owned(), gaps, skips }).collect()
+    })
+}
+
 fn names_of_posts() -> impl Strategy<Value = Names> {
     let names = |all: &'static [&'static str]| {
         prop_oneof![3 => Just(Vec::new()), 1 => subsequence(all, 1..=all.len())]
@@ -72,7 +97,7 @@ fn names_of_posts() -> impl Strategy<Value = Names> {
     };
     (
         names(&["one.test", "Two.Test", "nowhere.test"]),
-        names(&["alpha.test", "BETA.test", "it's.test"]),
+        names(&["alpha.test", "BETA.test", "it's.test", "quiet.test"]),
         names(&["en", "unknown", "DE", "zz", "en-gb", "ENG", "English"]),
         names(&["tusky", "Web", "{posts}"]),
         names(&["#Art", "cats", "nobody's"]),
@@ -142,6 +167,17 @@ fn named(names: &Names) -> Vec<String> {
     all.extend(any(names.hashtags.iter().map(tagged).collect()));
     all.extend(any(names.about.iter().map(|word| format!("contains(lower(text), {})", quoted(word))).collect()));
     all
+}
+
+/// The condition on rows that are about a server and no post; `from` and `to` complete the conditions of its time.
+fn of_servers(filter: &Filter, from: &str, to: &str) -> String {
+    let mut all = vec![format!("{}", filter.from.zip(filter.to).is_none_or(|(from, to)| from < to))];
+    all.extend(filter.from.map(|ms| from.replace("{}", &ms.to_string())));
+    all.extend(filter.to.map(|ms| to.replace("{}", &ms.to_string())));
+    let servers = |names: &Names| Names { servers: names.servers.clone(), ..Names::default() };
+    all.extend(named(&servers(&filter.only)));
+    all.extend(named(&servers(&filter.without)).into_iter().map(|names| format!("not {names}")));
+    all.join(" and ")
 }
 
 /// The condition for posts in a language as people name it.
@@ -258,6 +294,17 @@ fn independent(report: &str, question: &Question) -> Option<String> {
         .replace("{where}", &condition)
         .replace("{timezone}", zone)
         .replace("{by}", by);
+    let of_gaps = of_servers(&question.filter, "(not filled or epoch_ms(to_at) > {})", "epoch_ms(from_at) < {}");
+    let of_skips = of_servers(&question.filter, "epoch_ms(hour) >= {}", "epoch_ms(hour) < {}");
+    let bound = |ms: Option<i64>, none: &str| match ms {
+        Some(ms) => format!("make_timestamptz({})", ms * 1000),
+        None => format!("'{none}'::timestamptz"),
+    };
+    let sql = sql
+        .replace("{of_gaps}", &of_gaps)
+        .replace("{of_skips}", &of_skips)
+        .replace("{from}", &bound(question.filter.from, "-infinity"))
+        .replace("{to}", &bound(question.filter.to, "infinity"));
     let sql = sql.replace("{of_deletes}", if of_deletes { &condition } else { "false" });
     Some(sql.replace("{of_deletes_known}", &of_deletes.to_string()))
 }
@@ -275,9 +322,10 @@ proptest! {
     // A question to the views is slow to plan, so there are few of them, and each asks for every report.
     #![proptest_config(ProptestConfig { cases: 3, ..ProptestConfig::default() })]
     #[test]
-    fn the_sql_that_is_shown_gives_the_reports_rows(posts in posts(), filter in filter(), calendar in calendar(), sealed in any::<bool>()) {
+    fn the_sql_that_is_shown_gives_the_reports_rows(posts in posts(), missed in missed(), filter in filter(), calendar in calendar(), sealed in any::<bool>()) {
         let mut bench = Bench::new();
         bench.take(&posts);
+        bench.tell(&missed);
         if sealed {
             bench.lake.seal().unwrap();
         }

@@ -152,7 +152,7 @@ fn the_lakes_own_tables_are_no_part_of_a_question_and_the_views_are_named() {
     for sql in INTERNAL {
         let error = refused(&bench, sql, &SqlLimits::default());
         assert_eq!(error.kind, SqlErrorKind::Refused, "{sql}: {error}");
-        let said = "hint: SQL reads the views `posts`, `sightings`, `deletes`, `replies`, `languages`, `mastodon_toot`";
+        let said = "hint: SQL reads the views `posts`, `sightings`, `deletes`, `replies`, `languages`, `gaps`, `skips`, `mastodon_toot`";
         assert!(error.message.contains(said), "{sql}: {error}");
     }
 }

@@ -7,7 +7,7 @@ use duckdb::arrow::array::{Array, AsArray, RecordBatch};
 use duckdb::arrow::datatypes::{Int8Type, TimestampMicrosecondType};
 use duckdb::arrow::util::display::array_value_to_string;
 use fedilake_query::views::Deletes;
-use fedilake_query::{Chunk, Lake, LakeOptions, SqlError, SqlLimits, views};
+use fedilake_query::{Chunk, Lake, LakeOptions, Missed, SqlError, SqlLimits, views};
 
 /// One row of a table file. Times are seconds after 2023-02-03 00:00 UTC.
 #[derive(Clone, Debug)]
@@ -136,6 +136,7 @@ pub(crate) struct Bench {
     options: LakeOptions,
     pub(crate) lake: Lake,
     pub(crate) chunks: Vec<Chunk>,
+    missed: Vec<Missed>,
 }
 
 impl Bench {
@@ -149,7 +150,7 @@ impl Bench {
         let lake = Lake::open(&folder.path().join("lake.duckdb"), options.clone()).unwrap();
         let engine = Connection::open_in_memory().unwrap();
         engine.execute_batch("set threads = 1; set timezone = 'UTC'").unwrap();
-        Bench { folder, engine, options, lake, chunks: Vec::new() }
+        Bench { folder, engine, options, lake, chunks: Vec::new(), missed: Vec::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -158,10 +159,10 @@ impl Bench {
 
     /// Opens the lake again.
     pub(crate) fn reopen(self) -> Bench {
-        let Bench { folder, engine, options, lake, chunks } = self;
+        let Bench { folder, engine, options, lake, chunks, missed } = self;
         drop(lake);
         let lake = Lake::open(&folder.path().join("lake.duckdb"), options.clone()).unwrap();
-        Bench { folder, engine, options, lake, chunks }
+        Bench { folder, engine, options, lake, chunks, missed }
     }
 
     /// Writes a file of the table; `log` and `partition` go on where their last file ended.
@@ -205,9 +206,36 @@ impl Bench {
         self.path().join("table/**/*.parquet").display().to_string()
     }
 
+    /// Tells the lake what collectors missed, and the other DuckDB, whose files do not have it.
+    pub(crate) fn tell(&mut self, missed: &[Missed]) {
+        self.lake.tell_missed(missed).unwrap();
+        self.missed = missed.to_vec();
+    }
+
+    /// The statements that give what was told to a DuckDB over plain files.
+    fn told(&self) -> String {
+        let time = |ms: i64| format!("make_timestamptz({})", ms * 1000);
+        let text = |value: &str| format!("'{}'", value.replace('\'', "''"));
+        let (mut gaps, mut skips) = (Vec::new(), Vec::new());
+        for Missed { server, gaps: its_gaps, skips: its_skips } in &self.missed {
+            let server = text(server);
+            gaps.extend(its_gaps.iter().map(|(from, to)| {
+                let end = to.map_or("null".to_owned(), time);
+                format!("({server}, {}, {end}::timestamptz, {})", time(*from), to.is_some())
+            }));
+            skips.extend(its_skips.iter().map(|(hour, reason, events)| {
+                format!("({server}, {}, {}, {events}::bigint)", time(*hour), text(reason))
+            }));
+        }
+        let views = [("gaps (server, from_at, to_at, filled)", gaps), ("skips (server, hour, reason, events)", skips)];
+        let views = views.into_iter().filter(|(_, rows)| !rows.is_empty());
+        views.map(|(view, rows)| format!("create or replace view {view} as values {};", rows.join(", "))).collect()
+    }
+
     /// Rows of a query over the plain files, by another DuckDB.
     pub(crate) fn plain(&self, sql: &str) -> Vec<Vec<String>> {
         self.engine.execute_batch(&views::over_parquet(&self.glob(), self.options.deletes)).unwrap();
+        self.engine.execute_batch(&self.told()).unwrap();
         let mut statement = self.engine.prepare(sql).unwrap();
         let batches: Vec<_> = statement.query_arrow([]).unwrap().collect();
         batches.iter().flat_map(text).collect()

@@ -33,7 +33,7 @@ pub fn answer(work: Arc<Work>, socket: UnixStream) {
         Question::Sql { .. } | Question::Snapshot | Question::Report(_) | Question::LookUp(_) => {
             Some(Cancel::default())
         }
-        Question::Positions | Question::Take(_) | Question::Seal => None,
+        Question::Positions | Question::Take(_) | Question::Seal | Question::TellMissed(_) => None,
     };
     let until = match &question {
         Question::Sql { time, .. } => Instant::now().checked_add(*time),
@@ -53,6 +53,9 @@ impl Work {
             Question::Positions => protocol::send_end(socket, &self.database.lake().and_then(Lake::positions)),
             Question::Take(chunks) => self.take(&chunks, socket),
             Question::Seal => protocol::send_end(socket, &self.database.lake().and_then(Lake::seal)),
+            Question::TellMissed(missed) => {
+                protocol::send_end(socket, &self.database.lake().and_then(|lake| lake.tell_missed(&missed)))
+            }
             Question::Report(question) => {
                 self.rows(socket, begun, &cancel, |lake| lake.report_until(&question, &cancel))
             }

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::{
-    Cancel, Chunk, LakeError, LakePosition, Lookup, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress,
+    Cancel, Chunk, LakeError, LakePosition, Lookup, Missed, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress,
 };
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -137,6 +137,11 @@ impl LakeProcess {
     /// Seals the oldest open days; false if none was open. See [`Lake::seal`](fedilake_query::Lake::seal).
     pub fn seal(&self) -> Result<bool, AskError> {
         self.twice(|| self.ask(&Question::Seal)?.end(&mut |_| {}))
+    }
+
+    /// Tells the lake gaps and skips of servers. See [`Lake::tell_missed`](fedilake_query::Lake::tell_missed).
+    pub fn tell_missed(&self, missed: &[Missed]) -> Result<(), AskError> {
+        self.twice(|| self.ask(&Question::TellMissed(missed.to_vec()))?.end(&mut |_| {}))
     }
 
     /// Answers a report.

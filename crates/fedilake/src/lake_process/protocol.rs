@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fedilake_query::{Chunk, DirectOptions, LakeOptions, Lookup, S3Secret};
+use fedilake_query::{Chunk, DirectOptions, LakeOptions, Lookup, Missed, S3Secret};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -86,6 +86,7 @@ pub enum Question {
     Positions,
     Take(Vec<Chunk>),
     Seal,
+    TellMissed(Vec<Missed>),
     Report(Box<fedilake_query::Question>),
     LookUp(Lookup),
     Sql {

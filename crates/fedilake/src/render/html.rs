@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use fedilake_query::Report;
 use fedilake_query::catalogue::Mark;
 
-use super::report::separated;
+use super::report::{of_nothing, separated};
 use super::rows::Rows;
 use super::svg::{self, escaped};
 use super::table::Column;
@@ -47,7 +47,8 @@ fn section(answered: &Answered<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "<p class=\"unit\">{} · {}</p>", escaped(&header.unit), escaped(&header.of))?;
     let rows = Rows::new(rows)?;
     if rows.rows.num_rows() == 0 {
-        writeln!(out, "<p class=\"empty\">No posts: collect some, or widen the filter.</p>")?;
+        let nothing = of_nothing(report).replacen('n', "N", 1);
+        writeln!(out, "<p class=\"empty\">{nothing}.</p>")?;
     }
     let mut columns = rows.all()?;
     match svg::draw(&header.marks[0], &rows, &header.title)? {

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use arrow::array::RecordBatch;
 use fedilake_query::Report;
-use fedilake_query::catalogue::Mark;
+use fedilake_query::catalogue::{Mark, Tab};
 
 use super::table::wrap;
 use super::{Style, cells, marks};
@@ -29,9 +29,19 @@ pub fn write(
         writeln!(out, "{}", style.grey(&line))?;
     }
     if rows.num_rows() == 0 || is_of_nothing(report, rows)? {
-        return marks::write_text("no posts: collect some, or widen the filter", style, out);
+        return marks::write_text(&of_nothing(report), style, out);
     }
     marks::draw(&header.marks[0], rows, style, out)
+}
+
+/// The sentence in the place of a report without rows.
+pub(super) fn of_nothing(report: &Report) -> String {
+    match (report.header.tab, report.header.unit.as_str()) {
+        (Tab::Collector, unit) if unit != "posts" => {
+            format!("no {unit} are known: nothing was missed, or the filter leaves it out")
+        }
+        _ => "no posts: collect some, or widen the filter".to_owned(),
+    }
 }
 
 /// True if the report's only row begins with the figure 0.

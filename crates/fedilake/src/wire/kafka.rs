@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use fedilake_kafka::{
-    KafkaLog, KafkaSettings, KafkaSource, RegistrySettings, Sasl, SaslMechanism, Schemas, Secret, Security, Servers,
-    Tls, Unlearned,
+    KafkaLog, KafkaSettings, KafkaSource, RegistrySettings, Sasl, SaslMechanism, SavedBookmarks, Schemas, Secret,
+    Security, Servers, Tls, Unlearned,
 };
+use fedilake_log::Bookmarks;
 use fedilake_model::{avro, schema};
 use reqwest::Url;
 
@@ -37,6 +38,11 @@ pub(super) async fn open_source(
         Use::Store | Use::Write => KafkaSource::open_or_create(kafka, schemas()).await,
     };
     Ok(Arc::new(opened.context("open the log")?))
+}
+
+/// The bookmarks of the collectors that write the log, for a process that only reads.
+pub(super) fn bookmarks_to_read(settings: &Settings) -> anyhow::Result<Arc<dyn Bookmarks>> {
+    Ok(Arc::new(SavedBookmarks::new(kafka_settings(settings)?)))
 }
 
 fn schemas() -> Schemas {

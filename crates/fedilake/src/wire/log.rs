@@ -22,6 +22,8 @@ pub type ReaderSource = Arc<dyn Fn() -> anyhow::Result<Box<dyn LogReader>> + Sen
 pub struct Log {
     /// None if the log was not opened to be written.
     appending: Option<Appending>,
+    /// The bookmarks beside the log, to be read.
+    pub bookmarks: Arc<dyn Bookmarks>,
     /// Makes readers that get every partition.
     pub readers: ReaderSource,
     /// Makes readers that share the partitions with those of other sinks.
@@ -73,6 +75,7 @@ async fn open_kafka(ownership: Option<&Arc<Ownership>>, settings: &Settings, use
         let (all, shared) = (Arc::clone(&log), log);
         return Ok(Log {
             appending: None,
+            bookmarks: kafka::bookmarks_to_read(settings)?,
             readers: Arc::new(move || all.reader().with_context(context)),
             sink_readers: Arc::new(move || shared.group_reader(&group).with_context(context)),
         });
@@ -80,6 +83,7 @@ async fn open_kafka(ownership: Option<&Arc<Ownership>>, settings: &Settings, use
     let log = kafka::open(settings, cache).await?;
     let (all, shared) = (Arc::clone(&log), Arc::clone(&log));
     Ok(Log {
+        bookmarks: log.clone(),
         appending: Some(Appending { writer: log.clone(), bookmarks: log }),
         readers: Arc::new(move || all.reader().with_context(context)),
         sink_readers: Arc::new(move || shared.group_reader(&group).with_context(context)),
@@ -102,8 +106,9 @@ async fn open_embedded(ownership: Arc<Ownership>, settings: &Settings) -> anyhow
             Ok(log.reader())
         }
     });
+    let bookmarks = log.clone();
     let appending = Some(Appending { writer: log.clone(), bookmarks: log });
-    Ok(Log { appending, sink_readers: Arc::clone(&readers), readers })
+    Ok(Log { appending, bookmarks, sink_readers: Arc::clone(&readers), readers })
 }
 
 /// The folder of a `file:` log.

@@ -24,6 +24,7 @@ mod kills;
 mod lake_process;
 mod live;
 mod midway;
+mod missed;
 mod moved;
 mod peaks;
 mod program;

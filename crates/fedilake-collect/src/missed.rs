@@ -94,9 +94,12 @@ mod tests {
         assert_eq!(of(&["left 9 boost 1\n".to_owned()], 200).gaps, []);
     }
 
+    /// Beginnings and ends.
+    type Minutes<'a> = &'a [(i64, i64)];
+
     #[test]
     fn no_moment_is_in_two_gaps() {
-        let cases: [(&[(i64, i64)], &[(i64, i64)]); 4] = [
+        let cases: [(Minutes<'_>, Minutes<'_>); 4] = [
             (&[(1, 3), (2, 4), (4, 5), (7, 9)], &[(1, 5), (7, 9)]),
             (&[(1, 9), (2, 3)], &[(1, 9)]),
             (&[(5, 6), (1, 2)], &[(1, 2), (5, 6)]),

@@ -4,6 +4,7 @@
 //! twice, one that is saved early would lose posts. Bounded: one noted place for each timeline.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use chrono::Utc;
 use fedilake_log::{Bookmarks, LogError};
 use fedilake_model::Server;
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::counts::Counts;
 use crate::cursor::Cursor;
@@ -95,7 +96,13 @@ impl Keeper {
 
     /// Saves after each `period`; returns only with an error.
     pub(crate) async fn save_at_times(&self, period: Duration) -> LogError {
-        at_times(period, || self.save()).await
+        let mut ticks = ticks(period).await;
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.save().await {
+                return error;
+            }
+        }
     }
 
     /// The history that was saved under a name.
@@ -103,18 +110,24 @@ impl Keeper {
         self.bookmarks.load(name).await
     }
 
-    /// Saves the histories of all timelines.
-    pub(crate) async fn save_histories(&self, counts: &Counts) -> Result<(), LogError> {
-        let saves = counts
-            .histories(Utc::now())
-            .into_iter()
-            .map(|(name, text)| async move { self.bookmarks.save(&name, &text).await });
-        stream::iter(saves).buffer_unordered(SAVES_MAX).try_for_each(|()| future::ready(Ok(()))).await
+    /// Saves the histories of all timelines. A history that cannot be saved costs no post, so it ends nothing: the next
+    /// call saves it, and a log that fails is told by an append.
+    pub(crate) async fn save_histories(&self, counts: &Counts) {
+        let saves = counts.histories(Utc::now()).into_iter().map(|(name, text)| async move {
+            let saved = self.bookmarks.save(&name, &text).await;
+            saved.inspect_err(|error| tracing::warn!("the history of {name} is not saved: {error}"))
+        });
+        // With the first failure the others would fail too.
+        let _ = stream::iter(saves).buffer_unordered(SAVES_MAX).try_for_each(|()| future::ready(Ok(()))).await;
     }
 
-    /// Saves the histories after each `period`; returns only with an error.
-    pub(crate) async fn save_histories_at_times(&self, counts: &Counts, period: Duration) -> LogError {
-        at_times(period, || self.save_histories(counts)).await
+    /// Saves the histories after each `period`; does not return.
+    pub(crate) async fn save_histories_at_times(&self, counts: &Counts, period: Duration) -> Infallible {
+        let mut ticks = ticks(period).await;
+        loop {
+            ticks.tick().await;
+            self.save_histories(counts).await;
+        }
     }
 
     fn noted(&self) -> MutexGuard<'_, HashMap<Arc<str>, Cursor>> {
@@ -122,16 +135,11 @@ impl Keeper {
     }
 }
 
-/// Saves after each `period`, for the first time when one has gone by; returns only with an error.
-async fn at_times<S: Future<Output = Result<(), LogError>>>(period: Duration, save: impl Fn() -> S) -> LogError {
+/// Ticks after each `period`, for the first time when one has gone by.
+async fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick is at once, when nothing has happened yet.
     ticks.tick().await;
-    loop {
-        ticks.tick().await;
-        if let Err(error) = save().await {
-            return error;
-        }
-    }
+    ticks
 }

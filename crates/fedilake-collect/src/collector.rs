@@ -125,12 +125,12 @@ pub async fn run_changing(
     let outcome = tokio::select! {
         appended = appender.run() => appended,
         error = keeper.save_at_times(settings.bookmark_interval) => Err(error),
-        error = keeper.save_histories_at_times(&counts, settings.history_interval) => Err(error),
+        never = keeper.save_histories_at_times(&counts, settings.history_interval) => match never {},
         error = fleet.run(changes) => Err(error),
     };
     fleet.end().await;
     outcome?;
-    keeper.save_histories(&counts).await?;
+    keeper.save_histories(&counts).await;
     Ok(keeper.save().await?)
 }
 

@@ -80,8 +80,8 @@ pub fn rows_within(
         lake.options().threads.max(1)
     ))?;
     let limits = SqlLimits { time: Duration::MAX, cancel: cancel.clone(), ..SqlLimits::default() };
-    let files_watch = Watch::start(|| lake.another(), &outside, &limits)?;
-    let lake_watch = Watch::start(|| lake.another(), &snapshot.connection, &limits)?;
+    let files_watch = Watch::start(|| lake.gauge(), &outside, &limits)?;
+    let lake_watch = Watch::start(|| lake.gauge(), &snapshot.connection, &limits)?;
     let mut steps = Steps::new(progress);
     let found = find(&outside, snapshot, chunks, at_once, &mut steps);
     // `cancel` says all that the watches would.

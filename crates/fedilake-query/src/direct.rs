@@ -12,13 +12,14 @@ use std::cell::Cell;
 use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use duckdb::{Config, Connection};
 use serde::{Deserialize, Serialize};
 
 use crate::error::message;
 use crate::layout::LISTINGS;
-use crate::sql::{self, SqlError, SqlLimits, SqlSummary};
+use crate::sql::{self, Gauge, SqlError, SqlLimits, SqlSummary};
 use crate::views::Deletes;
 use crate::{LakeError, rows, views};
 
@@ -194,8 +195,8 @@ impl Direct {
     }
 
     fn ask(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
-        sql::ask(&self.connection, || Ok(self.connection.try_clone()?), text, limits, out)
-            .unwrap_or_else(|error| Err(error.into()))
+        let gauge = || Ok(Gauge::new(self.connection.try_clone()?, Arc::default()));
+        sql::ask(&self.connection, gauge, text, limits, out).unwrap_or_else(|error| Err(error.into()))
     }
 
     /// Defines the views, which needs a file of the table.

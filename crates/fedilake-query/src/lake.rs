@@ -7,13 +7,15 @@
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use duckdb::{Config, Connection};
 use serde::{Deserialize, Serialize};
 
 use crate::error::message;
 use crate::names::Names;
+use crate::sql::Gauge;
 use crate::views::Deletes;
 use crate::{LakeError, LakePosition, layout, rows};
 
@@ -48,6 +50,8 @@ pub struct Lake {
     counter: Mutex<Connection>,
     readers: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
+    /// True while a take runs.
+    pub(crate) taking: Arc<AtomicBool>,
     /// The last field, so that it is dropped after the database is closed.
     guard: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -104,6 +108,7 @@ impl Lake {
             counter: Mutex::new(counter),
             readers,
             idle: Mutex::default(),
+            taking: Arc::default(),
             guard: None,
         })
     }
@@ -191,6 +196,11 @@ impl Lake {
             *outside = Some(outside_of(&self.path, ".files", &self.options)?);
         }
         Ok(Outside(outside))
+    }
+
+    /// A gauge of the memory that statements have.
+    pub(crate) fn gauge(&self) -> Result<Gauge, LakeError> {
+        Ok(Gauge::new(self.another()?, Arc::clone(&self.taking)))
     }
 
     /// A new connection that sees the documented views; does not wait for a running take.

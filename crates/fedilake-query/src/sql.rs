@@ -33,7 +33,7 @@ pub use failure::{SqlError, SqlErrorKind};
 pub(crate) use guard::lists_tables;
 pub(crate) use nearest::is_about_a_missing_view;
 pub use watch::Cancel;
-pub(crate) use watch::Watch;
+pub(crate) use watch::{Gauge, Watch};
 
 /// Limits of a statement. The default is a minute, and no other limit.
 #[derive(Clone, Debug)]
@@ -74,16 +74,16 @@ impl Lake {
     pub fn sql(&self, text: &str, limits: &SqlLimits, out: &mut dyn Write) -> Result<SqlSummary, SqlError> {
         // A connection that sees only the schema `main`.
         let connection = self.another()?;
-        let watched = ask(&connection, || self.another(), text, limits, out);
+        let watched = ask(&connection, || self.gauge(), text, limits, out);
         watched.unwrap_or_else(|error: LakeError| Err(error.into()))
     }
 }
 
-/// Runs a statement on a connection of any DuckDB; `gauge` makes another connection to the same instance. After an
+/// Runs a statement on a connection of any DuckDB; `gauge` makes a gauge of the same instance. After an
 /// outer error the connection must not be used again.
 pub(crate) fn ask(
     connection: &Connection,
-    gauge: impl Fn() -> Result<Connection, LakeError>,
+    gauge: impl Fn() -> Result<Gauge, LakeError>,
     text: &str,
     limits: &SqlLimits,
     out: &mut dyn Write,
@@ -111,7 +111,7 @@ const ATTEMPTS_AT_THE_CAUSE: u32 = 4;
 /// Runs a statement once; also says whether the watch stopped it.
 fn attempt(
     connection: &Connection,
-    gauge: &impl Fn() -> Result<Connection, LakeError>,
+    gauge: &impl Fn() -> Result<Gauge, LakeError>,
     text: &str,
     limits: &SqlLimits,
     out: &mut dyn Write,

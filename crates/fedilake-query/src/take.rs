@@ -12,6 +12,7 @@
 //! The next rows are read during a merge. Afterwards full days are sealed (see [`seal`](crate::seal)).
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use duckdb::arrow::array::RecordBatch;
@@ -110,6 +111,7 @@ impl Lake {
         let writer = lock(&self.writer);
         let mut names = lock(&self.names);
         let mut outside = self.outside()?;
+        let _taking = Taking::begin(&self.taking);
         writer.execute_batch("begin")?;
         let taken = take(&writer, &mut names, self.options().deletes, chunks, progress, &mut outside);
         match taken.and_then(|rows| Ok(writer.execute_batch("commit").map(|()| rows)?)) {
@@ -124,6 +126,22 @@ impl Lake {
                 Err(error)
             }
         }
+    }
+}
+
+/// Says that a take runs, until dropped.
+struct Taking<'a>(&'a AtomicBool);
+
+impl Taking<'_> {
+    fn begin(taking: &AtomicBool) -> Taking<'_> {
+        taking.store(true, Ordering::Relaxed);
+        Taking(taking)
+    }
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 

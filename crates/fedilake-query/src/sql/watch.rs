@@ -30,6 +30,30 @@ impl Cancel {
     }
 }
 
+/// Tells how much memory the statements of a DuckDB have.
+pub(crate) struct Gauge {
+    /// Another connection to the same DuckDB.
+    connection: Connection,
+    /// True while a take runs, whose memory DuckDB does not tell from a statement's.
+    taking: Arc<AtomicBool>,
+}
+
+impl Gauge {
+    pub(crate) fn new(connection: Connection, taking: Arc<AtomicBool>) -> Gauge {
+        Gauge { connection, taking }
+    }
+
+    /// None while a take runs.
+    fn bytes(&self) -> Result<Option<u64>, LakeError> {
+        let before = self.taking.load(Ordering::Relaxed);
+        // Only takes have temporary tables.
+        let sql = "select coalesce(sum(memory_usage_bytes), 0)::ubigint from duckdb_memory() \
+            where tag not in ('BASE_TABLE', 'IN_MEMORY_TABLE')";
+        let bytes = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok((!before && !self.taking.load(Ordering::Relaxed)).then_some(bytes))
+    }
+}
+
 /// A thread that watches one statement until the statement has ended.
 pub(crate) struct Watch {
     ended: Sender<()>,
@@ -37,10 +61,9 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Watches the statement that `connection` runs; `gauge` makes another connection to the same database, if memory
-    /// is limited.
+    /// Watches the statement that `connection` runs; `gauge` makes a gauge of the same DuckDB, if memory is limited.
     pub(crate) fn start(
-        gauge: impl FnOnce() -> Result<Connection, LakeError>,
+        gauge: impl FnOnce() -> Result<Gauge, LakeError>,
         connection: &Connection,
         limits: &SqlLimits,
     ) -> Result<Watch, LakeError> {
@@ -49,7 +72,7 @@ impl Watch {
             Some(_) => Some(gauge()?),
             None => None,
         };
-        let before = gauge.as_ref().map_or(Ok(0), memory_bytes)?;
+        let before = gauge.as_ref().map_or(Ok(None), Gauge::bytes)?.unwrap_or(0);
         let limits = limits.clone();
         let started = Instant::now();
         let (ended, end) = channel();
@@ -60,7 +83,7 @@ impl Watch {
             if started.elapsed() >= limits.time {
                 return Some((SqlErrorKind::Time, format!("stopped after {:?}, the time limit", limits.time)));
             }
-            let (max, now) = (limits.memory_bytes_max?, memory_bytes(gauge.as_ref()?).ok()?);
+            let (max, now) = (limits.memory_bytes_max?, gauge.as_ref()?.bytes().ok()??);
             let grown = now.saturating_sub(before);
             (grown > max).then(|| {
                 (
@@ -92,9 +115,4 @@ impl Watch {
         let _ = self.ended.send(());
         self.thread.join().expect("the watch does not panic")
     }
-}
-
-fn memory_bytes(gauge: &Connection) -> Result<u64, LakeError> {
-    let sql = "select coalesce(sum(memory_usage_bytes), 0)::ubigint from duckdb_memory() where tag <> 'BASE_TABLE'";
-    Ok(gauge.query_row(sql, [], |row| row.get(0))?)
 }

@@ -243,10 +243,16 @@ impl Running {
 }
 
 impl Drop for Running {
+    #[allow(clippy::print_stderr)]
     fn drop(&mut self) {
         // The process has already ended if the test went well.
+        let ended = self.child.try_wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            self.said.extend(self.stderr.iter());
+            eprintln!("process {} ({ended:?}) had said: {:#?}", self.child.id(), self.said);
+        }
     }
 }
 

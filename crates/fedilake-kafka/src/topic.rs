@@ -88,6 +88,11 @@ impl Asker {
         }
     }
 
+    /// True if the client heard what is wrong with its connection.
+    fn has_trouble(&self) -> bool {
+        self.client.context().trouble().is_some()
+    }
+
     /// Adds to an error the trouble that the client heard meanwhile: "timed out" alone explains nothing.
     fn told<T>(&self, answer: Result<T, Refusal>) -> Result<T, Refusal> {
         // The client's messages wait to be picked up.
@@ -154,7 +159,14 @@ pub(crate) async fn ensure(
 
 async fn find(settings: &KafkaSettings, asker: &Arc<Asker>, name: &str) -> Result<Option<Topic>, KafkaError> {
     let (asker, topic) = (asker.clone(), name.to_owned());
-    let found = spawn_blocking(move || asker.describe(&topic)).await;
+    let found = spawn_blocking(move || match asker.describe(&topic) {
+        // The broker was reached, and is only slow.
+        Err(refusal) if refusal.code == RDKafkaErrorCode::OperationTimedOut && !asker.has_trouble() => {
+            asker.describe(&topic)
+        }
+        found => found,
+    });
+    let found = found.await;
     let found = found.unwrap_or_else(|error| Err(Refusal::because(&error.to_string())));
     found.map_err(|refusal| failed(settings, "look up", name, refusal))
 }

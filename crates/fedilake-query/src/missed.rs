@@ -9,7 +9,7 @@ use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::lake::lock;
-use crate::views::literal;
+use crate::views::{instant, literal};
 use crate::{Lake, LakeError};
 
 /// Rows of one statement.
@@ -49,11 +49,11 @@ impl Lake {
         let writer = lock(&self.writer);
         let known = known_gaps(&writer)?.into_iter().filter(|gap| servers.contains(gap.0.as_str())).collect();
         let mut statements = GAP.changes(&known, &gaps, |(server, from, to): &Gap| {
-            vec![literal(server), time(*from), to.map_or("null".to_owned(), time)]
+            vec![literal(server), instant(*from), to.map_or("null".to_owned(), instant)]
         });
         let known = known_skips(&writer)?.into_iter().filter(|skip| servers.contains(skip.0.as_str())).collect();
         statements.extend(SKIP.changes(&known, &skips, |(server, hour, reason, events): &Skip| {
-            vec![literal(server), time(*hour), literal(reason), events.to_string()]
+            vec![literal(server), instant(*hour), literal(reason), events.to_string()]
         }));
         if statements.is_empty() {
             return Ok(());
@@ -109,9 +109,4 @@ fn known_skips(connection: &Connection) -> Result<Vec<Skip>, LakeError> {
     let mut statement = connection.prepare("select server, epoch_ms(hour), reason, events from skip")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// SQL: an instant.
-fn time(ms: i64) -> String {
-    format!("make_timestamptz({})", ms.saturating_mul(1000))
 }

@@ -30,7 +30,7 @@
 mod lake;
 mod plain;
 
-use crate::views::literal;
+use crate::views::{instant, literal};
 use crate::{By, Filter, layout, topic};
 
 pub(crate) use self::lake::bind;
@@ -90,11 +90,6 @@ fn gaps_sql(filter: &Filter, table: &str) -> String {
 /// The statement of relation `skips`. `table` has the columns of view `skips`.
 fn skips_sql(filter: &Filter, table: &str) -> String {
     format!("select server, hour, reason, events from {table}{}", whole(&of_servers(filter, "hour", "hour >=")))
-}
-
-/// SQL: an instant, of milliseconds since 1970.
-fn instant(ms: i64) -> String {
-    format!("make_timestamptz({})", ms.saturating_mul(1000))
 }
 
 fn whole(conditions: &[String]) -> String {

@@ -7,7 +7,7 @@ use duckdb::Connection;
 
 use crate::filter::UTC;
 use crate::languages::{self, Meant};
-use crate::views::literal;
+use crate::views::{instant, literal};
 use crate::{Filter, LakeError, Names, topic};
 
 /// Milliseconds of an hour.
@@ -106,10 +106,10 @@ impl Scope {
             scope.conditions.push(Condition { sql: format!("({}) is not true", condition.sql), ..condition });
         }
         if let Some(from) = filter.from {
-            scope.times.push(format!("created_at >= make_timestamptz({})", from.saturating_mul(1000)));
+            scope.times.push(format!("created_at >= {}", instant(from)));
         }
         if let Some(to) = filter.to {
-            scope.times.push(format!("created_at < make_timestamptz({})", to.saturating_mul(1000)));
+            scope.times.push(format!("created_at < {}", instant(to)));
         }
         scope.divide(connection, filter)?;
         Ok(scope)

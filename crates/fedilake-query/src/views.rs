@@ -336,6 +336,11 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A SQL expression for an instant, of milliseconds since 1970.
+pub(crate) fn instant(ms: i64) -> String {
+    format!("make_timestamptz({})", ms.saturating_mul(1000))
+}
+
 /// A SQL expression for a text, without characters that a terminal obeys instead of showing: `'a' || chr(27) || 'b'`.
 fn printed(text: &str) -> String {
     let is_shown = |c: char| matches!(c, '\'' | '"' | '\\') || c.escape_debug().len() == 1;

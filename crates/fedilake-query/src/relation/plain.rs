@@ -6,7 +6,7 @@ use super::{asked, day_step, gaps_sql, replaced, skips_sql, unknown, words_sql};
 use crate::languages::{self, Meant};
 use crate::report::Question;
 use crate::scope::{CREATED_AT, local_day, local_hour, tagged};
-use crate::views::literal;
+use crate::views::{instant, literal};
 use crate::{Filter, Names, topic};
 
 /// A report's statement over the documented views.
@@ -135,10 +135,9 @@ impl Plain<'_> {
 
     fn conditions(&self) -> Vec<String> {
         let filter = &self.question.filter;
-        let at = |ms: i64| format!("make_timestamptz({})", ms.saturating_mul(1000));
         let mut all = Vec::new();
-        all.extend(filter.from.map(|from| format!("created_at >= {}", at(from))));
-        all.extend(filter.to.map(|to| format!("created_at < {}", at(to))));
+        all.extend(filter.from.map(|from| format!("created_at >= {}", instant(from))));
+        all.extend(filter.to.map(|to| format!("created_at < {}", instant(to))));
         all.extend(filter.bot.map(|bot| format!("author_bot = {bot}")));
         all.extend(named(&filter.only));
         all.extend(named(&filter.without).into_iter().map(|condition| format!("({condition}) is not true")));

@@ -24,9 +24,8 @@ pub fn write(
         writeln!(out, "{}", style.bold(&line))?;
     }
     let unit = format!("{} · {} · {zone}", header.unit, header.of);
-    for line in std::iter::once(unit.as_str()).chain(note).flat_map(|text| wrap(&separated(text), marks::width(style)))
-    {
-        writeln!(out, "{}", style.grey(&line))?;
+    for text in std::iter::once(unit.as_str()).chain(note) {
+        marks::write_grey(&separated(text), style, out)?;
     }
     if rows.num_rows() == 0 || is_of_nothing(report, rows)? {
         return marks::write_text(&of_nothing(report), style, out);

@@ -14,31 +14,28 @@
 -- click = { language = "language" }
 
 with
-    -- Tags that name the same language count as the first of them.
-    named as materialized (
-        select id, min(id) over (partition by counted) as one, counted as name from {language} where counted is not null
+    -- Before the names, because a language has many posts.
+    tagged as (
+        select language, characters, sum(posts)::bigint as posts from {lengths} where language is not null group by all
     ),
+    -- Tags that name the same language count together.
     cell as materialized (
-        select named.one as language, lengths.characters, sum(lengths.posts)::bigint as posts
-        from {lengths} lengths
-        join named on named.id = lengths.language
+        select language.counted as name, tagged.characters, sum(tagged.posts)::bigint as posts
+        from tagged
+        join {language} on language.id = tagged.language
+        where language.counted is not null
         group by all
     ),
     -- Chosen first, because the other languages need no quantiles.
     most as materialized (
-        select cell.language, named.name, sum(cell.posts)::bigint as posts
-        from cell
-        join named on named.id = cell.language
-        group by all
-        order by posts desc, named.name
-        limit 20
+        select name, sum(posts)::bigint as posts from cell group by name order by posts desc, name limit 20
     ),
     counted as (
         select
-            most.name, most.posts as total, cell.characters,
-            sum(cell.posts) over (partition by cell.language order by cell.characters) as upto
+            cell.name, most.posts as total, cell.characters,
+            sum(cell.posts) over (partition by cell.name order by cell.characters rows unbounded preceding) as upto
         from cell
-        join most on most.language = cell.language
+        join most on most.name = cell.name
     )
 select
     name as language,

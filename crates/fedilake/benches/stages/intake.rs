@@ -43,7 +43,7 @@ pub struct Files {
 
 /// Moves the talk's `posts` into the data folder `data`, by way of the file `frames`, which is kept.
 pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet: &mut Sheet) -> anyhow::Result<Files> {
-    write_frames(frames, posts)?;
+    write_frames(frames, posts, 0)?;
     let log = Arc::new(EmbeddedLog::open(data.join("log")).context("open the log")?);
 
     let (lines, parsed) = cost_of(|| parse_bare(frames))?;
@@ -73,6 +73,19 @@ pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet:
     Ok(Files { table: paths, posts })
 }
 
+/// Moves copies of the talk's `posts` into the data folder `data`, each of the ten days after the copy before.
+pub fn fill(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, copies: u32) -> anyhow::Result<()> {
+    let log = Arc::new(EmbeddedLog::open(data.join("log")).context("open the log")?);
+    for copy in 0..copies {
+        write_frames(frames, posts, copy)?;
+        runtime.block_on(append_all(frames, &log))?;
+        std::fs::remove_file(frames)?;
+    }
+    let files = runtime.block_on(sink_all(&log, &open_table(&data.join("table"))?))?;
+    let paths: Vec<PathBuf> = files.iter().map(|file| path_of(&data.join("table"), file)).collect();
+    take_all(&data.join("lake.duckdb"), &files, &paths)
+}
+
 pub fn row(sheet: &mut Sheet, stage: &str, units: u64, cost: Cost, floor: Cost, budget: Option<f64>) {
     let (rate, floor_rate) = (cost.rate(units), floor.rate(units));
     sheet.row([
@@ -90,9 +103,9 @@ pub fn floor(sheet: &mut Sheet, what: &str, units: u64, cost: Cost) {
     sheet.row([what.to_owned(), count(cost.rate(units)), count(cost.wall_rate(units)), none(), none(), none(), none()]);
 }
 
-pub fn write_frames(path: &Path, posts: u64) -> anyhow::Result<()> {
+pub fn write_frames(path: &Path, posts: u64, copy: u32) -> anyhow::Result<()> {
     let mut out = BufWriter::new(File::create(path).context("create the frames")?);
-    Talk::new(SEED, posts).write_jsonl(&mut out, &mut |_| {}).context("write the frames")?;
+    Talk::copy(SEED, posts, copy).write_jsonl(&mut out, &mut |_| {}).context("write the frames")?;
     let file = out.into_inner().context("write the frames")?;
     // Otherwise writing the file back would slow the first stage.
     file.sync_all().context("write the frames")

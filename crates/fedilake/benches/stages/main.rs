@@ -6,7 +6,8 @@
 //!
 //! If the environment names real services (`make services`), the same stages also run on Kafka and S3.
 //!
-//! `--quick` takes a sixteenth of the posts; budgets are for all posts.
+//! `--quick` takes a sixteenth of the posts; budgets are for all posts. `--copies 10` asks only the dashboard's questions, of ten
+//! times the posts, of a hundred days.
 
 #![allow(unreachable_pub, reason = "a program has no outside: pub says what a module offers to the others")]
 
@@ -33,6 +34,8 @@ use cluster::Cluster;
 use cost::Machine;
 use sheet::Sheet;
 
+const PANELS: &str = "The dashboard's panels after a brush, over HTTP, in milliseconds";
+
 /// The amount of work to measure.
 struct Extent {
     posts: u64,
@@ -50,13 +53,24 @@ fn main() -> anyhow::Result<()> {
     };
     let folder = tempfile::Builder::new().prefix("fedilake-bench").tempdir().context("make a folder")?;
     println!("{}\n{} posts of the talk's preset\n", Machine::here(), extent.posts);
-    match arguments.iter().position(|argument| argument == "--peer") {
-        Some(at) => {
-            let theirs = arguments.get(at + 1).context("--peer wants the file that benches/peer wrote")?;
-            beside_peers(folder.path(), &extent, Path::new(theirs))
-        }
+    let value_of = |flag: &str| arguments.iter().skip_while(|argument| *argument != flag).nth(1);
+    if let Some(theirs) = value_of("--peer") {
+        return beside_peers(folder.path(), &extent, Path::new(theirs));
+    }
+    match value_of("--copies") {
+        Some(copies) => of_copies(folder.path(), &extent, copies.parse().context("--copies wants a number")?),
         None => run(folder.path(), &extent),
     }
+}
+
+/// Measures only the panels, of copies of the posts.
+fn of_copies(folder: &Path, extent: &Extent, copies: u32) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data)?;
+    intake::fill(&runtime, &folder.join("talk.jsonl"), &data, extent.posts, copies)?;
+    panels::measure(&runtime, &data, copies)?.print(&format!("{PANELS}, of {copies} copies of the posts"));
+    Ok(())
 }
 
 /// Measures only the stages on Kafka and S3, and compares them with the ways that were just measured.
@@ -64,7 +78,7 @@ fn beside_peers(folder: &Path, extent: &Extent, theirs: &Path) -> anyhow::Result
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let cluster = Cluster::find()?.context("the peers need real services\nhint: make services")?;
     let frames = folder.join("talk.jsonl");
-    intake::write_frames(&frames, extent.posts)?;
+    intake::write_frames(&frames, extent.posts, 0)?;
     let mut rates = Sheet::new(&["stage", "a core", "wall", "floor a core", "ratio", "budget", "met"]);
     let ours = cluster.measure(&runtime, &frames, &mut rates)?;
     rates.print("Rates, in events a second");
@@ -100,7 +114,7 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
     }
     drop(talk);
 
-    panels::measure(&runtime, &data)?.print("The dashboard's panels after a brush, over HTTP, in milliseconds");
+    panels::measure(&runtime, &data, 1)?.print(PANELS);
     match panels::painted(&data) {
         Ok(Some(sheet)) => sheet.print("The page in Chromium, from the event to painted marks, in milliseconds"),
         Ok(None) => println!("skipped: the page in Chromium: no Chromium\n"),

@@ -19,7 +19,7 @@ use crate::freshness::{Program, latencies, watch};
 use crate::sheet::{Sheet, count, met, ms, none};
 
 const BRUSHES: usize = 60;
-/// The hours that a brush takes. Brushes begin and end with an hour, as the page's do.
+/// The hours that a brush takes of the talk's days. Brushes begin and end with an hour, as the page's do.
 const HOURS: [usize; 6] = [1, 6, 20, 37, 60, 100];
 /// 3 February 2023, and the hours of the talk's ten days.
 const FIRST_HOUR: i64 = 19_391 * 24;
@@ -30,8 +30,8 @@ const READERS: usize = 50;
 const BRUSHING: usize = 5;
 const POSTS_A_SECOND: f64 = 2_000.0;
 
-/// The panels of each tab after brushes, on a process that only answers.
-pub fn measure(runtime: &Runtime, data: &Path) -> anyhow::Result<Sheet> {
+/// The panels of each tab after brushes, on a process that only answers about so many copies of the talk's days.
+pub fn measure(runtime: &Runtime, data: &Path, copies: u32) -> anyhow::Result<Sheet> {
     let mut sheet = Sheet::new(&["panels", "a request", "median", "p95", "max", "again, p95", "budget of p95", "met"]);
     let at = ["--data".to_owned(), data.display().to_string()];
     let mut program = Program::start(&["serve", "--listen", "127.0.0.1:0"], &at, &[], "answering on")?;
@@ -43,8 +43,14 @@ pub fn measure(runtime: &Runtime, data: &Path) -> anyhow::Result<Sheet> {
             .map(|report| report.name.as_str())
             .collect()
     };
+    let budget = match copies {
+        1 => Some(50),
+        10 => Some(150),
+        40 => Some(500),
+        _ => None,
+    };
     let tabs: [(&str, Vec<&str>, Option<u64>); 3] = [
-        ("the talk's seven", TALKS.to_vec(), Some(50)),
+        ("the talk's seven", TALKS.to_vec(), budget),
         ("people and servers", of_tab(Tab::People), None),
         ("conversation and content", of_tab(Tab::Conversation), None),
     ];
@@ -56,6 +62,7 @@ pub fn measure(runtime: &Runtime, data: &Path) -> anyhow::Result<Sheet> {
             }
             Ok(Times::from(walls))
         };
+        let brush = |number| brush(number, copies as usize);
         let (first, again) = (times(&brush)?, times(&brush)?);
         sheet.row([
             name.to_owned(),
@@ -148,10 +155,10 @@ pub fn readers(runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result
     Ok(sheet)
 }
 
-/// The state of a brush of the time line, as the page asks for it.
-fn brush(number: usize) -> String {
-    let hours = HOURS[number % HOURS.len()];
-    let from = FIRST_HOUR + (number * 37 % (ALL_HOURS - hours)) as i64;
+/// The state of a brush of the time line over copies of the talk's days, as the page asks for it: its hours are as many times more.
+fn brush(number: usize, copies: usize) -> String {
+    let hours = HOURS[number % HOURS.len()] * copies;
+    let from = FIRST_HOUR + (number * 37 * copies % (ALL_HOURS * copies - hours)) as i64;
     let time = |hour: i64| {
         chrono::DateTime::from_timestamp(hour * 3600, 0).expect("an hour of 2023").format("%Y-%m-%dT%H:%M:%SZ")
     };
@@ -178,7 +185,7 @@ async fn read(page: Arc<Page>, number: usize, end: Instant) -> Asked {
     let mut asked = Asked::default();
     let Ok(mut live) = page.live().await else { return Asked { requests: 1, failed: 1, ..Asked::default() } };
     for round in 0.. {
-        let state = if number < BRUSHING { brush(number + round * BRUSHING) } else { String::new() };
+        let state = if number < BRUSHING { brush(number + round * BRUSHING, 1) } else { String::new() };
         let began = Instant::now();
         asked.requests += 1;
         match page.ask(&TALKS, &state).await {

@@ -26,20 +26,20 @@ export function drawBoxes(mark: Mark & { kind: 'boxes' }, rows: Rows, sheet: She
   const left = marginFor(names, sheet.width)
   const most = Math.max(1, ...boxes.map(box => box.max).filter(Number.isFinite))
   const typical = Math.max(...boxes.map(box => box.upper).filter(Number.isFinite), 0)
-  const isLogarithmic = most > 20 * typical
-  const isLength = report.unit === 'characters'
-  const ticks = isLogarithmic || isLength ? roundTicks(most, isLength, sheet.width - left, isLogarithmic) : undefined
+  // As in the terminal and in the report to send: a few rows' extremes would press the middle halves to one side.
+  const constant = Math.max(typical / 10, Number.EPSILON)
+  const ticks = roundTicks(most, constant, report.unit === 'characters', sheet.width - left)
   const chosen = ({ row }: Box) => sheet.isChosen === null || sheet.isChosen(rows.rows[row]!)
   const ink = (box: Box) => (chosen(box) ? 'var(--accent)' : 'var(--ghost)')
   const height = Math.min(sheet.height, names.length * 28 + 28)
   const { svg, scale } = plot({
     width: sheet.width, height, marginLeft: left, marginRight: 10, marginTop: 2, marginBottom: 22,
-    x: isLogarithmic ? { type: 'symlog', constant: 10, domain: [0, most] } : { domain: [0, most], nice: true },
+    x: { type: 'symlog', constant, domain: [0, most] },
     y: { type: 'band', domain: names, padding: 0.3, axis: null },
     color: { type: 'identity' },
     marks: [
-      Plot.gridX(ticks ?? [], { stroke: 'var(--line)', strokeOpacity: 1 }),
-      Plot.axisX({ ...(ticks ? { ticks } : {}), tickSize: 0, label: null, fill: 'var(--soft)', tickFormat: short }),
+      Plot.gridX(ticks, { stroke: 'var(--line)', strokeOpacity: 1 }),
+      Plot.axisX({ ticks, tickSize: 0, label: null, fill: 'var(--soft)', tickFormat: short }),
       Plot.axisY({ tickSize: 0, label: null, fill: 'var(--ink)', tickFormat: (name: string) => fitted(name, left - 10) }),
       Plot.ruleY(boxes, { y: 'name', x1: 'min', x2: 'max', stroke: ink, strokeOpacity: 0.55 }),
       Plot.barX(boxes, { y: 'name', x1: 'lower', x2: 'upper', fill: ink, fillOpacity: 0.45, rx: 1 }),
@@ -48,14 +48,17 @@ export function drawBoxes(mark: Mark & { kind: 'boxes' }, rows: Rows, sheet: She
   })
   const y = scale('y')
   const spots = boxes.map(box => ({ row: box.row, left: 0, top: (y.apply(box.name) as number) - 3, width: sheet.width, height: (y.bandwidth ?? 12) + 6 }))
-  return { svg, spots, ...(isLogarithmic ? { remark: 'logarithmic scale' } : {}) }
+  return { svg, spots, remark: 'logarithmic scale' }
 }
 
 /** Round numbers up to the greatest, as many as have room, and the limits that people know for lengths. */
-function roundTicks(most: number, isLength: boolean, width: number, isLogarithmic: boolean): number[] {
-  const place = (value: number) => (isLogarithmic ? Math.log1p(value / 10) / Math.log1p(most / 10) : value / most) * width
-  const wanted = [0, ...(isLength ? KNOWN_LENGTHS : []), 10, 100, 1000, 10_000, 100_000, 1e6, 1e7].filter(value => value <= most)
+function roundTicks(most: number, constant: number, isLength: boolean, width: number): number[] {
+  const place = (value: number) => (Math.log1p(value / constant) / Math.log1p(most / constant)) * width
+  const powers = Array.from({ length: 9 }, (_, power) => 10 ** (power - 1))
+  const wanted = [0, ...(isLength ? KNOWN_LENGTHS : []), ...powers, ...powers.map(value => 5 * value), ...powers.map(value => 2 * value)]
   const kept: number[] = []
-  for (const value of wanted) if (kept.every(other => Math.abs(place(other) - place(value)) >= 26)) kept.push(value)
+  for (const value of wanted) {
+    if (value <= most && kept.every(other => Math.abs(place(other) - place(value)) >= 30)) kept.push(value)
+  }
   return kept.sort((a, b) => a - b)
 }

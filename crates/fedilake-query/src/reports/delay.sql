@@ -7,7 +7,8 @@
 -- caption = """
 -- The seconds from the author's date to the moment at which we saw the post on a server other than its own, cut to tenths: the time that the post took
 -- to that server, and a moment from there to us. Servers are the 20 that showed most such posts. The box is
--- the middle half with the median in it, the whiskers go from the least to the 99th percentile: one post in a hundred took longer. The two ends are
+-- the middle half with the median in it, the whiskers go from the least to the 99th percentile: one post in a hundred took longer. The scale is
+-- logarithmic. The two ends are
 -- read from different clocks, and an author may claim any date before the moment of sight (imported old posts look years late). A post that a server showed
 -- while we were not reading it, and that was fetched from its timeline afterwards, counts with that later moment. Posts that never arrived are not here.
 -- """

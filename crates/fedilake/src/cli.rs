@@ -1,5 +1,6 @@
 //! The command line: verbs, flags, and the help that people read.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +20,22 @@ pub struct Cli {
     pub common: Common,
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+impl Cli {
+    /// Reads the words of a command line. A word that begins with a comment of SQL, as the SQL that a report shows does, is a question and
+    /// not a flag.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(words.into_iter().map(|word| {
+            let after_dashes = word.as_encoded_bytes().strip_prefix(b"--");
+            if !after_dashes.is_some_and(|text| text.first().is_some_and(u8::is_ascii_whitespace)) {
+                return word;
+            }
+            let mut question = OsString::from("\n");
+            question.push(word);
+            question
+        }))
+    }
 }
 
 /// The heading in the help for the flags that every verb has.
@@ -579,3 +596,30 @@ const VIEWS: Below = Below(
 );
 
 const COMPLETIONS: Below = Below(&[("fedilake completions bash > /etc/bash_completion.d/fedilake", "")], "");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::read(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn a_question_may_begin_with_a_comment() {
+        for comment in ["-- What is asked?\nselect 1", "--\tasked\nselect 1", "--\nselect 1"] {
+            let Verb::Sql(sql) = read(&["fedilake", "sql", comment, "--format", "csv"]).unwrap().verb else {
+                panic!("another verb")
+            };
+            assert_eq!(sql.query.unwrap().trim_start(), comment);
+        }
+    }
+
+    #[test]
+    fn a_flag_that_is_not_known_is_no_question() {
+        for flag in ["--formt", "--asked select 1", "-x"] {
+            let error = read(&["fedilake", "sql", flag]).unwrap_err();
+            assert_eq!(error.kind(), clap::error::ErrorKind::UnknownArgument, "{flag}");
+        }
+    }
+}

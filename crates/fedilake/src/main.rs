@@ -39,8 +39,6 @@ mod wire;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::cli::Cli;
 
 /// Frees memory on one thread that another one took. glibc keeps a heap for each thread, and a record's bytes go from a collector's to the
@@ -55,7 +53,7 @@ fn main() -> ExitCode {
         Some(verb) if verb == lake_process::VERB => lake_process::child::run(),
         _ => {
             telemetry::take_format(std::env::args_os().skip(1));
-            match Cli::try_parse() {
+            match Cli::read(std::env::args_os()) {
                 Ok(cli) => run(cli),
                 Err(usage) => telemetry::say_usage(&usage),
             }

@@ -120,7 +120,7 @@ export interface Gap {
 }
 
 export interface Collected {
-  servers: ({ server: string; state?: string; gaps?: Gap[] | Record<string, number>; [field: string]: unknown })[]
+  servers: ({ server: string; state?: string; gaps?: Gap[]; [field: string]: unknown })[]
   log?: Record<string, unknown>
   table?: Record<string, unknown>
   lake?: Record<string, unknown>

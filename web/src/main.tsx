@@ -13,7 +13,7 @@ import './style/page.css'
 import { Collector } from './tabs/collector'
 import { Panels } from './tabs/panels'
 import { Posts } from './tabs/posts'
-import { readGaps, TimeLine } from './timeline/timeline'
+import { TimeLine } from './timeline/timeline'
 
 const SqlTab = lazy(() => import('./sql/tab').then(module => module.SqlTab))
 
@@ -49,5 +49,3 @@ clearOnEscape()
 keepAnswering()
 followLake()
 void readCatalogue()
-void readGaps()
-setInterval(() => document.hidden || void readGaps(), 30_000)

@@ -5,6 +5,9 @@ import { askedOf, hasFilter, isFiltered, rangeBefore, withoutKey, type Range, ty
 /** Report of the time line, the one that the page knows by name. */
 export const TIME_LINE = 'timeline'
 
+/** Report of the times that the time line hatches: a server was not read, and nothing was fetched since. */
+export const GAPS = 'gaps'
+
 /** Rows of `names` about the posts of `asked`. */
 export interface Question {
   asked: string
@@ -63,6 +66,7 @@ export function questionsOf(state: State, range: Range, catalogue: Report[]): Qu
     for (const { name, asked } of sparklinesOf(catalogue, state, range)) ask(asked, name)
     ask(ghostLineAsked(state), TIME_LINE)
   }
+  if (catalogue.some(report => report.name === GAPS)) ask(wholeAsked(state), GAPS)
   for (const report of panelsOf(catalogue, state.tab)) {
     ask(now, report.name)
     ask(ghostAsked(state, range, report), report.name)

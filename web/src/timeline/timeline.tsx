@@ -3,18 +3,17 @@ import * as Plot from '@observablehq/plot'
 import { brushX, type BrushSelection, type D3BrushEvent } from 'd3-brush'
 import { select } from 'd3-selection'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { signal } from '@preact/signals'
 
 import { answerOf } from '../answers'
-import { collector, type Rows } from '../api'
+import type { Rows } from '../api'
 import { number, place, plot, text } from '../draw/drawing'
 import { timeMarks } from '../draw/line'
 import { logTicks, skewOf } from '../draw/skew'
 import { besideBreak, timeAxis, timeTicks, type TimeAxis } from '../draw/time'
 import { exact, rangeText, short, wallClockText } from '../numbers'
 import { change, range, said, state } from '../page'
-import { ghostLineAsked, TIME_LINE, wholeAsked } from '../questions'
-import { unreadOf } from './gaps'
+import { GAPS, ghostLineAsked, TIME_LINE, wholeAsked } from '../questions'
+import { unreadOfRows, type Unread } from './gaps'
 import { useSize } from '../size'
 import { nearestStep, stepAt, WIDTH } from '../steps'
 import { instantOf, wallOf, wallOfText } from '../zone'
@@ -24,18 +23,6 @@ interface Step {
   posts: number
 }
 const [LEFT, RIGHT, HEIGHT] = [44, 12, 92]
-/** Times at which a server was not read and that nothing filled since. */
-export const gaps = signal<{ server: string; from: number; to: number }[]>([])
-
-export async function readGaps(): Promise<void> {
-  try {
-    const { servers } = await collector()
-    gaps.value = servers.flatMap(({ server, gaps }) => unreadOf(gaps).map(gap => ({ server, ...gap })))
-  } catch {
-    // Without a collector nothing is known about gaps.
-  }
-}
-
 export function TimeLine() {
   const now = state.value
   const frame = useRef<HTMLDivElement>(null)
@@ -49,13 +36,15 @@ export function TimeLine() {
   const ghostAsked = ghostLineAsked(now)
   const ghostAnswer = ghostAsked === null ? undefined : answerOf(TIME_LINE, ghostAsked)
   const ghost = useMemo(() => (ghostAnswer?.rows ? stepsOf(ghostAnswer.rows, now.timezone) : []), [ghostAnswer, now.timezone])
+  const gapsAnswer = answerOf(GAPS, wholeAsked(now))
+  const unread = useMemo(() => (gapsAnswer?.rows ? unreadOfRows(gapsAnswer.rows) : []), [gapsAnswer])
   const wall = (at: number) => wallOf(at, now.timezone)
   const step = WIDTH[now.by]
   const axis = useMemo(() => timeAxis([...(steps ?? []), ...ghost].filter(({ posts }) => posts > 0).map(({ at }) => at), step), [steps, ghost, step])
   const span = axis === null ? null : ([axis.at(axis.domain[0]), axis.at(axis.domain[1])] as const)
   const chosen = range.value
   const shownRange = { from: chosen.from === null ? null : wall(chosen.from), to: chosen.to === null ? null : wall(chosen.to) }
-  const drawing = useMemo(() => (width < 60 || axis === null ? null : drawSteps(steps ?? [], ghost, axis, width, step, wall)), [axis, width, gaps.value])
+  const drawing = useMemo(() => (width < 60 || axis === null ? null : drawSteps(steps ?? [], ghost, unread, axis, width, step, wall)), [axis, width, unread])
   // While the reader drags, the drawing stays, whatever comes: a new one would take the brush from under the pointer.
   const isDragged = useRef(false)
   const [drags, setDrags] = useState(0)
@@ -138,7 +127,7 @@ export function TimeLine() {
         {now.notes.map(note => drawing && <Note at={drawing.pixelOf(wall(note.at))} text={note.text} moment={wallClockText(wall(note.at), true)} remove={() => change({ notes: state.value.notes.filter(other => other !== note) })} />)}
         {steps === undefined && answer?.problem && <p class="trouble" role="alert">{answer.problem.message}</p>}
       </div>
-      {gaps.value.length > 0 && <p class="unseen">Not read: {gaps.value.map(gap => `${gap.server} ${rangeText(wall(gap.from), wall(gap.to))}`).join('; ')}</p>}
+      {unread.length > 0 && <p class="unseen">Not read: {unread.map(gap => `${gap.server} ${rangeText(wall(gap.from), wall(gap.to))}`).join('; ')}</p>}
     </section>
   )
 }
@@ -158,14 +147,14 @@ interface TimeDrawing {
   timeAt: (pixel: number) => number
 }
 
-function drawSteps(steps: Step[], ghost: Step[], axis: TimeAxis, width: number, step: number, wall: (at: number) => number): TimeDrawing {
+function drawSteps(steps: Step[], ghost: Step[], gaps: Unread[], axis: TimeAxis, width: number, step: number, wall: (at: number) => number): TimeDrawing {
   const all = [...steps, ...ghost].map(({ posts }) => posts)
   const most = Math.max(1, ...all)
   const usual = skewOf(all)
   const inner = width - LEFT - RIGHT
   const [begin, end] = [axis.at(axis.domain[0]), axis.at(axis.domain[1])]
   const rect = { x1: ({ at }: Step) => axis.place(at), x2: ({ at }: Step) => axis.place(at + step), y: 'posts', insetRight: inner / ((axis.domain[1] - axis.domain[0]) / step) > 3 ? 1 : 0 }
-  const unread = gaps.value.map(gap => ({ from: Math.max(begin, wall(gap.from)), to: Math.min(end, wall(gap.to)) })).filter(gap => gap.to > gap.from)
+  const unread = gaps.map(gap => ({ from: Math.max(begin, wall(gap.from)), to: Math.min(end, wall(gap.to)) })).filter(gap => gap.to > gap.from)
   const { svg, scale } = plot({
     width, height: HEIGHT, marginLeft: LEFT, marginRight: RIGHT, marginTop: 4, marginBottom: 20,
     x: { type: 'linear', domain: axis.domain },

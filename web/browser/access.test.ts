@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { hasBrowser, keys, openBrowser, panel, reader, settled } from './reader'
+import { boxOf, hasBrowser, keys, openBrowser, panel, reader, settled } from './reader'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const TABS = ['overview', 'people', 'conversation', 'posts', 'sql', 'collector']
@@ -96,7 +96,7 @@ describe.skipIf(!hasBrowser)('for everybody', () => {
           expect(await chart.locator('.tip dd').count(), what).toBeGreaterThan(0)
           expect(await page.locator('[aria-live]').textContent(), what).toMatch(/\S/)
           await page.keyboard.press('Home')
-          const spot = (await chart.locator('.spot').boundingBox())!
+          const spot = await boxOf(chart.locator('.spot'))
           await chart.blur()
           await page.mouse.move(spot.x + Math.min(spot.width, 20) / 2, spot.y + spot.height / 2)
           await chart.locator('.tip').waitFor()

@@ -2,7 +2,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-import { clickBar, figure, hasBrowser, keys, openBrowser, panel, reader, rowsOf, settled } from './reader'
+import { boxOf, clickBar, figure, hasBrowser, keys, openBrowser, panel, reader, rowsOf, settled } from './reader'
 
 describe.skipIf(!hasBrowser)('the filter', () => {
   let browser: Browser
@@ -23,7 +23,7 @@ describe.skipIf(!hasBrowser)('the filter', () => {
   it('is brushed on the time line, and Escape clears it', async () => {
     const { page, leave } = await reader(browser)
     const before = await figure(page, 'posts')
-    const box = (await page.locator('.time-line .overlay').boundingBox())!
+    const box = await boxOf(page.locator('.time-line .overlay'))
     await page.mouse.move(box.x + box.width * 0.3, box.y + 20)
     await page.mouse.down()
     await page.mouse.move(box.x + box.width * 0.6, box.y + 20, { steps: 5 })
@@ -43,14 +43,14 @@ describe.skipIf(!hasBrowser)('the filter', () => {
 
   it('is brushed on while new posts come', async () => {
     const { page, leave } = await reader(browser)
-    const box = (await page.locator('.time-line .overlay').boundingBox())!
+    const box = await boxOf(page.locator('.time-line .overlay'))
     await page.mouse.move(box.x + box.width * 0.3, box.y + 20)
     await page.mouse.down()
     await page.mouse.move(box.x + box.width * 0.5, box.y + 20)
     const seen = await figure(page, 'posts')
     await page.waitForFunction(seen => document.querySelector('[data-column=posts] .value')?.getAttribute('title') !== seen, seen)
     await page.mouse.move(box.x + box.width * 0.7, box.y + 20)
-    expect((await page.locator('.time-line .selection').boundingBox())!.width).toBeCloseTo(box.width * 0.4, -1)
+    expect((await boxOf(page.locator('.time-line .selection'))).width).toBeCloseTo(box.width * 0.4, -1)
     await page.mouse.up()
     await settled(page)
     expect(keys(page).get('from')).not.toBeNull()

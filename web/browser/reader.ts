@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core'
 import { expect, vi } from 'vitest'
 
 export const BASE_URL = (process.env.FEDILAKE_BASE_URL ?? '').replace(/\/$/, '')
@@ -70,12 +70,16 @@ export const panel = (page: Page, report: string) => page.locator(`article[data-
 /** Clicks a bar of a panel, counted from the top. */
 export async function clickBar(page: Page, report: string, place: number, modifiers: ('Shift' | 'Alt')[] = []): Promise<void> {
   const bars = panel(page, report).locator('.canvas g[aria-label=bar]').last().locator('rect')
-  // A chart that is drawn anew has no bar for a moment.
-  const box = await vi.waitFor(async () => (await bars.nth(place).boundingBox()) ?? Promise.reject(new Error('no bar')), 5_000)
+  const box = await boxOf(bars.nth(place))
   for (const key of modifiers) await page.keyboard.down(key)
   await page.mouse.click(box.x + Math.min(3, box.width / 2), box.y + box.height / 2)
   for (const key of modifiers) await page.keyboard.up(key)
   await settled(page)
+}
+
+/** Where a mark is on the screen. A drawing that is made anew has no marks for a moment. */
+export function boxOf(mark: Locator): Promise<{ x: number; y: number; width: number; height: number }> {
+  return vi.waitFor(async () => (await mark.boundingBox()) ?? Promise.reject(new Error('no mark')), 5_000)
 }
 
 /** The names of a panel's first column, as its table shows them. */

@@ -37,7 +37,8 @@ export function TimeLine() {
   const ghostAnswer = ghostAsked === null ? undefined : answerOf(TIME_LINE, ghostAsked)
   const ghost = useMemo(() => (ghostAnswer?.rows ? stepsOf(ghostAnswer.rows, now.timezone) : []), [ghostAnswer, now.timezone])
   const gapsAnswer = answerOf(GAPS, wholeAsked(now))
-  const unread = useMemo(() => (gapsAnswer?.rows ? unreadOfRows(gapsAnswer.rows) : []), [gapsAnswer])
+  // The same gaps are no reason to draw anew.
+  const unread = useMemo(() => (gapsAnswer?.rows ? unreadOfRows(gapsAnswer.rows) : []), [JSON.stringify(gapsAnswer?.rows?.rows)])
   const wall = (at: number) => wallOf(at, now.timezone)
   const step = WIDTH[now.by]
   const axis = useMemo(() => timeAxis([...(steps ?? []), ...ghost].filter(({ posts }) => posts > 0).map(({ at }) => at), step), [steps, ghost, step])

@@ -16,6 +16,7 @@ use std::time::Duration;
 use chrono::Utc;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use tokio::time::sleep;
 
 use crate::cursor::Cursor;
 use crate::error::SourceError;
@@ -74,6 +75,21 @@ pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration)
 /// The pages above `from` until one reaches `until`, or until they end.
 pub(crate) fn walk(source: Arc<Source>, from: Cursor, until: Cursor) -> Pages {
     walk_on(source, from, until, None)
+}
+
+/// The pages from `overlap` before `from` up to `until`, one every `pace`, so that other requests have room.
+pub(crate) fn walk_late(source: Arc<Source>, from: Cursor, until: Cursor, overlap: Duration, pace: Duration) -> Pages {
+    stream::once(async move {
+        let newest = source.page(At::Newest).await?;
+        Ok(walk_on(source, from.back(overlap_within(overlap, &newest)), until, None))
+    })
+    .map(|pages: Result<Pages, SourceError>| pages.unwrap_or_else(|error| stream::iter([Err(error)]).boxed()))
+    .flatten()
+    .then(move |page| async move {
+        sleep(pace).await;
+        page
+    })
+    .boxed()
 }
 
 fn walk_on(source: Arc<Source>, from: Cursor, until: Cursor, before: Option<&Page>) -> Pages {

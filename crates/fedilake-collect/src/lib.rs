@@ -27,6 +27,7 @@ mod guard;
 mod health;
 mod history;
 mod instance;
+mod late;
 mod mark;
 mod missed;
 mod page;

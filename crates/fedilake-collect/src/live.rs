@@ -11,7 +11,7 @@
 //! on, and posts are lost. So a stream that is, or was, silent for much longer than usual is compared with the
 //! timeline. Posts that it did not bring are taken from there; if it stays silent it is given up. Deletes do not
 //! count as posts, because they also pass where posts are filtered out. A loss too short to be distinguished from
-//! chance goes unnoticed.
+//! chance goes unnoticed. Posts that became visible minutes late in a hole are found by a slow walk afterwards ([`late`](crate::late)).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
 use crate::http::Stream;
+use crate::late::Walker;
 use crate::mark::{Mark, Start};
 use crate::page::{self, Page};
 use crate::source::Source;
@@ -48,12 +49,15 @@ pub(crate) fn follow(source: Arc<Source>, stream: Stream, from: Option<Cursor>) 
         overlap: source.settings().overlap_short,
         framer: Framer::new(source.frame_bytes_max()),
         watch: Watch::new(Instant::now(), source.settings()),
+        late: Walker::new(source.clone()),
         source,
         broken: None,
         mark: Mark::new(from.clone()),
         highest: from,
         pages: None,
         is_walking: false,
+        has_filled: false,
+        filled_from: None,
         backoff: Backoff::default(),
         ready: VecDeque::new(),
     };
@@ -79,6 +83,11 @@ struct Live {
     pages: Option<Pages>,
     /// True if the fill under way reads pages by id.
     is_walking: bool,
+    /// True if the fill under way brought posts that the stream had not brought.
+    has_filled: bool,
+    /// The place at which the fill under way began.
+    filled_from: Option<Cursor>,
+    late: Walker,
     /// How far before the mark a second fill begins.
     overlap: Duration,
     backoff: Backoff,
@@ -102,6 +111,10 @@ impl Live {
                     None => self.finish_fill(),
                 },
                 () = sleep_until(self.watch.due()), if self.pages.is_none() => self.start_fill(),
+                page = self.late.next() => match page {
+                    Ok(page) => self.ready.extend(self.source.arrivals(page)),
+                    Err(error) => self.ready.push_back(Arrival::Trouble(error)),
+                },
             }
         }
     }
@@ -147,6 +160,8 @@ impl Live {
         let (source, settings) = (self.source.clone(), self.source.settings());
         self.watch.begin();
         self.is_walking = false;
+        self.has_filled = false;
+        self.filled_from = self.mark.start(Duration::ZERO, Instant::now()).map(|start| start.place);
         let start = |overlap| self.mark.start(overlap, Instant::now());
         self.pages = Some(match (self.watch.gap(), start(self.overlap), &self.highest) {
             (Gap::Open, ..) => gap::fill(source, start(settings.overlap).map(Start::anew), settings.overlap),
@@ -183,6 +198,7 @@ impl Live {
         for arrival in self.source.arrivals(page) {
             if matches!(arrival, Arrival::Event(_)) {
                 self.watch.find();
+                self.has_filled = true;
             }
             self.ready.push_back(arrival);
         }
@@ -195,6 +211,10 @@ impl Live {
             self.ready.push_back(Arrival::GapFilled);
         }
         self.ready.push_back(Arrival::Read);
+        let was_hole = self.watch.gap() == Gap::Open || self.has_filled;
+        if let (true, Some(from), Some(until)) = (was_hole, self.filled_from.take(), self.highest.clone()) {
+            self.source.late().owe(from, until, self.source.settings().overlap_long, Instant::now());
+        }
         if let Err(error) = self.watch.end(Instant::now()) {
             self.broken = Some(error);
         } else if self.watch.gap() == Gap::Closed {

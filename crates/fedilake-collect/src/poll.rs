@@ -3,7 +3,8 @@
 //! Polls come as often as new posts need, within limits: the interval is halved if a poll brought more than half a
 //! page; it grows if a poll brought next to nothing, or read pages without new posts. Posts do not become visible in
 //! the order of their ids: a poll begins a little before its place, and now and then, as far as half of the budget of
-//! pages allows, much before it. Polling does not see deletes, nor edits of older posts.
+//! pages allows, much before it. Beside the polls, what was polled is walked again some minutes later ([`late`](crate::late)). Polling
+//! does not see deletes, nor edits of older posts.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::arrival::{Arrival, EventStream};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
+use crate::late::Walker;
 use crate::limits::PAGED_WINDOW;
 use crate::mark::{Mark, Start};
 use crate::page::Page;
@@ -26,10 +28,13 @@ use crate::source::{PAGE_POSTS, Source};
 /// failed request.
 pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
     let settings = source.settings();
-    let mark = Mark::new(from);
+    let mark = Mark::new(from.clone());
     let poll = Poll {
         interval: settings.poll_interval_min,
         pages: Some(gap::fill(source.clone(), mark.start(settings.overlap, Instant::now()), settings.overlap)),
+        late: Walker::new(source.clone()),
+        owed_from: from,
+        owed_at: Instant::now(),
         source,
         mark,
         ready: VecDeque::new(),
@@ -59,6 +64,10 @@ struct Poll {
     is_deep: bool,
     /// When the next deep poll is due.
     deep_due: Instant,
+    late: Walker,
+    /// The place from which what was polled is to be walked again, and since when.
+    owed_from: Option<Cursor>,
+    owed_at: Instant,
     interval: Duration,
     /// When the next poll begins.
     due: Instant,
@@ -71,21 +80,29 @@ impl Poll {
             if let Some(arrival) = self.ready.pop_front() {
                 return Ok(arrival);
             }
-            let Some(pages) = &mut self.pages else {
-                sleep_until(self.due).await;
-                let settings = self.source.settings();
-                self.is_deep = Instant::now() >= self.deep_due;
-                let overlap = if self.is_deep { settings.overlap } else { settings.overlap_short };
-                let start = self.mark.start(overlap, Instant::now());
-                let start = if self.is_deep { start.map(Start::anew) } else { start };
-                self.pages = Some(gap::fill(self.source.clone(), start, overlap));
-                continue;
-            };
-            match pages.next().await.transpose()? {
-                Some(page) => self.take(page),
-                None => self.finish(),
+            tokio::select! {
+                page = next_page(&mut self.pages), if self.pages.is_some() => match page.transpose()? {
+                    Some(page) => self.take(page),
+                    None => self.finish(),
+                },
+                () = sleep_until(self.due), if self.pages.is_none() => self.begin(),
+                page = self.late.next() => match page {
+                    Ok(page) => {
+                        self.ready.extend(self.source.arrivals(page));
+                    }
+                    Err(error) => self.ready.push_back(Arrival::Trouble(error)),
+                },
             }
         }
+    }
+
+    fn begin(&mut self) {
+        let settings = self.source.settings();
+        self.is_deep = Instant::now() >= self.deep_due;
+        let overlap = if self.is_deep { settings.overlap } else { settings.overlap_short };
+        let start = self.mark.start(overlap, Instant::now());
+        let start = if self.is_deep { start.map(Start::anew) } else { start };
+        self.pages = Some(gap::fill(self.source.clone(), start, overlap));
     }
 
     fn take(&mut self, page: Page) {
@@ -119,6 +136,9 @@ impl Poll {
         if self.is_deep {
             self.deep_due = now + pace(self.pages_walked + 1).max(settings.overlap / 2);
         }
+        if now >= self.owed_at + settings.overlap_long {
+            self.owe(now);
+        }
         if self.pages_walked > 0 {
             self.ready.push_back(Arrival::GapFilled);
         }
@@ -126,5 +146,29 @@ impl Poll {
         self.pages = None;
         self.found = 0;
         self.pages_walked = 0;
+    }
+
+    /// Has what was polled since the last time walked again.
+    fn owe(&mut self, now: Instant) {
+        let place = self.mark.start(Duration::ZERO, now).map(|start| start.place);
+        if let (Some(from), Some(until)) = (self.owed_from.take(), place.clone()) {
+            self.source.late().owe_once(from, until, self.source.settings().overlap_long, now);
+        }
+        self.owed_from = place;
+        self.owed_at = now;
+    }
+}
+
+/// What was polled last is walked again with the next stream or polls.
+impl Drop for Poll {
+    fn drop(&mut self) {
+        self.owe(Instant::now());
+    }
+}
+
+async fn next_page(pages: &mut Option<Pages>) -> Option<Result<Page, SourceError>> {
+    match pages {
+        Some(pages) => pages.next().await,
+        None => None,
     }
 }

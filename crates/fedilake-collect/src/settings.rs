@@ -22,6 +22,9 @@ pub struct CollectorSettings {
     pub overlap: Duration,
     /// How far before their place polls and second looks begin.
     pub overlap_short: Duration,
+    /// How far before a gap its timeline is walked once more, and how long after the gap was filled: for posts that take minutes to
+    /// become visible. What is polled is walked again as often.
+    pub overlap_long: Duration,
     /// When a filled gap is read once more.
     pub second_look_after: Duration,
     /// The least time between two polls.
@@ -44,8 +47,10 @@ pub struct CollectorSettings {
     pub live_retry_after: Duration,
     /// How long the stream may take to open before the timeline is polled meanwhile.
     pub bridge_after: Duration,
-    /// The number of a server's posts that are remembered, to drop those that come twice.
+    /// The most of a server's posts that are remembered, to drop those that come twice.
     pub seen_max: usize,
+    /// How long a post is remembered.
+    pub seen_for: Duration,
 }
 
 impl CollectorSettings {
@@ -59,6 +64,7 @@ impl CollectorSettings {
             history_interval: Duration::from_secs(10),
             overlap: Duration::from_secs(20),
             overlap_short: Duration::from_secs(5),
+            overlap_long: Duration::from_secs(300),
             second_look_after: Duration::from_secs(5),
             poll_interval_min: Duration::from_secs(2),
             poll_interval_max: Duration::from_secs(60),
@@ -70,7 +76,8 @@ impl CollectorSettings {
             backoff_refused: Duration::from_secs(900),
             live_retry_after: Duration::from_secs(3600),
             bridge_after: Duration::from_secs(2),
-            seen_max: 2_000,
+            seen_max: 20_000,
+            seen_for: Duration::from_secs(900),
         }
     }
 }

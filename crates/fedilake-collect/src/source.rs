@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use fedilake_model::{Frame, PostEvent, Rejected, ShownBy};
 use reqwest::header::HeaderMap;
 use reqwest::{StatusCode, Url};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::arrival::Arrival;
 use crate::cursor::Cursor;
@@ -16,6 +16,7 @@ use crate::error::{SourceError, said};
 use crate::guard::ForbiddenHost;
 use crate::http::{Answer, Http, Stream};
 use crate::instance::{self, Streaming};
+use crate::late::Late;
 use crate::limits::{self, Limits};
 use crate::page::{self, Page, STATUS_BYTES_MAX};
 use crate::seen::Seen;
@@ -31,6 +32,7 @@ pub struct Source {
     settings: Arc<CollectorSettings>,
     limits: Mutex<Limits>,
     seen: Mutex<Seen>,
+    late: Mutex<Late>,
     /// The domain in its members' handles, if its instance document was read and may claim that domain.
     domain: Mutex<Option<Arc<str>>>,
 }
@@ -55,10 +57,10 @@ pub enum At<'a> {
 impl Source {
     /// A server of which nothing is known yet.
     pub fn new(config: ServerConfig, http: Http, settings: Arc<CollectorSettings>) -> Source {
-        let seen = Mutex::new(Seen::new(settings.seen_max));
+        let seen = Mutex::new(Seen::new(settings.seen_max, settings.seen_for));
         let limits = Mutex::new(Limits::new(settings.paged_requests_max));
         http.guard().list(&config.address.base);
-        Source { config, http, settings, limits, seen, domain: Mutex::default() }
+        Source { config, http, settings, limits, seen, late: Mutex::default(), domain: Mutex::default() }
     }
 
     /// The server and its timeline.
@@ -113,6 +115,11 @@ impl Source {
         self.http.stream(url, token, |status, headers| self.heed(status, headers, false)).await
     }
 
+    /// The ranges of the timeline that are walked once more, later.
+    pub(crate) fn late(&self) -> MutexGuard<'_, Late> {
+        lock(&self.late)
+    }
+
     /// The arrivals for a page's statuses, in its order; each version of a post once.
     pub fn arrivals(&self, page: Page) -> impl Iterator<Item = Arrival> {
         let (frames, observed_at) = page.into_frames();
@@ -130,7 +137,8 @@ impl Source {
             Ok(event) => event,
             Err(rejected) => return Arrival::Rejected(rejected),
         };
-        let is_first = event.post().is_none_or(|post| lock(&self.seen).is_first(&post.id, post.edited_at));
+        let is_first =
+            event.post().is_none_or(|post| lock(&self.seen).is_first(&post.id, post.edited_at, Instant::now()));
         if is_first { Arrival::Event(event) } else { Arrival::Duplicate }
     }
 

@@ -100,6 +100,55 @@ async fn what_federating_servers_show_is_polled() {
     run.stop().await.unwrap();
 }
 
+/// Settings under which a fill alone reaches back less far than posts come late.
+fn shallow() -> CollectorSettings {
+    CollectorSettings {
+        overlap: Duration::from_millis(300),
+        overlap_short: Duration::from_millis(100),
+        overlap_long: Duration::from_secs(4),
+        ..fast()
+    }
+}
+
+/// A simulation in which every twentieth post of another server is late, by up to four seconds.
+fn with_late_posts() -> Config {
+    Config {
+        servers: 2,
+        rate: 200.0,
+        posts_max: Some(1_200),
+        edits: 0.0,
+        late: 0.05,
+        late_max: Duration::from_secs(4),
+        ..Config::default()
+    }
+}
+
+#[tokio::test]
+async fn posts_that_become_visible_late_in_a_hole_of_the_stream_are_found_afterwards() {
+    let simulation = simulate(with_late_posts()).await;
+    let run = Run::start_with(configs(&simulation), shallow(), Arc::new(MemoryLog::new()), Arc::default());
+    run.log.wait_for(400).await;
+    for server in 0..2 {
+        simulation.set_fault(server, Some(Fault::Disconnect), None);
+    }
+    until("the streams end", || run.counts.snapshot().iter().all(|server| !server.failures.is_empty()).then_some(()))
+        .await;
+    run.log.wait_for(800).await;
+    for server in 0..2 {
+        simulation.set_fault(server, None, None);
+    }
+    wait_for_all(&simulation, &run.log).await;
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn posts_that_become_visible_late_are_polled() {
+    let simulation = simulate(Config { stream_needs_token: true, ..with_late_posts() }).await;
+    let run = Run::start_with(configs(&simulation), shallow(), Arc::new(MemoryLog::new()), Arc::default());
+    wait_for_all(&simulation, &run.log).await;
+    run.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn no_fault_of_a_server_loses_a_post_or_disturbs_another_server() {
     // 429 has a test of its own, because its reset is minutes away.

@@ -46,8 +46,12 @@ pub struct Config {
     pub deletes: f64,
     /// Share of posts that arrive 1 to 30 minutes after their `created_at`, with ids of that time.
     pub backdated: f64,
-    /// Median time until another server shows a post; none takes longer than 20 times that.
+    /// Median time until another server shows a post; none but the late ones takes longer than 20 times that.
     pub delay: Duration,
+    /// Share of sightings at other servers that are late: they take up to `late_max`, and half of them less than a tenth of it.
+    pub late: f64,
+    /// The longest time until another server shows a post that is late.
+    pub late_max: Duration,
     /// Interval between heartbeats of a stream.
     pub heartbeat: Duration,
     /// Rate limits of the servers.
@@ -76,6 +80,8 @@ impl Default for Config {
             deletes: 0.03,
             backdated: 0.001,
             delay: Duration::from_millis(800),
+            late: 0.0,
+            late_max: Duration::from_secs(300),
             heartbeat: Duration::from_secs(15),
             limits: RateLimits::default(),
             history: 0,

@@ -325,6 +325,11 @@ impl World {
 
     fn draw_delay_ms(&mut self) -> i64 {
         let usual = self.config.delay.as_millis() as f64;
+        if self.dice.chance(self.config.late) {
+            // As many between 1% and 10% of the longest as above.
+            let share = 10_f64.powi(-2) * 100_f64.powf(self.dice.below(1_000_000) as f64 / 1e6);
+            return (self.config.late_max.as_millis() as f64 * share) as i64;
+        }
         let drawn = usual * (0.9 * self.dice.normal()).exp();
         drawn.min(usual * 20.0) as i64
     }

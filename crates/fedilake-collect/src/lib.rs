@@ -23,6 +23,7 @@ mod counts;
 mod cursor;
 mod error;
 mod gap;
+mod gone;
 mod guard;
 mod health;
 mod history;

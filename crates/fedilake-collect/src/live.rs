@@ -11,7 +11,8 @@
 //! on, and posts are lost. So a stream that is, or was, silent for much longer than usual is compared with the
 //! timeline. Posts that it did not bring are taken from there; if it stays silent it is given up. Deletes do not
 //! count as posts, because they also pass where posts are filtered out. A loss too short to be distinguished from
-//! chance goes unnoticed. Posts that became visible minutes late in a hole are found by a slow walk afterwards ([`late`](crate::late)).
+//! chance goes unnoticed. Posts that became visible minutes late in a hole are found by a slow walk afterwards ([`late`](crate::late)),
+//! and deletes and edits that passed there by asking for the last posts again ([`gone`](crate::gone)).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::backoff::Backoff;
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
+use crate::gone::Looker;
 use crate::http::Stream;
 use crate::late::Walker;
 use crate::mark::{Mark, Start};
@@ -50,6 +52,7 @@ pub(crate) fn follow(source: Arc<Source>, stream: Stream, from: Option<Cursor>) 
         framer: Framer::new(source.frame_bytes_max()),
         watch: Watch::new(Instant::now(), source.settings()),
         late: Walker::new(source.clone()),
+        looker: Looker::new(source.clone()),
         source,
         broken: None,
         mark: Mark::new(from.clone()),
@@ -88,6 +91,7 @@ struct Live {
     /// The place at which the fill under way began.
     filled_from: Option<Cursor>,
     late: Walker,
+    looker: Looker,
     /// How far before the mark a second fill begins.
     overlap: Duration,
     backoff: Backoff,
@@ -113,6 +117,10 @@ impl Live {
                 () = sleep_until(self.watch.due()), if self.pages.is_none() => self.start_fill(),
                 page = self.late.next() => match page {
                     Ok(page) => self.ready.extend(self.source.arrivals(page)),
+                    Err(error) => self.ready.push_back(Arrival::Trouble(error)),
+                },
+                looked = self.looker.next() => match looked {
+                    Ok(arrivals) => self.ready.extend(arrivals),
                     Err(error) => self.ready.push_back(Arrival::Trouble(error)),
                 },
             }
@@ -212,6 +220,9 @@ impl Live {
         }
         self.ready.push_back(Arrival::Read);
         let was_hole = self.watch.gap() == Gap::Open || self.has_filled;
+        if was_hole {
+            self.source.gone().suspect_all();
+        }
         if let (true, Some(from), Some(until)) = (was_hole, self.filled_from.take(), self.highest.clone()) {
             self.source.late().owe(from, until, self.source.settings().overlap_long, Instant::now());
         }

@@ -86,6 +86,11 @@ impl Page {
         Ok(page)
     }
 
+    /// A page without statuses.
+    pub(crate) fn none() -> Page {
+        Page { statuses: Vec::new(), observed_at: Utc::now(), is_newest: false }
+    }
+
     /// The statuses and when they were seen, lowest first.
     pub fn into_frames(self) -> (impl Iterator<Item = Frame>, DateTime<Utc>) {
         (self.statuses.into_iter().map(|(_, frame)| frame), self.observed_at)

@@ -4,7 +4,7 @@
 //! page; it grows if a poll brought next to nothing, or read pages without new posts. Posts do not become visible in
 //! the order of their ids: a poll begins a little before its place, and now and then, as far as half of the budget of
 //! pages allows, much before it. Beside the polls, what was polled is walked again some minutes later ([`late`](crate::late)). Polling
-//! does not see deletes, nor edits of older posts.
+//! does not see deletes, nor edits of older posts: for these the last posts are asked for again ([`gone`](crate::gone)).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::arrival::{Arrival, EventStream};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
+use crate::gone::Looker;
 use crate::late::Walker;
 use crate::limits::PAGED_WINDOW;
 use crate::mark::{Mark, Start};
@@ -33,6 +34,7 @@ pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
         interval: settings.poll_interval_min,
         pages: Some(gap::fill(source.clone(), mark.start(settings.overlap, Instant::now()), settings.overlap)),
         late: Walker::new(source.clone()),
+        looker: Looker::new(source.clone()),
         owed_from: from,
         owed_at: Instant::now(),
         source,
@@ -65,6 +67,7 @@ struct Poll {
     /// When the next deep poll is due.
     deep_due: Instant,
     late: Walker,
+    looker: Looker,
     /// The place from which what was polled is to be walked again, and since when.
     owed_from: Option<Cursor>,
     owed_at: Instant,
@@ -90,6 +93,10 @@ impl Poll {
                     Ok(page) => {
                         self.ready.extend(self.source.arrivals(page));
                     }
+                    Err(error) => self.ready.push_back(Arrival::Trouble(error)),
+                },
+                looked = self.looker.next() => match looked {
+                    Ok(arrivals) => self.ready.extend(arrivals),
                     Err(error) => self.ready.push_back(Arrival::Trouble(error)),
                 },
             }
@@ -154,6 +161,11 @@ impl Poll {
         if let (Some(from), Some(until)) = (self.owed_from.take(), place.clone()) {
             self.source.late().owe_once(from, until, self.source.settings().overlap_long, now);
         }
+        let mut gone = self.source.gone();
+        if gone.is_idle() {
+            gone.suspect_all();
+        }
+        drop(gone);
         self.owed_from = place;
         self.owed_at = now;
     }

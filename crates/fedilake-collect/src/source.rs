@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::arrival::Arrival;
 use crate::cursor::Cursor;
 use crate::error::{SourceError, said};
+use crate::gone::Gone;
 use crate::guard::ForbiddenHost;
 use crate::http::{Answer, Http, Stream};
 use crate::instance::{self, Streaming};
@@ -33,6 +34,7 @@ pub struct Source {
     limits: Mutex<Limits>,
     seen: Mutex<Seen>,
     late: Mutex<Late>,
+    gone: Mutex<Gone>,
     /// The domain in its members' handles, if its instance document was read and may claim that domain.
     domain: Mutex<Option<Arc<str>>>,
 }
@@ -60,7 +62,16 @@ impl Source {
         let seen = Mutex::new(Seen::new(settings.seen_max, settings.seen_for));
         let limits = Mutex::new(Limits::new(settings.paged_requests_max));
         http.guard().list(&config.address.base);
-        Source { config, http, settings, limits, seen, late: Mutex::default(), domain: Mutex::default() }
+        Source {
+            config,
+            http,
+            settings,
+            limits,
+            seen,
+            late: Mutex::default(),
+            gone: Mutex::default(),
+            domain: Mutex::default(),
+        }
     }
 
     /// The server and its timeline.
@@ -87,10 +98,24 @@ impl Source {
         }
         let is_newest = matches!(at, At::Newest);
         let answer = self.get(url, !is_newest).await?;
-        let observed_at = Utc::now();
-        let server_now = limits::time_of(&answer.headers, observed_at);
-        Page::parse(&answer.body, page::Seen { observed_at, server_now, is_newest })
-            .map_err(|why| SourceError::Malformed { path: "the timeline".to_owned(), why: why.to_owned() })
+        read_page(&answer, &answer.body, is_newest, "the timeline")
+    }
+
+    /// Reads posts by their ids; those that the server does not have are missing.
+    pub(crate) async fn statuses(&self, ids: &[Cursor]) -> Result<Page, SourceError> {
+        let mut url = self.url("/api/v1/statuses");
+        url.query_pairs_mut().extend_pairs(ids.iter().map(|id| ("id[]", id.as_str())));
+        let answer = self.get(url, false).await?;
+        read_page(&answer, &answer.body, false, "the statuses")
+    }
+
+    /// Reads one post.
+    pub(crate) async fn status(&self, id: &Cursor) -> Result<Page, SourceError> {
+        let mut url = self.url("/api/v1/statuses");
+        url.path_segments_mut().expect("it is an address of http").push(id.as_str());
+        let answer = self.get(url, false).await?;
+        let list = [b"[", &answer.body[..], b"]"].concat();
+        read_page(&answer, &list.into(), false, "the status")
     }
 
     /// Opens the live stream, at the address that the server's instance document names. The token is sent to the
@@ -120,8 +145,14 @@ impl Source {
         lock(&self.late)
     }
 
+    /// The server's posts that may be gone.
+    pub(crate) fn gone(&self) -> MutexGuard<'_, Gone> {
+        lock(&self.gone)
+    }
+
     /// The arrivals for a page's statuses, in its order; each version of a post once.
     pub fn arrivals(&self, page: Page) -> impl Iterator<Item = Arrival> {
+        self.gone().clear(&page);
         let (frames, observed_at) = page.into_frames();
         frames.map(move |frame| self.translate(&frame, observed_at))
     }
@@ -137,9 +168,20 @@ impl Source {
             Ok(event) => event,
             Err(rejected) => return Arrival::Rejected(rejected),
         };
+        if let PostEvent::Deleted(deletion) = &event {
+            self.gone().forget(&deletion.id);
+        }
         let is_first =
             event.post().is_none_or(|post| lock(&self.seen).is_first(&post.id, post.edited_at, Instant::now()));
-        if is_first { Arrival::Event(event) } else { Arrival::Duplicate }
+        if !is_first {
+            return Arrival::Duplicate;
+        }
+        if let Some(post) = event.post()
+            && let Some(id) = Cursor::new(&post.id)
+        {
+            self.gone().hold(id, post.edited_at.is_some(), Instant::now());
+        }
+        Arrival::Event(event)
     }
 
     /// The largest frame that is held.
@@ -218,6 +260,13 @@ impl Drop for Source {
     fn drop(&mut self) {
         self.http.guard().unlist(&self.config.address.base);
     }
+}
+
+fn read_page(answer: &Answer, body: &Bytes, is_newest: bool, path: &str) -> Result<Page, SourceError> {
+    let observed_at = Utc::now();
+    let server_now = limits::time_of(&answer.headers, observed_at);
+    Page::parse(body, page::Seen { observed_at, server_now, is_newest })
+        .map_err(|why| SourceError::Malformed { path: path.to_owned(), why: why.to_owned() })
 }
 
 /// True if the token for the server at `base` may be sent to `url`, which that server named: to its own host, or if

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedilake_collect::{CollectorSettings, ServerConfig, Timeline, address};
-use fedilake_sim::serve::RateLimits;
+use fedilake_collect::{CollectorSettings, ServerConfig, ServerSnapshot, ServerState, Timeline, address};
+use fedilake_sim::serve::{Published, RateLimits};
 use fedilake_sim::{Config, Fault, Simulation, serve};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -146,6 +146,57 @@ async fn posts_that_become_visible_late_are_polled() {
     let simulation = simulate(Config { stream_needs_token: true, ..with_late_posts() }).await;
     let run = Run::start_with(configs(&simulation), shallow(), Arc::new(MemoryLog::new()), Arc::default());
     wait_for_all(&simulation, &run.log).await;
+    run.stop().await.unwrap();
+}
+
+/// Two servers on which only posts by hand are published, and thirty of them, which both have been read to show.
+async fn with_thirty_posts(config: Config) -> (Simulation, Run, Vec<Published>) {
+    let config = Config { servers: 2, rate: 0.0, history: 0, ..config };
+    let simulation = simulate(config).await;
+    let settings = CollectorSettings { overlap_long: Duration::from_secs(1), ..fast() };
+    let run = Run::start_with(configs(&simulation), settings, Arc::new(MemoryLog::new()), Arc::default());
+    until("both are read", || {
+        let is_read = |server: &ServerSnapshot| matches!(server.state, ServerState::Live | ServerState::Polling);
+        run.counts.snapshot().iter().all(is_read).then_some(())
+    })
+    .await;
+    let posts: Vec<Published> = (0..30).map(|_| simulation.publish(0)).collect();
+    run.log.wait_for(60).await;
+    (simulation, run, posts)
+}
+
+/// Waits until the log has a second record of each of these posts by the first server.
+async fn wait_for_changes(simulation: &Simulation, log: &MemoryLog, posts: &[Published]) {
+    let wanted: Vec<String> = posts.iter().map(|post| format!("{}/{}", simulation.name(0), post.id)).collect();
+    until("each change is told", || {
+        let keys = log.keys();
+        wanted.iter().all(|key| keys.iter().filter(|other| *other == key).count() == 2).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn deletes_and_edits_in_a_hole_of_the_stream_are_found_afterwards() {
+    let (simulation, run, posts) = with_thirty_posts(Config::default()).await;
+    simulation.set_fault(0, Some(Fault::Disconnect), None);
+    until("the stream ends", || (!run.counts.snapshot()[0].failures.is_empty()).then_some(())).await;
+    assert!(posts[..10].iter().all(|post| simulation.delete(&post.uri)));
+    assert!(posts[10..15].iter().all(|post| simulation.edit(&post.uri)));
+    simulation.set_fault(0, None, None);
+    wait_for_changes(&simulation, &run.log, &posts[..15]).await;
+    let log = run.log.clone();
+    run.stop().await.unwrap();
+    let of_others = |key: &&String| posts[15..].iter().any(|post| key.ends_with(&format!("/{}", post.id)));
+    let kept = log.keys();
+    let kept: Vec<&String> = kept.iter().filter(of_others).filter(|key| key.starts_with(simulation.name(0))).collect();
+    assert_eq!(kept.len(), 15, "nothing is told of those that stay");
+}
+
+#[tokio::test]
+async fn deletes_that_no_stream_tells_are_found_where_a_timeline_is_polled() {
+    let (simulation, run, posts) = with_thirty_posts(Config { stream_needs_token: true, ..Config::default() }).await;
+    assert!(posts[..10].iter().all(|post| simulation.delete(&post.uri)));
+    wait_for_changes(&simulation, &run.log, &posts[..10]).await;
     run.stop().await.unwrap();
 }
 

@@ -137,11 +137,13 @@ impl Gone {
 pub(crate) struct Looker {
     source: Arc<Source>,
     /// The request under way, and what it asks for.
-    asking: Option<(Vec<Cursor>, BoxFuture<'static, Result<Looked, SourceError>>)>,
+    asking: Option<(Vec<Cursor>, Answer)>,
     due: Instant,
 }
 
-/// The answer to a request.
+type Answer = BoxFuture<'static, Result<Looked, SourceError>>;
+
+/// What a request found.
 struct Looked {
     page: Page,
     gone: Vec<Cursor>,

@@ -40,7 +40,7 @@ const FIRST_POSTS: usize = 40;
 /// Without a place only the newest page. Where posts dated in the future lead it, also the pages below it, until they hold a page of
 /// posts from before the overlap.
 pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration) -> Pages {
-    stream::once(async move {
+    once_known(async move {
         let newest = source.page(At::Newest).await?;
         let Some(Start { place, known }) = start else {
             return first_contact(&source, newest, overlap).await;
@@ -67,9 +67,6 @@ pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration)
             Err(error) => Err(error),
         }
     })
-    .map(|pages| pages.unwrap_or_else(|error| stream::iter([Err(error)]).boxed()))
-    .flatten()
-    .boxed()
 }
 
 /// The pages above `from` until one reaches `until`, or until they end.
@@ -79,17 +76,28 @@ pub(crate) fn walk(source: Arc<Source>, from: Cursor, until: Cursor) -> Pages {
 
 /// The pages from `overlap` before `from` up to `until`, one every `pace`, so that other requests have room.
 pub(crate) fn walk_late(source: Arc<Source>, from: Cursor, until: Cursor, overlap: Duration, pace: Duration) -> Pages {
-    stream::once(async move {
+    let pages = once_known(async move {
         let newest = source.page(At::Newest).await?;
         Ok(walk_on(source, from.back(overlap_within(overlap, &newest)), until, None))
-    })
-    .map(|pages: Result<Pages, SourceError>| pages.unwrap_or_else(|error| stream::iter([Err(error)]).boxed()))
-    .flatten()
-    .then(move |page| async move {
+    });
+    let paced = pages.then(move |page| async move {
         sleep(pace).await;
         page
-    })
-    .boxed()
+    });
+    paced.boxed()
+}
+
+/// The next page of a walk; `None` at its end, and without a walk.
+pub(crate) async fn next_page(pages: &mut Option<Pages>) -> Option<Result<Page, SourceError>> {
+    match pages {
+        Some(pages) => pages.next().await,
+        None => None,
+    }
+}
+
+/// The pages that a request decides about, or its error.
+fn once_known(pages: impl Future<Output = Result<Pages, SourceError>> + Send + 'static) -> Pages {
+    stream::once(pages).map(|pages| pages.unwrap_or_else(|error| stream::iter([Err(error)]).boxed())).flatten().boxed()
 }
 
 fn walk_on(source: Arc<Source>, from: Cursor, until: Cursor, before: Option<&Page>) -> Pages {

@@ -110,6 +110,13 @@ impl Gone {
         ids.into_iter().rev().for_each(|id| self.suspects.push_front(id));
     }
 
+    /// Posts of which nothing is known yet come once more, behind the others.
+    fn ask_again(&mut self, ids: Vec<Cursor>) {
+        if self.manner != Manner::Never {
+            self.suspects.extend(ids);
+        }
+    }
+
     /// The server refused this manner of asking.
     fn refused(&mut self) {
         self.manner = if self.manner == Manner::Several { Manner::Each } else { Manner::Never };
@@ -193,7 +200,7 @@ impl Looker {
 
     fn take(&self, looked: Looked) -> Vec<Arrival> {
         let Looked { page, gone, open } = looked;
-        self.source.gone().suspects.extend(open);
+        self.source.gone().ask_again(open);
         let now = Utc::now();
         let deletes: Vec<Frame> =
             gone.iter().map(|id| Frame { kind: FrameKind::Delete, data: id.as_str().to_owned().into() }).collect();
@@ -305,6 +312,8 @@ mod tests {
         }
         assert_eq!(gone.manner, Manner::Never);
         gone.suspect_all();
+        assert!(gone.is_idle());
+        gone.ask_again(vec![at(7)]);
         assert!(gone.is_idle());
     }
 

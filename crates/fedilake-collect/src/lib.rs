@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod admit;
+mod again;
 pub mod collector;
 pub mod http;
 pub mod limits;

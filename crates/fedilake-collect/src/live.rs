@@ -24,14 +24,13 @@ use futures::StreamExt;
 use futures::stream;
 use tokio::time::{Instant, sleep_until};
 
+use crate::again::Again;
 use crate::arrival::{Arrival, EventStream};
 use crate::backoff::Backoff;
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
-use crate::gone::Looker;
 use crate::http::Stream;
-use crate::late::Walker;
 use crate::mark::{Mark, Start};
 use crate::page::{self, Page};
 use crate::source::Source;
@@ -51,8 +50,7 @@ pub(crate) fn follow(source: Arc<Source>, stream: Stream, from: Option<Cursor>) 
         overlap: source.settings().overlap_short,
         framer: Framer::new(source.frame_bytes_max()),
         watch: Watch::new(Instant::now(), source.settings()),
-        late: Walker::new(source.clone()),
-        looker: Looker::new(source.clone()),
+        again: Again::new(source.clone()),
         source,
         broken: None,
         mark: Mark::new(from.clone()),
@@ -90,8 +88,7 @@ struct Live {
     has_filled: bool,
     /// The place at which the fill under way began.
     filled_from: Option<Cursor>,
-    late: Walker,
-    looker: Looker,
+    again: Again,
     /// How far before the mark a second fill begins.
     overlap: Duration,
     backoff: Backoff,
@@ -109,20 +106,13 @@ impl Live {
             }
             tokio::select! {
                 bytes = self.stream.next() => self.take_bytes(&bytes?),
-                page = next_page(&mut self.pages), if self.pages.is_some() => match page {
+                page = gap::next_page(&mut self.pages), if self.pages.is_some() => match page {
                     Some(Ok(page)) => self.take_page(page),
                     Some(Err(error)) => self.fill_later(error),
                     None => self.finish_fill(),
                 },
                 () = sleep_until(self.watch.due()), if self.pages.is_none() => self.start_fill(),
-                page = self.late.next() => match page {
-                    Ok(page) => self.ready.extend(self.source.arrivals(page)),
-                    Err(error) => self.ready.push_back(Arrival::Trouble(error)),
-                },
-                looked = self.looker.next() => match looked {
-                    Ok(arrivals) => self.ready.extend(arrivals),
-                    Err(error) => self.ready.push_back(Arrival::Trouble(error)),
-                },
+                found = self.again.next() => self.ready.extend(found),
             }
         }
     }
@@ -239,12 +229,5 @@ impl Live {
         let wait: Duration = self.backoff.next(&error, self.source.settings());
         self.watch.fail(Instant::now() + wait);
         self.ready.push_back(Arrival::Trouble(error));
-    }
-}
-
-async fn next_page(pages: &mut Option<Pages>) -> Option<Result<Page, SourceError>> {
-    match pages {
-        Some(pages) => pages.next().await,
-        None => None,
     }
 }

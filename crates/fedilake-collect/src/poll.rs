@@ -14,12 +14,11 @@ use futures::StreamExt;
 use futures::stream;
 use tokio::time::{Instant, sleep_until};
 
+use crate::again::Again;
 use crate::arrival::{Arrival, EventStream};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
-use crate::gone::Looker;
-use crate::late::Walker;
 use crate::limits::PAGED_WINDOW;
 use crate::mark::{Mark, Start};
 use crate::page::Page;
@@ -33,8 +32,7 @@ pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
     let poll = Poll {
         interval: settings.poll_interval_min,
         pages: Some(gap::fill(source.clone(), mark.start(settings.overlap, Instant::now()), settings.overlap)),
-        late: Walker::new(source.clone()),
-        looker: Looker::new(source.clone()),
+        again: Again::new(source.clone()),
         owed_from: from,
         owed_at: Instant::now(),
         source,
@@ -66,8 +64,7 @@ struct Poll {
     is_deep: bool,
     /// When the next deep poll is due.
     deep_due: Instant,
-    late: Walker,
-    looker: Looker,
+    again: Again,
     /// The place from which what was polled is to be walked again, and since when.
     owed_from: Option<Cursor>,
     owed_at: Instant,
@@ -84,21 +81,12 @@ impl Poll {
                 return Ok(arrival);
             }
             tokio::select! {
-                page = next_page(&mut self.pages), if self.pages.is_some() => match page.transpose()? {
+                page = gap::next_page(&mut self.pages), if self.pages.is_some() => match page.transpose()? {
                     Some(page) => self.take(page),
                     None => self.finish(),
                 },
                 () = sleep_until(self.due), if self.pages.is_none() => self.begin(),
-                page = self.late.next() => match page {
-                    Ok(page) => {
-                        self.ready.extend(self.source.arrivals(page));
-                    }
-                    Err(error) => self.ready.push_back(Arrival::Trouble(error)),
-                },
-                looked = self.looker.next() => match looked {
-                    Ok(arrivals) => self.ready.extend(arrivals),
-                    Err(error) => self.ready.push_back(Arrival::Trouble(error)),
-                },
+                found = self.again.next() => self.ready.extend(found),
             }
         }
     }
@@ -175,12 +163,5 @@ impl Poll {
 impl Drop for Poll {
     fn drop(&mut self) {
         self.owe(Instant::now());
-    }
-}
-
-async fn next_page(pages: &mut Option<Pages>) -> Option<Result<Page, SourceError>> {
-    match pages {
-        Some(pages) => pages.next().await,
-        None => None,
     }
 }

@@ -23,6 +23,7 @@ interface Step {
   posts: number
 }
 const [LEFT, RIGHT, HEIGHT] = [44, 12, 92]
+
 export function TimeLine() {
   const now = state.value
   const frame = useRef<HTMLDivElement>(null)
@@ -37,8 +38,9 @@ export function TimeLine() {
   const ghostAnswer = ghostAsked === null ? undefined : answerOf(TIME_LINE, ghostAsked)
   const ghost = useMemo(() => (ghostAnswer?.rows ? stepsOf(ghostAnswer.rows, now.timezone) : []), [ghostAnswer, now.timezone])
   const gapsAnswer = answerOf(GAPS, wholeAsked(now))
-  // The same gaps are no reason to draw anew.
-  const unread = useMemo(() => (gapsAnswer?.rows ? unreadOfRows(gapsAnswer.rows) : []), [JSON.stringify(gapsAnswer?.rows?.rows)])
+  // The same gaps are no reason to draw anew, but one that lasts grows by the minute.
+  const gapRows = gapsAnswer?.rows?.rows ?? []
+  const unread = useMemo(() => (gapsAnswer?.rows ? unreadOfRows(gapsAnswer.rows) : []), [JSON.stringify(gapRows), gapRows.length > 0 && Math.floor(Date.now() / 60_000)])
   const wall = (at: number) => wallOf(at, now.timezone)
   const step = WIDTH[now.by]
   const axis = useMemo(() => timeAxis([...(steps ?? []), ...ghost].filter(({ posts }) => posts > 0).map(({ at }) => at), step), [steps, ghost, step])

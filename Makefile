@@ -5,8 +5,11 @@ FEDILAKE := $(TARGET)/release/fedilake
 DEMO_FLAGS ?=
 BENCH_FLAGS ?=
 PEER_FLAGS ?=
+CHAOS_SEEDS ?= 0..2000
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
 
-.PHONY: help demo notebook test build bench bench-peer chaos demo-scale interop services services-stop services-status lint fmt setup tools clean
+.PHONY: help demo notebook test build bench bench-peer chaos fuzz demo-scale interop services services-stop services-status lint fmt setup tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -24,10 +27,15 @@ build: setup ## Build target/release/fedilake (or the same below CARGO_TARGET_DI
 	@cargo build --release --locked --package fedilake
 
 bench: setup ## Measure each stage beside this machine's own limits (BENCH_FLAGS="--quick")
+	@$(if $(findstring --copies,$(BENCH_FLAGS)),true,cargo bench --profile release --locked --package fedilake-collect --bench fleet -- $(BENCH_FLAGS))
 	@scripts/with-services cargo bench --profile release --locked --package fedilake --bench stages -- $(BENCH_FLAGS)
 
-chaos: setup ## Run the kill tests for 500 rounds
+chaos: setup ## Run 2,000 scripts of faults of servers, and the kill tests for 500 rounds (CHAOS_SEEDS=17..18 for one script)
+	@FEDILAKE_CHAOS_SEEDS=$(CHAOS_SEEDS) cargo test --release --locked --workspace --test it -- chaos_of_every_seed --nocapture
 	@FEDILAKE_CHAOS_ROUNDS=500 scripts/with-services cargo test --release --locked --package fedilake --test it -- chaos --nocapture
+
+fuzz: tools ## Feed each door for strangers' bytes with made-up ones (FUZZ_SECONDS=60 each, FUZZ_TARGETS="html sse")
+	@scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 interop: build ## Compare our figures with those of DuckDB, pyarrow, Spark, another Kafka client and the notebook
 	@scripts/with-services scripts/interop
@@ -75,4 +83,4 @@ web/dist/index.html: web/node_modules/.package-lock.json web/index.html web/pack
 clean: ## Remove everything built or fetched
 	@cargo clean
 	@scripts/services/svc stop 2>/dev/null || true
-	@rm -rf duckdb/node_modules duckdb/lib web/node_modules web/dist .services
+	@rm -rf fuzz/target duckdb/node_modules duckdb/lib web/node_modules web/dist .services

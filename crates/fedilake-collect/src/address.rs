@@ -3,7 +3,7 @@
 use std::fmt;
 
 use fedilake_model::Server;
-use url::Url;
+use url::{Host, Url};
 
 /// A server's name and the address of its API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,18 @@ pub struct ServerAddress {
     pub server: Server,
     /// `scheme://host[:port]/`, without a path.
     pub base: Url,
+}
+
+impl ServerAddress {
+    /// True if the address is one of this machine alone.
+    pub fn is_loopback(&self) -> bool {
+        match self.base.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
 }
 
 impl fmt::Display for ServerAddress {

@@ -3,9 +3,9 @@
 //! A post is kept if its visibility is exactly `public` and its author has not refused: by #nobot or #noindex in the
 //! profile (note, fields, display name), or by `noindex`. A server that suspended an account hides the account's
 //! profile, so its author's wish is unknown and its posts are not kept. A boost is not a post. A delete is always
-//! admitted: its post may be stored.
+//! admitted: its post may be stored. What the operator decides beyond that is in [`admission`](crate::admission).
 
-use fedilake_model::PostEvent;
+use fedilake_model::{Post, PostEvent};
 
 /// The reason why an event is not kept. Nothing of the event is stored; it is counted under [`Skipped::as_str`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,9 +20,18 @@ pub enum Skipped {
     Noindex,
     /// The server has suspended the author and hides the profile.
     Suspended,
+    /// The operator's list names the author, or the author's domain.
+    OptedOut,
+    /// The author did not agree to be indexed, and the policy is `strict`.
+    NotIndexable,
 }
 
 impl Skipped {
+    /// True if the author, or the operator on her behalf, wants none of her posts kept.
+    pub fn is_of_author(self) -> bool {
+        matches!(self, Skipped::Nobot | Skipped::Noindex | Skipped::OptedOut | Skipped::NotIndexable)
+    }
+
     /// The label of the count.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,16 +40,19 @@ impl Skipped {
             Skipped::Nobot => "nobot",
             Skipped::Noindex => "noindex",
             Skipped::Suspended => "suspended",
+            Skipped::OptedOut => "opted_out",
+            Skipped::NotIndexable => "not_indexable",
         }
     }
 }
 
 /// Fails with the reason if `event` may not be kept.
 pub fn admit(event: &PostEvent) -> Result<(), Skipped> {
-    let post = match event {
-        PostEvent::Created(post) | PostEvent::Edited(post) => post,
-        PostEvent::Deleted(_) => return Ok(()),
-    };
+    event.post().map_or(Ok(()), admit_post)
+}
+
+/// Fails with the reason if `post` may not be kept.
+pub(crate) fn admit_post(post: &Post) -> Result<(), Skipped> {
     if post.consent.boost {
         Err(Skipped::Boost)
     } else if post.visibility != "public" {

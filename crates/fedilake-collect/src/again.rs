@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
+
 use crate::arrival::Arrival;
 use crate::gone::Looker;
 use crate::late::Walker;
+use crate::page::Page;
 use crate::source::Source;
 
 pub(crate) struct Again {
@@ -21,9 +24,16 @@ impl Again {
     /// What the next answer brings, or its trouble; pending while nothing is to be asked. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Vec<Arrival> {
         let found = tokio::select! {
-            page = self.walker.next() => page.map(|page| self.source.arrivals(page).collect()),
+            page = self.walker.next() => page.map(|page| self.found_late(page)),
             arrivals = self.looker.next() => arrivals,
         };
         found.unwrap_or_else(|error| vec![Arrival::Trouble(error)])
+    }
+
+    /// Posts that only a late walk brought took no longer than until now.
+    fn found_late(&self, page: Page) -> Vec<Arrival> {
+        let arrivals: Vec<Arrival> = self.source.arrivals(page).collect();
+        self.source.learn_delay(&arrivals, Utc::now());
+        arrivals
     }
 }

@@ -1,15 +1,16 @@
 //! Admitted events of all servers → log, many in one append.
 
 use std::collections::HashMap;
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{iter, mem};
 
 use fedilake_log::{LogError, LogWriter};
 use fedilake_model::PostEvent;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::admission::Admitted;
 use crate::bookmarks::Keeper;
 use crate::counts::ServerCounts;
 use crate::cursor::Cursor;
@@ -20,14 +21,24 @@ use crate::records::records;
 pub(crate) struct Whence {
     /// The bookmark of its timeline.
     pub(crate) bookmark: Arc<str>,
+    /// The beginning of the names under which its last posts are kept.
+    pub(crate) recent: String,
     pub(crate) counts: Arc<ServerCounts>,
+}
+
+impl Whence {
+    /// The timeline's last posts as they changed since the last call: names and texts.
+    fn changed_posts(&self) -> Vec<(String, String)> {
+        let changed = self.counts.learned().recent().changed();
+        changed.into_iter().map(|(name, text)| (format!("{}{name}", self.recent), text)).collect()
+    }
 }
 
 /// A message of a server's collector to the appender, in the order of arrival.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// An admitted event.
-    Event { from: Arc<Whence>, event: PostEvent },
+    /// What was admitted of an event.
+    Event { from: Arc<Whence>, admitted: Admitted },
     /// Once everything before it is durable, the timeline's bookmark may move to this place.
     Mark { from: Arc<Whence>, place: Cursor },
 }
@@ -58,7 +69,7 @@ impl Appender {
         let mut due = Instant::now();
         loop {
             let is_waiting = !gathered.is_empty();
-            let room = self.events_max - gathered.events.len();
+            let room = self.events_max.saturating_sub(gathered.events.len());
             let count = tokio::select! {
                 count = self.deliveries.recv_many(&mut arrived, room) => Some(count),
                 () = sleep_until(due), if is_waiting => None,
@@ -78,7 +89,10 @@ impl Appender {
 
     async fn append(&self, gathered: Gathered) -> Result<(), LogError> {
         if !gathered.events.is_empty() {
-            self.writer.append(records(&gathered.events)).await?;
+            // A post of which the log has a record is asked for after a kill: its place among the last posts is on its way first.
+            let saved = self.keeper.save_recent(gathered.changed_posts());
+            let ((), appended) = futures::join!(saved, self.writer.append(records(&gathered.events)));
+            appended?;
         }
         for from in gathered.from {
             from.counts.tally(|tally| tally.accepted += 1);
@@ -95,12 +109,18 @@ impl Gathered {
         self.events.is_empty() && self.places.is_empty()
     }
 
+    /// The last posts of the timelines that the events come from, as they changed: names and texts.
+    fn changed_posts(&self) -> Vec<(String, String)> {
+        let timelines: HashMap<&str, &Whence> = self.from.iter().map(|from| (&*from.bookmark, &**from)).collect();
+        timelines.into_values().flat_map(Whence::changed_posts).collect()
+    }
+
     fn take(&mut self, arrived: &mut Vec<Delivery>) {
         for delivery in arrived.drain(..) {
             match delivery {
-                Delivery::Event { from, event } => {
-                    self.events.push(event);
-                    self.from.push(from);
+                Delivery::Event { from, admitted } => {
+                    self.from.extend(iter::repeat_n(from, admitted.records()));
+                    self.events.extend(admitted.events());
                 }
                 Delivery::Mark { from, place } => {
                     self.places.insert(from.bookmark.clone(), place);

@@ -25,6 +25,8 @@ pub enum Arrival {
     GapFilled,
     /// A fill of the timeline has ended: the server can be read.
     Read,
+    /// A fill found nothing new: no post of the timeline is missing. Whether an open stream brings new ones is not known yet.
+    Whole,
     /// The source works: no post of the timeline is missing, and new ones come.
     CaughtUp,
     /// A request beside the stream failed; the stream goes on.

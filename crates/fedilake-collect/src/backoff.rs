@@ -25,6 +25,7 @@ impl Backoff {
     pub(crate) fn next_of_stream(&mut self, error: &SourceError, settings: &CollectorSettings) -> Duration {
         let max = match error {
             SourceError::Refused { .. }
+            | SourceError::TokenRefused { .. }
             | SourceError::NoStreaming
             | SourceError::Malformed { .. }
             | SourceError::Forbidden { .. } => settings.live_retry_after,
@@ -34,6 +35,10 @@ impl Backoff {
     }
 
     fn within(&mut self, error: &SourceError, settings: &CollectorSettings, max: Duration) -> Duration {
+        if let SourceError::Disallowed { .. } = error {
+            // Until then the rules that were read count.
+            return settings.robots_for + jittered(settings.robots_for / 20);
+        }
         let doubled = jittered(settings.backoff_min.saturating_mul(1 << self.failures.min(20)).min(max));
         self.failures = self.failures.saturating_add(1);
         match error.wait() {

@@ -3,7 +3,7 @@
 //! Places are noted after each append and saved at intervals: a place that is saved late makes a few posts be read
 //! twice, one that is saved early would lose posts. Bounded: one noted place for each timeline.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,20 +27,27 @@ const SAVES_MAX: usize = 64;
 const TIMELINES: &str = "timeline/";
 /// The end of the names of their histories.
 const HISTORY: &str = "/history";
+/// The beginning of the names under which timelines' last posts are kept.
+const RECENT: &str = "recent/";
 
 /// The name of the bookmark of a server's timeline.
 pub(crate) fn name(config: &ServerConfig) -> String {
-    name_of(&config.address.server, config.timeline)
+    name_of(&config.address.server, &config.timeline)
 }
 
 /// The name of a timeline's bookmark.
-pub fn name_of(server: &Server, timeline: Timeline) -> String {
-    format!("{TIMELINES}{server}/{}", timeline.as_str())
+pub fn name_of(server: &Server, timeline: &Timeline) -> String {
+    format!("{TIMELINES}{server}/{timeline}")
 }
 
 /// The name under which a timeline's history is kept, beside its bookmark.
-pub(crate) fn history_of(server: &Server, timeline: Timeline) -> String {
+pub(crate) fn history_of(server: &Server, timeline: &Timeline) -> String {
     format!("{}{HISTORY}", name_of(server, timeline))
+}
+
+/// The beginning of the names under which a timeline's last posts are kept.
+pub(crate) fn recent_of(server: &Server, timeline: &Timeline) -> String {
+    format!("{RECENT}{server}/{timeline}/")
 }
 
 /// The histories that were saved last, by any process: each with its server.
@@ -51,6 +58,15 @@ pub(crate) async fn histories(bookmarks: &dyn Bookmarks) -> Result<Vec<(String, 
     };
     let found = bookmarks.named(TIMELINES).await?;
     Ok(found.into_iter().filter_map(|(name, text)| Some((server(&name)?, text))).collect())
+}
+
+/// What was saved of a timeline.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    pub(crate) place: Option<Cursor>,
+    pub(crate) history: Option<String>,
+    /// The chapters of its last posts.
+    pub(crate) recent: Vec<String>,
 }
 
 /// Places that are noted and not saved yet.
@@ -65,13 +81,25 @@ impl Keeper {
         Keeper { bookmarks, noted: Mutex::default() }
     }
 
-    /// The place of a bookmark: the last one noted, else the last one saved, by this or another process.
-    pub(crate) async fn load(&self, name: &str) -> Result<Option<Cursor>, LogError> {
-        if let Some(noted) = self.noted().get(name) {
-            return Ok(Some(noted.clone()));
-        }
-        let saved = self.bookmarks.load(name).await?;
-        Ok(saved.and_then(|saved| Cursor::new(&saved)))
+    /// What is known of the timelines of `configs`, looked up together, by the names of their bookmarks. A place is the last one noted,
+    /// else the last one saved, by this or another process.
+    pub(crate) async fn load_each(&self, configs: &[&ServerConfig]) -> Result<HashMap<String, Saved>, LogError> {
+        let of_timelines: BTreeMap<String, &ServerConfig> =
+            configs.iter().map(|config| (name(config), *config)).collect();
+        let histories = of_timelines.values().map(|config| history_of(&config.address.server, &config.timeline));
+        let texts: Vec<String> = of_timelines.keys().cloned().chain(histories).collect();
+        let prefixes = of_timelines.values().map(|config| recent_of(&config.address.server, &config.timeline));
+        let prefixes: Vec<String> = prefixes.collect();
+        let mut places = self.bookmarks.load_each(&texts).await?;
+        let histories = places.split_off(of_timelines.len());
+        let recent = self.bookmarks.named_each(&prefixes).await?;
+        let noted = self.noted();
+        let saved = of_timelines.into_keys().zip(places).zip(histories).zip(recent);
+        let saved = saved.map(|(((name, place), history), recent)| {
+            let place = noted.get(&*name).cloned().or_else(|| Cursor::new(&place?));
+            (name, Saved { place, history, recent: recent.into_values().collect() })
+        });
+        Ok(saved.collect())
     }
 
     /// Notes that everything of the bookmark's timeline up to `place` is durable.
@@ -94,7 +122,12 @@ impl Keeper {
         stream::iter(saves).buffer_unordered(SAVES_MAX).try_for_each(|()| future::ready(Ok(()))).await
     }
 
-    /// Saves after each `period`; returns only with an error.
+    /// Saves last posts: names and texts.
+    pub(crate) async fn save_recent(&self, posts: Vec<(String, String)>) {
+        self.save_each_text(posts, "the last posts").await;
+    }
+
+    /// Saves the noted places after each `period`; returns only with an error.
     pub(crate) async fn save_at_times(&self, period: Duration) -> LogError {
         let mut ticks = ticks(period).await;
         loop {
@@ -105,28 +138,30 @@ impl Keeper {
         }
     }
 
-    /// The history that was saved under a name.
-    pub(crate) async fn load_history(&self, name: &str) -> Result<Option<String>, LogError> {
-        self.bookmarks.load(name).await
-    }
-
     /// Saves the histories of all timelines. A history that cannot be saved costs no post, so it ends nothing: the next
     /// call saves it, and a log that fails is told by an append.
     pub(crate) async fn save_histories(&self, counts: &Counts) {
-        let saves = counts.histories(Utc::now()).into_iter().map(|(name, text)| async move {
+        self.save_each_text(counts.histories(false, Utc::now()), "the history").await;
+    }
+
+    async fn save_each_text(&self, texts: Vec<(String, String)>, what: &str) {
+        let saves = texts.into_iter().map(|(name, text)| async move {
             let saved = self.bookmarks.save(&name, &text).await;
-            saved.inspect_err(|error| tracing::warn!("the history of {name} is not saved: {error}"))
+            saved.inspect_err(|error| tracing::warn!("{what} of {name} is not saved: {error}"))
         });
         // With the first failure the others would fail too.
         let _ = stream::iter(saves).buffer_unordered(SAVES_MAX).try_for_each(|()| future::ready(Ok(()))).await;
     }
 
-    /// Saves the histories after each `period`; does not return.
+    /// Saves the histories after each `period`, and some at once when their servers were asked for many pages; does not return.
     pub(crate) async fn save_histories_at_times(&self, counts: &Counts, period: Duration) -> Infallible {
         let mut ticks = ticks(period).await;
         loop {
-            ticks.tick().await;
-            self.save_histories(counts).await;
+            let only_urgent = tokio::select! {
+                _ = ticks.tick() => false,
+                () = counts.urgent() => true,
+            };
+            self.save_each_text(counts.histories(only_urgent, Utc::now()), "the history").await;
         }
     }
 

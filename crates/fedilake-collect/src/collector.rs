@@ -8,17 +8,19 @@
 //! at first, then less and less often.
 //!
 //! On shutdown the collectors stop, their deliveries are appended, and the bookmarks are saved, in this order. The history of
-//! each timeline, the times in which it was not read and what was left out, is saved beside its bookmark, now and then.
+//! each timeline, the times in which it was not read and what was left out, is saved beside its bookmark, now and then; its last posts
+//! are saved with the records of them.
 
 use std::collections::{HashMap, HashSet};
 use std::future;
 use std::panic::resume_unwind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use fedilake_log::{Bookmarks, LogError, LogWriter};
-use fedilake_model::Server;
+use fedilake_model::{PostEvent, Server};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, stream};
@@ -28,20 +30,24 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::admit::admit;
 use crate::appender::{Appender, Delivery, Whence};
 use crate::arrival::{Arrival, EventStream};
 use crate::backoff::{Backoff, jittered};
-use crate::bookmarks::{self, Keeper};
+use crate::bookmarks::{self, Keeper, Saved};
 use crate::counts::{Counts, ServerState};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
+use crate::feed::Feed;
 use crate::health::{Health, Note};
-use crate::http::{Http, HttpError, Stream};
+use crate::hearsay::Hearsay;
+use crate::http::{Http, HttpError};
+use crate::reason::advice;
 use crate::server_config::ServerConfig;
 use crate::settings::CollectorSettings;
+use crate::socket::Sockets;
 use crate::source::Source;
 use crate::timeline::Timeline;
+use crate::via::Via;
 use crate::{live, poll};
 
 /// Why a run ended early.
@@ -58,6 +64,9 @@ pub enum CollectError {
 /// The most deliveries on their way to the appender. Each holds one event, so a flood from any server takes some
 /// megabytes here.
 const DELIVERIES_MAX: usize = 1024;
+
+/// The most changes that are made together.
+const TOGETHER_MAX: usize = 1024;
 
 /// A change of the collected servers.
 #[derive(Clone, Debug)]
@@ -120,6 +129,9 @@ pub async fn run_changing(
         stop: shutdown.child_token(),
         collectors: JoinSet::new(),
         running: HashMap::new(),
+        sockets: HashMap::new(),
+        saved: HashMap::new(),
+        hearsay: Arc::default(),
         returning: HashMap::new(),
     };
     let outcome = tokio::select! {
@@ -147,6 +159,11 @@ struct Fleet {
     collectors: JoinSet<Arc<str>>,
     /// The running collectors by the names of their bookmarks.
     running: HashMap<Arc<str>, Running>,
+    /// The sockets of each server, shared by its timelines.
+    sockets: HashMap<Server, Arc<Sockets>>,
+    /// What was saved of timelines that begin together, by the names of their bookmarks; empty otherwise.
+    saved: HashMap<String, Saved>,
+    hearsay: Arc<Hearsay>,
     /// Servers whose collector is stopping and which are to be started again afterwards, by bookmark.
     returning: HashMap<Arc<str>, ServerConfig>,
 }
@@ -168,7 +185,15 @@ impl Fleet {
                     self.ended(ended.expect("there is a collector")).await
                 }
                 change = changes.next(), if is_open => match change {
-                    Some(change) => self.change(change).await,
+                    Some(change) => {
+                        let mut together = vec![change];
+                        while together.len() < TOGETHER_MAX
+                            && let Some(Some(change)) = changes.next().now_or_never()
+                        {
+                            together.push(change);
+                        }
+                        self.change_all(together).await
+                    }
                     None => {
                         is_open = false;
                         Ok(())
@@ -183,10 +208,29 @@ impl Fleet {
         future::pending().await
     }
 
+    /// Makes changes that came together; what was saved of the servers that begin is looked up once.
+    async fn change_all(&mut self, changes: Vec<Change>) -> Result<(), LogError> {
+        let begun = changes.iter().flat_map(|change| match change {
+            Change::Begin(config) => std::slice::from_ref(config),
+            Change::Only(configs) => configs,
+            Change::End(..) | Change::Contact(_) => &[],
+        });
+        let new = begun.filter(|config| !self.running.contains_key(&*bookmarks::name(config)));
+        let new: Vec<&ServerConfig> = new.collect();
+        if !new.is_empty() {
+            self.saved = self.keeper.load_each(&new).await?;
+        }
+        for change in changes {
+            self.change(change).await?;
+        }
+        self.saved.clear();
+        Ok(())
+    }
+
     async fn change(&mut self, change: Change) -> Result<(), LogError> {
         match change {
             Change::Begin(config) => self.begin(config).await?,
-            Change::End(server, timeline) => self.end_one(&bookmarks::name_of(&server, timeline)),
+            Change::End(server, timeline) => self.end_one(&bookmarks::name_of(&server, &timeline)),
             Change::Only(configs) => self.begin_only(configs).await?,
             Change::Contact(contact) => {
                 if let Err(error) = self.http.set_contact(&contact) {
@@ -226,17 +270,26 @@ impl Fleet {
             return Ok(());
         }
         let Some(sender) = self.sender.clone() else { return Ok(()) };
-        let place = self.keeper.load(&name).await?;
+        let saved = match self.saved.remove(&*name) {
+            Some(saved) => saved,
+            None => self.keeper.load_each(&[&config]).await?.into_values().next().unwrap_or_default(),
+        };
         let stop = self.stop.child_token();
-        let history = self.keeper.load_history(&bookmarks::history_of(&config.address.server, config.timeline)).await?;
-        let counts = self.counts.register(config.address.server.clone(), config.timeline);
-        if let Some(history) = history {
-            counts.restore(&history);
+        let (server, timeline) = (config.address.server.clone(), config.timeline.clone());
+        let recent = bookmarks::recent_of(&server, &timeline);
+        let sockets = self.sockets.entry(server.clone()).or_default().clone();
+        let counts = self.counts.register(server, timeline, &self.settings);
+        let learned = counts.learned();
+        if let Some(history) = saved.history {
+            counts.restore(&history, Utc::now());
         }
+        learned.restore_recent(&saved.recent, Utc::now());
+        let hearsay = self.hearsay.clone();
+        let source = Source::known(config.clone(), self.http.clone(), self.settings.clone(), learned, sockets, hearsay);
         let collector = Collector {
-            from: Arc::new(Whence { bookmark: name.clone(), counts }),
-            source: Arc::new(Source::new(config.clone(), self.http.clone(), self.settings.clone())),
-            place,
+            from: Arc::new(Whence { bookmark: name.clone(), recent, counts }),
+            source: Arc::new(source),
+            place: saved.place,
             sender,
             stop: stop.clone(),
             stream_backoff: Backoff::default(),
@@ -317,31 +370,42 @@ impl Collector {
     }
 
     /// Asks for the stream until it is open. Polls the timeline meanwhile, unless the stream comes at once.
-    async fn bridge(&mut self) -> Result<Stream, Over> {
+    async fn bridge(&mut self) -> Result<Feed, Over> {
         let settings = self.source.clone();
         let settings = settings.settings();
-        let mut opening: Option<BoxFuture<'static, Result<Stream, SourceError>>> = None;
+        let mut opening: Option<BoxFuture<'static, Result<Feed, SourceError>>> = None;
         let mut polls: Option<EventStream> = None;
-        let mut poll_at = Instant::now() + settings.bridge_after;
+        let polls_only = settings.via == Via::Poll;
+        let mut poll_at = Instant::now() + if polls_only { Duration::ZERO } else { settings.bridge_after };
         loop {
             tokio::select! {
                 biased;
                 opened = wait_for(&mut opening) => {
                     opening = None;
                     match opened {
-                        Ok(stream) => return Ok(stream),
+                        Ok(stream) => {
+                            if let Some(mut polls) = polls {
+                                self.take_ready(&mut polls, false).await?;
+                            }
+                            return Ok(stream);
+                        }
                         Err(error) => {
                             self.stream_failed(&error);
                             poll_at = poll_at.min(Instant::now());
                         }
                     }
                 }
-                () = sleep_until(self.stream_at), if opening.is_none() => {
+                () = sleep_until(self.stream_at), if opening.is_none() && !polls_only => {
                     if polls.is_none() {
                         self.from.counts.state(ServerState::Connecting);
                     }
                     let source = self.source.clone();
                     opening = Some(async move { source.stream().await }.boxed());
+                }
+                () = self.source.new_token() => {
+                    self.stream_backoff.reset();
+                    self.stream_at = Instant::now();
+                    poll_at = poll_at.min(Instant::now());
                 }
                 arrival = next_of(&mut polls) => match arrival {
                     Ok(arrival) => self.take(arrival, false).await?,
@@ -359,18 +423,27 @@ impl Collector {
     }
 
     /// Reads the open stream to its end.
-    async fn follow(&mut self, stream: Stream) -> Result<(), Over> {
+    async fn follow(&mut self, feed: Feed) -> Result<(), Over> {
         let opened_at = Instant::now();
         self.from.counts.state(ServerState::Live);
         self.health.stream_opened();
-        let mut arrivals = live::follow(self.source.clone(), stream, self.place.clone());
+        let mut arrivals = live::follow(self.source.clone(), feed, self.place.clone());
+        let source = self.source.clone();
+        let mut disallowed = pin!(source.stream_disallowed());
         let error = loop {
-            match arrivals.next().await {
+            let arrival = tokio::select! {
+                arrival = arrivals.next() => arrival,
+                error = &mut disallowed => Some(Err(error)),
+            };
+            match arrival {
                 Some(Ok(arrival)) => self.take(arrival, true).await?,
                 Some(Err(error)) => break error,
                 None => break SourceError::Ended,
             }
         };
+        if matches!(error, SourceError::Disallowed { .. }) {
+            self.take_ready(&mut arrivals, true).await?;
+        }
         if opened_at.elapsed() >= self.source.settings().backoff_max {
             self.stream_backoff.reset();
         }
@@ -379,11 +452,21 @@ impl Collector {
         Ok(())
     }
 
+    /// Delivers an arrival. A cancelled call has counted nothing.
     async fn take(&mut self, arrival: Arrival, is_live: bool) -> Result<(), Over> {
-        match self.delivery(arrival, is_live) {
-            Some(delivery) => self.sender.send(delivery).await.map_err(|_| Over),
-            None => Ok(()),
+        let room = self.sender.clone().reserve_owned().await.map_err(|_| Over)?;
+        if let Some(delivery) = self.delivery(arrival, is_live) {
+            room.send(delivery);
         }
+        Ok(())
+    }
+
+    /// Delivers what a source that is given up has ready. It would be missing: the server's next source takes it for known.
+    async fn take_ready(&mut self, arrivals: &mut EventStream, is_live: bool) -> Result<(), Over> {
+        while let Some(Some(Ok(arrival))) = arrivals.next().now_or_never() {
+            self.take(arrival, is_live).await?;
+        }
+        Ok(())
     }
 
     /// Counts an arrival. Returns the delivery to the appender, if it makes one.
@@ -392,12 +475,31 @@ impl Collector {
         match arrival {
             Arrival::Event(event) => {
                 counts.arrived(&event, Utc::now());
-                match admit(&event) {
-                    Ok(()) => {
-                        counts.tally(|tally| tally.flaw(&event));
-                        return Some(Delivery::Event { from, event });
+                let admission = &self.source.settings().admission;
+                // By the ids that the server knows, which a hashed post no longer has.
+                let is_kept = admission.keeps(&event);
+                if is_kept {
+                    self.source.hold(&event);
+                }
+                if let PostEvent::Deleted(deletion) = &event {
+                    self.source.forget(&deletion.id);
+                }
+                let author = event.post().filter(|_| !is_kept).map(|post| (post.author.clone(), post.observed_at));
+                let mut admitted = admission.admit(event);
+                if let Some(skipped) = admitted.skipped {
+                    counts.skip(skipped, Utc::now());
+                    // Whoever has a lake deletes the rest.
+                    if let Some((author, at)) = author.filter(|_| skipped.is_of_author()) {
+                        let held = self.source.let_go(&author).into_iter().map(|id| id.as_str().to_owned());
+                        let server = &self.source.config().address.server;
+                        admitted.deletes.extend(admission.deletes(server, held, at));
                     }
-                    Err(skipped) => counts.skip(skipped, Utc::now()),
+                }
+                if let Some(event) = &admitted.event {
+                    counts.tally(|tally| tally.flaw(event));
+                }
+                if admitted.records() > 0 {
+                    return Some(Delivery::Event { from, admitted });
                 }
             }
             Arrival::Mark(place) => {
@@ -413,6 +515,7 @@ impl Collector {
             Arrival::GapFound => counts.gap_found(),
             Arrival::GapFilled => counts.gap_filled(),
             Arrival::Read => self.read(),
+            Arrival::Whole => counts.caught_up(Utc::now()),
             Arrival::CaughtUp => {
                 counts.caught_up(Utc::now());
                 match is_live {
@@ -428,7 +531,8 @@ impl Collector {
     fn stream_failed(&mut self, error: &SourceError) {
         self.from.counts.failed(error);
         let settings = self.source.settings();
-        let wait = if self.is_usual(error) {
+        let is_disallowed = matches!(error, SourceError::Disallowed { .. });
+        let wait = if self.is_usual(error) && !is_disallowed {
             jittered(settings.live_retry_after)
         } else {
             self.stream_backoff.next_of_stream(error, settings)
@@ -472,7 +576,7 @@ impl Collector {
     }
 
     fn fill_failed(&mut self, error: &SourceError) {
-        self.from.counts.failed(error);
+        self.from.counts.fill_failed(error);
         let note = self.health.fill_failed(error, Instant::now());
         self.tell(note, error);
     }
@@ -481,7 +585,7 @@ impl Collector {
     fn is_usual(&self, error: &SourceError) -> bool {
         let is_anonymous = self.source.config().token.is_none();
         match error {
-            SourceError::NoStreaming => true,
+            SourceError::NoStreaming | SourceError::Disallowed { .. } => true,
             SourceError::Refused { status, .. } => is_anonymous && *status == StatusCode::UNAUTHORIZED,
             _ => false,
         }
@@ -498,14 +602,25 @@ impl Collector {
     fn log(&self, note: Option<Note>) {
         let Some(note) = note else { return };
         let server = &self.source.config().address.server;
+        let hint = |error: &SourceError| advice(error, server, self.source.config().token.is_some());
         match note {
-            Note::Down(error) => tracing::warn!(%server, %error, "server cannot be read; trying again"),
+            Note::Down(error @ SourceError::Disallowed { .. }) => {
+                tracing::info!(%server, %error, "server is not read; its robots.txt is asked again every hour");
+            }
+            Note::Down(error) => {
+                tracing::warn!(%server, %error, hint = hint(&error), "server cannot be read; trying again");
+            }
             Note::Up(after) => tracing::info!(%server, "server is read again after {}", span(after)),
             Note::NoStream(error) if self.is_usual(&error) => {
                 tracing::info!(%server, %error, "no stream; the timeline is polled");
             }
-            Note::NoStream(error) => tracing::warn!(%server, %error, "no stream; the timeline is polled meanwhile"),
+            Note::NoStream(error) => {
+                tracing::warn!(%server, %error, hint = hint(&error), "no stream; the timeline is polled meanwhile");
+            }
             Note::Stream(after) => tracing::info!(%server, "server streams again after {}", span(after)),
+            Note::NoFill(error @ SourceError::Disallowed { .. }) => {
+                tracing::info!(%server, %error, "the stream goes on, and the timeline is not read");
+            }
             Note::NoFill(error) => {
                 tracing::warn!(%server, %error, "the stream goes on, but the timeline cannot be read")
             }

@@ -2,17 +2,23 @@
 //!
 //! Bounded: an entry for each timeline that the process ever read, with counts for a dozen reasons and one text of an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fedilake_model::{Flaw, PostEvent, Server};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::admit::Skipped;
 use crate::bookmarks;
 use crate::error::SourceError;
 use crate::history::{Gap, History};
+use crate::learned::Learned;
+use crate::limits::Limits;
+use crate::pace::Pace;
+use crate::settings::CollectorSettings;
 use crate::timeline::Timeline;
 
 /// The counts of one source: a server, or a replay.
@@ -144,6 +150,8 @@ pub struct ServerSnapshot {
     pub server: Server,
     /// The timeline that is read.
     pub timeline: Timeline,
+    /// The domain in the handles of its members, if the server told one.
+    pub domain: Option<String>,
     /// The server's state.
     pub state: ServerState,
     /// Counts of its events.
@@ -161,10 +169,18 @@ pub struct ServerSnapshot {
     pub gaps_found: u64,
     /// Ranges that were read to their end.
     pub gaps_filled: u64,
+    /// True while a range is read page by page.
+    pub is_filling: bool,
+    pace: Pace,
     history: History,
 }
 
 impl ServerSnapshot {
+    /// The new posts that came in the minute before `now`, kept or not.
+    pub fn posts_a_minute(&self, now: DateTime<Utc>) -> f64 {
+        self.pace.a_minute(now)
+    }
+
     /// The times in which the server was not read, the oldest first. The last one has no end if it goes on at `now`.
     pub fn gaps(&self, now: DateTime<Utc>) -> Vec<Gap> {
         let is_over = self.state == ServerState::Stopped;
@@ -177,50 +193,81 @@ impl ServerSnapshot {
     }
 }
 
+/// The timelines of a run.
+#[derive(Debug, Default)]
+struct Servers {
+    /// In the order in which collecting began.
+    all: Vec<Arc<ServerCounts>>,
+    by_timeline: HashMap<(Server, Timeline), Arc<ServerCounts>>,
+}
+
 /// The figures of all servers of a run.
 #[derive(Debug, Default)]
 pub struct Counts {
-    servers: Mutex<Vec<Arc<ServerCounts>>>,
+    servers: Mutex<Servers>,
+    /// Shared by the timelines of a server.
+    limits: Mutex<HashMap<Server, Arc<Mutex<Limits>>>>,
+    /// Notified when what was learned of a timeline is to be saved at once.
+    save: Arc<Notify>,
 }
 
 impl Counts {
     /// Every server's figures, in the order in which collecting began.
     pub fn snapshot(&self) -> Vec<ServerSnapshot> {
-        lock(&self.servers).iter().map(|server| lock(&server.0).clone()).collect()
+        lock(&self.servers).all.iter().map(|server| server.snapshot()).collect()
     }
 
     /// The counts of all servers together.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
-        for server in lock(&self.servers).iter() {
-            tally.add(&lock(&server.0).tally);
+        for server in &lock(&self.servers).all {
+            tally.add(&lock(&server.figures).tally);
         }
         tally
     }
 
-    /// The name of each timeline's history among the bookmarks, and its text at `now`.
-    pub(crate) fn histories(&self, now: DateTime<Utc>) -> Vec<(String, String)> {
-        let servers = lock(&self.servers).clone();
-        let each = servers.iter().map(|server| {
-            let server = lock(&server.0);
-            (bookmarks::history_of(&server.server, server.timeline), server.history.to_text(now))
+    /// Begins the figures of a timeline that nobody reads yet, if it has none. It will be read with these settings.
+    pub fn named(&self, server: Server, timeline: Timeline, settings: &CollectorSettings) {
+        self.register(server, timeline, settings);
+    }
+
+    /// The name of each timeline's history among the bookmarks, and its text at `now`; or only of those that are to be saved at once.
+    pub(crate) fn histories(&self, only_urgent: bool, now: DateTime<Utc>) -> Vec<(String, String)> {
+        let servers = lock(&self.servers).all.clone();
+        let clocks = (Instant::now(), now);
+        let each = servers.iter().filter(|server| !only_urgent || server.learned.is_urgent()).map(|server| {
+            let learned = server.learned.to_text(clocks);
+            let figures = lock(&server.figures);
+            let name = bookmarks::history_of(&figures.server, &figures.timeline);
+            (name, figures.history.to_text(now) + &learned)
         });
         each.collect()
     }
 
+    /// Resolves when a history is to be saved at once. Cancel-safe.
+    pub(crate) async fn urgent(&self) {
+        self.save.notified().await;
+    }
+
     /// The counts of a timeline, which continue if the timeline was collected before.
-    pub(crate) fn register(&self, server: Server, timeline: Timeline) -> Arc<ServerCounts> {
+    pub(crate) fn register(
+        &self,
+        server: Server,
+        timeline: Timeline,
+        settings: &CollectorSettings,
+    ) -> Arc<ServerCounts> {
         let mut servers = lock(&self.servers);
-        let is_it = |counts: &&Arc<ServerCounts>| {
-            let counts = lock(&counts.0);
-            counts.server == server && counts.timeline == timeline
-        };
-        if let Some(counts) = servers.iter().find(is_it) {
+        let key = (server.clone(), timeline.clone());
+        if let Some(counts) = servers.by_timeline.get(&key) {
             return counts.clone();
         }
-        let counts = Arc::new(ServerCounts(Mutex::new(ServerSnapshot {
+        let new = || Limits::shared(settings.paged_requests_max);
+        let limits = lock(&self.limits).entry(server.clone()).or_insert_with(new).clone();
+        let learned = Arc::new(Learned::new(limits, settings.looks_at_age, self.save.clone()));
+        let figures = Mutex::new(ServerSnapshot {
             server,
             timeline,
+            domain: None,
             state: ServerState::default(),
             tally: Tally::default(),
             failures: BTreeMap::new(),
@@ -229,27 +276,40 @@ impl Counts {
             lag: None,
             gaps_found: 0,
             gaps_filled: 0,
+            is_filling: false,
+            pace: Pace::default(),
             history: History::default(),
-        })));
-        servers.push(counts.clone());
+        });
+        let counts = Arc::new(ServerCounts { figures, learned });
+        servers.all.push(counts.clone());
+        servers.by_timeline.insert(key, counts.clone());
         counts
     }
 }
 
 /// The counts of one server, updated by its collector.
 #[derive(Debug)]
-pub(crate) struct ServerCounts(Mutex<ServerSnapshot>);
+pub(crate) struct ServerCounts {
+    figures: Mutex<ServerSnapshot>,
+    learned: Arc<Learned>,
+}
 
 impl ServerCounts {
+    fn snapshot(&self) -> ServerSnapshot {
+        let domain = self.learned.domain().map(|domain| domain.to_string());
+        ServerSnapshot { domain, ..lock(&self.figures).clone() }
+    }
+
     pub(crate) fn tally(&self, count: impl FnOnce(&mut Tally)) {
-        count(&mut lock(&self.0).tally);
+        count(&mut lock(&self.figures).tally);
     }
 
     /// Counts an event that came at `now`.
     pub(crate) fn arrived(&self, event: &PostEvent, now: DateTime<Utc>) {
-        let mut counts = lock(&self.0);
+        let mut counts = lock(&self.figures);
         counts.last_event_at = Some(now);
         let PostEvent::Created(post) = event else { return };
+        counts.pace.count(now);
         let lag = post.created_at.and_then(|written| (now - written).to_std().ok());
         if let Some(lag) = lag.filter(|lag| *lag <= LAG_MAX) {
             let so_far = counts.lag.unwrap_or(lag);
@@ -259,47 +319,65 @@ impl ServerCounts {
 
     /// Counts an event that was not admitted.
     pub(crate) fn skip(&self, skipped: Skipped, now: DateTime<Utc>) {
-        let mut counts = lock(&self.0);
+        let mut counts = lock(&self.figures);
         counts.tally.skip(skipped);
         counts.history.leave_out(skipped.as_str(), now);
     }
 
     /// Counts an event that could not be translated.
     pub(crate) fn reject(&self, reason: &'static str, now: DateTime<Utc>) {
-        let mut counts = lock(&self.0);
+        let mut counts = lock(&self.figures);
         counts.tally.reject(reason);
         counts.history.leave_out(reason, now);
     }
 
     /// No post of the timeline is missing at `now`.
     pub(crate) fn caught_up(&self, now: DateTime<Utc>) {
-        lock(&self.0).history.caught_up(now);
+        lock(&self.figures).history.caught_up(now);
     }
 
     /// The source has ended, having brought everything up to `now`.
     pub(crate) fn broke(&self, now: DateTime<Utc>) {
-        lock(&self.0).history.broke(now);
+        let mut counts = lock(&self.figures);
+        counts.history.broke(now);
+        counts.is_filling = false;
     }
 
-    /// Takes over a history that was saved before.
-    pub(crate) fn restore(&self, history: &str) {
-        lock(&self.0).history.restore(history);
+    /// Takes over a history that was saved before, and what had been learned.
+    pub(crate) fn restore(&self, history: &str, now: DateTime<Utc>) {
+        lock(&self.figures).history.restore(history);
+        self.learned.restore(history, (Instant::now(), now));
+    }
+
+    /// What is learned of the timeline.
+    pub(crate) fn learned(&self) -> Arc<Learned> {
+        self.learned.clone()
     }
 
     pub(crate) fn gap_found(&self) {
-        lock(&self.0).gaps_found += 1;
+        let mut counts = lock(&self.figures);
+        counts.gaps_found += 1;
+        counts.is_filling = true;
     }
 
     pub(crate) fn gap_filled(&self) {
-        lock(&self.0).gaps_filled += 1;
+        let mut counts = lock(&self.figures);
+        counts.gaps_filled += 1;
+        counts.is_filling = false;
     }
 
     pub(crate) fn state(&self, state: ServerState) {
-        lock(&self.0).state = state;
+        lock(&self.figures).state = state;
+    }
+
+    /// Counts a failed page of a range, which is read on later.
+    pub(crate) fn fill_failed(&self, error: &SourceError) {
+        self.failed(error);
+        lock(&self.figures).is_filling = false;
     }
 
     pub(crate) fn failed(&self, error: &SourceError) {
-        let mut counts = lock(&self.0);
+        let mut counts = lock(&self.figures);
         *counts.failures.entry(error.as_str()).or_default() += 1;
         counts.last_error = Some(error.to_string());
     }

@@ -33,6 +33,12 @@ impl Cursor {
         Cursor("0".into())
     }
 
+    /// The place of the first post of `time`, for servers whose ids hold their times; `None` for a time that no id holds.
+    pub fn at(time: DateTime<Utc>) -> Option<Cursor> {
+        let ms = u64::try_from(time.timestamp_millis()).ok().filter(|ms| SNOWFLAKE_MS.contains(ms))?;
+        Some(Cursor((ms << SNOWFLAKE_BITS).to_string().into()))
+    }
+
     /// The id.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,5 +1,6 @@
 //! Why a server could not be read. Each variant has its own reaction.
 
+use fedilake_model::Server;
 use reqwest::StatusCode;
 
 use crate::limits::Wait;
@@ -18,6 +19,25 @@ pub enum SourceError {
         path: String,
         /// The server's own words.
         message: Option<String>,
+    },
+    /// The server no longer accepts the token, or never did. Its pages are read without one.
+    #[error(
+        "the server does not accept the token{}; `fedilake login {server}` gets a new one",
+        .message.as_deref().map(|said| format!(": {said}")).unwrap_or_default()
+    )]
+    TokenRefused {
+        /// The server.
+        server: Server,
+        /// The server's own words.
+        message: Option<String>,
+    },
+    /// The server's robots.txt forbids the request.
+    #[error("robots.txt does not allow {path} ({rule})")]
+    Disallowed {
+        /// The request's path.
+        path: String,
+        /// The rule, as the file has it.
+        rule: String,
     },
     /// The server offers no streaming.
     #[error("the server offers no streaming")]
@@ -108,6 +128,8 @@ impl SourceError {
     pub fn as_str(&self) -> &'static str {
         match self {
             SourceError::Refused { .. } => "refused",
+            SourceError::TokenRefused { .. } => "token_refused",
+            SourceError::Disallowed { .. } => "disallowed",
             SourceError::NoStreaming => "no_streaming",
             SourceError::RateLimited { .. } => "rate_limited",
             SourceError::Unreachable { .. } => "unreachable",

@@ -7,13 +7,16 @@
 //!
 //! Bounded: one page, the ids of the one before, and the pages of a descent ([`DESCENT_BYTES_MAX`]).
 //!
+//! A first contact reads the newest page, or as far back as it is told: upwards from the id of that time where ids hold their times, else
+//! downwards until posts are older, and then upwards from there.
+//!
 //! Ids are compared only where both hold their time. For others a page reaches a place when it shows the post there.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use tokio::time::sleep;
@@ -32,6 +35,8 @@ const OVERLAP_PAGES_MAX: u32 = 75;
 /// The most pages that are read downwards; and the most bytes of them that are held meanwhile.
 const DESCENT_PAGES_MAX: usize = 25;
 const DESCENT_BYTES_MAX: usize = 8 << 20;
+/// The most pages down to the beginning of a first contact: of these only the lowest id is held.
+const BACKFILL_PAGES_MAX: usize = 5_000;
 /// The number of posts from before the overlap with which a first contact begins: a page.
 const FIRST_POSTS: usize = 40;
 
@@ -43,7 +48,7 @@ pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration)
     once_known(async move {
         let newest = source.page(At::Newest).await?;
         let Some(Start { place, known }) = start else {
-            return first_contact(&source, newest, overlap).await;
+            return first_contact(source, newest, overlap).await;
         };
         let from = place.back(overlap_within(overlap, &newest));
         let is_known = newest.ids().next().is_some_and(|lowest| known.contains(lowest));
@@ -52,13 +57,7 @@ pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration)
         }
         let until = newest.ids().next().or(newest.lowest()).cloned().expect("it is not empty, else it reached");
         match source.page(At::Above(&from)).await {
-            Ok(page) => {
-                let rest = match after(&page, None, &from, &until) {
-                    Some(next) => walk_on(source, next, until, Some(&page)),
-                    None => stream::empty().boxed(),
-                };
-                Ok(stream::iter([Ok(page)]).chain(rest).chain(stream::iter([Ok(newest)])).boxed())
-            }
+            Ok(page) => Ok(upwards(source, page, &from, until, newest)),
             // The server does not know this id: its post was deleted, or the id is from other software that ran there
             // before.
             Err(SourceError::Refused { .. }) => {
@@ -67,6 +66,15 @@ pub(crate) fn fill(source: Arc<Source>, start: Option<Start>, overlap: Duration)
             Err(error) => Err(error),
         }
     })
+}
+
+/// `page`, which stands above `from`, the pages above it until one reaches `until`, and `newest`.
+fn upwards(source: Arc<Source>, page: Page, from: &Cursor, until: Cursor, newest: Page) -> Pages {
+    let rest = match after(&page, None, from, &until) {
+        Some(next) => walk_on(source, next, until, Some(&page)),
+        None => stream::empty().boxed(),
+    };
+    stream::iter([Ok(page)]).chain(rest).chain(stream::iter([Ok(newest)])).boxed()
 }
 
 /// The pages above `from` until one reaches `until`, or until they end.
@@ -131,13 +139,56 @@ fn reaches(page: &Page, from: &Cursor) -> bool {
     page.is_empty() || page.contains(from) || page.ids().next().is_some_and(|lowest| from.is_surely_at_least(lowest))
 }
 
-async fn first_contact(source: &Source, newest: Page, overlap: Duration) -> Result<Pages, SourceError> {
+async fn first_contact(source: Arc<Source>, newest: Page, overlap: Duration) -> Result<Pages, SourceError> {
+    let backfill = source.settings().backfill;
+    if !backfill.is_zero() {
+        return fill_back(source, newest, Utc::now() - backfill).await;
+    }
     if !newest.is_led() {
         return Ok(stream::iter([Ok(newest)]).boxed());
     }
     let since = Utc::now() - overlap;
     let is_enough = |pages: &[Page]| pages.iter().map(|page| page.count_before(since)).sum::<usize>() >= FIRST_POSTS;
-    descend(source, newest, is_enough).await
+    descend(&source, newest, is_enough).await
+}
+
+/// The pages from `since` up to `newest`.
+async fn fill_back(source: Arc<Source>, newest: Page, since: DateTime<Utc>) -> Result<Pages, SourceError> {
+    let Some(until) = newest.ids().next().or(newest.lowest()).cloned() else {
+        return Ok(stream::iter([Ok(newest)]).boxed());
+    };
+    if newest.count_before(since) > 0 {
+        return Ok(stream::iter([Ok(newest)]).boxed());
+    }
+    let hold_times = 2 * newest.ids().filter(|id| id.time().is_some()).count() > newest.ids().count();
+    if let Some(start) = Cursor::at(since).filter(|_| hold_times) {
+        match source.page(At::Above(&start)).await {
+            Ok(page) => return Ok(upwards(source, page, &start, until, newest)),
+            // The server wants the id of a post that it has.
+            Err(SourceError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    match first_since(&source, until.clone(), since).await? {
+        Some(first) => Ok(upwards(source, first, &until.clone(), until, newest)),
+        None => Ok(stream::iter([Ok(newest)]).boxed()),
+    }
+}
+
+/// The first page below `place` that shows a post from before `since`, or else the lowest page; `None` if there is none below.
+async fn first_since(source: &Source, mut place: Cursor, since: DateTime<Utc>) -> Result<Option<Page>, SourceError> {
+    let mut first = None;
+    for _ in 0..BACKFILL_PAGES_MAX {
+        let page = source.page(At::Below(&place)).await?;
+        let Some(lowest) = page.lowest().filter(|lowest| **lowest != place) else { break };
+        place = lowest.clone();
+        let is_first = page.count_before(since) > 0;
+        first = Some(page);
+        if is_first {
+            break;
+        }
+    }
+    Ok(first)
 }
 
 /// The pages below `newest` until `is_enough` of them were read, and `newest`. All pages are held until the lowest is

@@ -99,7 +99,7 @@ fn place(url: &Url) -> (String, u16) {
 }
 
 /// True if the URL itself names this machine or an address of a private network.
-fn is_inside(url: &Url) -> bool {
+pub(crate) fn is_inside(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_private(address.into()),
         Some(Host::Ipv6(address)) => is_private(address.into()),

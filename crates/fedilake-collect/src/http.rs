@@ -9,38 +9,27 @@
 //! https ([`Source::stream`](crate::Source::stream)). Tokens and their URLs are never logged.
 
 use std::error::Error;
-use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use fedilake_model::json::Object;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
-use reqwest::{Client, ClientBuilder, Response, StatusCode, Url, redirect};
+use reqwest::header::{
+    ACCEPT, CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE, USER_AGENT,
+};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Upgraded, Url, redirect};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::error::{SourceError, said};
 use crate::guard::{ForbiddenHost, Guard, GuardedResolver};
 use crate::limits;
-
-/// A server's access token, as its owner got it there.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// Takes the token without the white space around it. `None` if it is empty or not valid in a header.
-    pub fn new(token: &str) -> Option<Token> {
-        let token = token.trim();
-        let fits = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        fits.then(|| Token(token.to_owned()))
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
+use crate::reason;
+use crate::robots::{self, Rules};
+use crate::token::Token;
 
 /// The client's behaviour towards every server.
 #[derive(Clone, Debug)]
@@ -97,9 +86,13 @@ pub enum HttpError {
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client,
+    /// The client for WebSockets, which HTTP/2 does not have.
+    sockets: Client,
     settings: Arc<HttpSettings>,
     user_agent: Arc<RwLock<HeaderValue>>,
     guard: Arc<Guard>,
+    /// Requests that may be under way.
+    turns: Arc<Semaphore>,
 }
 
 /// A complete answer with a status of success.
@@ -109,6 +102,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The answer's body, decompressed.
     pub body: Bytes,
+    /// Where the answer came from, after redirects.
+    pub url: Url,
 }
 
 const REDIRECTS_MAX: usize = 3;
@@ -120,25 +115,26 @@ const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 impl Http {
     /// A client with these settings. Fails if the contact is not valid in a header or TLS cannot be set up.
     pub fn new(settings: HttpSettings) -> Result<Http, HttpError> {
-        Http::with(settings, Client::builder())
+        Http::with(settings, Client::builder)
     }
 
-    fn with(settings: HttpSettings, builder: ClientBuilder) -> Result<Http, HttpError> {
+    fn with(settings: HttpSettings, builder: impl Fn() -> ClientBuilder) -> Result<Http, HttpError> {
         let guard = Arc::new(Guard::new());
-        let redirects = {
-            let guard = guard.clone();
-            redirect::Policy::custom(move |attempt| follow(&guard, attempt))
+        let guarded = |builder: ClientBuilder| {
+            let of_redirects = guard.clone();
+            builder
+                .connect_timeout(settings.connect_timeout)
+                .redirect(redirect::Policy::custom(move |attempt| follow(&of_redirects, attempt)))
+                .dns_resolver(Arc::new(GuardedResolver(guard.clone())))
+                .referer(false)
+                .pool_max_idle_per_host(1)
+                .pool_idle_timeout(IDLE_FOR)
         };
-        let client = builder
-            .connect_timeout(settings.connect_timeout)
-            .redirect(redirects)
-            .dns_resolver(Arc::new(GuardedResolver(guard.clone())))
-            .http2_max_header_list_size(HEADER_BYTES_MAX)
-            .referer(false)
-            .pool_max_idle_per_host(1)
-            .build()?;
+        let client = guarded(builder()).http2_max_header_list_size(HEADER_BYTES_MAX).build()?;
+        let sockets = guarded(builder()).http1_only().build()?;
         let user_agent = Arc::new(RwLock::new(user_agent(&settings.contact)?));
-        Ok(Http { client, settings: Arc::new(settings), user_agent, guard })
+        let turns = Arc::new(Semaphore::new(REQUESTS_MAX));
+        Ok(Http { client, sockets, settings: Arc::new(settings), user_agent, guard, turns })
     }
 
     /// Sends `contact` in every request from now on, for all clones.
@@ -159,14 +155,35 @@ impl Http {
         mut each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Answer, SourceError> {
         let path = said(url.path());
+        let _turn = self.turn().await;
         let answer = async {
-            let response = self.send(url, token, "application/json", &mut each_headers).await?;
-            let headers = response.headers().clone();
+            let request = self.client.get(url.clone()).header(ACCEPT, "application/json");
+            let response = self.send(request, &url, token, &mut each_headers).await?;
+            let (headers, url) = (response.headers().clone(), response.url().clone());
             let body = read(response, self.settings.answer_bytes_max, &path).await?;
-            Ok(Answer { headers, body })
+            Ok(Answer { headers, body, url })
         };
         timeout(self.settings.answer_timeout, answer).await.unwrap_or_else(|_| {
             Err(SourceError::Unreachable { doing: "wait for an answer", why: "timed out".to_owned() })
+        })
+    }
+
+    /// The rules in robots.txt of the host of `url`; `None` if there is no such file (4xx). Other failures do not tell.
+    pub async fn robots(&self, url: &Url) -> Result<Option<Rules>, SourceError> {
+        let mut url = url.clone();
+        url.set_path("/robots.txt");
+        url.set_query(None);
+        let _turn = self.turn().await;
+        let asked = async {
+            let request = self.client.get(url.clone()).header(ACCEPT, "text/plain");
+            match self.send(request, &url, None, |_, _| {}).await {
+                Ok(response) => read_start(response, robots::BYTES_MAX).await.map(|text| Some(Rules::parse(&text))),
+                Err(SourceError::Refused { .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        timeout(self.settings.answer_timeout, asked).await.unwrap_or_else(|_| {
+            Err(SourceError::Unreachable { doing: "wait for robots.txt", why: "timed out".to_owned() })
         })
     }
 
@@ -178,11 +195,8 @@ impl Http {
         each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Stream, SourceError> {
         let path = said(url.path());
-        let response = timeout(self.settings.open_timeout, self.send(url, token, EVENT_STREAM, each_headers));
-        let response = response.await.map_err(|_| SourceError::Unreachable {
-            doing: "wait for the stream to open",
-            why: "timed out".to_owned(),
-        })??;
+        let request = self.client.get(url.clone()).header(ACCEPT, EVENT_STREAM);
+        let response = self.open(request, &url, token, each_headers).await?;
         let kind = response.headers().get(reqwest::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let is_stream =
             |kind: &str| kind.get(..EVENT_STREAM.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM));
@@ -193,6 +207,56 @@ impl Http {
         Ok(Stream::new(response, self.settings.silence_timeout))
     }
 
+    /// Opens a WebSocket. `each_headers` as in [`Http::get`].
+    pub(crate) async fn upgrade(
+        &self,
+        url: Url,
+        token: Option<&Token>,
+        each_headers: impl FnMut(StatusCode, &HeaderMap),
+    ) -> Result<Upgraded, SourceError> {
+        let path = said(url.path());
+        let key = generate_key();
+        let request = self
+            .sockets
+            .get(url.clone())
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "websocket")
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, &key);
+        let response = self.open(request, &url, token, each_headers).await?;
+        let accepted = response.headers().get(SEC_WEBSOCKET_ACCEPT).and_then(|accepted| accepted.to_str().ok());
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS || accepted != Some(&*derive_accept_key(key.as_bytes()))
+        {
+            let why = format!("expected a WebSocket, got {}", response.status());
+            return Err(SourceError::Malformed { path, why });
+        }
+        response.upgrade().await.map_err(|error| unreachable("open the socket", error))
+    }
+
+    async fn open(
+        &self,
+        request: RequestBuilder,
+        url: &Url,
+        token: Option<&Token>,
+        each_headers: impl FnMut(StatusCode, &HeaderMap),
+    ) -> Result<Response, SourceError> {
+        let _turn = self.turn().await;
+        let opened = timeout(self.settings.open_timeout, self.send(request, url, token, each_headers)).await;
+        opened.unwrap_or_else(|_| {
+            Err(SourceError::Unreachable { doing: "wait for the stream to open", why: "timed out".to_owned() })
+        })
+    }
+
+    /// Waits until the request may begin: it may until this is dropped.
+    async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.expect("it is never closed")
+    }
+
+    /// The longest silence of a stream.
+    pub(crate) fn silence_timeout(&self) -> Duration {
+        self.settings.silence_timeout
+    }
+
     /// The cap on a frame of a stream.
     pub fn frame_bytes_max(&self) -> usize {
         self.settings.frame_bytes_max
@@ -200,22 +264,22 @@ impl Http {
 
     async fn send(
         &self,
-        url: Url,
+        request: RequestBuilder,
+        url: &Url,
         token: Option<&Token>,
-        accept: &'static str,
         mut each_headers: impl FnMut(StatusCode, &HeaderMap),
     ) -> Result<Response, SourceError> {
         let path = said(url.path());
         let user_agent = self.user_agent.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut request = self.client.get(url).header(ACCEPT, accept).header(USER_AGENT, user_agent);
-        if let Some(Token(token)) = token {
-            request = request.bearer_auth(token);
+        let mut request = request.header(USER_AGENT, user_agent);
+        if let Some(token) = token {
+            request = request.bearer_auth(token.as_str());
         }
         let response = request.send().await.map_err(|error| unreachable("connect", error))?;
         each_headers(response.status(), response.headers());
         let wait = limits::wait_told(response.status(), response.headers(), chrono::Utc::now());
         match (response.status(), wait) {
-            (status, _) if status.is_success() => Ok(response),
+            (status, _) if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS => Ok(response),
             (StatusCode::TOO_MANY_REQUESTS, Some(wait)) => Err(SourceError::RateLimited { wait }),
             (status, wait) if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
                 Err(SourceError::Failed { status, path, wait })
@@ -229,6 +293,13 @@ impl Http {
 }
 
 const EVENT_STREAM: &str = "text/event-stream";
+
+/// The most requests under way at once, those that open streams among them. When thousands of servers drop at once, or at a start, each
+/// opens its stream and asks for pages; without a bound the connections would take the files that the log needs.
+const REQUESTS_MAX: usize = 1_024;
+/// How long a connection waits for another request, longer than the usual pauses between two: each server of thousands would keep one beside
+/// its stream.
+const IDLE_FOR: Duration = Duration::from_secs(5);
 
 /// A stream of bytes that is open.
 #[derive(Debug)]
@@ -277,6 +348,18 @@ async fn read(mut response: Response, bytes_max: usize, path: &str) -> Result<By
     Ok(body.freeze())
 }
 
+/// The first `bytes` of an answer, or all of it.
+async fn read_start(mut response: Response, bytes: usize) -> Result<Bytes, SourceError> {
+    let mut body = BytesMut::new();
+    while body.len() < bytes
+        && let Some(more) = response.chunk().await.map_err(|error| unreachable("read robots.txt", error))?
+    {
+        body.extend_from_slice(&more);
+    }
+    body.truncate(bytes);
+    Ok(body.freeze())
+}
+
 /// The text of a refusal: Mastodon's `{"error": "…"}`, cut to one line.
 fn message(body: &Bytes) -> Option<String> {
     let body = Object::parse(body).ok()?;
@@ -298,8 +381,8 @@ fn follow(guard: &Guard, attempt: redirect::Attempt<'_>) -> redirect::Action {
     }
 }
 
-/// The innermost cause, because reqwest's own words repeat the URL.
-fn unreachable(doing: &'static str, error: reqwest::Error) -> SourceError {
+/// The error for a request that brought no answer: its innermost cause in words, because reqwest's own repeat the URL.
+pub fn unreachable(doing: &'static str, error: reqwest::Error) -> SourceError {
     if error.is_timeout() {
         return SourceError::Unreachable { doing, why: "timed out".to_owned() };
     }
@@ -311,7 +394,7 @@ fn unreachable(doing: &'static str, error: reqwest::Error) -> SourceError {
         }
         match cause.source() {
             Some(inner) => cause = inner,
-            None => return SourceError::Unreachable { doing, why: said(&cause.to_string()) },
+            None => return SourceError::Unreachable { doing, why: said(&reason::in_words(cause)) },
         }
     }
 }
@@ -347,7 +430,7 @@ pub(crate) mod tests {
     /// A client for which `stranger.example` is at `address`.
     pub(crate) fn client(address: SocketAddr) -> Http {
         let settings = HttpSettings { answer_timeout: Duration::from_secs(5), ..HttpSettings::new("a") };
-        Http::with(settings, Client::builder().no_proxy().resolve("stranger.example", address)).unwrap()
+        Http::with(settings, || Client::builder().no_proxy().resolve("stranger.example", address)).unwrap()
     }
 
     pub(crate) fn json(body: &str) -> String {

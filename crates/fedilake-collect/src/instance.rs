@@ -4,6 +4,7 @@ use bytes::Bytes;
 use fedilake_model::json::Object;
 use reqwest::Url;
 
+use crate::error::said;
 use crate::timeline::Timeline;
 
 /// The address of a server's streams.
@@ -19,7 +20,7 @@ pub(crate) enum Streaming {
 }
 
 /// Reads the document of the server at `base`. An unreadable document counts as one that names no address.
-pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: Timeline) -> Streaming {
+pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: &Timeline) -> Streaming {
     let Ok(document) = Object::parse(document) else {
         return Streaming::Here;
     };
@@ -27,7 +28,9 @@ pub(crate) fn streaming(document: &Bytes, base: &Url, timeline: Timeline) -> Str
         |feed: &str| document.text_at(&["configuration", "timelines_access", "live_feeds", feed]) == Some("disabled");
     let is_off = match timeline {
         Timeline::Local => is_off("local"),
+        Timeline::Remote => is_off("remote"),
         Timeline::Public => is_off("local") && is_off("remote"),
+        Timeline::Hashtag(_) | Timeline::List(_) => false,
     };
     let url = &["configuration", "urls", "streaming"];
     if is_off || document.is_null_at(url) {
@@ -45,6 +48,29 @@ pub(crate) fn domain(document: &Bytes) -> Option<String> {
     let document = Object::parse(document).ok()?;
     let mut claims = ["account_domain", "domain", "uri"].into_iter().filter_map(|key| document.text_at(&[key]));
     claims.find(|claim| !claim.is_empty()).map(str::to_owned)
+}
+
+/// True if the document, of either version, is that of software that streams over WebSocket alone.
+pub(crate) fn has_only_sockets(document: &Bytes) -> bool {
+    let software = Object::parse(document).ok().and_then(|document| software(&document).0);
+    software.is_some_and(|software| ["pleroma", "akkoma", "gotosocial"].contains(&software.as_str()))
+}
+
+/// The software's name, in lower case, and its version, as a document of either version tells them. `2.7.2 (compatible; Akkoma 3.10.4)`
+/// names another software behind Mastodon's API; `4.5.0` is said by Mastodon, and by others too, which the address of their code may tell.
+pub(crate) fn software(document: &Object) -> (Option<String>, Option<String>) {
+    let text = |key| document.text_at(&[key]).map(said).filter(|text| !text.is_empty());
+    let version = text("version");
+    let Some((_, rest)) = version.as_deref().and_then(|version| version.split_once("compatible;")) else {
+        let code = text("source_url").unwrap_or_default();
+        let known = ["gotosocial", "mastodon"].into_iter().find(|name| code.ends_with(&format!("/{name}")));
+        return (known.map(str::to_owned), version);
+    };
+    let rest = rest.trim().trim_end_matches(')');
+    match rest.split_once(' ') {
+        Some((name, version)) => (Some(name.to_lowercase()), Some(version.trim().to_owned())),
+        None => (Some(rest.to_lowercase()), None),
+    }
 }
 
 /// The https address of `wss://host`, where the same streams can be read over SSE. A server read over https is never
@@ -67,7 +93,7 @@ mod tests {
     use super::*;
 
     fn read(base: &str, document: &str) -> Streaming {
-        streaming(&Bytes::copy_from_slice(document.as_bytes()), &Url::parse(base).unwrap(), Timeline::Public)
+        streaming(&Bytes::copy_from_slice(document.as_bytes()), &Url::parse(base).unwrap(), &Timeline::Public)
     }
 
     fn with_url(url: &str) -> String {
@@ -107,6 +133,32 @@ mod tests {
     }
 
     #[test]
+    fn the_software_is_that_of_the_version_or_of_the_code() {
+        for (version, code, name, own_version, has_only_sockets) in [
+            ("2.7.2 (compatible; Akkoma 3.10.4-0-g2)", "", Some("akkoma"), Some("3.10.4-0-g2"), true),
+            ("2.7.2 (compatible; Pleroma 2.5.5)", "", Some("pleroma"), Some("2.5.5"), true),
+            (
+                "0.16.0+git-f1cbf6f",
+                "https://code.example/org/gotosocial",
+                Some("gotosocial"),
+                Some("0.16.0+git-f1cbf6f"),
+                true,
+            ),
+            ("3.5.3 (compatible; Pixelfed 0.12.3)", "", Some("pixelfed"), Some("0.12.3"), false),
+            ("2.8.0 (compatible; Friendica)", "", Some("friendica"), None, false),
+            ("4.5.0", "https://github.com/mastodon/mastodon", Some("mastodon"), Some("4.5.0"), false),
+            ("4.5.0", "", None, Some("4.5.0"), false),
+            ("", "", None, None, false),
+        ] {
+            let document = Bytes::from(format!(r#"{{"version":"{version}","source_url":"{code}"}}"#));
+            let (found, found_version) = software(&Object::parse(&document).unwrap());
+            assert_eq!((found.as_deref(), found_version.as_deref()), (name, own_version), "{version}");
+            assert_eq!(super::has_only_sockets(&document), has_only_sockets, "{version}");
+        }
+        assert!(!super::has_only_sockets(&Bytes::from_static(b"<html>")));
+    }
+
+    #[test]
     fn a_document_that_says_nothing_leaves_the_streams_where_the_api_is() {
         for document in ["", "<html>", "[]", "{}", r#"{"configuration":null}"#, r#"{"configuration":{"urls":[]}}"#] {
             assert_eq!(read("https://a.example", document), Streaming::Here, "{document}");
@@ -120,12 +172,14 @@ mod tests {
             ("public", "disabled", Timeline::Public, Streaming::Here),
             ("disabled", "public", Timeline::Local, Streaming::Nowhere),
             ("authenticated", "disabled", Timeline::Local, Streaming::Here),
+            ("public", "disabled", Timeline::Remote, Streaming::Nowhere),
+            ("disabled", "disabled", Timeline::parse("hashtag:rust").unwrap(), Streaming::Here),
         ] {
             let document = format!(
                 r#"{{"configuration":{{"timelines_access":{{"live_feeds":{{"local":"{local}","remote":"{remote}"}}}}}}}}"#
             );
             let base = Url::parse("https://a.example").unwrap();
-            assert_eq!(streaming(&Bytes::from(document), &base, timeline), expected);
+            assert_eq!(streaming(&Bytes::from(document), &base, &timeline), expected);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! A post of another server has the id of the time at which it was written, and may become visible minutes later, below posts that
 //! were read. A stream brings it all the same; where the stream had a hole, and where a timeline is polled, it stays unread. So the
 //! range of each hole, from some minutes before it, is walked again some minutes later, and once more after an hour; a timeline that is
-//! polled is walked again minutes later. Where ids do not hold their times, a range has no beginning and is not walked.
+//! polled is walked again minutes later. How far before it follows from how late the server's posts come ([`Delay`](crate::delay)); where
+//! ids do not hold their times, a range begins where the timeline stood then ([`Places`](crate::places)). Ranges outlive the process.
 //!
 //! A walk has a quarter of the budget of pages. What is older than that allows is left: on a server that shows more than
 //! some ten posts a second, the latest of the late posts of a hole are not found.
@@ -15,6 +16,7 @@ use std::future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
@@ -26,6 +28,8 @@ use crate::page::Page;
 use crate::source::Source;
 
 const RANGES_MAX: usize = 8;
+/// A range that was kept and is due later than this is none of ours.
+const RESTORED_WAIT_MAX: Duration = Duration::from_secs(86_400);
 /// The wait for the last walk of a range, in walks' usual waits.
 const LAST_WAITS: u32 = 12;
 
@@ -42,6 +46,8 @@ struct Range {
 #[derive(Debug, Default)]
 pub(crate) struct Late {
     ranges: VecDeque<Range>,
+    /// The range whose walk is under way.
+    walking: Option<Range>,
 }
 
 impl Late {
@@ -64,10 +70,12 @@ impl Late {
     fn begin(&mut self) -> Option<Range> {
         let first = self.due()?;
         let at = self.ranges.iter().position(|range| range.due == first)?;
-        self.ranges.remove(at)
+        self.walking = self.ranges.remove(at);
+        self.walking.clone()
     }
 
     fn walked(&mut self, range: Range, wait: Duration, now: Instant) {
+        self.walking = None;
         if !range.is_last {
             self.push(Range { due: now + wait * LAST_WAITS, is_last: true, ..range });
         }
@@ -75,13 +83,40 @@ impl Late {
 
     /// The walk begins again after `wait`.
     fn failed(&mut self, range: Range, wait: Duration, now: Instant) {
+        self.walking = None;
         self.push(Range { due: now + wait, ..range });
     }
 
-    fn push(&mut self, range: Range) {
-        if range.from.time().is_none() || range.until.time().is_none() {
-            return;
+    /// The lines that keep the ranges over a restart: `walk FROM UNTIL TIME`, with a fourth word for the last walk.
+    pub(crate) fn to_lines(&self, now: (Instant, DateTime<Utc>)) -> Vec<String> {
+        let line = |range: &Range| {
+            let wait = range.due.saturating_duration_since(now.0);
+            let due_ms = (now.1 + TimeDelta::from_std(wait).unwrap_or_default()).timestamp_millis();
+            format!("walk {} {} {due_ms}{}", range.from, range.until, if range.is_last { " last" } else { "" })
+        };
+        self.walking.iter().chain(&self.ranges).map(line).collect()
+    }
+
+    /// Takes over what followed `walk` in a line that was kept, unless that range is known.
+    pub(crate) fn restore(&mut self, told: &str, now: (Instant, DateTime<Utc>)) {
+        let words: Vec<&str> = told.split(' ').collect();
+        let [from, until, due, ref last @ ..] = words[..] else { return };
+        let due = due.parse().ok().and_then(DateTime::from_timestamp_millis);
+        if let (Some(from), Some(until), Some(due)) = (Cursor::new(from), Cursor::new(until), due) {
+            let range = Range {
+                from,
+                until,
+                due: now.0 + (due - now.1).to_std().unwrap_or_default(),
+                is_last: !last.is_empty(),
+            };
+            let is_it = |other: &Range| (&other.from, &other.until) == (&range.from, &range.until);
+            if range.due <= now.0 + RESTORED_WAIT_MAX && !self.ranges.iter().chain(&self.walking).any(is_it) {
+                self.push(range);
+            }
         }
+    }
+
+    fn push(&mut self, range: Range) {
         if self.ranges.len() == RANGES_MAX {
             self.ranges.pop_front();
         }
@@ -134,7 +169,7 @@ impl Walker {
         let range = self.source.late().begin();
         self.walk = range.map(|range| {
             let (from, until) = (range.from.clone(), range.until.clone());
-            (range, gap::walk_late(self.source.clone(), from, until, settings.overlap_long, pace))
+            (range, gap::walk_late(self.source.clone(), from, until, self.source.reach_late(), pace))
         });
     }
 
@@ -207,10 +242,21 @@ mod tests {
     }
 
     #[test]
-    fn ids_without_times_have_no_range() {
-        let (mut late, now) = (Late::default(), Instant::now());
-        late.owe(Cursor::new("17").unwrap(), at(20), MINUTE, now);
-        late.owe(at(10), Cursor::new("01HE7XJ1CG84TBKH5V9XKBVGF5").unwrap(), MINUTE, now);
-        assert_eq!(late.due(), None);
+    fn ranges_outlive_the_process_also_the_one_that_is_being_walked() {
+        let (mut before, now) = (Late::default(), (Instant::now(), Utc::now()));
+        before.owe(at(10), Cursor::new("01HE7XJ1CG84TBKH5V9XKBVGF5").unwrap(), MINUTE, now.0);
+        before.owe_once(at(30), at(40), 2 * MINUTE, now.0);
+        before.begin().unwrap();
+        let lines = before.to_lines(now);
+        let mut after = Late::default();
+        for _ in 0..2 {
+            lines.iter().for_each(|line| after.restore(line.strip_prefix("walk ").unwrap(), now));
+        }
+        assert_eq!((after.ranges.len(), after.to_lines(now)), (2, lines));
+        assert!(after.begin().is_some_and(|range| !range.is_last) && after.begin().is_some_and(|range| range.is_last));
+        for odd in ["", "1 2", "1 2 x", "1 2 99999999999999", "\u{1b} 2 3"] {
+            after.restore(odd, now);
+            assert!(after.begin().is_none(), "{odd:?}");
+        }
     }
 }

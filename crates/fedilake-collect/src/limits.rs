@@ -2,11 +2,13 @@
 //!
 //! Mastodon allows 300 requests in 5 minutes and announces what is left (`X-RateLimit-*`). It also allows 300
 //! requests in 15 minutes that page a timeline by id. Its headers do not mention that budget before it answers 429,
-//! so the budget is counted here, in windows that begin when the server's windows begin. Pure: time is an argument.
+//! so the budget is counted here, in windows that begin when the server's windows begin. It outlives the process: a server counts what
+//! it was asked before a restart too. Pure: time is an argument.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
@@ -36,7 +38,7 @@ impl Wait {
 }
 
 /// The requests that one server still allows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Limits {
     /// No request is sent before this time.
     closed_until: Option<DateTime<Utc>>,
@@ -51,6 +53,11 @@ impl Limits {
     /// Limits before the first request, with at most `paged_max` paged requests in 15 minutes.
     pub fn new(paged_max: u32) -> Limits {
         Limits { closed_until: None, paged_closed_until: None, paged: (0, 0), paged_max }
+    }
+
+    /// The same, to be shared by the timelines of a server.
+    pub(crate) fn shared(paged_max: u32) -> Arc<Mutex<Limits>> {
+        Arc::new(Mutex::new(Limits::new(paged_max)))
     }
 
     /// How long to wait before a request at `now`; paged ones have a budget of their own.
@@ -71,6 +78,42 @@ impl Limits {
         let window = window_of(now);
         let used = if self.paged.0 == window { self.paged.1 } else { 0 };
         self.paged = (window, used + 1);
+    }
+
+    /// The lines that keep them over a restart.
+    pub(crate) fn to_lines(&self, now: DateTime<Utc>) -> Vec<String> {
+        let mut lines = Vec::new();
+        let (window, used) = self.paged;
+        if window == window_of(now) && used > 0 {
+            lines.push(format!("pages {window} {used}"));
+        }
+        for (what, until) in [("closed", self.closed_until), ("closed-to-pages", self.paged_closed_until)] {
+            if let Some(until) = until.filter(|until| *until > now) {
+                lines.push(format!("{what} {}", until.timestamp_millis()));
+            }
+        }
+        lines
+    }
+
+    /// Takes over a line that was kept: what is known already, by another timeline of the server, is not made less. One that cannot be
+    /// read, or asks for a longer wait than a server can impose, is passed over.
+    pub(crate) fn restore(&mut self, line: &str, now: DateTime<Utc>) {
+        let until = |text: &str| {
+            let until = DateTime::from_timestamp_millis(text.parse().ok()?)?;
+            (until - now <= TimeDelta::from_std(WAIT_MAX).ok()?).then_some(until)
+        };
+        match *line.split(' ').collect::<Vec<_>>() {
+            ["pages", window, used] => {
+                if let (Ok(window), Ok(used)) = (window.parse(), used.parse())
+                    && window <= window_of(now)
+                {
+                    self.paged = self.paged.max((window, used));
+                }
+            }
+            ["closed", at] => self.closed_until = until(at).max(self.closed_until),
+            ["closed-to-pages", at] => self.paged_closed_until = until(at).max(self.paged_closed_until),
+            _ => {}
+        }
     }
 
     /// Reads from any answer when the next request may follow. A refused paged request stops paged requests only: the
@@ -181,6 +224,30 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn limits_outlive_the_process_and_are_never_made_less() {
+        let now = at("2026-01-01T00:05:00Z");
+        let mut before = Limits::new(280);
+        (0..280).for_each(|_| before.count_paged(now));
+        before.take(LIMITED, &headers(&[("retry-after", "90")]), false, now);
+        before.take(LIMITED, &headers(&[("retry-after", "30")]), true, now);
+        let lines = before.to_lines(now);
+        assert_eq!(lines.len(), 3);
+        let mut after = Limits::new(280);
+        for _ in 0..2 {
+            lines.iter().for_each(|line| after.restore(line, now));
+            assert_eq!(after.wait(false, now), Some(Duration::from_secs(90)));
+            assert_eq!(after.wait(true, now), Some(Duration::from_secs(600)));
+        }
+        // What is over, of another time, or no limit at all, holds nothing up.
+        assert_eq!(before.to_lines(at("2026-01-01T00:20:00Z")), [] as [String; 0]);
+        let mut fresh = Limits::new(280);
+        for odd in ["closed 9999999999999", "closed soon", "pages 9999999999 280", "pages 1", "pages 1 280", "closed"] {
+            fresh.restore(odd, now);
+            assert_eq!((fresh.wait(true, now), fresh.wait(false, now)), (None, None), "{odd}");
+        }
     }
 
     #[test]

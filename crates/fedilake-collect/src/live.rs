@@ -4,7 +4,7 @@
 //! little later, until the stream has proved to bring posts. Those are passed on meanwhile, but until the gap is
 //! closed only pages move the mark.
 //!
-//! Bounded: one chunk of the stream, one frame and one page with their arrivals. The next bytes are read when all
+//! Bounded: one chunk of the stream (a few frames of a socket), one frame and one page with their arrivals. The next bytes are read when all
 //! arrivals were taken.
 //!
 //! Heartbeats do not prove that a stream works: when a server's Redis restarts, the connection and its heartbeats go
@@ -15,6 +15,7 @@
 //! and deletes and edits that passed there by asking for the last posts again ([`gone`](crate::gone)).
 
 use std::collections::VecDeque;
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,37 +30,38 @@ use crate::arrival::{Arrival, EventStream};
 use crate::backoff::Backoff;
 use crate::cursor::Cursor;
 use crate::error::SourceError;
+use crate::feed::{Feed, FeedFrame};
 use crate::gap::{self, Pages};
-use crate::http::Stream;
+use crate::hearsay::Heard;
 use crate::mark::{Mark, Start};
 use crate::page::{self, Page};
 use crate::source::Source;
-use crate::sse::{Framer, SseFrame};
 use crate::watch::{Gap, Watch};
 
 /// Opens the stream, and everything of the timeline from `from` on; without a place from the newest page on.
 pub async fn open(source: Arc<Source>, from: Option<Cursor>) -> Result<EventStream, SourceError> {
-    let stream = source.stream().await?;
-    Ok(follow(source, stream, from))
+    let feed = source.stream().await?;
+    Ok(follow(source, feed, from))
 }
 
 /// Like [`open`], for a stream that is already open.
-pub(crate) fn follow(source: Arc<Source>, stream: Stream, from: Option<Cursor>) -> EventStream {
+pub(crate) fn follow(source: Arc<Source>, feed: Feed, from: Option<Cursor>) -> EventStream {
     let live = Live {
-        stream,
-        overlap: source.settings().overlap_short,
-        framer: Framer::new(source.frame_bytes_max()),
+        feed,
+        overlap: source.reach_short(),
         watch: Watch::new(Instant::now(), source.settings()),
         again: Again::new(source.clone()),
+        mark: Mark::new(from.clone(), source.places()),
         source,
         broken: None,
-        mark: Mark::new(from.clone()),
         highest: from,
         pages: None,
         is_walking: false,
         has_filled: false,
         filled_from: None,
         backoff: Backoff::default(),
+        heard: Heard::default(),
+        hole_until: Instant::now(),
         ready: VecDeque::new(),
     };
     let arrivals = stream::try_unfold(Box::new(live), |mut live| async move {
@@ -71,8 +73,7 @@ pub(crate) fn follow(source: Arc<Source>, stream: Stream, from: Option<Cursor>) 
 
 struct Live {
     source: Arc<Source>,
-    stream: Stream,
-    framer: Framer,
+    feed: Feed,
     /// The stream's error, returned after the arrivals before it.
     broken: Option<SourceError>,
     mark: Mark,
@@ -92,6 +93,9 @@ struct Live {
     /// How far before the mark a second fill begins.
     overlap: Duration,
     backoff: Backoff,
+    heard: Heard,
+    /// Deletes and edits since then came by the stream.
+    hole_until: Instant,
     ready: VecDeque<Arrival>,
 }
 
@@ -105,7 +109,7 @@ impl Live {
                 return Err(error);
             }
             tokio::select! {
-                bytes = self.stream.next() => self.take_bytes(&bytes?),
+                frames = self.feed.next() => self.take_frames(frames?),
                 page = gap::next_page(&mut self.pages), if self.pages.is_some() => match page {
                     Some(Ok(page)) => self.take_page(page),
                     Some(Err(error)) => self.fill_later(error),
@@ -117,27 +121,25 @@ impl Live {
         }
     }
 
-    fn take_bytes(&mut self, bytes: &[u8]) {
-        let mut frames = Vec::new();
-        if self.framer.push(bytes, |frame| frames.push(frame)).is_err() {
-            self.broken = Some(SourceError::TooLong { what: "a frame", bytes_max: self.source.frame_bytes_max() });
-        }
+    fn take_frames(&mut self, frames: Vec<FeedFrame>) {
         for frame in frames {
             self.take_frame(frame);
         }
         self.ready.extend(self.mark.moved());
     }
 
-    fn take_frame(&mut self, frame: SseFrame) {
+    fn take_frame(&mut self, frame: FeedFrame) {
         let kind = match frame.event.as_str() {
             "update" => FrameKind::Update,
             "status.update" => FrameKind::StatusUpdate,
             "delete" => FrameKind::Delete,
             _ => return self.ready.push_back(Arrival::Unknown),
         };
-        let arrival = self.source.translate(&Frame { kind, data: frame.data }, Utc::now());
-        if kind != FrameKind::Delete {
-            self.watch.beat(Instant::now());
+        let now = Utc::now();
+        let arrival = self.source.translate(&Frame { kind, data: frame.payload }, now);
+        self.source.learn_delay(slice::from_ref(&arrival), now);
+        if kind != FrameKind::Delete && self.watch.beat(Instant::now()) {
+            self.owe_short_silence();
         }
         if kind == FrameKind::Update
             && let Arrival::Event(event) = &arrival
@@ -154,20 +156,34 @@ impl Live {
         self.ready.push_back(arrival);
     }
 
+    /// Has the time before a short silence walked again, soon.
+    fn owe_short_silence(&mut self) {
+        let now = Instant::now();
+        let from = self.mark.start(self.source.reach_late(), now);
+        if let (Some(from), Some(until)) = (from, self.highest.clone()) {
+            self.source.late().owe_once(from.place, until, self.source.settings().second_look_after, now);
+        }
+    }
+
     fn start_fill(&mut self) {
-        let (source, settings) = (self.source.clone(), self.source.settings());
+        let source = self.source.clone();
+        if self.watch.gap() != Gap::Open {
+            // The stream may have lost something up to now.
+            self.hole_until = Instant::now();
+        }
         self.watch.begin();
         self.is_walking = false;
         self.has_filled = false;
-        self.filled_from = self.mark.start(Duration::ZERO, Instant::now()).map(|start| start.place);
         let start = |overlap| self.mark.start(overlap, Instant::now());
+        self.filled_from = start(source.reach_late()).map(|start| start.place);
+        let (reach, reach_short) = (source.reach(), source.reach_short());
         self.pages = Some(match (self.watch.gap(), start(self.overlap), &self.highest) {
-            (Gap::Open, ..) => gap::fill(source, start(settings.overlap).map(Start::anew), settings.overlap),
+            (Gap::Open, ..) => gap::fill(source, start(reach).map(Start::anew), reach),
             // Unlike the newest page, these pages are not in a cache yet.
             (Gap::Settling, Some(start), Some(highest)) if self.watch.is_alive() => {
                 gap::walk(source, start.place.back(self.overlap), highest.clone())
             }
-            _ => gap::fill(source, start(settings.overlap_short), settings.overlap_short),
+            _ => gap::fill(source, start(reach_short), reach_short),
         });
     }
 
@@ -179,7 +195,7 @@ impl Live {
 
     fn take_page(&mut self, page: Page) {
         self.backoff.reset();
-        self.overlap = gap::overlap_within(self.source.settings().overlap_short, &page);
+        self.overlap = gap::overlap_within(self.source.reach_short(), &page);
         if let Some(usual) = page.usual_interval() {
             self.watch.guess(usual);
         }
@@ -211,7 +227,8 @@ impl Live {
         self.ready.push_back(Arrival::Read);
         let was_hole = self.watch.gap() == Gap::Open || self.has_filled;
         if was_hole {
-            self.source.gone().suspect_all();
+            self.source.gone().suspect_all_until(self.hole_until);
+            self.source.listen(&mut self.heard);
         }
         if let (true, Some(from), Some(until)) = (was_hole, self.filled_from.take(), self.highest.clone()) {
             self.source.late().owe(from, until, self.source.settings().overlap_long, Instant::now());
@@ -220,6 +237,9 @@ impl Live {
             self.broken = Some(error);
         } else if self.watch.gap() == Gap::Closed {
             self.ready.push_back(Arrival::CaughtUp);
+        } else if self.watch.gap() == Gap::Settling && !self.has_filled {
+            // A server without new posts is read all the same.
+            self.ready.push_back(Arrival::Whole);
         }
     }
 

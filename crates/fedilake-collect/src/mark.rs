@@ -9,9 +9,10 @@
 //! Posts of the stream and pages on the way up only raise the place. The newest page is the timeline's own word: it also takes
 //! the place back, wherever that came from. Where pages show that ids have no order, the order of arrival counts.
 //!
-//! Bounded: forty ids of at most 128 bytes, and a dozen earlier places.
+//! Bounded: forty ids of at most 128 bytes, and the earlier [`Places`].
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,14 +20,12 @@ use tokio::time::Instant;
 use crate::arrival::Arrival;
 use crate::cursor::Cursor;
 use crate::page::Page;
+use crate::places::Places;
 
 /// The number of last ids whose middle is the place. Odd ids do no harm while they are fewer than half of these.
 const LAST_IDS: usize = 40;
 /// The same number for ids that hold their times.
 const LAST_TIMES: usize = 7;
-/// The number of earlier places that are remembered, and their distance.
-const EARLIER_MAX: usize = 12;
-const EARLIER_APART: Duration = Duration::from_secs(2);
 
 /// The place from which to read on.
 #[derive(Clone, Debug)]
@@ -49,16 +48,16 @@ pub(crate) struct Mark {
     place: Option<Cursor>,
     /// The last ids that were handed over, the latest last.
     last: VecDeque<Cursor>,
-    /// Earlier places and the times since which they were valid, the latest last.
-    earlier: VecDeque<(Instant, Cursor)>,
+    /// Earlier places, which outlive the mark.
+    earlier: Arc<Mutex<Places>>,
     is_ordered: bool,
     has_moved: bool,
 }
 
 impl Mark {
-    /// A mark that begins at a bookmark.
-    pub(crate) fn new(place: Option<Cursor>) -> Mark {
-        Mark { place, last: VecDeque::new(), earlier: VecDeque::new(), is_ordered: true, has_moved: false }
+    /// A mark that begins at a bookmark, of a timeline that stood at `earlier` places before.
+    pub(crate) fn new(place: Option<Cursor>, earlier: Arc<Mutex<Places>>) -> Mark {
+        Mark { place, last: VecDeque::new(), earlier, is_ordered: true, has_moved: false }
     }
 
     /// The place; `None` before the first page.
@@ -74,8 +73,8 @@ impl Mark {
         if place.time().is_some() {
             return Some(Start { place, known: Vec::new() });
         }
-        let was_then = self.earlier.iter().rev().find(|(since, _)| *since + overlap <= now);
-        let place = was_then.or(self.earlier.front()).map_or(place, |(_, earlier)| earlier.clone());
+        let then = now.checked_sub(overlap).unwrap_or(now);
+        let place = self.earlier.lock().unwrap_or_else(PoisonError::into_inner).at(then).cloned().unwrap_or(place);
         Some(Start { place, known: self.last.iter().cloned().collect() })
     }
 
@@ -132,14 +131,10 @@ impl Mark {
             Some(now) => *now < place,
         };
         if moves {
-            if let (Some(before), true) = (&self.place, self.earlier.is_empty()) {
-                self.earlier.push_back((now, before.clone()));
-            } else if self.earlier.back().is_none_or(|(since, _)| *since + EARLIER_APART <= now) {
-                if self.earlier.len() == EARLIER_MAX {
-                    self.earlier.pop_front();
-                }
-                self.earlier.push_back((now, place.clone()));
-            }
+            let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+            let stood = self.place.as_ref().filter(|_| earlier.is_empty());
+            earlier.stand_at(stood.unwrap_or(&place), now);
+            drop(earlier);
             self.place = Some(place);
             self.has_moved = true;
         }
@@ -181,7 +176,7 @@ mod tests {
 
     #[test]
     fn it_follows_twenty_posts_behind() {
-        let mut mark = Mark::new(None);
+        let mut mark = Mark::new(None, Arc::default());
         take(&mut mark, &page([], true));
         assert_eq!(stands(&mark), 0);
         for (id, expected) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3), (7, 4), (8, 4), (9, 5)] {
@@ -197,7 +192,7 @@ mod tests {
     #[test]
     fn it_follows_three_posts_behind_where_ids_hold_their_times() {
         let id = |n: u64| (1_760_000_000_000 + n) << 16;
-        let mut mark = Mark::new(None);
+        let mut mark = Mark::new(None, Arc::default());
         take(&mut mark, &page((100..140).map(id), true));
         assert_eq!(stands(&mark), id(136));
         for n in 140..180 {
@@ -211,7 +206,7 @@ mod tests {
 
     #[test]
     fn it_is_given_out_once_each_time_it_moves() {
-        let mut mark = Mark::new(None);
+        let mut mark = Mark::new(None, Arc::default());
         take(&mut mark, &page(100..140, true));
         assert!(matches!(mark.moved(), Some(Arrival::Mark(place)) if place.as_str() == "119"));
         assert!(mark.moved().is_none());
@@ -221,7 +216,7 @@ mod tests {
 
     #[test]
     fn pages_on_the_way_up_and_old_posts_do_not_take_it_back() {
-        let mut mark = Mark::new(Some(cursor("500")));
+        let mut mark = Mark::new(Some(cursor("500")), Arc::default());
         take(&mut mark, &page(100..140, false));
         (1..20).for_each(|id| post(&mut mark, id));
         assert_eq!(stands(&mark), 500);
@@ -229,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_newest_page_takes_it_back() {
-        let mut mark = Mark::new(Some(cursor("99999999999999999999999")));
+        let mut mark = Mark::new(Some(cursor("99999999999999999999999")), Arc::default());
         take(&mut mark, &page(100..140, true));
         assert_eq!(stands(&mark), 119);
     }
@@ -239,7 +234,7 @@ mod tests {
         let ahead: Vec<String> = (0..40).map(|n| format!("01HWSG00000000000000000{n:03}")).rev().collect();
         let only_ahead = shown(ahead.iter().map(|id| (id.as_str(), NEXT_YEAR)), true);
         for before in [None, Some(cursor("01HE7XJ1CG84TBKH5V9XKBVGF5"))] {
-            let mut mark = Mark::new(before.clone());
+            let mut mark = Mark::new(before.clone(), Arc::default());
             take(&mut mark, &only_ahead);
             assert_eq!(mark.place(), before.as_ref());
         }
@@ -248,7 +243,7 @@ mod tests {
     #[test]
     fn ids_without_an_order_are_followed_as_they_come() {
         let ids: Vec<String> = (0..200_u64).map(|n| format!("{:08x}", n.wrapping_mul(0x9e37_79b9) as u32)).collect();
-        let mut mark = Mark::new(None);
+        let mut mark = Mark::new(None, Arc::default());
         let first: Vec<&String> = ids[..40].iter().rev().collect();
         take(&mut mark, &shown(first.iter().map(|id| (id.as_str(), PAST)), true));
         assert_eq!(mark.place().unwrap().as_str(), ids[19]);
@@ -261,7 +256,7 @@ mod tests {
     #[test]
     fn an_id_that_holds_no_time_is_moved_back_to_where_it_was_then() {
         let (second, began) = (Duration::from_secs(1), Instant::now());
-        let mut mark = Mark::new(Some(cursor("1000")));
+        let mut mark = Mark::new(Some(cursor("1000")), Arc::default());
         for n in 0..100_u32 {
             mark.take_page(&page((0..4).map(|k| 1001 + 4 * u64::from(n) + k), false), began + second * n);
         }
@@ -270,8 +265,7 @@ mod tests {
         let place = stands(&mark);
         assert!(start(5) < place - 15 && start(5) > place - 35, "{} of {place}", start(5));
         assert!(start(20) < place - 75 && start(20) > place - 95, "{} of {place}", start(20));
-        assert!(mark.earlier.len() <= EARLIER_MAX && mark.last.len() <= LAST_IDS);
-        let mut young = Mark::new(Some(cursor("1000")));
+        let mut young = Mark::new(Some(cursor("1000")), Arc::default());
         assert_eq!(young.start(second, began).unwrap().place.as_str(), "1000");
         young.take_page(&page(1001..1041, false), began);
         assert_eq!(young.start(second, began).unwrap().place.as_str(), "1000");
@@ -279,14 +273,14 @@ mod tests {
 
     #[test]
     fn a_million_posts_take_no_more_memory_than_the_first_ones() {
-        let mut mark = Mark::new(None);
+        let mut mark = Mark::new(None, Arc::default());
         let now = Instant::now();
         for n in 0..1_000_000_u32 {
             let id = format!("{:0>128}", n.wrapping_mul(0x9e37_79b9));
             mark.take_post(cursor(&id), now + Duration::from_millis(100) * n);
         }
-        assert!(mark.last.len() <= LAST_IDS && mark.earlier.len() <= EARLIER_MAX);
-        assert!(mark.last.capacity() <= 2 * LAST_IDS && mark.earlier.capacity() <= 2 * EARLIER_MAX);
+        assert!(mark.last.len() <= LAST_IDS);
+        assert!(mark.last.capacity() <= 2 * LAST_IDS);
     }
 
     proptest! {
@@ -294,7 +288,7 @@ mod tests {
         fn nineteen_odd_ids_of_forty_never_carry_it_beyond_the_others(
             are_odd in proptest::collection::vec(any::<bool>(), 1..400), as_pages in any::<bool>(),
         ) {
-            let mut mark = Mark::new(None);
+            let mut mark = Mark::new(None, Arc::default());
             take(&mut mark, &page(100..140, true));
             let mut recent = VecDeque::from([false; LAST_IDS]);
             for (id, is_odd) in (140..).zip(are_odd) {

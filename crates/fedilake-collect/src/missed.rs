@@ -13,6 +13,8 @@ use crate::history::{Gap, History};
 pub struct Missed {
     /// The server's host.
     pub server: String,
+    /// The last moment at which one of its timelines was known to be complete, to some seconds; None if none ever was.
+    pub read_at: Option<DateTime<Utc>>,
     /// The times in which the server was not read, the oldest first; no two have a moment in common.
     pub gaps: Vec<Gap>,
     /// Events that were skipped or rejected: the beginning of an hour, the reason, the number of events.
@@ -42,7 +44,7 @@ fn missed_of(server: String, histories: &[History], now: DateTime<Utc>) -> Misse
         *sum = sum.saturating_add(events);
     }
     let left_out = left_out.into_iter().map(|((hour, reason), events)| (hour, reason, events)).collect();
-    Missed { server, gaps: joined(told.collect()), left_out }
+    Missed { server, read_at: read_last, gaps: joined(told.collect()), left_out }
 }
 
 /// The gaps with those that touch made one.

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream;
 use tokio::time::{Instant, sleep_until};
@@ -19,6 +20,7 @@ use crate::arrival::{Arrival, EventStream};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
+use crate::hearsay::Heard;
 use crate::limits::PAGED_WINDOW;
 use crate::mark::{Mark, Start};
 use crate::page::Page;
@@ -28,15 +30,19 @@ use crate::source::{PAGE_POSTS, Source};
 /// failed request.
 pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
     let settings = source.settings();
-    let mark = Mark::new(from.clone());
+    let mark = Mark::new(from, source.places());
+    let reach = source.reach();
     let poll = Poll {
         interval: settings.poll_interval_min,
-        pages: Some(gap::fill(source.clone(), mark.start(settings.overlap, Instant::now()), settings.overlap)),
+        pages: Some(gap::fill(source.clone(), mark.start(reach, Instant::now()), reach)),
         again: Again::new(source.clone()),
-        owed_from: from,
+        is_introduced: false,
+        owed_from: mark.start(source.reach_late(), Instant::now()).map(|start| start.place),
+        polled_at: None,
         owed_at: Instant::now(),
         source,
         mark,
+        heard: Heard::default(),
         ready: VecDeque::new(),
         found: 0,
         pages_walked: 0,
@@ -53,6 +59,8 @@ pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
 
 struct Poll {
     source: Arc<Source>,
+    /// True once the server was asked about itself.
+    is_introduced: bool,
     mark: Mark,
     /// The poll under way.
     pages: Option<Pages>,
@@ -67,15 +75,22 @@ struct Poll {
     again: Again,
     /// The place from which what was polled is to be walked again, and since when.
     owed_from: Option<Cursor>,
+    /// When the newest page was read last.
+    polled_at: Option<DateTime<Utc>>,
     owed_at: Instant,
     interval: Duration,
     /// When the next poll begins.
     due: Instant,
+    heard: Heard,
     ready: VecDeque<Arrival>,
 }
 
 impl Poll {
     async fn next(&mut self) -> Result<Arrival, SourceError> {
+        if !self.is_introduced {
+            self.source.introduced().await?;
+            self.is_introduced = true;
+        }
         loop {
             if let Some(arrival) = self.ready.pop_front() {
                 return Ok(arrival);
@@ -92,9 +107,8 @@ impl Poll {
     }
 
     fn begin(&mut self) {
-        let settings = self.source.settings();
         self.is_deep = Instant::now() >= self.deep_due;
-        let overlap = if self.is_deep { settings.overlap } else { settings.overlap_short };
+        let overlap = if self.is_deep { self.source.reach() } else { self.source.reach_short() };
         let start = self.mark.start(overlap, Instant::now());
         let start = if self.is_deep { start.map(Start::anew) } else { start };
         self.pages = Some(gap::fill(self.source.clone(), start, overlap));
@@ -108,7 +122,15 @@ impl Poll {
             self.pages_walked += 1;
         }
         self.mark.take_page(&page, Instant::now());
-        for arrival in self.source.arrivals(page) {
+        let is_newest = page.is_newest();
+        let arrivals: Vec<Arrival> = self.source.arrivals(page).collect();
+        if is_newest {
+            // What was visible then was read then.
+            if let Some(polled_at) = self.polled_at.replace(Utc::now()) {
+                self.source.learn_delay(&arrivals, polled_at);
+            }
+        }
+        for arrival in arrivals {
             self.found += usize::from(matches!(arrival, Arrival::Event(_)));
             self.ready.push_back(arrival);
         }
@@ -131,6 +153,7 @@ impl Poll {
         if self.is_deep {
             self.deep_due = now + pace(self.pages_walked + 1).max(settings.overlap / 2);
         }
+        self.source.listen(&mut self.heard);
         if now >= self.owed_at + settings.overlap_long {
             self.owe(now);
         }
@@ -145,8 +168,8 @@ impl Poll {
 
     /// Has what was polled since the last time walked again.
     fn owe(&mut self, now: Instant) {
-        let place = self.mark.start(Duration::ZERO, now).map(|start| start.place);
-        if let (Some(from), Some(until)) = (self.owed_from.take(), place.clone()) {
+        let start = |overlap| self.mark.start(overlap, now).map(|start| start.place);
+        if let (Some(from), Some(until)) = (self.owed_from.take(), start(Duration::ZERO)) {
             self.source.late().owe_once(from, until, self.source.settings().overlap_long, now);
         }
         let mut gone = self.source.gone();
@@ -154,7 +177,7 @@ impl Poll {
             gone.suspect_all();
         }
         drop(gone);
-        self.owed_from = place;
+        self.owed_from = self.mark.start(self.source.reach_late(), now).map(|start| start.place);
         self.owed_at = now;
     }
 }

@@ -42,6 +42,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::Admission;
 use crate::counts::Tally;
 use chunk::Bad;
 pub use input::Input;
@@ -60,6 +61,8 @@ pub struct ReplaySettings {
     pub pace: Pace,
     /// The observed_at of bare statuses, and of frames without one.
     pub observed_at: DateTime<Utc>,
+    /// What is kept of whose posts.
+    pub admission: Admission,
     /// Threads that translate; none means one a core.
     pub threads: Option<NonZeroUsize>,
     /// A longer value is passed over without being held, and counted.
@@ -78,6 +81,7 @@ impl ReplaySettings {
         ReplaySettings {
             pace: Pace::Max,
             observed_at,
+            admission: Admission::default(),
             threads: None,
             value_bytes_max: 4 << 20,
             append_records_max: 5_000,
@@ -269,6 +273,7 @@ impl Replay {
             pending.due = Instant::now() + self.settings.append_wait_max;
         }
         pending.records.extend(part.records);
+        part.words.into_iter().for_each(|word| self.settings.admission.hear(Some(word)));
         if let Some(end) = part.end {
             self.summary.lines += end.lines - pending.end.lines;
             pending.end = Position {
@@ -316,7 +321,8 @@ impl Replay {
 fn translated(opened: Opened, from: Position, settings: &ReplaySettings) -> BoxStream<'static, Result<Part, Fault>> {
     let threads = settings.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let mut chunks = opened.read(from, settings.value_bytes_max, threads);
-    let translator = Arc::new(Translator::new(settings.observed_at, settings.value_bytes_max));
+    let translator =
+        Arc::new(Translator::new(settings.observed_at, settings.value_bytes_max, settings.admission.clone()));
     stream::poll_fn(move |context| chunks.poll_recv(context))
         .map(move |chunk| {
             let translator = translator.clone();

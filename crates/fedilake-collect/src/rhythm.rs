@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::settings::CollectorSettings;
+
 /// A silence this many times longer than usual means something: with posts at random times it happens once in e^20
 /// intervals.
 const TIMES_USUAL: f64 = 20.0;
@@ -20,15 +22,34 @@ pub(crate) struct Rhythm {
     is_guess: bool,
     /// How many usual intervals a silence may last; doubled with each silence in which the timeline was silent too.
     times: f64,
+    short: Duration,
     patience_min: Duration,
     patience_max: Duration,
 }
 
+/// The silence before a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// As usual.
+    Normal,
+    /// Longer than chance explains, and shorter than a stream's silences that mean something on their own: the way may have stalled.
+    Short,
+    /// Longer than normal: other posts may have been lost.
+    Long,
+}
+
 impl Rhythm {
     /// The rhythm of a stream opened at `now`.
-    pub(crate) fn new(now: Instant, patience_min: Duration, patience_max: Duration) -> Rhythm {
-        let (usual_seconds, is_guess, times) = (FIRST_SECONDS, true, TIMES_USUAL);
-        Rhythm { last: now, usual_seconds, is_guess, times, patience_min, patience_max }
+    pub(crate) fn new(now: Instant, settings: &CollectorSettings) -> Rhythm {
+        Rhythm {
+            last: now,
+            usual_seconds: FIRST_SECONDS,
+            is_guess: true,
+            times: TIMES_USUAL,
+            short: settings.silence_short,
+            patience_min: settings.silence_min,
+            patience_max: settings.silence_max,
+        }
     }
 
     /// Uses the interval of the timeline's posts until the stream brings some.
@@ -38,15 +59,19 @@ impl Rhythm {
         }
     }
 
-    /// Records a post at `now`. True if the silence before it was longer than normal: other posts may have been lost.
-    pub(crate) fn beat(&mut self, now: Instant) -> bool {
-        let was_too_long = now > self.patience();
+    /// Records a post at `now`. Returns the silence before it.
+    pub(crate) fn beat(&mut self, now: Instant) -> Silence {
+        let silence = match now.duration_since(self.last) {
+            silence if silence > self.normal() => Silence::Long,
+            silence if !self.is_guess && silence > self.expected().max(self.short) => Silence::Short,
+            _ => Silence::Normal,
+        };
         let seconds = now.duration_since(self.last).min(self.normal()).as_secs_f64();
         self.usual_seconds += (seconds - self.usual_seconds) * WEIGHT;
         self.is_guess = false;
         self.times = TIMES_USUAL;
         self.last = now;
-        was_too_long
+        silence
     }
 
     /// Records that at `now` the timeline proved to be as silent as the stream.
@@ -61,8 +86,12 @@ impl Rhythm {
     }
 
     fn normal(&self) -> Duration {
-        let seconds = (self.usual_seconds * self.times).min(self.patience_max.as_secs_f64());
-        Duration::from_secs_f64(seconds).max(self.patience_min)
+        self.expected().max(self.patience_min)
+    }
+
+    /// The silence that chance explains.
+    fn expected(&self) -> Duration {
+        Duration::from_secs_f64((self.usual_seconds * self.times).min(self.patience_max.as_secs_f64()))
     }
 }
 
@@ -72,9 +101,13 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn settings() -> CollectorSettings {
+        CollectorSettings { silence_min: 2 * SECOND, silence_max: 600 * SECOND, ..CollectorSettings::new("") }
+    }
+
     fn steady(interval: Duration) -> (Rhythm, Instant) {
         let mut now = Instant::now();
-        let mut rhythm = Rhythm::new(now, 2 * SECOND, 600 * SECOND);
+        let mut rhythm = Rhythm::new(now, &settings());
         for _ in 0..200 {
             now += interval;
             rhythm.beat(now);
@@ -94,10 +127,25 @@ mod tests {
     #[test]
     fn a_post_after_a_silence_tells_that_others_may_be_lost() {
         let (mut rhythm, now) = steady(SECOND);
-        assert!(!rhythm.beat(now + 19 * SECOND));
+        assert_eq!(rhythm.beat(now + 19 * SECOND), Silence::Normal);
         let (mut rhythm, now) = steady(SECOND);
-        assert!(rhythm.beat(now + 60 * SECOND));
-        assert!(!rhythm.beat(now + 61 * SECOND));
+        assert_eq!(rhythm.beat(now + 60 * SECOND), Silence::Long);
+        assert_eq!(rhythm.beat(now + 61 * SECOND), Silence::Normal);
+    }
+
+    #[test]
+    fn a_busy_stream_that_pauses_for_a_second_may_have_lost_posts() {
+        for (interval, pause_ms, expected) in [
+            (SECOND / 60, 400, Silence::Normal),
+            (SECOND / 60, 600, Silence::Short),
+            (SECOND / 60, 1_900, Silence::Short),
+            (SECOND / 60, 2_100, Silence::Long),
+            (SECOND / 10, 1_900, Silence::Normal),
+            (SECOND / 10, 2_100, Silence::Long),
+        ] {
+            let (mut rhythm, now) = steady(interval);
+            assert_eq!(rhythm.beat(now + Duration::from_millis(pause_ms)), expected, "{interval:?} {pause_ms} ms");
+        }
     }
 
     #[test]
@@ -112,7 +160,7 @@ mod tests {
     #[test]
     fn the_timeline_says_what_is_usual_until_the_stream_does() {
         let now = Instant::now();
-        let mut rhythm = Rhythm::new(now, SECOND, 600 * SECOND);
+        let mut rhythm = Rhythm::new(now, &CollectorSettings { silence_min: SECOND, ..settings() });
         rhythm.guess(SECOND / 4);
         assert_eq!(rhythm.patience(), now + 5 * SECOND);
         let (mut rhythm, now) = steady(SECOND);

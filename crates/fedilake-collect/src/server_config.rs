@@ -1,8 +1,10 @@
 //! A server to be read.
 
+use std::path::PathBuf;
+
 use crate::address::ServerAddress;
-use crate::http::Token;
 use crate::timeline::Timeline;
+use crate::token::Token;
 
 /// A server that is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,4 +15,13 @@ pub struct ServerConfig {
     pub timeline: Timeline,
     /// A user's token; most servers let nobody stream without one.
     pub token: Option<Token>,
+    /// The file that the token comes from: it is read again when it changes, and there may be none yet.
+    pub token_file: Option<PathBuf>,
+}
+
+impl ServerConfig {
+    /// A server that is read without a token.
+    pub fn new(address: ServerAddress, timeline: Timeline) -> ServerConfig {
+        ServerConfig { address, timeline, token: None, token_file: None }
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::SourceError;
-use crate::rhythm::Rhythm;
+use crate::rhythm::{Rhythm, Silence};
 use crate::settings::CollectorSettings;
 
 /// The purpose of the look under way, or of the next one.
@@ -46,6 +46,13 @@ pub(crate) struct Watch {
     /// The wait between looks at a stream that has brought nothing.
     wait: Duration,
     rhythm: Rhythm,
+    /// True if the look under way, or the next one, was asked for by a short silence.
+    is_short: bool,
+    /// Before this time no look into a short silence begins.
+    short_from: Instant,
+    /// The time between two of these looks.
+    short_apart: Duration,
+    short_apart_min: Duration,
     second_look_after: Duration,
     silence_max: Duration,
 }
@@ -61,7 +68,11 @@ impl Watch {
             is_alive: false,
             was_alive: false,
             wait: Duration::ZERO,
-            rhythm: Rhythm::new(now, settings.silence_min, settings.silence_max),
+            rhythm: Rhythm::new(now, settings),
+            is_short: false,
+            short_from: now,
+            short_apart: settings.short_looks_apart,
+            short_apart_min: settings.short_looks_apart,
             second_look_after: settings.second_look_after,
             silence_max: settings.silence_max,
         }
@@ -87,9 +98,14 @@ impl Watch {
         self.rhythm.guess(usual);
     }
 
-    /// Records a post of the stream.
-    pub(crate) fn beat(&mut self, now: Instant) {
-        self.may_be_lost |= self.rhythm.beat(now);
+    /// Records a post of the stream. True if posts may have been lost right before it, and no look finds out: the last look into a short
+    /// silence is too near.
+    pub(crate) fn beat(&mut self, now: Instant) -> bool {
+        let silence = self.rhythm.beat(now);
+        let is_short = silence == Silence::Short && self.gap == Gap::Closed;
+        let is_looked_into = is_short && now >= self.short_from;
+        self.is_short |= is_looked_into;
+        self.may_be_lost |= silence == Silence::Long || is_looked_into;
         let was_alive = mem::replace(&mut self.is_alive, true);
         self.wait = Duration::ZERO;
         match self.gap {
@@ -101,6 +117,7 @@ impl Watch {
             Gap::Settling if !was_alive => self.due = now + self.second_look_after,
             _ => {}
         }
+        is_short && !is_looked_into
     }
 
     /// Records the start of a look.
@@ -120,6 +137,11 @@ impl Watch {
 
     /// Records the end of the look. Fails if the stream is to be given up.
     pub(crate) fn end(&mut self, now: Instant) -> Result<(), SourceError> {
+        if std::mem::take(&mut self.is_short) {
+            let apart = if self.has_found { self.short_apart_min } else { self.short_apart * 2 };
+            self.short_apart = apart.min(self.silence_max.max(self.short_apart_min));
+            self.short_from = now + self.short_apart;
+        }
         match self.gap {
             Gap::Open => self.look_later(Gap::Settling, now),
             Gap::AfterLoss if !self.is_alive => return Err(SourceError::Stalled),
@@ -298,6 +320,41 @@ mod tests {
         assert_eq!(told.watch.gap(), Gap::AfterSilence);
         assert_eq!(told.look(0).unwrap(), Duration::ZERO);
         assert_eq!(told.watch.gap(), Gap::Closed);
+    }
+
+    #[test]
+    fn short_silences_of_a_busy_stream_are_looked_into_and_less_often_while_nothing_was_lost() {
+        let mut told = Told::opened();
+        told.look(0).unwrap();
+        (0..1_000).for_each(|_| told.posts(SECOND / 60));
+        told.look(0).unwrap();
+        assert_eq!(told.watch.gap(), Gap::Closed);
+        let is_looked_into = |told: &mut Told, found: usize, apart: u32| {
+            told.now += SECOND;
+            let is_left = told.watch.beat(told.now);
+            let is_looked_into = told.watch.gap() == Gap::AfterSilence;
+            assert_ne!(is_left, is_looked_into);
+            if is_looked_into {
+                assert_eq!(told.look(found).unwrap(), Duration::ZERO);
+                if found > 0 {
+                    let due = told.watch.due();
+                    while told.now < due {
+                        told.posts(SECOND / 60);
+                    }
+                    told.look(0).unwrap();
+                }
+            }
+            assert_eq!(told.watch.gap(), Gap::Closed);
+            (0..60 * apart).for_each(|_| told.posts(SECOND / 60));
+            is_looked_into
+        };
+        // Something was lost: looks go on every ten seconds.
+        assert!(is_looked_into(&mut told, 3, 1));
+        assert!(!is_looked_into(&mut told, 3, 10));
+        assert!(is_looked_into(&mut told, 0, 12));
+        assert!(!is_looked_into(&mut told, 0, 12), "nothing had been lost");
+        assert!(is_looked_into(&mut told, 0, 30));
+        assert!(!is_looked_into(&mut told, 0, 30));
     }
 
     #[test]

@@ -122,17 +122,30 @@ impl Marks {
 
     /// Returns, for each partition, the values of keys that begin with `prefix`, by the rest of the key.
     pub(crate) async fn all(&self, prefix: impl Into<String>) -> Result<Vec<BTreeMap<String, String>>, LogError> {
-        let prefix = prefix.into();
+        let partitions = self.each(vec![prefix.into()]).await?;
+        Ok(partitions.into_iter().map(|mut each| each.pop().unwrap_or_default()).collect())
+    }
+
+    /// The same for each of `prefixes`, none of which is the beginning of another: for each partition a map a prefix, in their order.
+    pub(crate) async fn each(&self, prefixes: Vec<String>) -> Result<Vec<Vec<BTreeMap<String, String>>>, LogError> {
         self.blocking("read", move |tail| {
+            let mut sorted: Vec<(&str, usize)> = prefixes.iter().map(String::as_str).zip(0..).collect();
+            sorted.sort_unstable();
             let partitions = tail.count(Duration::ZERO)?;
             (0..partitions)
                 .map(|partition| {
                     tail.read(partition)?;
-                    let values = tail.read.get(&partition).into_iter().flat_map(|read| &read.values);
-                    let named = |(key, value): (&Vec<u8>, &Value)| {
-                        Some((std::str::from_utf8(key).ok()?.strip_prefix(&prefix)?.to_owned(), value.text.clone()))
-                    };
-                    Ok(values.filter_map(named).collect())
+                    let mut each = vec![BTreeMap::new(); sorted.len()];
+                    for (key, value) in tail.read.get(&partition).into_iter().flat_map(|read| &read.values) {
+                        let Ok(key) = std::str::from_utf8(key) else { continue };
+                        // The last one that is not greater: no other can be the key's beginning.
+                        let after = sorted.partition_point(|(prefix, _)| *prefix <= key);
+                        let Some((prefix, nth)) = after.checked_sub(1).map(|last| sorted[last]) else { continue };
+                        if let Some(rest) = key.strip_prefix(prefix) {
+                            each[nth].insert(rest.to_owned(), value.text.clone());
+                        }
+                    }
+                    Ok(each)
                 })
                 .collect()
         })

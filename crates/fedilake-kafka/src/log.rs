@@ -160,12 +160,24 @@ impl Bookmarks for KafkaLog {
         self.servers.load(&self.own(name)).await
     }
 
+    async fn load_each(&self, names: &[String]) -> Result<Vec<Option<String>>, LogError> {
+        let own: Vec<String> = names.iter().map(|name| self.own(name).into_owned()).collect();
+        self.servers.load_each(&own).await
+    }
+
     async fn named(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError> {
-        let own = self.own(prefix);
-        let found = self.servers.named(&own).await?;
+        Ok(self.named_each(&[prefix.to_owned()]).await?.pop().unwrap_or_default())
+    }
+
+    async fn named_each(&self, prefixes: &[String]) -> Result<Vec<BTreeMap<String, String>>, LogError> {
+        let own: Vec<String> = prefixes.iter().map(|prefix| self.own(prefix).into_owned()).collect();
+        let found = self.servers.named_each(&own).await?;
         let others = hosts::timeline(self.id().as_str());
-        let named = found.into_iter().filter(|(name, _)| !name.starts_with(&others));
-        Ok(named.map(|(name, value)| (format!("{prefix}{}", &name[own.len()..]), value)).collect())
+        let each = prefixes.iter().zip(&own).zip(found).map(|((prefix, own), found)| {
+            let named = found.into_iter().filter(|(name, _)| !name.starts_with(&others));
+            named.map(|(name, value)| (format!("{prefix}{}", &name[own.len()..]), value)).collect()
+        });
+        Ok(each.collect())
     }
 
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {

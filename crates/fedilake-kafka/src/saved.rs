@@ -43,10 +43,24 @@ impl Bookmarks for SavedBookmarks {
         }
     }
 
+    async fn load_each(&self, names: &[String]) -> Result<Vec<Option<String>>, LogError> {
+        match self.opened().await? {
+            Some(servers) => servers.load_each(names).await,
+            None => Ok(vec![None; names.len()]),
+        }
+    }
+
     async fn named(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError> {
         match self.opened().await? {
             Some(servers) => servers.named(prefix).await,
             None => Ok(BTreeMap::new()),
+        }
+    }
+
+    async fn named_each(&self, prefixes: &[String]) -> Result<Vec<BTreeMap<String, String>>, LogError> {
+        match self.opened().await? {
+            Some(servers) => servers.named_each(prefixes).await,
+            None => Ok(vec![BTreeMap::new(); prefixes.len()]),
         }
     }
 

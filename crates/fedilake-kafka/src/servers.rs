@@ -85,21 +85,23 @@ impl Servers {
 
     /// The values of keys that begin with `prefix`, by the rest of the key.
     async fn all(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError> {
-        let partitions = self.marks.all(prefix).await?;
-        let mut all = BTreeMap::new();
-        for (partition, values) in (0..).zip(partitions) {
-            for (name, value) in values {
-                if self.marks.partition(&format!("{prefix}{name}")) == partition || !all.contains_key(&name) {
-                    all.insert(name, value);
+        Ok(self.each(vec![prefix.to_owned()]).await?.pop().unwrap_or_default())
+    }
+
+    /// The same for each of these, with one look at the topic.
+    async fn each(&self, prefixes: Vec<String>) -> Result<Vec<BTreeMap<String, String>>, LogError> {
+        let partitions = self.marks.each(prefixes.clone()).await?;
+        let mut all = vec![BTreeMap::new(); prefixes.len()];
+        for (partition, each) in (0..).zip(partitions) {
+            for ((prefix, values), all) in prefixes.iter().zip(each).zip(&mut all) {
+                for (name, value) in values {
+                    if self.marks.partition(&format!("{prefix}{name}")) == partition || !all.contains_key(&name) {
+                        all.insert(name, value);
+                    }
                 }
             }
         }
         Ok(all)
-    }
-
-    /// The bookmarks of these names, as [`Bookmarks::load`] gives each.
-    pub async fn bookmarks(&self, names: &[String]) -> Result<Vec<Option<String>>, LogError> {
-        self.marks.load(names.iter().map(|name| bookmark_key(name)).collect()).await
     }
 
     /// Returns the number of the list's partitions: as many members of a group get a share.
@@ -145,13 +147,24 @@ impl Servers {
 #[async_trait]
 impl Bookmarks for Servers {
     async fn load(&self, name: &str) -> Result<Option<String>, LogError> {
-        Ok(self.marks.load(vec![bookmark_key(name)]).await?.pop().flatten())
+        Ok(self.load_each(&[name.to_owned()]).await?.pop().flatten())
+    }
+
+    async fn load_each(&self, names: &[String]) -> Result<Vec<Option<String>>, LogError> {
+        self.marks.load(names.iter().map(|name| bookmark_key(name)).collect()).await
     }
 
     /// Bookmarks of other kinds, which logs keep below their ids, are found among those of timelines.
     async fn named(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError> {
-        let found = self.all(&bookmark_key(prefix)).await?;
-        Ok(found.into_iter().map(|(rest, value)| (format!("{prefix}{rest}"), value)).collect())
+        Ok(self.named_each(&[prefix.to_owned()]).await?.pop().unwrap_or_default())
+    }
+
+    async fn named_each(&self, prefixes: &[String]) -> Result<Vec<BTreeMap<String, String>>, LogError> {
+        let found = self.each(prefixes.iter().map(|prefix| bookmark_key(prefix)).collect()).await?;
+        let whole = |(prefix, found): (&String, BTreeMap<String, String>)| {
+            found.into_iter().map(|(rest, value)| (format!("{prefix}{rest}"), value)).collect()
+        };
+        Ok(prefixes.iter().zip(found).map(whole).collect())
     }
 
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError> {

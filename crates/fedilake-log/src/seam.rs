@@ -157,8 +157,27 @@ pub trait Bookmarks: Send + Sync {
     /// The value last saved under `name`.
     async fn load(&self, name: &str) -> Result<Option<String>, LogError>;
 
+    /// The values last saved under each of `names`, looked up together.
+    async fn load_each(&self, names: &[String]) -> Result<Vec<Option<String>>, LogError> {
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            found.push(self.load(name).await?);
+        }
+        Ok(found)
+    }
+
     /// Every bookmark whose name begins with `prefix`, by name.
     async fn named(&self, prefix: &str) -> Result<BTreeMap<String, String>, LogError>;
+
+    /// The bookmarks whose names begin with each of `prefixes`, as [`Bookmarks::named`] gives them, looked up together. No prefix is the
+    /// beginning of another.
+    async fn named_each(&self, prefixes: &[String]) -> Result<Vec<BTreeMap<String, String>>, LogError> {
+        let mut found = Vec::with_capacity(prefixes.len());
+        for prefix in prefixes {
+            found.push(self.named(prefix).await?);
+        }
+        Ok(found)
+    }
 
     /// Returns when `value` is durable under `name`.
     async fn save(&self, name: &str, value: &str) -> Result<(), LogError>;

@@ -159,6 +159,7 @@ fn post(payload: &[u8], shown_by: ShownBy<'_>, observed_at: DateTime<Utc>) -> Re
         in_reply_to_id: status.in_reply_to_id.map(Cow::into_owned),
         in_reply_to_author,
         media_types: status.media.iter().map(|media| media.kind.unwrap_or("unknown").to_owned()).collect(),
+        hashed: false,
         consent: Consent {
             boost: status.is_boost,
             nobot,

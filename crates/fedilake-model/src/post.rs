@@ -186,6 +186,9 @@ pub struct Post {
     pub media_types: Vec<String>,
     /// True if the server is the post's own: what it says outranks what others say.
     pub from_origin: bool,
+    /// True if the post counts without its author's name: id, uri and author are keyed hashes, and the record has null for
+    /// every text of it.
+    pub hashed: bool,
     /// The author's wishes. Admission reads them; the table does not store them.
     pub consent: Consent,
     /// Defects of the status; counted, not stored.

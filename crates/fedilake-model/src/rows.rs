@@ -30,13 +30,13 @@ pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
         posts.long(|p| p.author_followers),
         posts.flag(|p| p.author_indexable),
         posts.text(|p| p.language.as_deref()),
-        posts.text(|p| Some(&p.text)),
-        posts.text(|p| Some(&p.spoiler_text)),
+        posts.text(|p| written(p, &p.text)),
+        posts.text(|p| written(p, &p.spoiler_text)),
         posts.int(|p| p.characters),
         posts.int(|p| p.words),
-        posts.list(|p| &p.tags),
-        posts.list(|p| &p.mentions),
-        posts.list(|p| &p.links),
+        posts.list(|p| written(p, &p.tags)),
+        posts.list(|p| written(p, &p.mentions)),
+        posts.list(|p| written(p, &p.links)),
         posts.int(|p| p.media),
         posts.int(|p| p.media_described),
         posts.flag(|p| p.poll),
@@ -50,10 +50,15 @@ pub fn from_events(events: &[PostEvent]) -> Result<RecordBatch, ArrowError> {
         posts.int(|p| p.replies),
         posts.text(|p| p.in_reply_to_id.as_deref()),
         posts.text(|p| p.in_reply_to_author.as_deref()),
-        posts.list(|p| &p.media_types),
+        posts.list(|p| Some(&p.media_types)),
         posts.flag(|p| p.from_origin),
     ];
     RecordBatch::try_new(schema::RECORD.clone(), columns)
+}
+
+/// What the author wrote; nothing in a hashed post.
+fn written<'a, T: ?Sized>(post: &Post, value: &'a T) -> Option<&'a T> {
+    (!post.hashed).then_some(value)
 }
 
 fn server(event: &PostEvent) -> &str {
@@ -105,9 +110,9 @@ impl<'a> Posts<'a> {
         Arc::new(self.values(value).collect::<Int64Array>())
     }
 
-    fn list(&self, value: impl Fn(&'a Post) -> &'a Vec<String>) -> ArrayRef {
+    fn list(&self, value: impl Fn(&'a Post) -> Option<&'a Vec<String>>) -> ArrayRef {
         let mut lists = ListBuilder::with_capacity(StringBuilder::new(), self.0.len());
-        for list in self.values(|post| Some(value(post))) {
+        for list in self.values(value) {
             if let Some(list) = list {
                 list.iter().for_each(|item| lists.values().append_value(item));
             }

@@ -21,6 +21,9 @@ pub(crate) enum Purpose {
     World,
     Account,
     Answers,
+    Secret,
+    Faults,
+    Script,
 }
 
 /// A sequence of draws.

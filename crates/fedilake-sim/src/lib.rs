@@ -14,4 +14,4 @@ pub mod talk;
 mod testing;
 
 pub use output::Output;
-pub use serve::{Config, Fault, Simulation, serve};
+pub use serve::{Config, Fault, Script, Simulation, serve};

@@ -59,11 +59,7 @@ impl Answers {
                 let pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
                 Ok(Answers::Here { pipeline: Box::new(pipeline), sql_limits: wire::sql_limits(settings)? })
             }
-            Access::Guest(contact) => {
-                // The owner is on this machine, so no proxy may be used.
-                let client = reqwest::Client::builder().no_proxy().build().context("make an HTTP client")?;
-                Ok(Answers::There { contact, client })
-            }
+            Access::Guest(contact) => Ok(Answers::There { contact, client: client()? }),
         }
     }
 
@@ -165,6 +161,11 @@ impl Answers {
     }
 }
 
+/// A client for an owner, which is on this machine, so that no proxy may be used.
+pub fn client() -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder().no_proxy().build().context("make an HTTP client")
+}
+
 /// Combines the results of asking and of reading the answer. If both failed, returns the cause: an error of the
 /// question rather than of the broken-off answer, an error of the reader rather than of the answer that it stopped
 /// reading.
@@ -205,7 +206,7 @@ async fn read_messages(
 const UNREADABLE: &str =
     "read the owner's answer\nhint: the process that owns the data folder may be another version of fedilake";
 
-async fn ask(
+pub async fn ask(
     client: &reqwest::Client,
     contact: &Contact,
     what: &str,
@@ -242,7 +243,7 @@ fn is_reset(error: &reqwest::Error) -> bool {
 }
 
 /// The body of an answer that is small enough to be held.
-async fn whole(response: Response, contact: &Contact) -> anyhow::Result<Bytes> {
+pub async fn whole(response: Response, contact: &Contact) -> anyhow::Result<Bytes> {
     response.bytes().await.map_err(|_| anyhow::anyhow!(broke_off(contact)))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, StyledStr};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fedilake_query::catalogue;
+use fedilake_sim::serve::Software;
 use fedilake_sim::talk;
 
 use crate::help::{self, Example};
@@ -81,9 +82,15 @@ pub enum Verb {
     /// Collect only: servers to the log
     #[command(after_help = COLLECT)]
     Collect(Collect),
-    /// List the servers that collectors on a Kafka log share, add to them, or remove from them
-    #[command(subcommand, after_help = SERVERS)]
-    Servers(ServersVerb),
+    /// Show the servers that are read and what each says of itself; add to them, or remove from them
+    #[command(after_help = SERVERS, args_conflicts_with_subcommands = true)]
+    Servers(ServersTable),
+    /// Get a token for a server, in a browser, or give it back
+    #[command(after_help = LOGIN)]
+    Login(Login),
+    /// Say what is wrong with this set-up, and what to do; exits with 1 if something is
+    #[command(after_help = DOCTOR)]
+    Doctor(Doctor),
     /// Store only: the log to the table
     #[command(after_help = SINK)]
     Sink(Sink),
@@ -131,12 +138,62 @@ pub struct Servers {
     /// An access token for a host, read from a file; repeatable
     #[arg(long = "token-file", value_name = "HOST=FILE")]
     pub token_files: Vec<String>,
+    #[command(flatten)]
+    pub timelines: Timelines,
+    /// How to read servers: sse, ws (one WebSocket a server) or poll [default: the best that each allows]
+    #[arg(long, value_name = "WAY", value_parser = PossibleValuesParser::new(["auto", "sse", "ws", "poll"]), hide_possible_values = true)]
+    pub via: Option<String>,
+    /// How far back to read a server that was never read before, e.g. 6h [default: its newest page]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub backfill: Option<Duration>,
+    /// A server of your own, read with its token whatever its robots.txt says; repeatable
+    #[arg(long = "own-server", value_name = "HOST_OR_URL")]
+    pub own_servers: Vec<String>,
+    /// Your contact, a URL or an e-mail address, sent to the servers in the User-Agent
+    #[arg(long, value_name = "CONTACT")]
+    pub contact: Option<String>,
+}
+
+/// The timelines in which servers are read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Timelines {
     /// Collect what the server sees of the whole fediverse (the default)
     #[arg(long, conflicts_with = "local")]
     pub public: bool,
     /// Collect only the posts of the server's own members
     #[arg(long)]
     pub local: bool,
+    /// Collect only the posts of other servers' members
+    #[arg(long, conflicts_with_all = ["local", "public"])]
+    pub remote: bool,
+    /// Collect only posts with this hashtag; repeatable
+    #[arg(long = "hashtag", value_name = "TAG")]
+    pub hashtags: Vec<String>,
+    /// Collect only posts of the accounts on this list of yours, by its id; repeatable
+    #[arg(long = "list", value_name = "ID")]
+    pub lists: Vec<String>,
+}
+
+impl Timelines {
+    /// The names as in setting collect.timeline; empty if none is named.
+    pub fn names(&self) -> Vec<String> {
+        let word = |is_named: bool, name: &str| is_named.then(|| name.to_owned());
+        let words = [word(self.public, "public"), word(self.local, "local"), word(self.remote, "remote")];
+        let tags = self.hashtags.iter().map(|tag| format!("hashtag:{tag}"));
+        words.into_iter().flatten().chain(tags).chain(self.lists.iter().map(|id| format!("list:{id}"))).collect()
+    }
+}
+
+/// What is kept of whose posts.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Consent {
+    /// Posts of authors who did not agree to be indexed: keep them (open, the default), count them without text and name
+    /// (indexable), or leave them out (strict)
+    #[arg(long, value_name = "POLICY", value_parser = PossibleValuesParser::new(["open", "indexable", "strict"]), hide_possible_values = true)]
+    pub consent: Option<String>,
+    /// File of accounts and domains that are not kept, one @user@host or host a line
+    #[arg(long, value_name = "FILE")]
+    pub opt_out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +216,11 @@ pub struct Demo {
 pub struct Run {
     #[command(flatten)]
     pub servers: Servers,
+    #[command(flatten)]
+    pub consent: Consent,
+    /// Print log lines instead of a view that is drawn again and again
+    #[arg(long)]
+    pub plain: bool,
     /// Address that answers `report`, `sql`, /healthz and /metrics; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
@@ -171,12 +233,46 @@ pub struct Run {
 pub struct Collect {
     #[command(flatten)]
     pub servers: Servers,
+    #[command(flatten)]
+    pub consent: Consent,
     /// Address that answers /healthz, /readyz and /metrics; port 0 picks a free one [default: none]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
     /// Stop cleanly after this long, e.g. 30s
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServersTable {
+    #[command(subcommand)]
+    pub verb: Option<ServersVerb>,
+    /// Ask one server about itself, which need not be read: software, streams, readers, limits, robots.txt, rules
+    #[arg(long, value_name = "HOST_OR_URL")]
+    pub probe: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Login {
+    /// The server on which you have an account, as a host or a URL
+    #[arg(value_name = "HOST_OR_URL")]
+    pub server: String,
+    /// Paste the code by hand, where the browser is on another machine
+    #[arg(long, conflicts_with = "logout")]
+    pub paste: bool,
+    /// Revoke the saved token, and delete it
+    #[arg(long)]
+    pub logout: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The verbs for the list of servers.
@@ -206,12 +302,8 @@ pub struct ServersAdd {
     /// Hosts or URLs; a server that is already listed gets the options given now
     #[arg(required = true, value_name = "HOST_OR_URL")]
     pub servers: Vec<String>,
-    /// Collect what the servers see of the whole fediverse (the default)
-    #[arg(long, conflicts_with = "local")]
-    pub public: bool,
-    /// Collect only the posts of the servers' own members
-    #[arg(long)]
-    pub local: bool,
+    #[command(flatten)]
+    pub timelines: Timelines,
 }
 
 #[derive(Debug, Args)]
@@ -401,6 +493,8 @@ pub struct Replay {
     /// As fast as possible (max), as recorded (real), or so many times faster (10x)
     #[arg(long, default_value = "max", value_name = "max|real|Nx")]
     pub pace: String,
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 #[derive(Debug, Args)]
@@ -408,6 +502,8 @@ pub struct Import {
     /// A folder or s3://BUCKET/PREFIX that contains the files of one or more topics at any depth
     #[arg(value_name = "FOLDER|s3://BUCKET/PREFIX")]
     pub source: String,
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 /// The presets of simulated posts.
@@ -434,6 +530,30 @@ pub struct Simulate {
     /// Stop after this long, e.g. 30s
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
+    /// Software of the servers, over and over again: mastodon, pleroma, akkoma, gotosocial, pixelfed, friendica, hollo
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', requires = "serve")]
+    pub software: Vec<Software>,
+    /// Let streams want the token of a user, as real servers do; `fedilake login` gets one
+    #[arg(long, requires = "serve")]
+    pub closed: bool,
+    /// Let posts reach other servers as late as was observed: most within 2 s, some after minutes
+    #[arg(long, requires = "serve")]
+    pub late: bool,
+    /// Share of the Mastodon and GoToSocial servers whose members' domain is not the server's host
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, requires = "serve")]
+    pub apart: f64,
+    /// A member's token that every server knows, with scope read; repeatable
+    #[arg(long = "token", value_name = "TOKEN", requires = "serve")]
+    pub tokens: Vec<String>,
+    /// Let faults of servers, network and events come and go by the script of this seed; the same seed brings the same
+    #[arg(long, value_name = "SEED", requires = "serve")]
+    pub script: Option<u64>,
+    /// Length of the script, whose last fifth is without faults [default: that of --for, or 10m]
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "script")]
+    pub script_length: Option<Duration>,
+    /// Publish so many posts and no more; the servers go on serving, and say when they are quiet
+    #[arg(long, value_name = "N", requires = "serve")]
+    pub posts_max: Option<u64>,
     /// The posts to write to the file
     #[arg(long, value_enum, default_value_t = Preset::Talk)]
     pub preset: Preset,
@@ -459,6 +579,13 @@ fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate <= RATE_MAX => Ok(rate),
         _ => Err(format!("expected a number above 0 and up to {RATE_MAX}")),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to 1".to_owned()),
     }
 }
 
@@ -508,12 +635,28 @@ const COLLECT: Below = Below(
 
 const SERVERS: Below = Below(
     &[
-        ("fedilake servers add mastodon.social hachyderm.io", ""),
+        ("fedilake servers", ""),
+        ("fedilake servers --probe mastodon.social", "what it says of itself, and whether strangers may read it"),
+        ("fedilake servers add mastodon.social hachyderm.io", "a running process reads them at once"),
         ("fedilake servers add --local fosstodon.org", ""),
         ("fedilake servers remove hachyderm.io", ""),
         ("fedilake servers list --format csv", ""),
     ],
-    "The list is kept in Kafka beside the log; collectors that name no --server share it.",
+    "The list is kept in the data folder, or in Kafka beside the log, where collectors that name no --server share it.",
+);
+
+const LOGIN: Below = Below(
+    &[
+        ("fedilake login mastodon.social", ""),
+        ("fedilake login --paste mastodon.social", "where the browser is on another machine"),
+        ("fedilake login --logout mastodon.social", ""),
+    ],
+    "The token may read posts and nothing else, and lies in a file of your own beside the settings; `run` and `collect` use it.",
+);
+
+const DOCTOR: Below = Below(
+    &[("fedilake doctor", ""), ("fedilake doctor --json | jq '.findings[] | select(.verdict == \"wrong\")'", "")],
+    "",
 );
 
 const SINK: Below = Below(
@@ -577,10 +720,14 @@ const IMPORT: Below = Below(
 const SIMULATE: Below = Below(
     &[
         ("fedilake simulate --serve 127.0.0.1:4000 --servers 5 --rate 500", ""),
+        (
+            "fedilake simulate --serve 127.0.0.1:4000 --late --script 7 --script-length 10m --posts-max 30000",
+            "ten minutes of late posts and faults, then quiet",
+        ),
         ("fedilake simulate --preset talk --out talk.jsonl.zst", ""),
         ("fedilake simulate --preset talk --posts 60000 --seed 7 --out small.jsonl", ""),
     ],
-    "All people and posts are invented.",
+    "All people and posts are invented. A served simulation tells at /_sim/state its faults and posts, and whether anything is still to come.",
 );
 
 const SETTINGS: Below =

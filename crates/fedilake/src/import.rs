@@ -33,11 +33,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::Utc;
+use fedilake_collect::admission::Admission;
 use fedilake_log::{Bounds, Offset, Partition};
 use fedilake_table::sink::{self, SinkError, SinkProgress, SinkSummary};
 use fedilake_table::{Chain, Table, TableError};
 use tokio_util::sync::CancellationToken;
 
+use file::Terms;
 pub use findings::{Findings, Progress, SHOWN_MAX};
 pub use missing::{Missing, Ranges, missing};
 use reader::ImportReader;
@@ -59,13 +61,15 @@ pub async fn run(
     table: Arc<Table>,
     limits: sink::Limits,
     memory: Memory,
+    admission: Admission,
     progress: Arc<Progress>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Imported> {
     let known = ends_in(&table, &topic).await?;
     let done = shutdown.child_token();
     let what = topic.to_string();
-    let reader = ImportReader::open(topic, &known, memory, Arc::clone(&progress), Utc::now(), done.clone()).await;
+    let terms = Terms { now: Utc::now(), admission };
+    let reader = ImportReader::open(topic, &known, memory, Arc::clone(&progress), terms, done.clone()).await;
     let reader = reader.with_context(|| format!("import {what}"))?;
     let committed = sink::run(Box::new(reader), table, limits, Arc::<SinkProgress>::default(), done).await;
     let committed = committed.map_err(|error| with_hint(&what, error))?;

@@ -10,6 +10,8 @@ mod chunks;
 mod cli;
 mod clock;
 mod command;
+mod completeness;
+mod consent;
 mod door;
 mod filters;
 mod follow;
@@ -35,9 +37,13 @@ mod sizes;
 mod telemetry;
 mod telling;
 mod temporary;
+mod tokens;
 mod wire;
+mod withdrawing;
 
 use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::Cli;
 
@@ -71,9 +77,21 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     telemetry::init(&cli.common)?;
+    allow_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(command::run(cli));
     // Does not wait for a question that still runs on a thread of its own.
     runtime.shutdown_background();
     code
+}
+
+/// Raises the limit of open files as far as this user may: each server that is read needs two, and each reader one. Many systems begin with
+/// a low one for the sake of old programs.
+fn allow_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
 }

@@ -80,6 +80,11 @@ pub const METRICS: &[Metric] = &[
         "Ranges of the server's timeline that were walked to their end",
     ),
     gauge(
+        "fedilake_collect_server_filling",
+        &["server"],
+        "1 while a range of the server's timeline is walked page by page, else 0",
+    ),
+    gauge(
         "fedilake_collect_server_last_post_timestamp_seconds",
         &["server"],
         "When the server last showed a post or a delete, in seconds since 1970",
@@ -103,6 +108,16 @@ pub const METRICS: &[Metric] = &[
         "Age of the newest event in the lake when the lake took it, in seconds; 0 while no records wait",
     ),
     gauge("fedilake_lake_behind_records", &["partition"], "Records of the log that the lake does not have"),
+    gauge(
+        "fedilake_lake_server_completeness_ratio",
+        &["server"],
+        "Part of its members' posts of the last day that the server showed, 0 to 1, estimated from what other servers showed",
+    ),
+    gauge(
+        "fedilake_lake_server_blind",
+        &["server"],
+        "1 for a server that is read and lately showed less than half of its members' posts that others showed, else 0",
+    ),
     gauge("fedilake_lake_missing_offsets", &[], "Offsets that the table lost, so that answers lack their records"),
     histogram("fedilake_lake_take_seconds", &[], "Time that each take of new records into the lake took, in seconds"),
     counter(
@@ -247,6 +262,28 @@ mod tests {
         let parts: Vec<&str> = call.split('"').collect();
         let is_label = |pair: &&[&str]| pair[1].trim_start().starts_with("=>");
         parts.windows(2).skip(1).step_by(2).filter(is_label).map(|pair| pair[0].to_owned()).collect()
+    }
+
+    /// <https://prometheus.io/docs/practices/naming/>: the program's name first, then words of small letters; base units, written out;
+    /// `_total` at the end of counters alone.
+    #[test]
+    fn names_follow_prometheus_conventions_and_every_metric_has_a_help_of_one_sentence() {
+        let not_base =
+            ["milliseconds", "ms", "minutes", "hours", "kilobytes", "megabytes", "mb", "percent", "count", "number"];
+        for metric in METRICS {
+            let words: Vec<&str> = metric.name.split('_').collect();
+            let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+            assert!(words[0] == "fedilake" && words.iter().all(is_word), "{}", metric.name);
+            assert!(!words.iter().any(|word| not_base.contains(word)), "{}", metric.name);
+            assert_eq!(words.last() == Some(&"total"), metric.kind == MetricKind::Counter, "{}", metric.name);
+            let is_label = |label: &&str| !label.contains(|c: char| !c.is_ascii_lowercase() && c != '_');
+            assert!(metric.labels.iter().all(is_label), "{}", metric.name);
+            assert!(
+                metric.help.len() > 10 && !metric.help.ends_with('.') && !metric.help.contains('\n'),
+                "{}",
+                metric.name
+            );
+        }
     }
 
     #[test]

@@ -287,6 +287,15 @@ pub fn is_signed(folder: &Path) -> bool {
     !matches!(read_sign(folder), Ok(None))
 }
 
+/// The process that owns the folder, and where it answers; `None` if the folder is free. Takes nothing and waits for nobody.
+pub fn owner_of(folder: &Path) -> anyhow::Result<Option<(u32, Option<SocketAddr>)>> {
+    let living = read_sign(folder)?.filter(Sign::is_of_the_living);
+    Ok(living.map(|sign| match sign.answers {
+        Answering::At { address, .. } => (sign.pid, Some(address)),
+        Answering::NotYet | Answering::Never => (sign.pid, None),
+    }))
+}
+
 /// Waits until the folder is free and takes it, or until its owner answers.
 pub async fn access(folder: &Path) -> anyhow::Result<Access> {
     let began = Instant::now();

@@ -14,24 +14,27 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fedilake_collect::Counts;
+use fedilake_collect::admission::Admission;
 use fedilake_log::{Offset, Partition};
 use fedilake_table::sink::{self, SinkProgress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::behind::Behind;
+use crate::behind::{Behind, Distance};
 use crate::check::Checker;
+use crate::completeness::{Estimates, Estimating};
 use crate::follow::Follower;
 use crate::lag::Lag;
 use crate::lake_process::LakeProcess;
 use crate::owner::{self, Ownership};
 use crate::progress;
-use crate::serve::{self, Access, Rules, Server, Sources};
+use crate::serve::{self, Access, Collectors, Rules, Server, ServerChanges, Sources};
 use crate::settings::Settings;
-use crate::sizes::Sizes;
+use crate::sizes::{Measured, Sizes};
 use crate::telling::Telling;
 use crate::wire::{self, Stores, Use};
+use crate::withdrawing::Withdrawing;
 
 /// How long each loop may take to finish accepted work.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
@@ -46,8 +49,8 @@ pub struct Pipeline {
     pub address: Option<SocketAddr>,
     /// The server's rules for readers.
     pub access: Option<Arc<Access>>,
-    /// The figures of the collectors, which the server shows once they are set.
-    collectors: Arc<OnceLock<Arc<Counts>>>,
+    /// The collectors, which the server shows once they are set.
+    collectors: Arc<OnceLock<Collectors>>,
     sink: Option<Loop>,
     /// The sink's progress, if it stores all of the log.
     sink_of_all: Option<Arc<SinkProgress>>,
@@ -60,6 +63,10 @@ pub struct Pipeline {
     /// Cancels the server's questions.
     questions: CancellationToken,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
+    /// The lake's distance to the log, if there is a server that tells it.
+    behind: Option<Arc<Behind>>,
+    /// Estimates how complete servers are, for the server.
+    estimating: Option<Estimating>,
     _sizes: Sizes,
     _lag: Option<Lag>,
 }
@@ -70,6 +77,18 @@ pub struct Loops {
     pub sink: Sinks,
     /// The server's address; `None` for no server.
     pub listen: Option<SocketAddr>,
+}
+
+/// How log, table and lake stand at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The lake's distance to the log.
+    pub distance: Distance,
+    pub sizes: Measured,
+    /// Records of the log that are not in the table; `None` if another process stores them.
+    pub waiting: Option<u64>,
+    /// How complete each server's posts are.
+    pub estimates: Arc<Estimates>,
 }
 
 /// The sink to run.
@@ -196,13 +215,18 @@ impl Pipeline {
         let follower = Loop::spawn("the follower", |stop| follower.run(stop));
         let questions = CancellationToken::new();
         let sizes = Sizes::watch(wire::parts(ownership.folder(), settings)?);
-        let collectors = Arc::<OnceLock<Arc<Counts>>>::default();
-        let (mut server, mut address, mut access) = (None, None, None);
+        let collectors = Arc::<OnceLock<Collectors>>::default();
+        let (mut server, mut address, mut access, mut behind, mut estimating) = (None, None, None, None, None);
         if let Some(listener) = listener {
+            let watched = Arc::new(Behind::watch(stores.log.reader()?, reached.clone()));
+            behind = Some(Arc::clone(&watched));
+            let every = settings.seconds("lake.completeness_seconds")?;
+            let started = Estimating::start(Arc::clone(&lake), Arc::clone(&collectors), every);
             let sources = Sources {
                 lake: Arc::clone(&lake),
+                estimates: started.latest(),
                 checker: checker(&stores, &lake, reached.clone(), &ownership),
-                behind: Behind::watch(stores.log.reader()?, reached.clone()),
+                behind: watched,
                 reached: reached.clone(),
                 collectors: Arc::clone(&collectors),
                 sizes: sizes.measured(),
@@ -221,6 +245,7 @@ impl Pipeline {
             address = Some(answering.address());
             access = Some(Arc::clone(answering.access()));
             server = Some(Loop::spawn("the server", |stop| answering.run(stop)));
+            estimating = Some(started);
         }
         Ok(Pipeline {
             lake,
@@ -237,15 +262,37 @@ impl Pipeline {
             failed: None,
             questions,
             reached,
+            behind,
+            estimating,
             _sizes: sizes,
             _lag: lag,
         })
     }
 
-    /// Lets the server show the figures of this process's collectors.
-    pub fn shows(&self, counts: &Arc<Counts>) {
+    /// Lets the server show this process's collectors, and add and remove servers through `changes`.
+    pub fn shows(&self, counts: &Arc<Counts>, changes: Option<ServerChanges>) {
         // A process starts its collectors once.
-        let _ = self.collectors.set(Arc::clone(counts));
+        let _ = self.collectors.set(Collectors { counts: Arc::clone(counts), changes });
+    }
+
+    /// Tells how the stores stand, at each call.
+    pub fn standing(&self) -> impl Fn() -> Standing + Send + 'static {
+        let (behind, sizes) = (self.behind.clone(), self._sizes.measured());
+        let lag = self._lag.as_ref().map(Lag::watched);
+        let estimates = self.estimating.as_ref().map(Estimating::latest);
+        move || Standing {
+            estimates: estimates.as_ref().map(|latest| Arc::clone(&latest.borrow())).unwrap_or_default(),
+            distance: behind.as_ref().map(|behind| behind.distance()).unwrap_or_default(),
+            sizes: *sizes.borrow(),
+            waiting: lag
+                .as_ref()
+                .and_then(|lag| lag.borrow().as_ref().map(|lags| lags.iter().map(|lag| lag.uncommitted_records).sum())),
+        }
+    }
+
+    /// Deletes what this pipeline's lake has of those who said no to `admission`.
+    pub fn withdrawing(&self, admission: &Admission) -> Withdrawing {
+        Withdrawing::new(admission.clone(), Arc::clone(&self.lake), self.stores.log.clone(), self.reached.clone())
     }
 
     /// The inputs of a check.
@@ -318,6 +365,7 @@ impl Pipeline {
     /// appended records are then in the table, even if the lake could not follow.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.questions.cancel();
+        self.estimating = None;
         // Seen by a call of `failure` that its caller dropped.
         if self.failed.is_some() {
             return Err(self.failure().await);

@@ -212,15 +212,17 @@ pub fn default_file() -> Option<PathBuf> {
 /// The usual paths of settings files, the preferred one first.
 pub fn default_files() -> Vec<PathBuf> {
     let mut files = vec![PathBuf::from("fedilake.toml")];
-    files.extend(
-        platform_folder("XDG_CONFIG_HOME", ".config", "Library/Application Support")
-            .map(|folder| folder.join("fedilake.toml")),
-    );
+    files.extend(platform_config().map(|folder| folder.join("fedilake.toml")));
     files
 }
 
 fn platform_data() -> Option<PathBuf> {
     platform_folder("XDG_DATA_HOME", ".local/share", "Library/Application Support")
+}
+
+/// The platform's folder for settings.
+pub fn platform_config() -> Option<PathBuf> {
+    platform_folder("XDG_CONFIG_HOME", ".config", "Library/Application Support")
 }
 
 /// The platform's folder for what a program remembers.

@@ -327,6 +327,45 @@ pub fn progress_bar(what: &'static str, total: u64, unit: Unit) -> Bar {
     Bar(bar)
 }
 
+/// A view of some lines on stderr, redrawn in place below all messages until it is dropped.
+pub struct LiveView(ProgressBar);
+
+/// A view, if stderr is a terminal that can be drawn on and is not to be quiet.
+pub fn live_view() -> Option<LiveView> {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if quiet() || is_dumb || FORMAT.get() == Some(&LogFormat::Json) || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let style = ProgressStyle::with_template("{msg}").expect("the template is well-formed");
+    Some(LiveView(BARS.add(ProgressBar::new_spinner()).with_style(style)))
+}
+
+impl LiveView {
+    /// Draws the lines for the terminal's present width and height; the first one that is not empty is bold.
+    pub fn show(&self, lines: impl FnOnce(usize, usize) -> Vec<String>) {
+        let size = terminal_size::terminal_size_of(std::io::stderr());
+        let (columns, rows) = size.map_or((80, 24), |(columns, rows)| (usize::from(columns.0), usize::from(rows.0)));
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let mut is_bold = !no_colour;
+        // A line as wide as the terminal makes some of them add another one.
+        let lines = lines(columns.saturating_sub(1).max(1), rows).into_iter().map(|line| {
+            let line = shown_in_line(&masked(&line)).into_owned();
+            match line.is_empty() {
+                false if std::mem::take(&mut is_bold) => format!("\u{1b}[1m{line}\u{1b}[0m"),
+                _ => line,
+            }
+        });
+        self.0.set_message(lines.collect::<Vec<_>>().join("\n"));
+        self.0.tick();
+    }
+}
+
+impl Drop for LiveView {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// The unit of a progress bar.
 #[derive(Debug, Clone, Copy)]
 pub enum Unit {

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use fedilake_query::direct;
 use fedilake_table::Table;
 
-pub use self::kafka::listed_servers;
+pub use self::kafka::{bookmarks_to_read, kafka_settings, listed_servers};
 pub use self::lake::{deletes, direct_limits, open_files, open_lake, sql_limits, with_sql_hint};
 pub use self::log::{Appending, Log, ReaderSource};
 pub use self::table::{TableFiles, Use, faults_of_table, open_table, sink_limits, table_folder};

@@ -8,9 +8,9 @@ import { unreadOf } from '../timeline/gaps'
 import { wallOf } from '../zone'
 
 const AGAIN_MS = 2000
-const COLUMNS = ['state', 'via', 'posts', 'last_post_at', 'lag_seconds', 'retry_at', 'failures', 'gaps', 'skipped', 'rejected', 'last_error']
+const COLUMNS = ['state', 'via', 'filling', 'posts', 'posts_a_minute', 'last_post_at', 'lag_seconds', 'completeness', 'blind', 'retry_at', 'failures', 'gaps', 'skipped', 'rejected', 'last_error']
 /** Columns that are shown where a server has something to say in them. */
-const RARE = ['retry_at', 'skipped', 'rejected', 'last_error']
+const RARE = ['completeness', 'blind', 'filling', 'retry_at', 'skipped', 'rejected', 'last_error']
 
 export function Collector() {
   const [found, setFound] = useState<Collected | null>(null)
@@ -20,7 +20,7 @@ export function Collector() {
     let timer: ReturnType<typeof setTimeout>
     const ask = async () => {
       try {
-        if (!paused.value && !document.hidden) setFound(await collector(controller.signal))
+        if (!paused.value && !document.hidden) setFound(withFilling(await collector(controller.signal)))
         setProblem(null)
       } catch (error) {
         if (controller.signal.aborted) return
@@ -62,10 +62,17 @@ export function Collector() {
   )
 }
 
+/** The figures with columns that say which servers' gaps are being filled, and which are blind. */
+function withFilling(found: Collected): Collected {
+  const blind = (is: unknown) => (is === true ? 'shows less than half of its members’ posts' : null)
+  const filling = (pages: unknown) => ((pages as { filling?: boolean } | undefined)?.filling ? 'a gap' : null)
+  return { ...found, servers: found.servers.map(server => ({ ...server, filling: filling(server.pages), blind: blind(server.blind) })) }
+}
+
 /** States of a server that do not speak for themselves. */
 const STATES: Record<string, string> = { backing_off: 'trying again' }
 
-const isNumber = (name: string) => ['posts', 'lag_seconds'].includes(name)
+const isNumber = (name: string) => ['posts', 'posts_a_minute', 'lag_seconds', 'completeness'].includes(name)
 
 function field(name: string, value: unknown): string {
   if (value === null || value === undefined) return '–'
@@ -81,6 +88,7 @@ function field(name: string, value: unknown): string {
     return Object.entries(value).filter(([, count]) => Number(count) !== 0).map(([kind, count]) => `${columnLabel(kind)} ${exact(Number(count))}`).join(', ') || 'none'
   }
   if (name === 'bytes' || name.endsWith('_bytes')) return bytes(Number(value))
+  if (name === 'completeness') return `${(Number(value) * 100).toFixed(1)} %`
   if (name.endsWith('_seconds')) return duration(Number(value))
   if (name.endsWith('_at') && typeof value === 'string') {
     const seconds = (Date.now() - Date.parse(value)) / 1000

@@ -14,7 +14,7 @@ use super::line::Line;
 use super::nested;
 use super::position::Position;
 use super::python;
-use crate::admit::admit;
+use crate::admission::{Admission, Word};
 use crate::counts::Tally;
 use crate::records::records;
 
@@ -31,6 +31,8 @@ pub(super) struct Part {
     /// The input's position once the records are appended; None if more parts of the same chunk follow.
     pub(super) end: Option<Position>,
     pub(super) tally: Tally,
+    /// The authors' words, in the order of the input.
+    pub(super) words: Vec<Word>,
     /// The first values that could not be used, or not whole.
     pub(super) bad: Vec<Bad>,
 }
@@ -47,7 +49,7 @@ impl Part {
             part.records.push(record);
             part.observed_ms.push(observed_ms);
         }
-        parts.push(Part { end: self.end, tally: self.tally, bad: self.bad, ..part });
+        parts.push(Part { end: self.end, tally: self.tally, words: self.words, bad: self.bad, ..part });
         parts
     }
 }
@@ -56,11 +58,12 @@ impl Part {
 pub(super) struct Translator {
     observed_at: DateTime<Utc>,
     value_bytes_max: usize,
+    admission: Admission,
 }
 
 impl Translator {
-    pub(super) fn new(observed_at: DateTime<Utc>, value_bytes_max: usize) -> Translator {
-        Translator { observed_at, value_bytes_max }
+    pub(super) fn new(observed_at: DateTime<Utc>, value_bytes_max: usize, admission: Admission) -> Translator {
+        Translator { observed_at, value_bytes_max, admission }
     }
 
     pub(super) fn translate(&self, chunk: Chunk) -> Part {
@@ -102,14 +105,18 @@ impl Translator {
             None => Err(why),
         });
         match outcome? {
-            Outcome::Event(event, mut flaws) => match admit(&event) {
-                Ok(()) => {
-                    flaws.add_all(value.mends);
-                    flaws.iter().for_each(|flaw| part.flaw(flaw, place));
-                    events.push(event);
+            Outcome::Event(event, mut flaws) => {
+                let mut admitted = self.admission.judge(event);
+                match admitted.skipped {
+                    Some(skipped) => part.tally.skip(skipped),
+                    None => {
+                        flaws.add_all(value.mends);
+                        flaws.iter().for_each(|flaw| part.flaw(flaw, place));
+                    }
                 }
-                Err(skipped) => part.tally.skip(skipped),
-            },
+                part.words.extend(admitted.word.take());
+                events.extend(admitted.events());
+            }
             Outcome::Unknown => part.tally.unknown += 1,
         }
         Ok(())

@@ -15,15 +15,11 @@ use crate::memory::{MemoryBookmarks, MemoryLog};
 use crate::run::{settings, until};
 
 fn config(simulation: &Simulation, server: usize) -> ServerConfig {
-    ServerConfig {
-        address: address::parse(&format!("http://{}", simulation.addresses()[server])).unwrap(),
-        timeline: Timeline::Public,
-        token: None,
-    }
+    ServerConfig::new(address::parse(&format!("http://{}", simulation.addresses()[server])).unwrap(), Timeline::Public)
 }
 
 fn end(config: &ServerConfig) -> Change {
-    Change::End(config.address.server.clone(), config.timeline)
+    Change::End(config.address.server.clone(), config.timeline.clone())
 }
 
 /// The id of a post at a server that shows it.

@@ -1,6 +1,6 @@
 //! Failing servers and logs: others are not affected, nothing is lost, and no bookmark is beyond what is durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use fedilake_collect::collector::{self, CollectError};
 use fedilake_collect::http::Http;
 use fedilake_collect::{At, CollectorSettings, ServerState, Source};
 use fedilake_log::{Bookmarks, LogError};
-use serde_json::json;
+use fedilake_sim::serve::Answer;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::fake::{Answer, Fake};
-use crate::memory::MemoryLog;
+use crate::memory::{MemoryLog, is_place};
 use crate::run::{Run, settings, until};
+use crate::single::{Failure, Single, refused};
 
-const FAULTS: [Answer; 6] =
-    [Answer::Status(500), Answer::Html, Answer::Hang, Answer::Reset, Answer::EndlessLine, Answer::HugeStatus];
+const FAILURES: [Failure; 6] =
+    [Failure::Status(500), Failure::Html, Failure::Hang, Failure::Reset, Failure::EndlessLine, Failure::HugeStatus];
 
 #[tokio::test]
 async fn a_server_that_fails_disturbs_no_other_and_is_collected_when_it_is_well_again() {
-    for fault in FAULTS {
-        let (bad, good) = (Fake::start().await, Fake::start().await);
+    for failure in FAILURES {
+        let (bad, good) = (Single::start().await, Single::start().await);
         let first = bad.publish_unstreamed();
         let run = Run::start(vec![bad.config(), good.config()]);
         run.log.wait_for(1).await;
         bad.streams_opened(1).await;
-        bad.answer_streams_with(fault);
-        bad.answer_pages_with(fault);
+        bad.fail_streams(failure);
+        bad.fail_pages(failure);
         bad.end_streams();
         let mut keys = vec![first];
         keys.extend((0..90).map(|_| bad.publish_unstreamed()));
@@ -40,28 +40,28 @@ async fn a_server_that_fails_disturbs_no_other_and_is_collected_when_it_is_well_
             run.log.wait_for(keys.len() - 90).await;
         }
         bad.streams_opened(2).await;
-        until("the fault is felt", || {
-            run.counts.snapshot()[0].failures.keys().find(|failure| **failure != "ended").copied()
+        until("the failure is felt", || {
+            run.counts.snapshot()[0].failures.keys().find(|name| **name != "ended").copied()
         })
         .await;
-        assert!(run.counts.snapshot()[1].failures.is_empty(), "{fault:?} disturbed the other server");
-        bad.answer_streams_with(Answer::Good);
-        bad.answer_pages_with(Answer::Good);
+        assert!(run.counts.snapshot()[1].failures.is_empty(), "{failure:?} disturbed the other server");
+        bad.answer_streams_with(None);
+        bad.answer_pages_with(None);
         run.log.wait_for(keys.len()).await;
         let mut found = run.log.keys();
         found.sort();
         keys.sort();
-        assert_eq!(found, keys, "{fault:?}");
+        assert_eq!(found, keys, "{failure:?}");
         run.stop().await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_frame_without_end_is_cut_off_and_the_stream_left() {
-    for fault in [Answer::EndlessLine, Answer::HugeStatus] {
-        let fake = Fake::start().await;
-        fake.answer_streams_with(fault);
-        let run = Run::start(vec![fake.config()]);
+    for failure in [Failure::EndlessLine, Failure::HugeStatus] {
+        let single = Single::start().await;
+        single.fail_streams(failure);
+        let run = Run::start(vec![single.config()]);
         let server = run.server_where(|server| server.failures.contains_key("too_long")).await;
         assert!(server.last_error.unwrap().contains("262144"));
         run.stop().await.unwrap();
@@ -70,15 +70,15 @@ async fn a_frame_without_end_is_cut_off_and_the_stream_left() {
 
 #[tokio::test]
 async fn too_many_requests_stop_all_requests_until_the_reset() {
-    let fake = Fake::start().await;
-    fake.answer_streams_with(Answer::Status(401));
-    let key = fake.publish_unstreamed();
+    let single = Single::start().await;
+    single.answer_streams_with(refused(401));
+    let key = single.publish_unstreamed();
     let wait = Duration::from_millis(700);
-    fake.answer_pages_with(Answer::Limited(Utc::now() + wait));
-    let run = Run::start(vec![fake.config()]);
+    single.answer_pages_with(Answer::limited(Utc::now() + wait));
+    let run = Run::start(vec![single.config()]);
     run.server_where(|server| matches!(server.state, ServerState::BackingOff { .. })).await;
     run.log.wait_for(1).await;
-    let pages = fake.pages();
+    let pages = single.pages();
     // The Date header has whole seconds: the wait may be one longer, never shorter.
     assert!(pages[1].at - pages[0].at > wait / 2, "{:?} after", pages[1].at - pages[0].at);
     assert_eq!(run.log.keys(), [key]);
@@ -88,33 +88,33 @@ async fn too_many_requests_stop_all_requests_until_the_reset() {
 
 #[tokio::test]
 async fn nothing_is_asked_of_a_server_whose_stream_said_to_wait_however_often_it_failed() {
-    let fake = Fake::start().await;
-    fake.answer_streams_with(Answer::Status(500));
-    let run = Run::start(vec![fake.config()]);
+    let single = Single::start().await;
+    single.answer_streams_with(refused(500));
+    let run = Run::start(vec![single.config()]);
     run.server_where(|server| server.state == ServerState::Polling).await;
     let reset = Utc::now() + Duration::from_millis(1_500);
-    fake.answer_streams_with(Answer::Limited(reset));
+    single.answer_streams_with(Answer::limited(reset));
     run.server_where(|server| server.failures.contains_key("rate_limited")).await;
-    let asked = fake.seen().len();
-    let key = fake.publish_unstreamed();
+    let asked = single.seen().len();
+    let key = single.publish_unstreamed();
     run.log.wait_for(1).await;
     assert!(Utc::now() > reset - Duration::from_millis(1_000), "the Date header has whole seconds");
     let server = run.server_where(|_| true).await;
     assert_eq!((run.log.keys(), server.failures["rate_limited"]), (vec![key], 1));
-    assert!(fake.seen().len() <= asked + 4, "{:?}", &fake.seen()[asked..]);
+    assert!(single.seen().len() <= asked + 4, "{:?}", &single.seen()[asked..]);
     run.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn what_the_answer_to_a_stream_request_says_of_limits_holds_for_pages_too() {
-    let fake = Fake::start().await;
+    let single = Single::start().await;
     let wait = Duration::from_millis(1_500);
-    fake.answer_streams_with(Answer::Limited(Utc::now() + wait));
+    single.answer_streams_with(Answer::limited(Utc::now() + wait));
     let http = Http::new(settings().http).unwrap();
-    let source = Source::new(fake.config(), http, Arc::new(settings()));
+    let source = Source::new(single.config(), http, Arc::new(settings()));
     assert!(source.stream().await.is_err());
     source.page(At::Newest).await.unwrap();
-    let seen = fake.seen();
+    let seen = single.seen();
     let apart = seen[2].at - seen[1].at;
     // The Date header has whole seconds, and the request before took its time.
     assert!(apart > wait / 5, "{} is {apart:?} after {}", seen[2].path, seen[1].path);
@@ -122,17 +122,17 @@ async fn what_the_answer_to_a_stream_request_says_of_limits_holds_for_pages_too(
 
 #[tokio::test]
 async fn a_stream_that_works_between_its_ends_is_never_given_up_for_polling() {
-    let fake = Fake::start().await;
+    let single = Single::start().await;
     // With this setting, a stream of any length here counts as short.
     let settings = CollectorSettings { backoff_max: Duration::from_secs(60), ..settings() };
-    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let run = Run::start_with(vec![single.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
     for ends in 0..10 {
-        fake.streams_opened(ends + 1).await;
-        let shown = fake.publish();
+        single.streams_opened(ends + 1).await;
+        let shown = single.publish();
         // Posts that only the stream brings move the bookmark once the gap is closed.
         let stream = async {
             loop {
-                fake.stream_as(&fake.id().to_string());
+                single.stream_only();
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -141,72 +141,72 @@ async fn a_stream_that_works_between_its_ends_is_never_given_up_for_polling() {
             _ = run.bookmark_where(|bookmark| bookmark != "0" && bookmark > shown.split_once('/').unwrap().1) => {}
         }
         assert_eq!(run.server_where(|_| true).await.state, ServerState::Live, "after {ends} ends");
-        fake.end_streams();
+        single.end_streams();
     }
     run.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_connection_without_heartbeats_is_found_out_while_the_timeline_is_looked_at() {
-    let fake = Fake::start().await;
+    let single = Single::start().await;
     let mut settings = settings();
     // Looks happen more often than this.
     settings.http.silence_timeout = Duration::from_millis(800);
-    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let run = Run::start_with(vec![single.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
     let server = run.server_where(|server| server.failures.contains_key("unreachable")).await;
     assert!(server.last_error.unwrap().contains("heartbeat"));
-    fake.streams_opened(2).await;
+    single.streams_opened(2).await;
     run.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn posts_pass_while_a_gap_cannot_be_filled_but_the_bookmark_stays() {
-    let fake = Fake::start().await;
-    let run = Run::start(vec![fake.config()]);
-    fake.streams_opened(1).await;
-    let before = fake.publish();
+    let single = Single::start().await;
+    let run = Run::start(vec![single.config()]);
+    single.streams_opened(1).await;
+    let before = single.publish();
     let before = before.split_once('/').unwrap().1.to_owned();
     run.bookmark_where(|bookmark| bookmark == before).await;
-    fake.answer_pages_with(Answer::Status(500));
-    fake.end_streams();
-    let missed = fake.publish_unstreamed();
-    fake.streams_opened(2).await;
+    single.answer_pages_with(refused(500));
+    single.end_streams();
+    let missed = single.publish_unstreamed();
+    single.streams_opened(2).await;
     // So many that they take longer than several saves.
     let streamed = 40;
     for count in 1..=streamed {
-        fake.publish();
+        single.publish();
         run.log.wait_for(1 + count).await;
         assert_eq!(run.bookmark_where(|_| true).await, before);
     }
     run.server_where(|server| server.failures.contains_key("failed")).await;
     assert!(!run.log.keys().contains(&missed));
-    fake.answer_pages_with(Answer::Good);
+    single.answer_pages_with(None);
     run.log.wait_for(2 + streamed).await;
     assert!(run.log.keys().contains(&missed));
-    let last = fake.publish_many(40);
+    let last = single.publish_many(40);
     run.bookmark_near(&last).await;
     run.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_stream_that_only_thumps_is_found_out_by_its_timeline() {
-    let fake = Fake::start().await;
+    let single = Single::start().await;
     let settings = CollectorSettings { silence_max: Duration::from_millis(300), ..settings() };
-    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
-    fake.streams_opened(1).await;
-    fake.publish_many(10);
+    let run = Run::start_with(vec![single.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    single.streams_opened(1).await;
+    single.publish_many(10);
     run.log.wait_for(10).await;
     // A restarted Redis does this: the connection lives on, and published posts are lost.
-    let lost: Vec<String> = (0..50).map(|_| fake.publish_unstreamed()).collect();
+    let lost: Vec<String> = (0..50).map(|_| single.publish_unstreamed()).collect();
     let reopened = async {
         loop {
-            fake.send(":thump\n\n");
+            single.send(":thump\n\n");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::select! {
         () = reopened => {}
-        () = fake.streams_opened(2) => {}
+        () = single.streams_opened(2) => {}
     }
     let server = run.server_where(|server| server.failures.contains_key("stalled")).await;
     assert_eq!(server.tally.accepted, 60);
@@ -216,13 +216,13 @@ async fn a_stream_that_only_thumps_is_found_out_by_its_timeline() {
 
 #[tokio::test]
 async fn a_stream_that_was_quiet_for_very_long_is_still_collected() {
-    let fake = Fake::start().await;
+    let single = Single::start().await;
     let ms = Duration::from_millis;
     let settings = CollectorSettings { second_look_after: ms(1), silence_max: ms(1), ..settings() };
-    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let run = Run::start_with(vec![single.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
     // The wait for the next look doubles with each look.
-    fake.requests(100).await;
-    fake.publish();
+    single.requests(100).await;
+    single.publish();
     run.log.wait_for(1).await;
     assert!(run.server_where(|_| true).await.failures.is_empty());
     run.stop().await.unwrap();
@@ -230,29 +230,29 @@ async fn a_stream_that_was_quiet_for_very_long_is_still_collected() {
 
 #[tokio::test]
 async fn a_collector_that_panics_ends_the_run_with_its_panic() {
-    let fake = Fake::start().await;
+    let single = Single::start().await;
     // No date is that far in the future, so the collector panics.
     let settings = CollectorSettings { backoff_min: Duration::MAX, backoff_max: Duration::MAX, ..settings() };
-    fake.answer_streams_with(Answer::Status(500));
-    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    single.answer_streams_with(refused(500));
+    let run = Run::start_with(vec![single.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
     let ended = tokio::spawn(run.ended());
     assert!(timeout(Duration::from_secs(10), ended).await.expect("the run ends").unwrap_err().is_panic());
 }
 
 #[tokio::test]
 async fn a_silence_of_the_timeline_itself_is_no_failure() {
-    let fake = Fake::start().await;
-    let run = Run::start(vec![fake.config()]);
-    fake.streams_opened(1).await;
-    fake.publish();
+    let single = Single::start().await;
+    let run = Run::start(vec![single.config()]);
+    single.streams_opened(1).await;
+    single.publish();
     run.log.wait_for(1).await;
-    let looked = fake.pages().len();
-    while fake.pages().len() < looked + 4 {
+    let looked = single.pages().len();
+    while single.pages().len() < looked + 4 {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        fake.send(":thump\n\n");
+        single.send(":thump\n\n");
     }
     assert!(run.server_where(|_| true).await.failures.is_empty());
-    let keys = fake.publish_many(10);
+    let keys = single.publish_many(10);
     run.log.wait_for(11).await;
     run.bookmark_near(&keys).await;
     run.stop().await.unwrap();
@@ -260,17 +260,17 @@ async fn a_silence_of_the_timeline_itself_is_no_failure() {
 
 #[tokio::test]
 async fn a_log_that_fails_ends_the_run_and_no_bookmark_is_beyond_it() {
-    let fake = Fake::start().await;
+    let single = Single::start().await;
     let log = Arc::new(MemoryLog::full_after(100));
     let bookmarks = Arc::default();
-    let run = Run::start_with(vec![fake.config()], settings(), log.clone(), Arc::clone(&bookmarks));
-    fake.streams_opened(1).await;
-    let first = fake.publish_many(20);
+    let run = Run::start_with(vec![single.config()], settings(), log.clone(), Arc::clone(&bookmarks));
+    single.streams_opened(1).await;
+    let first = single.publish_many(20);
     run.bookmark_near(&first).await;
     let keys = async {
         let mut keys = Vec::new();
         loop {
-            keys.push(fake.publish());
+            keys.push(single.publish());
             tokio::task::yield_now().await;
             if run.counts.snapshot()[0].state == ServerState::Stopped {
                 return keys;
@@ -303,8 +303,7 @@ impl Bookmarks for Watched {
     }
 
     async fn save(&self, name: &str, place: &str) -> Result<(), LogError> {
-        // A history is no place.
-        if name.ends_with("/history") {
+        if !is_place(name) {
             return Ok(());
         }
         let is_durable = place == "0" || self.log.keys().iter().any(|key| key.ends_with(place));
@@ -315,23 +314,23 @@ impl Bookmarks for Watched {
 
 #[tokio::test]
 async fn a_bookmark_is_saved_after_what_it_stands_for() {
-    let fake = Fake::start().await;
+    let single = Single::start().await;
     // An append takes as long as several saves.
     let log = Arc::new(MemoryLog::slow(Duration::from_millis(25)));
     let bookmarks = Arc::new(Watched { log: log.clone(), saves: Mutex::default() });
     let shutdown = CancellationToken::new();
     let counts = Arc::default();
     let run = tokio::spawn(collector::run(
-        vec![fake.config()],
+        vec![single.config()],
         settings(),
         log.clone(),
         bookmarks.clone(),
         counts,
         shutdown.clone(),
     ));
-    fake.streams_opened(1).await;
+    single.streams_opened(1).await;
     for count in 1..=10 {
-        let keys = fake.publish_many(50);
+        let keys = single.publish_many(50);
         log.wait_for(50 * count).await;
         until("the bookmark is saved", || {
             let saves = bookmarks.saves.lock().unwrap();
@@ -348,13 +347,13 @@ async fn a_bookmark_is_saved_after_what_it_stands_for() {
 
 #[tokio::test]
 async fn a_shutdown_saves_the_bookmarks() {
-    let fake = Fake::start().await;
-    fake.answer_streams_with(Answer::Status(401));
+    let single = Single::start().await;
+    single.answer_streams_with(refused(401));
     let settings = CollectorSettings { bookmark_interval: Duration::from_secs(3600), ..settings() };
-    let run = Run::start_with(vec![fake.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
+    let run = Run::start_with(vec![single.config()], settings, Arc::new(MemoryLog::new()), Arc::default());
     let mut keys = Vec::new();
     for count in 1..=10 {
-        keys.push(fake.publish());
+        keys.push(single.publish());
         run.log.wait_for(count).await;
     }
     let bookmarks = run.bookmarks.clone();
@@ -366,12 +365,12 @@ async fn a_shutdown_saves_the_bookmarks() {
 
 #[tokio::test]
 async fn what_was_accepted_before_a_shutdown_is_in_the_log_and_the_bookmark_says_so() {
-    let fake = Fake::start().await;
-    let run = Run::start(vec![fake.config()]);
-    fake.streams_opened(1).await;
-    let first = fake.publish_many(20);
+    let single = Single::start().await;
+    let run = Run::start(vec![single.config()]);
+    single.streams_opened(1).await;
+    let first = single.publish_many(20);
     run.bookmark_near(&first).await;
-    fake.publish_many(1_000);
+    single.publish_many(1_000);
     run.log.wait_for(200).await;
     let (log, counts, bookmarks) = (run.log.clone(), run.counts.clone(), run.bookmarks.clone());
     run.stop().await.unwrap();
@@ -383,21 +382,21 @@ async fn what_was_accepted_before_a_shutdown_is_in_the_log_and_the_bookmark_says
 
 #[tokio::test]
 async fn a_token_is_not_sent_on_to_where_a_server_redirects() {
-    let (fake, other) = (Fake::start().await, Fake::start().await);
-    fake.answer_pages_with(Answer::RedirectTo(other.address));
-    let run = Run::start(vec![fake.config_with_token("secret-token")]);
+    let (single, other) = (Single::start().await, Single::start().await);
+    single.redirect(Some(&other));
+    let run = Run::start(vec![single.config_with_token()]);
     other.requests(2).await;
-    assert!(fake.seen().iter().all(|seen| seen.headers["authorization"] == "Bearer secret-token"));
+    assert!(single.seen().iter().all(|seen| seen.headers["authorization"] == "Bearer secret-token"));
     assert!(other.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
     run.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_token_is_not_sent_in_the_open_to_another_host() {
-    let (api, streams) = (Fake::start().await, Fake::start().await);
-    let other = format!("ws://localhost:{}", streams.address.port());
-    api.describe_itself(json!({"configuration": {"urls": {"streaming": other}}}));
-    let run = Run::start(vec![api.config_with_token("secret-token")]);
+    let (api, streams) = (Single::start().await, Single::start().await);
+    let other = format!("ws://localhost:{}", streams.simulation.addresses()[0].port());
+    api.says_it_streams_at(Some(other));
+    let run = Run::start(vec![api.config_with_token()]);
     streams.streams_opened(1).await;
     assert!(!streams.seen().is_empty());
     assert!(streams.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
@@ -406,14 +405,42 @@ async fn a_token_is_not_sent_in_the_open_to_another_host() {
 
 #[tokio::test]
 async fn redirects_in_a_circle_are_a_failure_like_others() {
-    let fake = Fake::start().await;
-    fake.answer_pages_with(Answer::RedirectTo(fake.address));
-    let run = Run::start(vec![fake.config()]);
+    let single = Single::start().await;
+    single.redirect(Some(&single));
+    let run = Run::start(vec![single.config()]);
     let server = run.server_where(|server| server.failures.contains_key("unreachable")).await;
     assert!(server.last_error.unwrap().contains("too many redirects"));
-    fake.answer_pages_with(Answer::Good);
-    let key = fake.publish();
+    single.redirect(None);
+    let key = single.publish();
     run.log.wait_for(1).await;
     assert_eq!(run.log.keys(), [key]);
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_polls_had_ready_when_the_stream_opened_is_not_lost() {
+    let single = Single::start().await;
+    single.fail_streams(Failure::Status(503));
+    let first = single.publish();
+    // Deliveries wait for the log, and a page of posts for them.
+    let log = Arc::new(MemoryLog::slow(Duration::from_millis(5)));
+    let settings = CollectorSettings { gather_events_max: 5, ..settings() };
+    let run = Run::start_with(vec![single.config()], settings, log, Arc::default());
+    run.log.wait_for(1).await;
+    let mut keys = vec![first];
+    for _ in 0..2 {
+        single.fail_streams(Failure::Status(503));
+        single.end_streams();
+        run.server_where(|server| server.state == ServerState::Polling).await;
+        let before = keys.len();
+        keys.extend(single.publish_many(2_500));
+        // A thousand deliveries may wait, so most posts are still to be read.
+        run.log.wait_for(before + 300).await;
+        single.answer_streams_with(None);
+        run.server_where(|server| server.state == ServerState::Live).await;
+        run.log.wait_for(keys.len()).await;
+    }
+    let held: BTreeSet<String> = run.log.keys().into_iter().collect();
+    assert!(keys.iter().all(|key| held.contains(key)));
     run.stop().await.unwrap();
 }

@@ -13,9 +13,9 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::fake::Fake;
 use crate::memory::MemoryLog;
 use crate::run::{Run, settings, until};
+use crate::single::Single;
 use crate::status::{status, with};
 
 /// The bytes of an answer, and what follows them.
@@ -74,7 +74,7 @@ impl Hostile {
 
     fn config(&self) -> ServerConfig {
         let address = address::parse(&format!("http://{}", self.address)).unwrap();
-        ServerConfig { address, timeline: Timeline::Public, token: None }
+        ServerConfig::new(address, Timeline::Public)
     }
 }
 
@@ -166,7 +166,7 @@ async fn each_attack_is_named_and_disturbs_no_other_server() {
         ),
     ];
     for (attack, stream, page, failure) in attacks {
-        let (hostile, good) = (Hostile::start(stream, page).await, Fake::start().await);
+        let (hostile, good) = (Hostile::start(stream, page).await, Single::start().await);
         let run = Run::start(vec![hostile.config(), good.config()]);
         until(attack, || run.counts.snapshot().first()?.failures.get(failure).copied()).await;
         let server = run.counts.snapshot()[0].clone();

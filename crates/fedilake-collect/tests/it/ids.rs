@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chrono::{DateTime, SecondsFormat, Utc};
-use fedilake_collect::{ServerConfig, Timeline, address};
+use fedilake_collect::{CollectorSettings, ServerConfig, Timeline, address};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -85,7 +85,7 @@ impl Other {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = address::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Other { config: ServerConfig { address, timeline: Timeline::Public, token: None }, ids, timeline, next: 0 }
+        Other { config: ServerConfig::new(address, Timeline::Public), ids, timeline, next: 0 }
     }
 
     /// Shows a post of this date. Returns its key in the log.
@@ -196,6 +196,47 @@ async fn a_quiet_server_is_asked_for_no_ids() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let server = run.counts.snapshot()[0].clone();
         assert_eq!((server.gaps_found, server.tally.accepted), (0, 40), "{ids:?}");
+        run.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_first_start_reads_as_far_back_as_it_is_told_and_a_later_one_goes_on() {
+    let minute = Duration::from_secs(60);
+    for ids in ALL {
+        let mut other = Other::start(ids).await;
+        let from = Utc::now() - minute * 600;
+        let shown = other.show_many(600, from, minute);
+        let expected: BTreeSet<String> = shown[600 - 358..].iter().cloned().collect();
+        let settings = || CollectorSettings { backfill: minute * 360, ..settings() };
+        let (log, bookmarks) = (Arc::new(MemoryLog::new()), Arc::new(MemoryBookmarks::default()));
+        let start = || Run::start_with(vec![other.config.clone()], settings(), log.clone(), bookmarks.clone());
+        let run = start();
+        all_are_in(&log, &expected, &format!("{ids:?}: the last six hours")).await;
+        let keys = shown.clone();
+        let is_late = |bookmark: &str| keys[560..].iter().any(|key| key.ends_with(&format!("/{bookmark}")));
+        run.bookmark_where(is_late).await;
+        run.stop().await.unwrap();
+        let found = log.keys().into_iter().collect::<BTreeSet<_>>();
+        // Downwards at most a page is read beyond.
+        assert!(found.len() <= 360 + 40, "{ids:?}: {}", found.len());
+        let run = start();
+        run.server_where(|server| server.tally.duplicates > 0 || server.tally.accepted > 0).await;
+        run.stop().await.unwrap();
+        assert_eq!(log.keys().into_iter().collect::<BTreeSet<_>>(), found, "{ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_timeline_that_is_younger_than_the_backfill_is_read_whole() {
+    for ids in ALL {
+        let mut other = Other::start(ids).await;
+        let second = Duration::from_secs(1);
+        let keys: BTreeSet<String> = other.show_many(130, Utc::now() - second * 200, second).into_iter().collect();
+        let settings = CollectorSettings { backfill: second * 3_600, ..settings() };
+        let (log, bookmarks) = (Arc::new(MemoryLog::new()), Arc::new(MemoryBookmarks::default()));
+        let run = Run::start_with(vec![other.config.clone()], settings, log.clone(), bookmarks);
+        all_are_in(&log, &keys, &format!("{ids:?}")).await;
         run.stop().await.unwrap();
     }
 }

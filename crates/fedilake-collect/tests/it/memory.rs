@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
 use fedilake_log::{Bookmarks, Key, LogError, LogWriter};
+use fedilake_model::avro::{Decoder, Encoded};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, sleep, timeout};
 
@@ -50,6 +52,15 @@ impl MemoryLog {
         self.records().into_iter().map(|(key, _)| String::from_utf8(key.0.to_vec()).unwrap()).collect()
     }
 
+    /// The records as rows of the table.
+    pub(crate) fn rows(&self) -> RecordBatch {
+        let encoded: Vec<Encoded> = (0..)
+            .zip(self.records())
+            .map(|(offset, (_, value))| Encoded { partition: 0, offset, appended_at_ms: 0, value })
+            .collect();
+        Decoder::new().decode(&encoded).unwrap()
+    }
+
     /// The time of each append.
     pub(crate) fn times(&self) -> Vec<Instant> {
         self.appends.lock().unwrap().iter().flat_map(|(at, records)| records.iter().map(|_| *at)).collect()
@@ -82,11 +93,22 @@ impl LogWriter for MemoryLog {
 pub(crate) struct MemoryBookmarks(Mutex<HashMap<String, String>>);
 
 impl MemoryBookmarks {
-    /// The places, without the histories beside them.
+    /// The places, without the histories and the last posts beside them.
     pub(crate) fn all(&self) -> HashMap<String, String> {
         let all = self.0.lock().unwrap().clone();
-        all.into_iter().filter(|(name, _)| !name.ends_with("/history")).collect()
+        all.into_iter().filter(|(name, _)| is_place(name)).collect()
     }
+
+    /// The only history that was saved.
+    pub(crate) fn history(&self) -> Option<String> {
+        let all = self.0.lock().unwrap();
+        all.iter().find(|(name, _)| name.ends_with("/history")).map(|(_, text)| text.clone())
+    }
+}
+
+/// True for the name of a place, beside which a timeline has others.
+pub(crate) fn is_place(name: &str) -> bool {
+    !name.starts_with("recent/") && !name.ends_with("/history")
 }
 
 #[async_trait]

@@ -630,8 +630,8 @@ async fn nothing_was_seen_later_than_now() {
         };
         let payload = match line.get("payload") {
             Some(Value::String(id)) => id.clone(),
-            Some(post) => with(post.clone(), "/edited_at", json!(edited)).to_string(),
-            None => with(line.clone(), "/edited_at", json!(edited)).to_string(),
+            Some(post) => with(post.clone(), "/edited_at", json!(edited.map(|edited| edited.to_rfc3339()))).to_string(),
+            None => with(line.clone(), "/edited_at", json!(edited.map(|edited| edited.to_rfc3339()))).to_string(),
         };
         let event = expected(kind, &payload, "a.example", observed);
         let records: Vec<Bytes> = log.records().into_iter().map(|(_, value)| value).collect();

@@ -22,7 +22,7 @@ pub(crate) fn settings() -> CollectorSettings {
             connect_timeout: ms(1_000),
             answer_timeout: ms(1_000),
             open_timeout: ms(1_000),
-            // The fake server sends no heartbeats.
+            // The simulated server sends no heartbeats.
             silence_timeout: ms(60_000),
             answer_bytes_max: 1 << 20,
             frame_bytes_max: 256 << 10,
@@ -30,7 +30,7 @@ pub(crate) fn settings() -> CollectorSettings {
         },
         gather_time_max: ms(2),
         bookmark_interval: ms(5),
-        // Posts of the fake server are a tenth of a second apart.
+        // Posts of the simulated server are a tenth of a second apart.
         overlap: ms(3_000),
         overlap_short: ms(1_000),
         second_look_after: ms(50),
@@ -76,6 +76,12 @@ impl Run {
     pub(crate) async fn stop(self) -> Result<(), CollectError> {
         self.shutdown.cancel();
         self.ended().await
+    }
+
+    /// Ends the run as a crash does: nothing more is saved.
+    pub(crate) async fn kill(self) {
+        self.run.abort();
+        assert!(self.run.await.is_err_and(|error| error.is_cancelled()), "it ran");
     }
 
     pub(crate) async fn ended(self) -> Result<(), CollectError> {

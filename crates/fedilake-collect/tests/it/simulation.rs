@@ -1,11 +1,12 @@
 //! Simulated servers know what they published: is all of it in the log?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedilake_collect::{CollectorSettings, ServerConfig, ServerSnapshot, ServerState, Timeline, address};
-use fedilake_sim::serve::{Published, RateLimits};
+use arrow::array::{Array, AsArray};
+use fedilake_collect::{CollectorSettings, ServerConfig, ServerSnapshot, ServerState, Timeline, Via, address};
+use fedilake_sim::serve::{Answer, Published, RateLimits, TruthPost};
 use fedilake_sim::{Config, Fault, Simulation, serve};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,24 +14,22 @@ use tokio_util::sync::CancellationToken;
 use crate::memory::{MemoryBookmarks, MemoryLog};
 use crate::run::{Run, settings, until};
 
-async fn simulate(config: Config) -> Simulation {
+pub(crate) async fn simulate(config: Config) -> Simulation {
     let unlimited = 1_000_000;
     let limits = RateLimits { requests: unlimited, paged: unlimited, ..RateLimits::default() };
     let config = Config { limits, backdated: 0.0, delay: Duration::from_millis(30), ..config };
     serve(config, CancellationToken::new()).await.unwrap()
 }
 
-fn configs(simulation: &Simulation) -> Vec<ServerConfig> {
-    let config = |address: std::net::SocketAddr| ServerConfig {
-        address: address::parse(&format!("http://{address}")).unwrap(),
-        timeline: Timeline::Public,
-        token: None,
+pub(crate) fn configs(simulation: &Simulation) -> Vec<ServerConfig> {
+    let config = |address: std::net::SocketAddr| {
+        ServerConfig::new(address::parse(&format!("http://{address}")).unwrap(), Timeline::Public)
     };
     simulation.addresses().into_iter().map(config).collect()
 }
 
 /// The settings for real servers, with shorter times.
-fn fast() -> CollectorSettings {
+pub(crate) fn fast() -> CollectorSettings {
     CollectorSettings {
         overlap: Duration::from_secs(5),
         overlap_short: Duration::from_secs(1),
@@ -46,7 +45,7 @@ fn shown(simulation: &Simulation) -> BTreeSet<String> {
 }
 
 /// Waits until the log has every post that the servers show.
-async fn wait_for_all(simulation: &Simulation, log: &MemoryLog) {
+pub(crate) async fn wait_for_all(simulation: &Simulation, log: &MemoryLog) {
     let wait = async {
         loop {
             let keys: BTreeSet<String> = log.keys().into_iter().collect();
@@ -151,9 +150,12 @@ async fn posts_that_become_visible_late_are_polled() {
 
 /// Two servers on which only posts by hand are published, and thirty of them, which both have been read to show.
 async fn with_thirty_posts(config: Config) -> (Simulation, Run, Vec<Published>) {
+    with_thirty_posts_read(config, CollectorSettings { overlap_long: Duration::from_secs(1), ..fast() }).await
+}
+
+async fn with_thirty_posts_read(config: Config, settings: CollectorSettings) -> (Simulation, Run, Vec<Published>) {
     let config = Config { servers: 2, rate: 0.0, history: 0, ..config };
     let simulation = simulate(config).await;
-    let settings = CollectorSettings { overlap_long: Duration::from_secs(1), ..fast() };
     let run = Run::start_with(configs(&simulation), settings, Arc::new(MemoryLog::new()), Arc::default());
     until("both are read", || {
         let is_read = |server: &ServerSnapshot| matches!(server.state, ServerState::Live | ServerState::Polling);
@@ -201,9 +203,125 @@ async fn deletes_that_no_stream_tells_are_found_where_a_timeline_is_polled() {
 }
 
 #[tokio::test]
+async fn deletes_while_nobody_collects_are_found_after_the_restart() {
+    for is_killed in [false, true] {
+        // Nothing is saved at times before the kill.
+        let rarely = if is_killed { Duration::from_secs(3_600) } else { fast().bookmark_interval };
+        let settings = CollectorSettings { bookmark_interval: rarely, history_interval: rarely, ..fast() };
+        let (simulation, run, posts) = with_thirty_posts_read(Config::default(), settings).await;
+        let (log, bookmarks) = (run.log.clone(), run.bookmarks.clone());
+        if is_killed {
+            run.kill().await
+        } else {
+            run.stop().await.unwrap()
+        }
+        assert!(posts[..10].iter().all(|post| simulation.delete(&post.uri)));
+        assert!(posts[10..15].iter().all(|post| simulation.edit(&post.uri)));
+        let run = Run::start_with(configs(&simulation), fast(), log, bookmarks);
+        wait_for_changes(&simulation, &run.log, &posts[..15]).await;
+        run.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn posts_that_vanish_without_a_word_are_found_while_the_stream_works() {
+    let looks_at_age = [Duration::from_millis(500), Duration::from_secs(60)];
+    let settings = CollectorSettings { looks_at_age, ..fast() };
+    let (simulation, run, posts) = with_thirty_posts_read(Config::default(), settings).await;
+    assert!(posts[..10].iter().all(|post| simulation.hide(&post.uri)));
+    wait_for_changes(&simulation, &run.log, &posts[..10]).await;
+    let servers = run.counts.snapshot();
+    assert!(servers.iter().all(|server| server.failures.is_empty()), "{servers:?}");
+    run.stop().await.unwrap();
+}
+
+/// Asserts that each row names its author as the servers do. Returns the rows of authors whose domain is apart from their server's host.
+fn rows_of_domains_apart(simulation: &Simulation, log: &MemoryLog) -> usize {
+    let shown: HashMap<(String, String), TruthPost> =
+        simulation.truth().into_iter().map(|post| ((post.server.clone(), post.id.clone()), post)).collect();
+    let rows = log.rows();
+    let text = |column: &str| rows.column_by_name(column).unwrap().as_string::<i32>().clone();
+    let (servers, ids, authors, domains) = (text("server"), text("id"), text("author"), text("author_domain"));
+    let from_origin = rows.column_by_name("from_origin").unwrap().as_boolean();
+    let mut apart = 0;
+    for row in (0..rows.num_rows()).filter(|row| authors.is_valid(*row)) {
+        let post = &shown[&(servers.value(row).to_owned(), ids.value(row).to_owned())];
+        assert_eq!((authors.value(row), from_origin.value(row)), (&*post.author, post.local), "{}", post.uri);
+        let domain = post.author.split_once('@').unwrap().1;
+        assert_eq!(domains.value(row), domain);
+        apart += usize::from(domain.starts_with("server-"));
+    }
+    apart
+}
+
+#[tokio::test]
+async fn authors_have_their_own_domain_where_it_is_not_the_servers_host() {
+    for stream_needs_token in [false, true] {
+        let config = Config { servers: 4, reach: 4, apart: 0.5, stream_needs_token, ..with_late_posts() };
+        let simulation = simulate(Config { rate: 400.0, posts_max: Some(400), ..config }).await;
+        let run = Run::start_with(configs(&simulation), fast(), Arc::new(MemoryLog::new()), Arc::default());
+        wait_for_all(&simulation, &run.log).await;
+        let log = run.log.clone();
+        run.stop().await.unwrap();
+        let apart = rows_of_domains_apart(&simulation, &log);
+        assert!(apart > 50, "{apart}");
+    }
+}
+
+#[tokio::test]
+async fn the_members_domain_is_known_before_their_first_post_and_outlives_the_process() {
+    for (via, stream_needs_token) in [(Via::Auto, false), (Via::Auto, true), (Via::Poll, false)] {
+        let config = Config { servers: 3, reach: 3, apart: 1.0, rate: 0.0, visits_max: 1_000, ..Config::default() };
+        let simulation = simulate(Config { stream_needs_token, ..config }).await;
+        let each = || 0..simulation.addresses().len();
+        let documents = |answer: Option<Answer>| {
+            each().for_each(|server| simulation.answer(server, "/api/v2/instance", answer.clone()));
+        };
+        let publish = || each().for_each(|server| (0..10).for_each(|_| drop(simulation.publish(server))));
+        let asked = |server| {
+            let visits = simulation.visits(server);
+            visits.iter().filter(|visit| visit.path == "/api/v2/instance").count()
+        };
+        documents(Some(Answer::text(502, "back soon")));
+        publish();
+        let settings = || CollectorSettings { via, live_retry_after: Duration::from_millis(50), ..fast() };
+        let run = Run::start_with(configs(&simulation), settings(), Arc::new(MemoryLog::new()), Arc::default());
+        until("the documents are asked for", || each().all(|server| asked(server) > 0).then_some(())).await;
+        documents(None);
+        wait_for_all(&simulation, &run.log).await;
+        let (log, bookmarks) = (run.log.clone(), run.bookmarks.clone());
+        run.stop().await.unwrap();
+        assert_eq!(rows_of_domains_apart(&simulation, &log), log.keys().len());
+
+        documents(Some(Answer::text(502, "back soon")));
+        publish();
+        let run = Run::start_with(configs(&simulation), settings(), log.clone(), bookmarks);
+        wait_for_all(&simulation, &log).await;
+        run.stop().await.unwrap();
+        assert_eq!(rows_of_domains_apart(&simulation, &log), log.keys().len());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_tells_of_itself_is_read_all_the_same() {
+    for answer in [Answer::text(500, "no"), Answer::nothing(), Answer::text(200, "<html>")] {
+        let simulation = simulate(Config { servers: 1, rate: 0.0, ..Config::default() }).await;
+        simulation.answer(0, "/api/v2/instance", Some(answer));
+        (0..20).for_each(|_| drop(simulation.publish(0)));
+        let run = Run::start_with(configs(&simulation), fast(), Arc::new(MemoryLog::new()), Arc::default());
+        wait_for_all(&simulation, &run.log).await;
+        run.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn no_fault_of_a_server_loses_a_post_or_disturbs_another_server() {
-    // 429 has a test of its own, because its reset is minutes away.
-    let faults = Fault::ALL.into_iter().filter(|fault| *fault != Fault::TooManyRequests).enumerate();
+    // The other faults affect requests only, or events that reach the reader all the same.
+    let is_felt = |fault: &Fault| fault.is_felt_by_streams();
+    let faults = Fault::ALL
+        .into_iter()
+        .filter(|fault| is_felt(fault) || matches!(fault, Fault::ServerError | Fault::Html))
+        .enumerate();
     let well = faults.clone().count();
     let config =
         Config { servers: well + 1, reach: 3, rate: 500.0, posts_max: Some(2_000), edits: 0.0, ..Config::default() };
@@ -213,9 +331,7 @@ async fn no_fault_of_a_server_loses_a_post_or_disturbs_another_server() {
     for (server, fault) in faults.clone() {
         simulation.set_fault(server, Some(fault), None);
     }
-    // The other faults affect requests only, which an open stream does not send. A short silence cannot be
-    // distinguished from chance.
-    let is_felt = |fault: &Fault| !matches!(fault, Fault::ServerError | Fault::Html);
+    // A short silence cannot be distinguished from chance.
     for (server, fault) in faults.clone().filter(|(_, fault)| is_felt(fault)) {
         until(&format!("{fault} is felt"), || (!run.counts.snapshot()[server].failures.is_empty()).then_some(())).await;
     }

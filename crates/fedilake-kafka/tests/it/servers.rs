@@ -133,7 +133,7 @@ async fn a_bookmark_revives_no_removed_server() {
     servers.put(&hosts(1)).await.unwrap();
     member.until("it is back", |lists| names(lists).len() == 2).await;
     let bookmarks = ["timeline/host0.example/public".to_owned(), "timeline/host1.example/public".to_owned()];
-    assert_eq!(servers.bookmarks(&bookmarks).await.unwrap(), [Some("8".into()), None]);
+    assert_eq!(servers.load_each(&bookmarks).await.unwrap(), [Some("8".into()), None]);
     member.leave().await;
 }
 
@@ -215,9 +215,9 @@ async fn where_partitions_are_added_nothing_is_lost_and_a_put_moves_it() {
     let other = Servers::open(settings.clone()).await.unwrap();
     assert_eq!(other.list().await.unwrap().len(), 20);
     let bookmark = ["timeline/host5.example/public".to_owned()];
-    assert_eq!(other.bookmarks(&bookmark).await.unwrap(), [Some("55".into())]);
+    assert_eq!(other.load_each(&bookmark).await.unwrap(), [Some("55".into())]);
     other.save(&bookmark[0], "56").await.unwrap();
-    assert_eq!(other.bookmarks(&bookmark).await.unwrap(), [Some("56".into())]);
+    assert_eq!(other.load_each(&bookmark).await.unwrap(), [Some("56".into())]);
 
     other.put(&hosts(20)).await.unwrap();
     let is_moved = |lists: &Lists| {

@@ -72,13 +72,13 @@ impl Body {
         self.long_or_null(post.author_followers);
         self.flag(post.author_indexable);
         self.text_or_null(post.language.as_deref());
-        self.text(&post.text);
-        self.text(&post.spoiler_text);
+        self.written(post, &post.text);
+        self.written(post, &post.spoiler_text);
         self.int(post.characters);
         self.int(post.words);
-        self.texts(&post.tags);
-        self.texts(&post.mentions);
-        self.texts(&post.links);
+        self.all_written(post, &post.tags);
+        self.all_written(post, &post.mentions);
+        self.all_written(post, &post.links);
         self.int(post.media);
         self.int(post.media_described);
         self.flag(post.poll);
@@ -103,6 +103,19 @@ impl Body {
         self.0.extend([NULL; BETWEEN_ID_AND_OBSERVED_AT]);
         self.time_or_null(Some(deletion.observed_at));
         self.0.resize(self.0.len() + schema::RECORD.fields().len() - UP_TO_OBSERVED_AT, NULL);
+    }
+
+    /// A text that the author wrote: null in a hashed post.
+    fn written(&mut self, post: &Post, text: &str) {
+        self.text_or_null(Some(text).filter(|_| !post.hashed));
+    }
+
+    /// A list of what the author wrote: null in a hashed post.
+    fn all_written(&mut self, post: &Post, texts: &[String]) {
+        match post.hashed {
+            true => self.0.push(NULL),
+            false => self.texts(texts),
+        }
     }
 
     fn text(&mut self, text: &str) {
@@ -193,8 +206,8 @@ mod tests {
                 let PostEvent::Created(post) = event(FrameKind::Update, json) else { unreachable!() };
                 let created_at = Utc.timestamp_micros(any_ms).single();
                 let edited_at = edited_ms.and_then(|ms| Utc.timestamp_millis_opt(ms).single());
-                let (author_bot, author_followers, language) = (bot, followers, url.clone());
-                let post = Post { id, text, url, tags, links, created_at, edited_at, language, ..*post };
+                let (author_bot, author_followers, language, hashed) = (bot, followers, url.clone(), words < 0);
+                let post = Post { id, hashed, text, url, tags, links, created_at, edited_at, language, ..*post };
                 Post { media, words, poll, author_bot, author_followers, ..post }
             },
         )

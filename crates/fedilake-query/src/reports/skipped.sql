@@ -6,7 +6,7 @@
 -- of = "events that came from servers and were not kept"
 -- caption = """
 -- Posts and edits that a server sent and that were not kept, by the reason and the server that sent them. Not wanted: boost (another's post), not_public (not exactly
--- public), nobot and noindex (the author's profile asks not to be collected), suspended (the server hides the author's profile, so nobody knows). Not usable: any other reason,
+-- public), nobot and noindex (the author's profile asks not to be collected), opted_out and not_indexable (the operator's list and policy), suspended (the server hides the author's profile, so nobody knows). Not usable: any other reason,
 -- such as no_uri. An event counts as often as servers sent it; who wrote it is not kept. The 12 servers with most are shown. Of each timeline the
 -- newest 240 hours with such events are remembered; replayed and imported files are not counted here. Of a filter only time and servers count: the
 -- hours that begin within its time. The lake is told some seconds after the event; the Parquet files alone do not have it.

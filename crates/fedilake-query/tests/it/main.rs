@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod checking;
+mod completeness;
 mod direct;
 mod equivalence;
 mod missed;

@@ -1,6 +1,7 @@
 //! An author as the API shows them beside each of their posts.
 
 use super::hosts::Software;
+use super::ids::Ids;
 use super::json::Push;
 use super::language::LANGUAGES;
 use super::names;
@@ -11,8 +12,9 @@ use crate::dice::{Dice, Purpose};
 pub(crate) struct Author<'a> {
     pub(crate) number: u64,
     pub(crate) username: &'a str,
+    /// The domain of the author's handle.
     pub(crate) host: &'a str,
-    /// `https://host`.
+    /// `https://` and the host of the author's pages.
     pub(crate) base: &'a str,
     pub(crate) software: Software,
     pub(crate) bot: bool,
@@ -36,12 +38,14 @@ pub(crate) enum Wish {
 
 /// The server that shows a post.
 pub(crate) struct Viewpoint<'a> {
-    /// The server's name in account addresses: `host` or `host:port`.
+    /// The domain of its members: `host` or `host:port`.
     pub(crate) server: &'a str,
-    /// `https://host`.
+    /// `https://` and the server's host.
     pub(crate) base: &'a str,
     /// Prefix of the addresses of pictures.
     pub(crate) files: &'a str,
+    /// The form of its ids.
+    pub(crate) ids: Ids,
 }
 
 const APPS_OF_BOTS: [(&str, &str); 5] = [
@@ -121,7 +125,7 @@ pub(crate) fn write_account(seed: u64, author: &Author<'_>, view: &Viewpoint<'_>
     let local = author.host == view.server;
     let id = id_at(seed, author.number, view);
     out.text("{\"id\":\"");
-    out.number(id);
+    view.ids.write(id, out);
     out.texts(&["\",\"username\":\"", author.username, "\",\"acct\":\"", author.username]);
     if !local {
         out.texts(&["@", author.host]);

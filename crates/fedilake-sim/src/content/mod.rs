@@ -3,6 +3,7 @@
 pub(crate) mod account;
 mod common_words;
 pub(crate) mod hosts;
+pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod language;
 pub(crate) mod media;

@@ -139,8 +139,17 @@ const FACES: [&str; 16] =
 const SECTIONS: [&str; 10] =
     ["articles", "2023/02", "blog", "news", "watch", "notes", "photos", "posts", "p", "story/archive"];
 
+/// Facts of a status, by which servers put it on timelines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The hashtags, as the author wrote them.
+    pub(crate) tags: Vec<&'static str>,
+    /// Pictures or other files are attached.
+    pub(crate) media: bool,
+}
+
 /// Writes the status with that local id.
-pub(crate) fn write_status(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out: &mut Vec<u8>) {
+pub(crate) fn write_status(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out: &mut Vec<u8>) -> Facts {
     let mut dice = Dice::new(draft.seed, Purpose::Post, draft.number);
     let dice = &mut dice;
     let author = &draft.author;
@@ -148,16 +157,16 @@ pub(crate) fn write_status(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out
     let local = author.host == view.server;
 
     out.text("{\"id\":\"");
-    out.number(id);
+    view.ids.write(id, out);
     out.text("\",\"created_at\":\"");
     out.time(draft.created_at_ms);
     // Mastodon's public timelines carry threads of one's own only; those of other software carry every reply.
     match draft.answers {
         Some(Answered { author, id: Some(answered) }) => {
             out.text("\",\"in_reply_to_id\":\"");
-            out.number(answered);
+            view.ids.write(answered, out);
             out.text("\",\"in_reply_to_account_id\":\"");
-            out.number(account::id_at(draft.seed, author.number, view));
+            view.ids.write(account::id_at(draft.seed, author.number, view), out);
             out.push(b'"');
         }
         _ => out.text("\",\"in_reply_to_id\":null,\"in_reply_to_account_id\":null"),
@@ -196,9 +205,9 @@ pub(crate) fn write_status(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out
     let held = if draft.boost { Held::default() } else { parts.write_content(draft, vocabulary, &tag_base, out) };
     out.text("\",\"reblog\":");
     if draft.boost {
-        write_boosted(draft, view, id, out)
+        write_boosted(draft, view, id, out);
     } else {
-        out.text("null")
+        out.text("null");
     }
     if local {
         out.text(",\"application\":");
@@ -230,6 +239,7 @@ pub(crate) fn write_status(draft: &Draft<'_>, view: &Viewpoint<'_>, id: u64, out
         out.text("null")
     }
     out.push(b'}');
+    Facts { tags: parts.tags[..held.tags].to_vec(), media: parts.attachments > 0 }
 }
 
 /// The post's identity, the same on every server.
@@ -377,7 +387,7 @@ impl Parts {
     fn write_mention(&self, seed: u64, view: &Viewpoint<'_>, out: &mut Vec<u8>) {
         let Some(Mentioned { number, username, host, base }) = &self.mentioned else { return };
         out.text("{\"id\":\"");
-        out.number(account::id_at(seed, *number, view));
+        view.ids.write(account::id_at(seed, *number, view), out);
         out.texts(&["\",\"username\":\"", username, "\",\"url\":\"", base, "/@", username]);
         out.texts(&["\",\"acct\":\"", username]);
         if host != view.server {

@@ -20,7 +20,7 @@ pub enum Fault {
     Silent,
     /// Connections end with RST: each on its next request, open streams at once.
     Reset,
-    /// Each API request gets 429, with rate limit headers and no Retry-After.
+    /// Each API request gets 429, with rate limit headers as the server's [`Manner`](super::Manner) is.
     TooManyRequests,
     /// Each API request gets 500 and an HTML page.
     ServerError,
@@ -36,11 +36,43 @@ pub enum Fault {
     Unauthorized,
     /// API answers begin after 3 s, streams carry one event a second.
     Slow,
+    /// Open streams are dead without a word: neither side hears of the other any more. Later connections are good.
+    HalfOpen,
+    /// Each stream is reset in the middle of its next event.
+    Torn,
+    /// Bytes of answers and streams leave one by one, 50 a second.
+    Drip,
+    /// Requests for streams are taken and never answered; open streams go on, pages are served.
+    Headerless,
+    /// The streaming server is away: open streams end, new ones get the proxy's 502. Pages are served.
+    Restart,
+    /// Streams carry events out of order, some of them twice, deletes before their updates.
+    Shuffled,
+    /// Nonsense stands between the events of streams: no JSON, unknown events, bytes that are no UTF-8.
+    Malformed,
+    /// Every token is refused, streams of those who have one end; who has none is served.
+    Revoked,
+    /// Each API request gets 403.
+    Forbidden,
+    /// Each API request gets 410.
+    Gone,
+    /// Each API request gets 422.
+    Unprocessable,
+    /// Each API request gets 502 and an HTML page.
+    BadGateway,
+    /// Each API request gets 503 and a Retry-After of two seconds, in the form of the server's [`Manner`](super::Manner).
+    Unavailable,
+    /// Each API request is sent on to the same port of `localhost`, which answers.
+    Redirected,
+    /// The server's clock is an hour ahead, in `Date` and in the times of its limits.
+    Skewed,
+    /// Streams carry heartbeats only and timelines are empty, as for an account whose filters hide everything.
+    Blind,
 }
 
 impl Fault {
     /// Every fault, for tests that go through them.
-    pub const ALL: [Fault; 12] = [
+    pub const ALL: [Fault; 28] = [
         Fault::Hang,
         Fault::Stall,
         Fault::Silent,
@@ -53,7 +85,64 @@ impl Fault {
         Fault::Disconnect,
         Fault::Unauthorized,
         Fault::Slow,
+        Fault::HalfOpen,
+        Fault::Torn,
+        Fault::Drip,
+        Fault::Headerless,
+        Fault::Restart,
+        Fault::Shuffled,
+        Fault::Malformed,
+        Fault::Revoked,
+        Fault::Forbidden,
+        Fault::Gone,
+        Fault::Unprocessable,
+        Fault::BadGateway,
+        Fault::Unavailable,
+        Fault::Redirected,
+        Fault::Skewed,
+        Fault::Blind,
     ];
+
+    /// The faults of scripts: those after which a reader can have everything again.
+    pub(crate) fn drawn() -> &'static [Fault] {
+        let [drawn @ .., Fault::Blind] = &Fault::ALL else { unreachable!("it is the last") };
+        drawn
+    }
+
+    /// True if a reader of an open stream can tell: the stream ends, breaks, falls silent or never ends an event.
+    pub fn is_felt_by_streams(self) -> bool {
+        match self {
+            Fault::Hang
+            | Fault::Stall
+            | Fault::Silent
+            | Fault::Reset
+            | Fault::EndlessLine
+            | Fault::HugeStatus
+            | Fault::Disconnect
+            | Fault::Unauthorized
+            | Fault::Slow
+            | Fault::HalfOpen
+            | Fault::Torn
+            | Fault::Restart => true,
+            // Revocation is felt by those who have a token, and a line that drips only in time.
+            Fault::Revoked
+            | Fault::Drip
+            | Fault::TooManyRequests
+            | Fault::ServerError
+            | Fault::Html
+            | Fault::Headerless
+            | Fault::Shuffled
+            | Fault::Malformed
+            | Fault::Forbidden
+            | Fault::Gone
+            | Fault::Unprocessable
+            | Fault::BadGateway
+            | Fault::Unavailable
+            | Fault::Redirected
+            | Fault::Skewed
+            | Fault::Blind => false,
+        }
+    }
 
     /// The name that `/_sim/fault?kind=` takes.
     pub fn as_str(self) -> &'static str {
@@ -70,6 +159,22 @@ impl Fault {
             Fault::Disconnect => "disconnect",
             Fault::Unauthorized => "unauthorized",
             Fault::Slow => "slow",
+            Fault::HalfOpen => "half_open",
+            Fault::Torn => "torn",
+            Fault::Drip => "drip",
+            Fault::Headerless => "no_headers",
+            Fault::Restart => "restart",
+            Fault::Shuffled => "shuffled",
+            Fault::Malformed => "malformed",
+            Fault::Revoked => "revoked",
+            Fault::Forbidden => "403",
+            Fault::Gone => "410",
+            Fault::Unprocessable => "422",
+            Fault::BadGateway => "502",
+            Fault::Unavailable => "503",
+            Fault::Redirected => "redirect",
+            Fault::Skewed => "skew",
+            Fault::Blind => "blind",
         }
     }
 }

@@ -4,34 +4,26 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use tokio::sync::broadcast;
+use axum::http::HeaderMap;
+use chrono::{TimeDelta, Utc};
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::access::Feed;
-use super::fault::Faults;
-use super::limits::{RateLimits, Throttle};
+use super::cache::Cache;
+use super::fault::{Fault, Faults};
+use super::limits::{RateLimits, Standing, Throttle};
 use super::live_post::{LivePost, Map};
+use super::manner::Manner;
+use super::message::{Message, MessageKind};
+use super::oauth::OAuth;
+use super::scripted::Answers;
+use super::software::Software;
 use super::timeline::{Entry, Timeline};
 use super::truth::{ServerTotals, TruthPost};
-
-/// A message to the streams.
-#[derive(Clone, Debug)]
-pub(crate) struct Message {
-    pub(crate) kind: MessageKind,
-    /// The author is a member of this server. Deletes go to every stream, as on real servers.
-    pub(crate) local: bool,
-    /// The whole SSE block.
-    pub(crate) block: Bytes,
-}
-
-/// The events of a stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum MessageKind {
-    Update,
-    Edit,
-    Delete,
-}
+use super::visits::Visits;
+use crate::content::ids::Ids;
+use crate::content::status::Facts;
 
 /// A server. Shared by its routes, its streams and the world that publishes to it.
 pub(crate) struct Server {
@@ -40,13 +32,23 @@ pub(crate) struct Server {
     pub(crate) map: Arc<Map>,
     pub(crate) feed: Feed,
     pub(crate) stream_needs_token: bool,
-    pub(crate) tokens: Vec<String>,
+    /// Apps are let in without asking anybody.
+    pub(crate) approves: bool,
     pub(crate) heartbeat: std::time::Duration,
     pub(crate) faults: Faults,
+    pub(crate) cache: Cache,
     pub(crate) stopping: CancellationToken,
     timeline: Mutex<Timeline>,
     throttle: Mutex<Throttle>,
-    messages: broadcast::Sender<Message>,
+    oauth: Mutex<OAuth>,
+    messages: broadcast::Sender<Arc<Message>>,
+    /// Changes when all open streams are to end.
+    pub(crate) ends: watch::Sender<()>,
+    pub(crate) visits: Visits,
+    pub(crate) answers: Answers,
+    pub(crate) manner: Manner,
+    /// Pages of more posts are refused.
+    pub(crate) page_limit_max: Option<usize>,
     updates: AtomicU64,
     edits: AtomicU64,
     deletes: AtomicU64,
@@ -60,9 +62,15 @@ pub(crate) struct Nature {
     pub(crate) feed: Feed,
     pub(crate) stream_needs_token: bool,
     pub(crate) tokens: Vec<String>,
+    pub(crate) approves: bool,
     pub(crate) heartbeat: std::time::Duration,
     pub(crate) limits: RateLimits,
+    pub(crate) user_requests: u32,
+    pub(crate) manner: Option<Manner>,
+    pub(crate) cached: Option<std::time::Duration>,
     pub(crate) recent_max: usize,
+    pub(crate) visits_max: usize,
+    pub(crate) page_limit_max: Option<usize>,
     /// Events that a stream may fall behind before it is cut off.
     pub(crate) backlog_max: usize,
     pub(crate) stopping: CancellationToken,
@@ -70,20 +78,32 @@ pub(crate) struct Nature {
 
 impl Server {
     pub(crate) fn new(nature: Nature) -> Server {
+        // GoToSocial shows nothing to those without a token.
+        let is_shut = nature.map.software(nature.index) == Software::GoToSocial;
         Server {
             timeline: Mutex::new(Timeline::new(nature.index, nature.recent_max)),
-            throttle: Mutex::new(Throttle::new(nature.limits)),
+            throttle: Mutex::new(Throttle::new(nature.limits, nature.user_requests)),
+            oauth: Mutex::new(OAuth::new(nature.map.seed, nature.index, &nature.tokens)),
             messages: broadcast::Sender::new(nature.backlog_max),
             faults: Faults::new(),
+            cache: Cache::new(nature.cached),
+            ends: watch::Sender::new(()),
+            visits: Visits::new(nature.visits_max),
+            answers: Answers::default(),
+            manner: nature.manner.unwrap_or_else(|| Manner::of(nature.map.software(nature.index))),
+            page_limit_max: nature.page_limit_max,
             updates: AtomicU64::new(0),
             edits: AtomicU64::new(0),
             deletes: AtomicU64::new(0),
             index: nature.index,
             address: nature.address,
             map: nature.map,
-            feed: nature.feed,
+            feed: match nature.feed {
+                Feed::Public if is_shut => Feed::LimitedFederation,
+                feed => feed,
+            },
             stream_needs_token: nature.stream_needs_token,
-            tokens: nature.tokens,
+            approves: nature.approves,
             heartbeat: nature.heartbeat,
             stopping: nature.stopping,
         }
@@ -93,12 +113,51 @@ impl Server {
         &self.map.names[self.index]
     }
 
+    /// The domain of its members.
+    pub(crate) fn domain(&self) -> &str {
+        &self.map.domains[self.index]
+    }
+
+    pub(crate) fn software(&self) -> Software {
+        self.map.software(self.index)
+    }
+
+    pub(crate) fn ids(&self) -> Ids {
+        self.software().ids()
+    }
+
     pub(crate) fn timeline(&self) -> MutexGuard<'_, Timeline> {
         self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn oauth(&self) -> MutexGuard<'_, OAuth> {
+        self.oauth.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True if streams want a token.
+    pub(crate) fn stream_is_closed(&self) -> bool {
+        self.stream_needs_token
+            || self.software() == Software::GoToSocial
+            || !matches!(self.feed, Feed::Public | Feed::Disabled)
+    }
+
+    /// How far ahead the server's clock is.
+    pub(crate) fn ahead(&self) -> TimeDelta {
+        match self.faults.watch().now() {
+            Some(Fault::Skewed) => TimeDelta::hours(1),
+            _ => TimeDelta::zero(),
+        }
+    }
+
+    /// Adds the headers of rate limits, by the server's own clock.
+    pub(crate) fn tell_limits(&self, standing: Standing, headers: &mut HeaderMap) {
+        let ahead = self.ahead();
+        let standing = Standing { reset_at_s: standing.reset_at_s + ahead.num_seconds(), ..standing };
+        self.manner.tell(&standing, Utc::now() + ahead, headers);
     }
 
     /// Completes when the present fault may have ended, another begun, or the server stops.
@@ -112,23 +171,26 @@ impl Server {
     }
 
     /// Subscribes to events from now on.
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Message> {
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Message>> {
         self.messages.subscribe()
     }
 
-    /// Keeps a post and tells the streams; returns its id here.
+    /// Keeps a post and tells the streams.
     pub(crate) fn show(&self, post: &LivePost, id: u64, now_ms: i64) {
-        let local = {
-            let mut timeline = self.timeline();
-            match timeline.get_mut(id) {
-                // Its delete came first: the stream still gets the update, the timeline does not.
-                Some(entry) => entry.shown_at_ms = entry.shown_at_ms.min(now_ms),
-                None => timeline.put(id, Entry { post: *post, shown_at_ms: now_ms, deleted_at_ms: None }),
-            }
-            timeline.is_local(post)
-        };
+        self.keep(post, id, now_ms);
+        let local = self.timeline().is_local(post);
         self.updates.fetch_add(1, Ordering::Relaxed);
-        self.tell(MessageKind::Update, local, |out| post.write_status(&self.map, self.index, id, out));
+        self.tell(MessageKind::Update, post, local, |out| post.write_status(&self.map, self.index, id, out));
+    }
+
+    /// Keeps a post and tells no stream.
+    pub(crate) fn keep(&self, post: &LivePost, id: u64, now_ms: i64) {
+        let mut timeline = self.timeline();
+        match timeline.get_mut(id) {
+            // Its delete came first: the stream still gets the update, the timeline does not.
+            Some(entry) => entry.shown_at_ms = entry.shown_at_ms.min(now_ms),
+            None => timeline.put(id, Entry { post: *post, shown_at_ms: now_ms, deleted_at_ms: None }),
+        }
     }
 
     /// Replaces a post by its newer version and tells the streams.
@@ -143,39 +205,40 @@ impl Server {
             local
         };
         self.edits.fetch_add(1, Ordering::Relaxed);
-        self.tell(MessageKind::Edit, local, |out| post.write_status(&self.map, self.index, id, out));
+        self.tell(MessageKind::Edit, post, local, |out| post.write_status(&self.map, self.index, id, out));
     }
 
     /// Takes a post away, shown or not, and tells the streams.
     pub(crate) fn delete(&self, post: &LivePost, id: u64, now_ms: i64) {
-        let local = {
-            let mut timeline = self.timeline();
-            let local = timeline.is_local(post);
-            match timeline.get_mut(id) {
-                Some(entry) => entry.deleted_at_ms = Some(now_ms),
-                None => timeline.put(id, Entry { post: *post, shown_at_ms: now_ms, deleted_at_ms: Some(now_ms) }),
-            }
-            local
-        };
+        let local = self.hide(post, id, now_ms);
         self.deletes.fetch_add(1, Ordering::Relaxed);
-        self.tell(MessageKind::Delete, local, |out| out.extend_from_slice(id.to_string().as_bytes()));
+        self.tell(MessageKind::Delete, post, local, |out| {
+            self.ids().write(id, out);
+            post.facts(&self.map)
+        });
     }
 
-    fn tell(&self, kind: MessageKind, local: bool, write_payload: impl FnOnce(&mut Vec<u8>)) {
-        if self.messages.receiver_count() == 0 {
-            return;
+    /// Takes a post off the timeline and tells no stream, as when its author is suspended. True if its author is a member.
+    pub(crate) fn hide(&self, post: &LivePost, id: u64, now_ms: i64) -> bool {
+        let mut timeline = self.timeline();
+        let local = timeline.is_local(post);
+        match timeline.get_mut(id) {
+            Some(entry) => entry.deleted_at_ms = Some(now_ms),
+            None => timeline.put(id, Entry { post: *post, shown_at_ms: now_ms, deleted_at_ms: Some(now_ms) }),
         }
-        let name = match kind {
-            MessageKind::Update => "update",
-            MessageKind::Edit => "status.update",
-            MessageKind::Delete => "delete",
-        };
-        let mut block = format!("event: {name}\ndata: ").into_bytes();
-        block.reserve(if kind == MessageKind::Delete { 24 } else { 4_096 });
-        write_payload(&mut block);
-        block.extend_from_slice(b"\n\n");
+        local
+    }
+
+    fn tell(&self, kind: MessageKind, post: &LivePost, local: bool, write: impl FnOnce(&mut Vec<u8>) -> Facts) {
+        if self.messages.receiver_count() > 0 {
+            self.send(Message::new(kind, *post, local, write));
+        }
+    }
+
+    /// Sends a message to every stream.
+    pub(crate) fn send(&self, message: Message) {
         // The last listener may have left since: then nobody misses it.
-        let _ = self.messages.send(Message { kind, local, block: block.into() });
+        let _ = self.messages.send(Arc::new(message));
     }
 
     pub(crate) fn totals(&self) -> ServerTotals {
@@ -195,8 +258,9 @@ impl Server {
         };
         let truth_post = |(id, entry): (u64, Entry)| TruthPost {
             server: self.name().to_owned(),
-            id: id.to_string(),
+            id: self.ids().text(id),
             uri: entry.post.uri(&self.map),
+            author: entry.post.author(&self.map),
             local: entry.post.home == super::live_post::Home::Server(self.index),
             created_at_ms: entry.post.created_at_ms,
             shown_at_ms: entry.shown_at_ms,

@@ -2,21 +2,32 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::access::Feed;
+use super::audit::{Audit, Held};
 use super::connection::{Peer, Resettable};
 use super::fault::Fault;
-use super::limits::RateLimits;
+use super::limits::{RateLimits, USER_REQUESTS};
 use super::live_post::Map;
+use super::manner::Manner;
+use super::message::Message;
 use super::routes::{self, Fleet};
+use super::scopes::Scopes;
+use super::script::Script;
+use super::scripted::Answer;
 use super::server::{Nature, Server};
+use super::software::Software;
+use super::stage::{Stage, State};
+use super::tokens::Holder;
 use super::truth::{ServerTotals, TruthPost};
+use super::visits::Visit;
 use super::world::World;
 
 /// Settings of a simulation. The default is five servers with 500 posts a second on free ports of 127.0.0.1.
@@ -30,12 +41,21 @@ pub struct Config {
     pub rate: f64,
     /// Seed of everything but the times.
     pub seed: u64,
-    /// Tokens that the servers know. A known token has a rate limit of its own.
+    /// Tokens of users, with scope `read`, that every server knows. A known token has a rate limit of its own.
     pub tokens: Vec<String>,
+    /// `/oauth/authorize` lets each app in at once instead of showing a page that asks.
+    pub approves: bool,
     /// Streams want one of the tokens, as real servers do since 4.2; 401 without.
     pub stream_needs_token: bool,
+    /// Software of the servers, over and over again; none: all are Mastodon's.
+    pub software: Vec<Software>,
+    /// Share of the Mastodon and GoToSocial servers whose members have another domain than the server's host, as `ann@ann.example` has
+    /// her home on `social.ann.example`. The fourth server's is `server-3.example` then.
+    pub apart: f64,
     /// Access for readers without a token.
     pub feed: Feed,
+    /// A CDN keeps pages of those without a token for so long; `None`: there is none. Mastodon asks it to keep them for 15 s.
+    pub cached: Option<Duration>,
     /// Share of posts by members of these servers; the rest comes from hosts that are not served.
     pub local_ratio: f64,
     /// Servers that show a post, its home among them. More than there are means all.
@@ -52,14 +72,27 @@ pub struct Config {
     pub late: f64,
     /// The longest time until another server shows a post that is late.
     pub late_max: Duration,
-    /// Interval between heartbeats of a stream.
+    /// Other servers show a post as late as was observed, times this, instead of by `delay` and `late`: 95% within 2 s, 4% within 12 s,
+    /// 0.8% within a minute, 0.2% within five. 0: by `delay` and `late`.
+    pub tail: f64,
+    /// Faults from the start on.
+    pub script: Script,
+    /// Interval between heartbeats of a stream, and half of that between pings of a WebSocket.
     pub heartbeat: Duration,
     /// Rate limits of the servers.
     pub limits: RateLimits,
+    /// Requests to the API for a user with all of her tokens together, in the window of [`RateLimits::requests`].
+    pub user_requests: u32,
+    /// The forms in which limits and waits are told; `None`: as each software does.
+    pub manner: Option<Manner>,
     /// Posts that are there at the start, as far apart as `rate` says (a second, if it is 0).
     pub history: u64,
     /// Posts after which no more are published, beside the history.
     pub posts_max: Option<u64>,
+    /// Pages of more posts are refused with 400, as by some software; `None`: they get as many as are allowed.
+    pub page_limit_max: Option<usize>,
+    /// Requests that each server keeps for [`Simulation::visits`], the last ones.
+    pub visits_max: usize,
     /// Posts that a server remembers. All servers together remember at most 4 million.
     pub recent_max: usize,
 }
@@ -72,8 +105,12 @@ impl Default for Config {
             rate: 500.0,
             seed: 7,
             tokens: Vec::new(),
+            approves: false,
             stream_needs_token: false,
+            software: Vec::new(),
+            apart: 0.0,
             feed: Feed::Public,
+            cached: None,
             local_ratio: 0.5,
             reach: 4,
             edits: 0.02,
@@ -82,10 +119,16 @@ impl Default for Config {
             delay: Duration::from_millis(800),
             late: 0.0,
             late_max: Duration::from_secs(300),
+            tail: 0.0,
+            script: Script::default(),
             heartbeat: Duration::from_secs(15),
             limits: RateLimits::default(),
+            user_requests: USER_REQUESTS,
+            manner: None,
             history: 0,
             posts_max: None,
+            page_limit_max: None,
+            visits_max: 0,
             recent_max: 200_000,
         }
     }
@@ -116,8 +159,6 @@ pub enum ServeError {
 const RECENT_TOTAL_MAX: usize = 4_000_000;
 /// Events that wait for slow streams over all servers.
 const BACKLOG_TOTAL: usize = 131_072;
-/// Interval between steps of the world.
-const TICK: Duration = Duration::from_millis(5);
 
 /// Longest wait for connections to close at the stop.
 const STOP_MAX: Duration = Duration::from_secs(1);
@@ -130,7 +171,7 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simula
         listeners.push(bind(&config, index).await?);
     }
     let addresses: Vec<SocketAddr> = listeners.iter().map(|(_, address)| *address).collect();
-    let map = Arc::new(Map { seed: config.seed, names: addresses.iter().map(SocketAddr::to_string).collect() });
+    let map = Arc::new(Map::new(&config, &addresses));
     let stopping = shutdown.child_token();
     let fleet: Fleet = Arc::new(
         addresses
@@ -144,8 +185,14 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simula
                     feed: config.feed,
                     stream_needs_token: config.stream_needs_token,
                     tokens: config.tokens.clone(),
+                    approves: config.approves,
                     heartbeat: config.heartbeat,
                     limits: config.limits,
+                    user_requests: config.user_requests,
+                    manner: config.manner,
+                    cached: config.cached,
+                    page_limit_max: config.page_limit_max,
+                    visits_max: config.visits_max,
                     recent_max: config.recent_max.min(RECENT_TOTAL_MAX / config.servers),
                     backlog_max: (BACKLOG_TOTAL / config.servers).clamp(256, 8_192),
                     stopping: stopping.clone(),
@@ -153,9 +200,12 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simula
             })
             .collect(),
     );
+    let script = config.script.clone();
+    let world = World::new(config, map, fleet.clone(), now_ms());
+    let stage = Arc::new(Stage::new(fleet.clone(), world, script));
     let tasks = TaskTracker::new();
     for ((listener, _), server) in listeners.into_iter().zip(fleet.iter()) {
-        let app = routes::router(server.clone(), fleet.clone()).into_make_service_with_connect_info::<Peer>();
+        let app = routes::router(server.clone(), stage.clone()).into_make_service_with_connect_info::<Peer>();
         let stop = stopping.clone().cancelled_owned();
         let name = server.name().to_owned();
         let serving = axum::serve(Resettable(listener), app).with_graceful_shutdown(stop);
@@ -174,10 +224,12 @@ pub async fn serve(config: Config, shutdown: CancellationToken) -> Result<Simula
             }
         });
     }
-    let world = Arc::new(Mutex::new(World::new(config, map, fleet.clone(), now_ms())));
-    tasks.spawn(live(world.clone(), stopping.clone()));
+    let (playing, until) = (stage.clone(), stopping.clone());
+    tasks.spawn(async move { playing.play(&until).await });
+    let (living, until) = (stage.clone(), stopping.clone());
+    tasks.spawn(async move { living.live(&until).await });
     tasks.close();
-    Ok(Simulation { fleet, world, tasks, _stop: stopping.clone().drop_guard(), stopping })
+    Ok(Simulation { stage, tasks, _stop: stopping.clone().drop_guard(), stopping })
 }
 
 async fn bind(config: &Config, index: usize) -> Result<(TcpListener, SocketAddr), ServeError> {
@@ -191,21 +243,6 @@ async fn bind(config: &Config, index: usize) -> Result<(TcpListener, SocketAddr)
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-async fn live(world: Arc<Mutex<World>>, stopping: CancellationToken) {
-    let mut ticks = tokio::time::interval(TICK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            _ = ticks.tick() => lock(&world).advance(now_ms()),
-        }
-    }
-}
-
-fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Milliseconds since 1970.
@@ -222,10 +259,24 @@ pub struct Published {
     pub id: String,
 }
 
+/// A way to publish a post by hand.
+#[derive(Clone, Copy, Debug)]
+pub struct ByHand {
+    /// The time that the author claims and that the id carries, in milliseconds since 1970; `None`: now.
+    pub created_at_ms: Option<i64>,
+    /// Streams carry it; else only timelines show it.
+    pub streamed: bool,
+}
+
+impl Default for ByHand {
+    fn default() -> ByHand {
+        ByHand { created_at_ms: None, streamed: true }
+    }
+}
+
 /// Running servers. Dropping a simulation stops its servers without waiting.
 pub struct Simulation {
-    fleet: Fleet,
-    world: Arc<Mutex<World>>,
+    stage: Arc<Stage>,
     tasks: TaskTracker,
     stopping: CancellationToken,
     _stop: DropGuard,
@@ -234,56 +285,133 @@ pub struct Simulation {
 impl Simulation {
     /// Addresses of the servers, in order.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.fleet.iter().map(|server| server.address).collect()
+        self.stage.fleet.iter().map(|server| server.address).collect()
     }
 
     /// Returns a server's name in uris, `host:port`. Panics if there is no such server.
     pub fn name(&self, server: usize) -> &str {
-        self.fleet[server].name()
+        self.stage.fleet[server].name()
     }
 
     /// Returns the posts that the servers published and still remember: for each server by id, deleted ones included.
     pub fn truth(&self) -> Vec<TruthPost> {
-        self.fleet.iter().flat_map(|server| server.truth(0, usize::MAX)).collect()
+        self.stage.fleet.iter().flat_map(|server| server.truth(0, usize::MAX)).collect()
+    }
+
+    /// Compares a collection of these servers' posts with the truth.
+    pub fn audit(&self, held: impl IntoIterator<Item = Held>) -> Audit {
+        Audit::of(&self.truth(), held)
     }
 
     /// Returns counts of the events that each server sent since its start, in order.
     pub fn totals(&self) -> Vec<ServerTotals> {
-        self.fleet.iter().map(|server| server.totals()).collect()
+        self.stage.fleet.iter().map(|server| server.totals()).collect()
+    }
+
+    /// Returns the number of requests that came to that server, answered or not. Panics if there is no such server.
+    pub fn requests(&self, server: usize) -> u64 {
+        self.stage.fleet[server].visits.requests()
+    }
+
+    /// Returns the last requests that came to that server, oldest first: at most [`Config::visits_max`]. Panics if there is no such server.
+    pub fn visits(&self, server: usize) -> Vec<Visit> {
+        self.stage.fleet[server].visits.kept()
+    }
+
+    /// Returns the number of streams of that server that were opened, or that got an answer of [`Simulation::answer`] instead. What is
+    /// published after a stream counts reaches it. Panics if there is no such server.
+    pub fn streams(&self, server: usize) -> u64 {
+        self.stage.fleet[server].visits.streams()
+    }
+
+    /// Answers requests in that server's stead, or with `None` no longer. `requests` is how the path begins, and perhaps a parameter that
+    /// the query has: `/api/v1/streaming`, `/api/v1/timelines?min_id`. The answer that was set last goes first, and all of them before
+    /// faults. Panics if there is no such server.
+    pub fn answer(&self, server: usize, requests: &str, answer: Option<Answer>) {
+        self.stage.fleet[server].answers.set(requests, answer);
+    }
+
+    /// Sends these bytes on every open SSE stream of that server. Panics if there is no such server.
+    pub fn send(&self, server: usize, bytes: impl Into<Bytes>) {
+        self.stage.fleet[server].send(Message::raw(bytes.into()));
+    }
+
+    /// Ends every open stream of that server; new ones are good. Panics if there is no such server.
+    pub fn end_streams(&self, server: usize) {
+        self.stage.fleet[server].ends.send_replace(());
     }
 
     /// Begins a fault at one server, or ends it with `None`. Without a duration the fault lasts until ended.
     /// Panics if there is no such server.
     pub fn set_fault(&self, server: usize, fault: Option<Fault>, lasts: Option<Duration>) {
-        self.fleet[server].faults.set(fault, lasts);
+        self.stage.fleet[server].faults.set(fault, lasts);
+    }
+
+    /// Gives out a token of that server with these scopes, as if a member had authorised an app. `None` if a word is no scope.
+    /// Panics if there is no such server.
+    pub fn token(&self, server: usize, holder: Holder, scope: &str) -> Option<String> {
+        Some(self.stage.fleet[server].oauth().issue(holder, Scopes::parse(Some(scope))?, None))
+    }
+
+    /// Revokes a token of that server: its streams end cleanly, and each later request with it is refused. False if there is
+    /// none, or it was revoked before. Panics if there is no such server.
+    pub fn revoke(&self, server: usize, token: &str) -> bool {
+        self.stage.fleet[server].oauth().tokens.revoke(token)
     }
 
     /// Publishes a post by a member of that server and shows it on all servers at once. When this returns, timelines
     /// hold it and it was handed to the open streams. Panics if there is no such server.
     pub fn publish(&self, server: usize) -> Published {
-        let (uri, id) = lock(&self.world).publish_by_hand(server, now_ms());
-        Published { uri, id: id.to_string() }
+        self.publish_with(server, &ByHand::default())
+    }
+
+    /// The same in another way.
+    pub fn publish_with(&self, server: usize, how: &ByHand) -> Published {
+        let (uri, id) = self.stage.world().publish_by_hand(server, how, now_ms());
+        Published { uri, id: self.stage.fleet[server].ids().text(id) }
     }
 
     /// Edits a post that was published by hand, on all servers at once; false if there is none with that uri.
     pub fn edit(&self, uri: &str) -> bool {
-        lock(&self.world).edit_by_hand(uri, now_ms())
+        self.stage.world().edit_by_hand(uri, now_ms())
     }
 
     /// Deletes a post that was published by hand, on all servers at once; false if there is none with that uri.
     pub fn delete(&self, uri: &str) -> bool {
-        lock(&self.world).delete_by_hand(uri, now_ms())
+        self.stage.world().delete_by_hand(uri, now_ms())
+    }
+
+    /// Takes a post that was published by hand off all servers without an event, as when its author is suspended; false if there is none
+    /// with that uri.
+    pub fn hide(&self, uri: &str) -> bool {
+        self.stage.world().hide_by_hand(uri, now_ms())
     }
 
     /// Ends the posts of [`Config::rate`]: no further posts, sightings, edits or deletes. Posts shown so far stay, and posts by hand
     /// are still possible.
     pub fn end_flow(&self) {
-        lock(&self.world).end_flow();
+        self.stage.world().end_flow();
     }
 
-    /// The posts of [`Config::posts_max`] are out, and all their sightings, edits and deletes have happened.
+    /// Returns what goes on, and whether anything is still to come.
+    pub fn state(&self) -> State {
+        self.stage.state()
+    }
+
+    /// The posts of [`Config::posts_max`] are out, all their sightings, edits and deletes have happened, and the faults of
+    /// [`Config::script`] are over.
     pub fn is_quiet(&self) -> bool {
-        lock(&self.world).is_quiet()
+        self.state().quiet
+    }
+
+    /// Waits until the faults of [`Config::script`] are over.
+    pub async fn faults_over(&self) {
+        self.stage.until(|state| state.faults_over).await;
+    }
+
+    /// Waits until [`Simulation::is_quiet`]; forever, if posts have no end.
+    pub async fn quiet(&self) {
+        self.stage.until(|state| state.quiet).await;
     }
 
     /// Stops the servers and waits until their connections are closed, or for a second.

@@ -1,57 +1,42 @@
 //! The body of an SSE stream.
 
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
-use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::access::Feed;
-use super::connection::Peer;
-use super::fault::{self, Fault, Watch};
-use super::server::{Message, MessageKind, Server};
-use super::timeline::Scope;
+use super::channel::Channel;
+use super::fault::{self, Fault};
+use super::listener::{End, Happened, Listener};
+use super::message::Message;
 
-/// A stream of that scope, from now on.
-pub(crate) fn body(server: Arc<Server>, scope: Scope, peer: Peer) -> Body {
-    let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + server.heartbeat, server.heartbeat);
+/// What the channel carries from the listener's opening on.
+pub(crate) fn body(listener: Listener, channel: Channel) -> Body {
+    let every = listener.server.heartbeat;
+    let mut heartbeat = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (messages, faults) = (server.listen(), server.faults.watch());
-    let opened = Opened { server, scope, peer, messages, faults, heartbeat, huge_sent: false, over: false };
+    let opened = Opened { listener, channel, heartbeat, huge_sent: false, nonsense: 0, over: false };
     // The greeting is not a block of its own: it stands glued to the first event.
     let greeting = futures::stream::once(async { Ok(Bytes::from_static(b":)\n")) });
     Body::from_stream(greeting.chain(opened.parts().flatten()))
 }
 
 struct Opened {
-    server: Arc<Server>,
-    scope: Scope,
-    peer: Peer,
-    messages: broadcast::Receiver<Message>,
-    faults: Watch,
+    listener: Listener,
+    channel: Channel,
     heartbeat: Interval,
     /// True once the present [`Fault::HugeStatus`] has sent its status.
     huge_sent: bool,
+    /// Blocks of nonsense sent so far.
+    nonsense: usize,
     over: bool,
 }
 
 /// One or many chunks of the body.
 type Part = futures::stream::BoxStream<'static, io::Result<Bytes>>;
-
-/// An event of a stream.
-enum Happened {
-    Message(Result<Message, RecvError>),
-    Heartbeat,
-    FaultChanged,
-    Stopping,
-}
-
-/// Bytes that are gathered into one chunk while more events wait.
-const CHUNK_BYTES: usize = 64 * 1024;
 
 impl Opened {
     fn parts(self) -> impl Stream<Item = Part> {
@@ -65,18 +50,21 @@ impl Opened {
     /// The next bytes; `None` ends the stream cleanly.
     async fn next_part(&mut self) -> Option<Part> {
         loop {
-            let fault = self.faults.now();
+            let fault = self.listener.fault();
             self.huge_sent &= fault == Some(Fault::HugeStatus);
-            match fault {
+            match self.listener.end(fault) {
                 _ if self.over => return None,
-                Some(Fault::Reset) => {
-                    self.peer.reset();
+                Some(End::Reset) => {
+                    self.listener.peer.reset();
                     return Some(one(Err(io::ErrorKind::ConnectionReset.into())));
                 }
-                Some(Fault::Disconnect | Fault::Unauthorized) => return None,
+                Some(End::Silent | End::Told) => return None,
+                None => {}
+            }
+            match fault {
                 Some(Fault::EndlessLine) => {
                     self.over = true;
-                    let ended = Box::pin(self.server.clone().fault_over());
+                    let ended = Box::pin(self.listener.server.clone().fault_over());
                     return Some(fault::endless_line("event: update\ndata: ").take_until(ended).boxed());
                 }
                 Some(Fault::HugeStatus) if !self.huge_sent => {
@@ -85,58 +73,64 @@ impl Opened {
                 }
                 _ => {}
             }
-            match self.wait().await {
-                Happened::Stopping | Happened::Message(Err(RecvError::Closed)) => return None,
-                // A reader this slow is cut off, as real servers do.
-                Happened::Message(Err(RecvError::Lagged(_))) => return None,
-                Happened::FaultChanged => {}
-                Happened::Heartbeat if matches!(fault, Some(Fault::Hang | Fault::Stall)) => {}
-                Happened::Heartbeat => return Some(one(Ok(Bytes::from_static(b":thump\n")))),
-                Happened::Message(Ok(_)) if matches!(fault, Some(Fault::Hang | Fault::Stall | Fault::Silent)) => {}
-                Happened::Message(Ok(message)) => {
-                    if fault == Some(Fault::Slow) {
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                    }
-                    if let Some(chunk) = self.gather(message, fault) {
-                        return Some(one(Ok(chunk)));
-                    }
-                }
+            let is_mute = matches!(fault, Some(Fault::Hang | Fault::Stall));
+            tokio::select! {
+                biased;
+                happened = self.listener.next(fault) => match happened {
+                    Happened::Over | Happened::Revoked => return None,
+                    Happened::FaultChanged => {}
+                    Happened::Messages(messages) => if let Some(chunk) = self.chunk(&messages) {
+                        return Some(one(Ok(self.spoiled(chunk, fault))));
+                    },
+                },
+                _ = self.heartbeat.tick() => if !is_mute {
+                    return Some(one(Ok(Bytes::from_static(b":thump\n"))));
+                },
             }
         }
     }
 
-    async fn wait(&mut self) -> Happened {
-        tokio::select! {
-            biased;
-            () = self.server.stopping.cancelled() => Happened::Stopping,
-            () = self.faults.changed() => Happened::FaultChanged,
-            message = self.messages.recv() => Happened::Message(message),
-            _ = self.heartbeat.tick() => Happened::Heartbeat,
+    fn spoiled(&mut self, chunk: Bytes, fault: Option<Fault>) -> Bytes {
+        match fault {
+            Some(Fault::Torn) => {
+                self.listener.peer.tear_after(chunk.len() / 2);
+                chunk
+            }
+            Some(Fault::Malformed) => {
+                self.nonsense += 1;
+                [NONSENSE[self.nonsense % NONSENSE.len()], &chunk[..]].concat().into()
+            }
+            _ => chunk,
         }
     }
 
-    /// The first message and those that wait behind it, as far as this stream carries them.
-    fn gather(&mut self, first: Message, fault: Option<Fault>) -> Option<Bytes> {
-        let carries = |message: &Message| match message.kind {
-            MessageKind::Delete => true,
-            MessageKind::Update | MessageKind::Edit => {
-                self.scope.holds(message.local) && self.server.feed != Feed::Disabled
-            }
-        };
-        let first = Some(first).filter(carries);
+    /// The blocks of those messages that the channel carries.
+    fn chunk(&self, messages: &[std::sync::Arc<Message>]) -> Option<Bytes> {
+        let is_disabled = self.listener.server.feed == Feed::Disabled;
+        let mut carried = messages.iter().filter(|message| self.channel.carries(message, is_disabled));
+        let first = carried.next()?.block();
         let mut chunk = BytesMut::new();
-        while fault.is_none() && chunk.len() < CHUNK_BYTES {
-            let Ok(next) = self.messages.try_recv() else { break };
-            if carries(&next) {
-                if chunk.is_empty() {
-                    chunk.extend_from_slice(first.as_ref().map_or(&[], |first| &first.block));
-                }
-                chunk.extend_from_slice(&next.block);
+        for message in carried {
+            if chunk.is_empty() {
+                chunk.extend_from_slice(first);
             }
+            chunk.extend_from_slice(message.block());
         }
-        if chunk.is_empty() { first.map(|first| first.block) } else { Some(chunk.freeze()) }
+        Some(if chunk.is_empty() { first.clone() } else { chunk.freeze() })
     }
 }
+
+/// Blocks that no reader may stumble over.
+const NONSENSE: [&[u8]; 8] = [
+    b"event: update\ndata: {\"id\":\n\n",
+    b"event: update\ndata: [1,2,3]\n\n",
+    b"event: update\n\n",
+    b"event: delete\ndata: \n\n",
+    b"event: announcement.reaction\ndata: {\"name\":\"x\"}\n\n",
+    b"event: update\ndata: {\"content\":\"\xff\xfe\"}\n\n",
+    b"data: \"no event\"\n\n\n\n",
+    b": a comment\nretry: soon\nid\nevent\ndata\n\n",
+];
 
 fn one(chunk: io::Result<Bytes>) -> Part {
     futures::stream::once(async { chunk }).boxed()

@@ -78,8 +78,14 @@ impl Timeline {
         self.entries.get(&id).filter(|entry| entry.deleted_at_ms.is_none())
     }
 
-    /// Ids of a page, newest first: just above `min` when it is given, else the newest ones below `max` and above `since`.
-    pub(crate) fn page(&self, scope: Scope, bounds: Bounds, limit: usize) -> Vec<u64> {
+    /// Ids of a page of the posts that `holds` accepts, newest first: just above `min` when it is given, else the newest ones below `max` and above `since`.
+    pub(crate) fn page(
+        &self,
+        scope: Scope,
+        bounds: Bounds,
+        limit: usize,
+        holds: impl Fn(&LivePost) -> bool,
+    ) -> Vec<u64> {
         let above = bounds.min.or(bounds.since).map_or(0, |id| id.saturating_add(1));
         let below = bounds.max.unwrap_or(u64::MAX);
         if above >= below {
@@ -88,7 +94,9 @@ impl Timeline {
         let shown = self
             .entries
             .range(above..below)
-            .filter(|(_, entry)| entry.deleted_at_ms.is_none() && scope.holds(self.is_local(&entry.post)))
+            .filter(|(_, entry)| {
+                entry.deleted_at_ms.is_none() && scope.holds(self.is_local(&entry.post)) && holds(&entry.post)
+            })
             .map(|(id, _)| *id);
         if bounds.min.is_some() {
             let mut ids: Vec<u64> = shown.take(limit).collect();
@@ -141,7 +149,7 @@ mod tests {
     #[test]
     fn min_id_gives_the_page_just_above_and_since_id_the_newest_one() {
         let timeline = timeline(1..=10);
-        let page = |bounds, limit| timeline.page(Scope::All, bounds, limit);
+        let page = |bounds, limit| timeline.page(Scope::All, bounds, limit, |_| true);
         assert_eq!(page(Bounds::default(), 3), [10, 9, 8]);
         assert_eq!(page(Bounds { min: Some(4), ..Bounds::default() }, 3), [7, 6, 5]);
         assert_eq!(page(Bounds { since: Some(4), ..Bounds::default() }, 3), [10, 9, 8]);
@@ -149,15 +157,15 @@ mod tests {
         assert_eq!(page(Bounds { min: Some(2), max: Some(5), ..Bounds::default() }, 5), [4, 3]);
         assert_eq!(page(Bounds { min: Some(10), ..Bounds::default() }, 5), [0; 0]);
         assert_eq!(page(Bounds { min: Some(u64::MAX), ..Bounds::default() }, 5), [0; 0]);
-        assert_eq!(timeline.page(Scope::Local, Bounds::default(), 2), [10, 8]);
-        assert_eq!(timeline.page(Scope::Remote, Bounds::default(), 2), [9, 7]);
+        assert_eq!(timeline.page(Scope::Local, Bounds::default(), 2, |_| true), [10, 8]);
+        assert_eq!(timeline.page(Scope::Remote, Bounds::default(), 2, |_| true), [9, 7]);
     }
 
     #[test]
     fn a_deleted_post_is_on_no_page_but_stays_known() {
         let mut timeline = timeline(1..=3);
         timeline.get_mut(2).unwrap().deleted_at_ms = Some(5);
-        assert_eq!(timeline.page(Scope::All, Bounds::default(), 9), [3, 1]);
+        assert_eq!(timeline.page(Scope::All, Bounds::default(), 9, |_| true), [3, 1]);
         assert!(timeline.get(2).is_none());
         assert_eq!(timeline.after(0, 9).count(), 3);
     }

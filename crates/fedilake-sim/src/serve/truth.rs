@@ -11,6 +11,8 @@ pub struct TruthPost {
     pub id: String,
     /// The post's identity on every server.
     pub uri: String,
+    /// The author's full name, `user@domain`.
+    pub author: String,
     /// The author is a member of this server.
     pub local: bool,
     /// The author's claim, in milliseconds since 1970.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::live_post::{Answered, Home, LivePost, Map};
 use super::routes::Fleet;
-use super::simulation::Config;
+use super::simulation::{ByHand, Config};
 use crate::content::people;
 use crate::dice::{Dice, Purpose};
 
@@ -21,6 +21,13 @@ const OTHERS: std::ops::Range<u64> = 750_000..1_000_000;
 /// Hosts that are not served.
 const HOSTS: usize = 4_000;
 
+/// The first member of a server.
+pub(crate) fn first_member(server: usize) -> u64 {
+    server as u64 * MEMBERS
+}
+
+/// Posts that are published in one step.
+const STEP_MAX: u64 = 1_000;
 /// Posts that are answered: the last ones.
 const ANSWERED_MAX: usize = 500;
 /// Replies among posts.
@@ -123,10 +130,10 @@ impl World {
     /// Carries out every event that is due.
     pub(crate) fn advance(&mut self, now_ms: i64) {
         let elapsed_s = (now_ms - self.started_at_ms).max(0) as f64 / 1_000.0;
-        // After a pause of the process at most a second's worth is caught up at once.
+        // After a pause of the process its posts are caught up in steps, between which the streams carry them off.
         let due = ((elapsed_s * self.config.rate) as u64)
             .min(self.config.posts_max.unwrap_or(u64::MAX))
-            .min(self.by_rate + self.config.rate as u64 + 1);
+            .min(self.by_rate + STEP_MAX.min(self.config.rate as u64 + 1));
         while self.by_rate < due {
             self.by_rate += 1;
             self.publish_one(now_ms);
@@ -137,10 +144,19 @@ impl World {
         }
     }
 
-    /// True once all posts of the configuration are out and all their events have happened.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let all_out = self.config.posts_max.is_some_and(|max| self.by_rate >= max);
-        self.schedule.is_empty() && (all_out || self.config.rate <= 0.0)
+    /// Posts by rate so far.
+    pub(crate) fn published(&self) -> u64 {
+        self.by_rate
+    }
+
+    /// True once all posts by rate are out.
+    pub(crate) fn is_over(&self) -> bool {
+        self.config.rate <= 0.0 || self.config.posts_max.is_some_and(|max| self.by_rate >= max)
+    }
+
+    /// Events that are still to come.
+    pub(crate) fn waiting(&self) -> usize {
+        self.schedule.len()
     }
 
     /// Ends the posts by rate, and forgets events that are not yet due.
@@ -149,12 +165,16 @@ impl World {
         self.schedule.clear();
     }
 
-    /// Publishes a post by a member of `server` and shows it everywhere at once; returns its uri and its id there.
-    pub(crate) fn publish_by_hand(&mut self, server: usize, now_ms: i64) -> (String, u64) {
-        let post = self.draw_post(Home::Server(server), now_ms);
+    /// Publishes a post by a member of `server`, everywhere at once; returns its uri and its id there.
+    pub(crate) fn publish_by_hand(&mut self, server: usize, how: &ByHand, now_ms: i64) -> (String, u64) {
+        let post = self.draw_post(Home::Server(server), how.created_at_ms.unwrap_or(now_ms));
         let sightings: Vec<Sighting> = (0..self.fleet.len()).map(|server| self.sighting(&post, server)).collect();
         for sighting in &sightings {
-            self.fleet[sighting.server].show(&post, sighting.id, now_ms);
+            let server = &self.fleet[sighting.server];
+            match how.streamed {
+                true => server.show(&post, sighting.id, now_ms),
+                false => server.keep(&post, sighting.id, now_ms),
+            }
         }
         let uri = post.uri(&self.map);
         self.by_hand.insert(uri.clone(), (post, sightings));
@@ -176,6 +196,15 @@ impl World {
         let Some((post, sightings)) = self.by_hand.remove(uri) else { return false };
         for sighting in sightings {
             self.fleet[sighting.server].delete(&post, sighting.id, now_ms);
+        }
+        true
+    }
+
+    /// Takes a post that was published by hand off all servers, which tell it to nobody.
+    pub(crate) fn hide_by_hand(&mut self, uri: &str, now_ms: i64) -> bool {
+        let Some((post, sightings)) = self.by_hand.remove(uri) else { return false };
+        for sighting in sightings {
+            self.fleet[sighting.server].hide(&post, sighting.id, now_ms);
         }
         true
     }
@@ -251,7 +280,7 @@ impl World {
         self.posts += 1;
         let person = match home {
             Home::Server(server) => {
-                server as u64 * MEMBERS + self.dice.zipf(MEMBERS as usize, ((MEMBERS + 1) as f64).log2()) as u64
+                first_member(server) + self.dice.zipf(MEMBERS as usize, ((MEMBERS + 1) as f64).log2()) as u64
             }
             Home::Elsewhere(host) => {
                 let span = (OTHERS.end - OTHERS.start) / HOSTS as u64;
@@ -324,6 +353,16 @@ impl World {
     }
 
     fn draw_delay_ms(&mut self) -> i64 {
+        if self.config.tail > 0.0 {
+            let (from, to) = match self.dice.below(1_000) {
+                0..950 => (100.0, 2_000.0),
+                950..990 => (2_000.0, 12_000.0),
+                990..998 => (12_000.0, 60_000.0),
+                _ => (60_000.0, 300_000.0_f64),
+            };
+            // As many in the lower half of an octave as in the upper.
+            return (self.config.tail * from * (to / from).powf(self.dice.unit())) as i64;
+        }
         let usual = self.config.delay.as_millis() as f64;
         if self.dice.chance(self.config.late) {
             // As many between 1% and 10% of the longest as above.

@@ -5,6 +5,7 @@ use super::targets::DAY_MS;
 use super::totals::FrameCounts;
 use crate::content::account::{Author, Viewpoint, Wish};
 use crate::content::hosts::{self, Software};
+use crate::content::ids::Ids;
 use crate::content::language::LANGUAGES;
 use crate::content::language::Script;
 use crate::content::names;
@@ -301,6 +302,6 @@ impl View {
     }
 
     fn viewpoint(&self) -> Viewpoint<'_> {
-        Viewpoint { server: &self.server, base: &self.base, files: &self.files }
+        Viewpoint { server: &self.server, base: &self.base, files: &self.files, ids: Ids::Snowflake }
     }
 }

@@ -1,7 +1,7 @@
 //! Access, rate limits, and the documents in which a server describes itself.
 
-use fedilake_sim::Config;
-use fedilake_sim::serve::{Feed, RateLimits};
+use fedilake_sim::serve::{Feed, Manner, RateLimits, Reset, RetryAfter, Software};
+use fedilake_sim::{Config, Fault};
 
 use crate::client::{get, json, parse, quiet, start};
 
@@ -69,6 +69,51 @@ async fn requests_are_limited_and_paged_ones_apart() {
 }
 
 #[tokio::test]
+async fn waits_are_told_in_every_form_that_is_wanted() {
+    let limits = RateLimits { requests: 1, ..RateLimits::default() };
+    for reset in [Reset::Iso8601, Reset::EpochSeconds, Reset::SecondsToGo, Reset::Untold] {
+        for retry_after in [RetryAfter::Seconds, RetryAfter::HttpDate] {
+            let manner = Some(Manner { reset, retry_after: Some(retry_after) });
+            let simulation = start(Config { limits, manner, ..quiet() }).await;
+            get(&simulation, 0, PAGE).await;
+            let limited = get(&simulation, 0, PAGE).await;
+            simulation.set_fault(0, Some(Fault::Unavailable), None);
+            let unavailable = get(&simulation, 0, PAGE).await;
+            assert_eq!((limited.status().as_u16(), unavailable.status().as_u16()), (429, 503));
+            for response in [&limited, &unavailable] {
+                let text = response.headers()["retry-after"].to_str().unwrap();
+                match retry_after {
+                    RetryAfter::Seconds => assert!(text.parse::<u32>().unwrap() <= 300, "{text}"),
+                    RetryAfter::HttpDate => assert!(chrono::DateTime::parse_from_rfc2822(text).is_ok(), "{text}"),
+                }
+            }
+            let told = limited.headers().get("x-ratelimit-reset").map(|value| value.to_str().unwrap());
+            match (reset, told) {
+                (Reset::Iso8601, Some(text)) => assert!(chrono::DateTime::parse_from_rfc3339(text).is_ok(), "{text}"),
+                (Reset::EpochSeconds, Some(text)) => assert!(text.parse::<u64>().unwrap() > 1_000_000_000, "{text}"),
+                (Reset::SecondsToGo, Some(text)) => assert!(text.parse::<u64>().unwrap() <= 300, "{text}"),
+                (Reset::Untold, None) => {}
+                other => panic!("{other:?}"),
+            }
+            simulation.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_member_has_a_limit_for_all_tokens_together() {
+    let tokens = vec!["one".to_owned(), "other".to_owned()];
+    let simulation = start(Config { user_requests: 3, tokens, ..quiet() }).await;
+    let mut statuses = Vec::new();
+    for token in ["one", "one", "other", "other", "one"] {
+        statuses.push(get(&simulation, 0, &format!("{PAGE}?access_token={token}")).await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    assert_eq!(get(&simulation, 0, PAGE).await.status(), 200, "an address has its own");
+    simulation.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_describes_itself() {
     let simulation = start(quiet()).await;
     let name = simulation.name(0).to_owned();
@@ -82,6 +127,62 @@ async fn a_server_describes_itself() {
     let href = known["links"][0]["href"].as_str().unwrap();
     assert_eq!(parse(reqwest::get(href).await.unwrap()).await["software"]["name"], "mastodon");
     assert!(get(&simulation, 0, "/robots.txt").await.text().await.unwrap().contains("User-agent: *"));
+    assert_eq!(json(&simulation, 0, "/api/v2/instance/").await, instance, "a slash at the end changes nothing");
+    assert_eq!(get(&simulation, 0, "/api/v1/timelines/public/?limit=1").await.status(), 200);
     assert_eq!(get(&simulation, 0, "/api/v1/anything").await.status(), 404);
+    assert_eq!(get(&simulation, 0, "//").await.status(), 404);
+    simulation.stop().await;
+}
+
+#[tokio::test]
+async fn members_can_have_another_domain_than_the_servers_host() {
+    let software = vec![Software::Mastodon, Software::Mastodon, Software::GoToSocial, Software::Pleroma];
+    let tokens = vec!["secret".to_owned()];
+    let simulation = start(Config { servers: 4, software, apart: 1.0, tokens, ..quiet() }).await;
+    let document = async |server| json(&simulation, server, "/api/v2/instance").await;
+    assert_eq!(document(0).await["domain"], "server-0.example");
+    assert_eq!(document(0).await["configuration"]["urls"]["streaming"], format!("ws://{}", simulation.name(0)));
+    assert_eq!(json(&simulation, 1, "/api/v1/instance").await["uri"], "server-1.example");
+    assert_eq!(document(2).await["account_domain"], "server-2.example");
+    assert_eq!(document(2).await["domain"], simulation.name(2));
+    assert_eq!(document(3).await["domain"], simulation.name(3), "its software cannot");
+
+    let post = simulation.publish(0);
+    let author = simulation.truth().into_iter().find(|truth| truth.uri == post.uri).unwrap().author;
+    let user = author.strip_suffix("@server-0.example").unwrap();
+    for (server, acct) in [(0, user), (1, &*author), (2, &*author), (3, &*author)] {
+        let status = json(&simulation, server, &format!("{PAGE}?access_token=secret")).await[0].clone();
+        let account = &status["account"];
+        assert_eq!((&account["username"], &account["acct"]), (&user.into(), &acct.into()));
+        let at = format!("http://{}/", simulation.name(0));
+        for address in [&status["uri"], &status["url"], &account["url"]] {
+            assert!(address.as_str().unwrap().starts_with(&at), "{address}");
+        }
+    }
+    simulation.stop().await;
+    let half = start(Config { servers: 4, apart: 0.5, ..quiet() }).await;
+    let mut domains = Vec::new();
+    for server in 0..4 {
+        domains.push(json(&half, server, "/api/v2/instance").await["domain"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(domains, [half.name(0), "server-1.example", half.name(2), "server-3.example"]);
+    half.stop().await;
+}
+
+#[tokio::test]
+async fn a_cdn_keeps_pages_of_those_without_a_token() {
+    let cached = Some(std::time::Duration::from_secs(15));
+    let simulation = start(Config { cached, tokens: vec!["secret".to_owned()], ..quiet() }).await;
+    assert_eq!(json(&simulation, 0, PAGE).await.as_array().unwrap().len(), 0);
+    simulation.publish(0);
+    let old = get(&simulation, 0, PAGE).await;
+    assert!(old.headers()["cache-control"].to_str().unwrap().starts_with("max-age=15, public"));
+    assert!(old.headers().contains_key("age"));
+    assert_eq!(parse(old).await.as_array().unwrap().len(), 0);
+    let other = json(&simulation, 0, &format!("{PAGE}?limit=5")).await;
+    assert_eq!(other.as_array().unwrap().len(), 1, "another query is another page");
+    let with_token = get(&simulation, 0, &format!("{PAGE}?access_token=secret")).await;
+    assert!(!with_token.headers().contains_key("age"));
+    assert_eq!(parse(with_token).await.as_array().unwrap().len(), 1);
     simulation.stop().await;
 }

@@ -41,9 +41,13 @@ pub(crate) struct Events {
 impl Events {
     /// Opens the stream. Every event published after this returns is received.
     pub(crate) async fn open(simulation: &Simulation, server: usize, path: &str) -> Events {
-        let mut events =
-            Events { response: get(simulation, server, path).await, text: String::new(), rest: Vec::new() };
-        assert_eq!(events.response.status(), 200);
+        Events::of(get(simulation, server, path).await).await
+    }
+
+    /// Reads on from an answer, behind the greeting.
+    pub(crate) async fn of(response: reqwest::Response) -> Events {
+        assert_eq!(response.status(), 200);
+        let mut events = Events { response, text: String::new(), rest: Vec::new() };
         while !events.text.starts_with(":)\n") {
             assert!(events.more().await, "a stream opens with a greeting");
         }

@@ -6,4 +6,7 @@ mod client;
 mod control;
 mod faults;
 mod federation;
+mod oauth;
+mod sockets;
+mod software;
 mod timelines;

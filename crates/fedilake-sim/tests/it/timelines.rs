@@ -1,5 +1,8 @@
 //! Streams and pages of servers without faults.
 
+use fedilake_sim::Config;
+use fedilake_sim::serve::Holder;
+
 use crate::client::{Events, get, ids, json, parse, quiet, start};
 
 #[tokio::test]
@@ -58,5 +61,23 @@ async fn pages_walk_up_by_min_id_until_an_empty_one() {
     let newest = ids(&json(&simulation, 0, &format!("/api/v1/timelines/public?since_id={}", in_order[0])).await);
     assert_eq!(newest.len(), 20);
     assert_eq!(&newest[0], in_order.last().unwrap());
+    simulation.stop().await;
+}
+
+#[tokio::test]
+async fn streams_of_hashtags_and_lists_carry_their_posts_only() {
+    let config = Config { rate: 500.0, edits: 0.0, deletes: 0.0, ..quiet() };
+    let simulation = start(config).await;
+    let token = simulation.token(0, Holder::User, "read").unwrap();
+    let mut tagged = Events::open(&simulation, 0, "/api/v1/streaming/hashtag?tag=photography").await;
+    let listed = format!("/api/v1/streaming/list?list=1&access_token={token}");
+    let mut listed = Events::open(&simulation, 0, &listed).await;
+    for _ in 0..2 {
+        assert!(tagged.next().await.1.contains("\"name\":\"photography\""));
+        listed.next().await;
+    }
+    for (path, status) in [("hashtag", 400), ("list?list=1", 401), ("everything", 400)] {
+        assert_eq!(get(&simulation, 0, &format!("/api/v1/streaming/{path}")).await.status(), status, "{path}");
+    }
     simulation.stop().await;
 }

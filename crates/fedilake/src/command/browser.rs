@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
-/// Opens `url` if somebody sits before a desktop of this machine. Returns at once; a browser that does not start is no error.
-pub(super) fn open(url: String) {
+/// Opens `url` if somebody sits before a desktop of this machine, and says whether it did. Returns at once; a browser that does not start is
+/// no error.
+pub(super) fn open(url: String) -> bool {
     let on_terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
     if !is_wanted(on_terminal, std::env::consts::OS, |name| std::env::var_os(name)) {
-        return;
+        return false;
     }
     // It waits for a moment whether the desktop's launcher fails.
     std::thread::spawn(move || {
@@ -15,6 +16,7 @@ pub(super) fn open(url: String) {
             tracing::debug!(%error, "open {url} in a browser");
         }
     });
+    true
 }
 
 /// True if a browser would be seen: at a terminal, on a desktop, neither from afar nor in a script of tests.

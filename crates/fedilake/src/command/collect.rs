@@ -6,13 +6,18 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use fedilake_collect::ServerAddress;
 
 use crate::cli;
 use crate::command::collecting::{self, Collecting};
+use crate::command::contact;
+use crate::command::listed::Listed;
 use crate::command::reloading::{Again, Reloading, Servers};
+use crate::command::roster::Roster;
 use crate::command::serving;
 use crate::command::sharing::Sharing;
 use crate::command::watching::Watching;
+use crate::consent;
 use crate::owner;
 use crate::serve::{Figures, Readiness, Standing};
 use crate::settings::Settings;
@@ -31,14 +36,17 @@ pub(super) async fn run(typed: &cli::Collect, settings: &Settings, again: Again)
 
 /// Collects the servers that the settings name.
 async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
-    let servers = collecting::servers(settings)?;
+    let roster = Roster::of_settings(settings)?;
+    let servers = collecting::servers(settings, roster.as_ref())?;
+    let settings = &contact::settle(settings, &again, servers.iter().map(|server| &server.address))?;
+    let admission = consent::admission(settings)?;
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_the_log(settings)?;
     let log = Log::open(ownership.as_ref(), settings, Use::Write).await?;
-    let mut collecting = Collecting::start(servers, &log, settings)?;
+    let mut collecting = Collecting::start(servers, &log, settings, admission)?;
     let _figures = Figures::start(typed.listen, ready(&collecting)).await?;
     let watching = Watching::start(collecting.counts.clone());
-    let reloading = Reloading::start(settings, again, Servers::Own, collecting.changes());
+    let reloading = Reloading::start(settings, again, Servers::Own(roster), collecting.changes());
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}
@@ -55,24 +63,29 @@ async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow:
 
 /// Collects this member's share of the listed servers.
 async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
-    if typed.servers.local || typed.servers.public {
+    if !typed.servers.timelines.names().is_empty() {
         bail!(
-            "--local and --public do not apply to listed servers, each of which has its own timeline\n\
+            "--local and other timelines do not apply to listed servers, each of which has its own\n\
              hint: `fedilake servers add --local HOST`"
         );
     }
     let tokens = collecting::tokens(settings)?;
+    let admission = consent::admission(settings)?;
     let shutdown = shutdown::on_signal()?;
     let log = Log::open(None, settings, Use::Write).await?;
     let servers = wire::listed_servers(settings, Use::Read).await?;
-    if servers.list().await.context("read the list of servers")?.is_empty() {
+    let listed = servers.list().await.context("read the list of servers")?;
+    let addresses: Vec<ServerAddress> =
+        listed.values().filter_map(|value| Listed::parse(value).ok()?.address().ok()).collect();
+    let settings = &contact::settle(settings, &again, addresses.iter())?;
+    if listed.is_empty() {
         telemetry::say(
             "no server is listed yet\nhint: `fedilake servers add mastodon.social`; it is collected at once",
         );
     }
     let share = servers.share(settings.text("collect.group")).context("join the collectors' group")?;
-    let mut collecting = Collecting::start_without(&log, settings)?;
-    let mut sharing = Sharing::start(share, tokens, collecting.changes());
+    let mut collecting = Collecting::start_without(&log, settings, admission)?;
+    let mut sharing = Sharing::start(share, tokens, settings.clone(), collecting.changes());
     let _figures = Figures::start(typed.listen, ready(&collecting)).await?;
     let watching = Watching::start(collecting.counts.clone());
     let reloading = Reloading::start(settings, again, Servers::Shared(sharing.tokens()), collecting.changes());

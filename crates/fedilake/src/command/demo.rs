@@ -16,6 +16,7 @@ use crate::command::collecting::{self, Collecting};
 use crate::command::serving::{self, End};
 use crate::command::watching::Watching;
 use crate::command::{browser, replay, report};
+use crate::consent;
 use crate::owner::{self, Ownership};
 use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::render::{Style, counted};
@@ -37,6 +38,7 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     // Invented posts are for this folder alone, whatever log and table the settings name.
     let settings = &settings.with("log.url", "file:log".to_owned()).with("table.url", "file:table".to_owned());
     let shutdown = shutdown::on_signal()?;
+    let admission = consent::admission(settings)?;
     let ownership = Ownership::take_or_refuse(&folder)?;
     owner::mark_as_demo(&folder)?;
     let mut pipeline =
@@ -49,7 +51,7 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
         counted(posts, "invented post"),
         folder.display()
     ));
-    replay::append(vec![recorded(posts)?], Pace::Max, &mut pipeline, &shutdown).await?;
+    replay::append(vec![recorded(posts)?], Pace::Max, &admission, &mut pipeline, &shutdown).await?;
     let answers = Answers::of(&folder, settings).await?;
     if !shutdown.is_cancelled() {
         report::print_all(&answers, &words, &Style::of_stdout()).await?;
@@ -64,13 +66,14 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let servers =
         simulation.addresses().iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(",");
     let settings = settings.with("collect.servers", servers);
-    let mut collecting = Collecting::start(collecting::servers(&settings)?, &pipeline.stores.log, &settings)?;
+    let mut collecting =
+        Collecting::start(collecting::servers(&settings, None)?, &pipeline.stores.log, &settings, admission.clone())?;
     telemetry::say(&format!("collecting live posts from {SERVERS} simulated servers over HTTP; Ctrl-C ends"));
     serving::announce(&pipeline);
     if let Some(page) = serving::open_page(&pipeline).filter(|_| !typed.no_open) {
         browser::open(page);
     }
-    pipeline.shows(&collecting.counts);
+    pipeline.shows(&collecting.counts, None);
     let watching = Watching::start(collecting.counts.clone());
     let end = tokio::select! {
         end = serving::until_end(&mut pipeline, &shutdown, typed.exit_after) => end,

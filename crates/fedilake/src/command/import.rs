@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use fedilake_collect::admission::Admission;
 use fedilake_log::{LogError, Offset, Partition};
 use fedilake_query::Cancel;
 use indicatif::ProgressBar;
@@ -14,6 +15,7 @@ use indicatif::ProgressBar;
 use crate::check::CheckReport;
 use crate::cli;
 use crate::command::{checking, collecting};
+use crate::consent;
 use crate::import::{
     self, Findings, Imported, Listing, Memory, Missing, Progress, Ranges, SHOWN_MAX, Source, Unusable,
 };
@@ -45,6 +47,7 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     if topics.is_empty() {
         bail!("{}", unread(&beyond));
     }
+    let admission = consent::admission(settings)?;
     let shutdown = shutdown::on_signal()?;
     let ownership = Arc::new(Ownership::take_to_write(&settings.data()?)?);
     let (table, _) = wire::open_table(Some(&ownership), settings, Use::Write).await?;
@@ -57,8 +60,15 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
         let progress = Arc::new(Progress::default());
         let memory = Memory::of(ownership.folder(), topic.log_id().as_str());
         let limits = wire::sink_limits(settings)?;
-        let import =
-            import::run(topic.clone(), Arc::clone(&table), limits, memory.clone(), Arc::clone(&progress), &shutdown);
+        let import = import::run(
+            topic.clone(),
+            Arc::clone(&table),
+            limits,
+            memory.clone(),
+            admission.clone(),
+            Arc::clone(&progress),
+            &shutdown,
+        );
         let bar = telemetry::progress_bar("import", bytes, Unit::Bytes);
         let imported = tokio::select! {
             imported = import => imported,
@@ -79,25 +89,39 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     if !failures.is_empty() {
         bail!("{}", unread(&failures));
     }
-    let report = check(ownership, settings, &missing).await?;
+    let report = check(ownership, settings, &missing, &admission).await?;
     report.write(&mut output::page())?;
     Ok(if report.is_whole() && !is_lacking { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Lets the lake take what was imported, and checks all there is. Rows that the source or the table lacks are findings, too, also those
+/// Lets the lake take what was imported, checks all there is, and deletes what is held of those who opted out. Rows that the source or the table lacks are findings, too, also those
 /// that an earlier run met.
 async fn check(
     ownership: Arc<Ownership>,
     settings: &Settings,
     missing: &[(String, Missing)],
+    admission: &Admission,
 ) -> anyhow::Result<CheckReport> {
-    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::Before, listen: None }).await?;
+    // Imported rows say nothing of their authors' will, so that nobody refuses but by the list. Deletes go through the log.
+    let sink = if admission.opt_out().is_empty() { Sinks::Before } else { Sinks::All };
+    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink, listen: None }).await?;
     let (checker, cancel) = (pipeline.checker(), Cancel::default());
     let mut report = match checking::shown(async |progress| checker.check(&cancel, &progress).await).await {
         // Why the lake could not follow explains more than that it did not.
         Err(_) if pipeline.follower_ended() => return Err(pipeline.failure().await),
         checked => checked?,
     };
+    // The check has waited for the lake.
+    if sink == Sinks::All {
+        let withdrawing = pipeline.withdrawing(admission);
+        let deleted = tokio::select! {
+            deleted = withdrawing.finish() => deleted?,
+            error = pipeline.failure() => return Err(error),
+        };
+        if deleted > 0 {
+            telemetry::say(&format!("{} of posts of people who opted out deleted", counted(deleted, "sighting")));
+        }
+    }
     let stopped = pipeline.stop().await;
     // A lake that could not catch up is explained by the findings.
     if report.is_whole() {

@@ -1,25 +1,31 @@
 //! An entry of the list of servers: `{"url":"https://mastodon.social","timeline":"public"}`, with the host as its
-//! key.
+//! key. With several timelines all of them follow, `"timelines":["public","hashtag:rust"]`; versions that know of one read the first.
 
 use anyhow::Context;
 use fedilake_collect::address::{self, ServerAddress};
-use fedilake_collect::{ServerConfig, Timeline, Token};
+use fedilake_collect::{ServerConfig, Timeline};
 use serde::{Deserialize, Serialize};
 
-use crate::command::collecting;
+use crate::command::collecting::{self, TokenOfFile};
 
 /// The value of an entry. Fields that later versions add are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Listed {
     /// The URL of the server's API, without a slash at the end.
     pub url: String,
-    /// `public` or `local`.
-    pub timeline: String,
+    /// The name of the first timeline, such as `public`.
+    timeline: String,
+    /// The names of all timelines, if they are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    timelines: Vec<String>,
 }
 
 impl Listed {
-    pub(super) fn new(address: &ServerAddress, timeline: Timeline) -> Listed {
-        Listed { url: address.to_string(), timeline: timeline.as_str().to_owned() }
+    /// The entry of a server that is read in these timelines, of which there is at least one.
+    pub(super) fn new(address: &ServerAddress, timelines: &[Timeline]) -> Listed {
+        let names: Vec<String> = timelines.iter().map(Timeline::to_string).collect();
+        let timeline = names.first().expect("a server is read in a timeline").clone();
+        Listed { url: address.to_string(), timeline, timelines: if names.len() > 1 { names } else { Vec::new() } }
     }
 
     pub(super) fn parse(value: &str) -> anyhow::Result<Listed> {
@@ -27,18 +33,37 @@ impl Listed {
     }
 
     pub(super) fn to_text(&self) -> String {
-        serde_json::to_string(self).expect("two texts are JSON")
+        serde_json::to_string(self).expect("texts are JSON")
     }
 
-    pub(super) fn timeline(&self) -> anyhow::Result<Timeline> {
-        let text = &self.timeline;
-        Timeline::parse(text).with_context(|| format!("invalid timeline {text:?}: expected `public` or `local`"))
+    /// The names of its timelines.
+    pub(super) fn names(&self) -> &[String] {
+        if self.timelines.is_empty() { std::slice::from_ref(&self.timeline) } else { &self.timelines }
     }
 
-    /// How to read the server, with its token from `tokens` if there is one.
-    pub(super) fn config(&self, tokens: &[(String, Token)]) -> anyhow::Result<ServerConfig> {
-        Ok(collecting::config(address::parse(&self.url)?, self.timeline()?, tokens))
+    /// Its timelines.
+    pub(super) fn timelines(&self) -> anyhow::Result<Vec<Timeline>> {
+        self.names().iter().map(|name| timeline(name)).collect()
     }
+
+    /// The server's address.
+    pub(super) fn address(&self) -> anyhow::Result<ServerAddress> {
+        Ok(address::parse(&self.url)?)
+    }
+
+    /// How to read the server in each of its timelines, with its token from `tokens` if there is one.
+    pub(super) fn configs(&self, tokens: &[(String, TokenOfFile)]) -> anyhow::Result<Vec<ServerConfig>> {
+        let address = self.address()?;
+        let config = |timeline| collecting::config(address.clone(), timeline, tokens);
+        Ok(self.timelines()?.into_iter().map(config).collect())
+    }
+}
+
+/// The timeline of a name.
+pub(super) fn timeline(name: &str) -> anyhow::Result<Timeline> {
+    Timeline::parse(name).with_context(|| {
+        format!("invalid timeline {name:?}: expected `public`, `local`, `remote`, `hashtag:TAG` or `list:ID`")
+    })
 }
 
 #[cfg(test)]
@@ -48,14 +73,33 @@ mod tests {
     #[test]
     fn what_is_listed_is_how_the_server_is_read() {
         let typed = address::parse("http://127.0.0.1:4000").unwrap();
-        let text = Listed::new(&typed, Timeline::Local).to_text();
+        let text = Listed::new(&typed, &[Timeline::Local]).to_text();
         assert_eq!(text, r#"{"url":"http://127.0.0.1:4000","timeline":"local"}"#);
-        let token = Token::new("abc").unwrap();
+        let token = TokenOfFile { token: fedilake_collect::Token::new("abc").unwrap(), file: "abc.token".into() };
         let tokens = [("other.example".to_owned(), token.clone()), ("127.0.0.1:4000".to_owned(), token)];
-        let config = Listed::parse(&text).unwrap().config(&tokens).unwrap();
-        assert_eq!((config.address, config.timeline, config.token.is_some()), (typed, Timeline::Local, true));
-        for wrong in ["", "{}", r#"{"url":"x y","timeline":"public"}"#, r#"{"url":"a.example","timeline":"home"}"#] {
-            assert!(Listed::parse(wrong).and_then(|listed| listed.config(&[])).is_err(), "{wrong}");
+        let configs = Listed::parse(&text).unwrap().configs(&tokens).unwrap();
+        let [config] = &configs[..] else { panic!("{configs:?}") };
+        assert_eq!((&config.address, &config.timeline, config.token.is_some()), (&typed, &Timeline::Local, true));
+        for wrong in [
+            "",
+            "{}",
+            r#"{"url":"x y","timeline":"public"}"#,
+            r#"{"url":"a.example","timeline":"home"}"#,
+            r#"{"url":"a.example","timeline":"public","timelines":["public","home"]}"#,
+        ] {
+            assert!(Listed::parse(wrong).and_then(|listed| listed.configs(&[])).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_entry_with_several_timelines_names_the_first_as_earlier_versions_do() {
+        let typed = address::parse("a.example").unwrap();
+        let timelines = ["local", "hashtag:rust"].map(|name| timeline(name).unwrap());
+        let listed = Listed::new(&typed, &timelines);
+        let text = listed.to_text();
+        assert_eq!(text, r#"{"url":"https://a.example","timeline":"local","timelines":["local","hashtag:rust"]}"#);
+        let read = Listed::parse(&text).unwrap();
+        assert_eq!((read.names(), read.timelines().unwrap()), (listed.names(), timelines.to_vec()));
+        assert_eq!(read.configs(&[]).unwrap().len(), 2);
     }
 }

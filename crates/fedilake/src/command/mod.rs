@@ -1,17 +1,24 @@
 //! The verbs, one file each.
 
+mod asking;
 mod browser;
+mod changing;
 mod check;
 mod checking;
 mod collect;
 mod collecting;
 mod completions;
+mod contact;
 mod demo;
+mod doctor;
 mod import;
 mod listed;
+mod live_view;
+mod login;
 mod reloading;
 mod replay;
 mod report;
+mod roster;
 mod run;
 mod serve;
 mod servers;
@@ -28,7 +35,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use crate::cli::{Cli, Servers, ServersVerb, Verb};
+use crate::cli::{Cli, Consent, Servers, ServersTable, ServersVerb, Timelines, Verb};
 use crate::clock;
 use crate::command::reloading::Again;
 use crate::output;
@@ -37,6 +44,12 @@ use crate::settings::Settings;
 /// Runs a verb to its end. An error becomes exit code 2.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let again = Again { file: cli.common.config.clone(), flags: flags(&cli) };
+    if let Verb::Doctor(typed) = &cli.verb {
+        // Settings that cannot be read are for it to tell.
+        let code = doctor::run(typed, &again).await?;
+        output::stdout().flush()?;
+        return Ok(code);
+    }
     let settings = again.load()?;
     if needs_a_clock(&cli.verb) {
         clock::require(SystemTime::now())?;
@@ -50,7 +63,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// True for verbs that open a log, a table or a lake.
 fn needs_a_clock(verb: &Verb) -> bool {
     match verb {
-        Verb::Settings | Verb::Views(_) | Verb::Completions { .. } | Verb::Simulate(_) => false,
+        Verb::Settings | Verb::Views(_) | Verb::Completions { .. } | Verb::Simulate(_) | Verb::Login(_) => false,
         Verb::Sql(typed) => !typed.direct,
         _ => true,
     }
@@ -61,6 +74,8 @@ async fn run_verb(cli: Cli, settings: &Settings, again: Again) -> anyhow::Result
         Verb::Run(typed) => run::run(&typed, settings, again).await,
         Verb::Collect(typed) => collect::run(&typed, settings, again).await,
         Verb::Servers(typed) => servers::run(&typed, settings).await,
+        Verb::Login(typed) => login::run(&typed, settings).await,
+        Verb::Doctor(_) => unreachable!("it runs before the settings are read"),
         Verb::Sink(typed) => sink::run(&typed, settings).await,
         Verb::Serve(typed) => serve::run(&typed, settings).await,
         Verb::Report(typed) => report::run(&typed, settings).await,
@@ -92,10 +107,25 @@ fn flags(cli: &Cli) -> Vec<(&'static str, String)> {
     match &cli.verb {
         Verb::Run(typed) => flags.extend(server_flags(&typed.servers)),
         Verb::Collect(typed) => flags.extend(server_flags(&typed.servers)),
-        Verb::Servers(ServersVerb::Add(typed)) => flags.extend(timeline_flag(typed.local, typed.public)),
+        Verb::Servers(ServersTable { verb: Some(ServersVerb::Add(typed)), .. }) => {
+            flags.extend(timeline_flag(&typed.timelines));
+        }
         _ => {}
     }
+    let consent = match &cli.verb {
+        Verb::Run(typed) => Some(&typed.consent),
+        Verb::Collect(typed) => Some(&typed.consent),
+        Verb::Replay(typed) => Some(&typed.consent),
+        Verb::Import(typed) => Some(&typed.consent),
+        _ => None,
+    };
+    flags.extend(consent.into_iter().flat_map(consent_flags));
     flags
+}
+
+fn consent_flags(typed: &Consent) -> Vec<(&'static str, String)> {
+    let opt_out = typed.opt_out.as_ref().map(|file| ("consent.opt_out", file.display().to_string()));
+    typed.consent.clone().map(|policy| ("consent.policy", policy)).into_iter().chain(opt_out).collect()
 }
 
 fn server_flags(typed: &Servers) -> Vec<(&'static str, String)> {
@@ -106,10 +136,19 @@ fn server_flags(typed: &Servers) -> Vec<(&'static str, String)> {
     if !typed.token_files.is_empty() {
         flags.push(("collect.token_files", typed.token_files.join(",")));
     }
-    flags.extend(timeline_flag(typed.local, typed.public));
+    if let Some(backfill) = typed.backfill {
+        flags.push(("collect.backfill_seconds", backfill.as_secs().to_string()));
+    }
+    if !typed.own_servers.is_empty() {
+        flags.push(("collect.own_servers", typed.own_servers.join(",")));
+    }
+    flags.extend(typed.contact.clone().map(|contact| ("collect.contact", contact)));
+    flags.extend(typed.via.clone().map(|via| ("collect.via", via)));
+    flags.extend(timeline_flag(&typed.timelines));
     flags
 }
 
-fn timeline_flag(local: bool, public: bool) -> Option<(&'static str, String)> {
-    (local || public).then(|| ("collect.timeline", if local { "local" } else { "public" }.to_owned()))
+fn timeline_flag(typed: &Timelines) -> Option<(&'static str, String)> {
+    let names = typed.names();
+    (!names.is_empty()).then(|| ("collect.timeline", names.join(",")))
 }

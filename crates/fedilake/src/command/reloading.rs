@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::command::collecting::{self, Tokens};
+use crate::command::contact;
+use crate::command::roster::Roster;
 use crate::render::counted;
 use crate::settings::Settings;
 use crate::shutdown;
@@ -37,8 +39,8 @@ impl Again {
 
 /// The source of the servers.
 pub(super) enum Servers {
-    /// The servers in the settings.
-    Own,
+    /// The servers in the settings, and those that were added to the data folder, if there is one.
+    Own(Option<Roster>),
     /// A list that collectors share; this channel passes it new tokens.
     Shared(mpsc::Sender<Tokens>),
 }
@@ -76,8 +78,9 @@ async fn reload(
     let settings = again.load()?;
     // Reads everything before it changes anything.
     let (read, told) = match servers {
-        Servers::Own => {
-            let servers = collecting::servers(&settings)?;
+        Servers::Own(roster) => {
+            let servers = collecting::servers(&settings, roster.as_ref())?;
+            contact::require(&settings, servers.iter().map(|server| &server.address))?;
             (counted(servers.len() as u64, "server"), Ok(servers))
         }
         Servers::Shared(_) => {
@@ -90,7 +93,7 @@ async fn reload(
     match (told, servers) {
         (Ok(configs), _) => drop(changes.send(Change::Only(configs)).await),
         (Err(tokens), Servers::Shared(sharing)) => drop(sharing.send(tokens).await),
-        (Err(_), Servers::Own) => {}
+        (Err(_), Servers::Own(_)) => {}
     }
     tracing::info!("settings read again: {read}{}", at_the_next_start(before, &settings));
     Ok(settings)

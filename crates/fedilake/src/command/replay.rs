@@ -4,12 +4,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fedilake_collect::admission::Admission;
 use fedilake_collect::replay::{self, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
 use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
 use crate::command::collecting;
+use crate::consent;
 use crate::owner::Ownership;
 use crate::pipeline::{Loops, Pipeline, Sinks};
 use crate::render::counted;
@@ -29,12 +31,13 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
         // No data folder is made for nothing.
         return fail(failures);
     }
+    let admission = consent::admission(settings)?.with_refusals();
     let shutdown = shutdown::on_signal()?;
     let ownership = Ownership::take_to_write(&settings.data()?)?;
     // A port of its own: another fedilake may have the usual one.
     let listen = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
     let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::All, listen }).await?;
-    let summary = append(inputs, pace, &mut pipeline, &shutdown).await;
+    let summary = append(inputs, pace, &admission, &mut pipeline, &shutdown).await;
     // Records that were appended are stored also when the replay fails; its error tells more than those that follow from it.
     let stopped = pipeline.stop().await;
     let mut summary = summary?;
@@ -72,11 +75,13 @@ fn fail(failures: Vec<ReplayError>) -> anyhow::Result<ExitCode> {
 pub(super) async fn append(
     inputs: Vec<Input>,
     pace: Pace,
+    admission: &Admission,
     pipeline: &mut Pipeline,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ReplaySummary> {
     let mut settings = ReplaySettings::new(chrono::Utc::now());
     settings.pace = pace;
+    settings.admission = admission.clone();
     let progress = Arc::new(Progress::default());
     let total = inputs.iter().map(Input::length).sum();
     let bar = telemetry::progress_bar("replay", total, Unit::Bytes);
@@ -93,6 +98,11 @@ pub(super) async fn append(
     let bar = telemetry::progress_bar("lake", 0, Unit::Nothing);
     bar.set_message("takes what was replayed");
     pipeline.lake_catches_up().await?;
+    let withdrawing = pipeline.withdrawing(admission);
+    tokio::select! {
+        withdrawn = withdrawing.finish() => withdrawn?,
+        error = pipeline.failure() => return Err(error),
+    };
     bar.finish_and_clear();
     Ok(summary)
 }

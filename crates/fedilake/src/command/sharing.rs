@@ -15,8 +15,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::collecting::Tokens;
+use crate::command::contact;
 use crate::command::listed::Listed;
 use crate::render::counted;
+use crate::settings::Settings;
 use crate::telemetry;
 
 /// Rebalances move several partitions at once; wait this long so that one line reports them all.
@@ -31,10 +33,10 @@ pub(super) struct Sharing {
 
 impl Sharing {
     /// Sends each change of the share to `changes`.
-    pub fn start(share: Share, tokens: Tokens, changes: mpsc::Sender<Change>) -> Sharing {
+    pub fn start(share: Share, tokens: Tokens, settings: Settings, changes: mpsc::Sender<Change>) -> Sharing {
         let leave = CancellationToken::new();
         let (sender, renewed) = mpsc::channel(1);
-        let task = tokio::spawn(run(share, Lists::new(tokens), renewed, changes, leave.clone()));
+        let task = tokio::spawn(run(share, Lists::new(tokens, settings), renewed, changes, leave.clone()));
         Sharing { leave, tokens: sender, task }
     }
 
@@ -97,26 +99,27 @@ async fn run(
 /// The lists of this member's partitions, and the servers that are read.
 struct Lists {
     tokens: Tokens,
+    settings: Settings,
     partitions: BTreeMap<u32, BTreeMap<String, String>>,
-    /// The servers that are read, by name, each with the list's value.
-    read: BTreeMap<String, (String, ServerConfig)>,
+    /// The servers that are read, by name, each with the list's value and a configuration a timeline.
+    read: BTreeMap<String, (String, Vec<ServerConfig>)>,
 }
 
 impl Lists {
-    fn new(tokens: Tokens) -> Lists {
-        Lists { tokens, partitions: BTreeMap::new(), read: BTreeMap::new() }
+    fn new(tokens: Tokens, settings: Settings) -> Lists {
+        Lists { tokens, settings, partitions: BTreeMap::new(), read: BTreeMap::new() }
     }
 
     /// Uses new tokens: a server whose token changed is started again.
     fn renew(&mut self, tokens: Tokens) -> Vec<Change> {
         self.tokens = tokens;
         let mut changes = Vec::new();
-        for (value, config) in self.read.values_mut() {
-            if let Ok(renewed) = Listed::parse(value).and_then(|listed| listed.config(&self.tokens))
-                && renewed != *config
+        for (value, configs) in self.read.values_mut() {
+            if let Ok(renewed) = Listed::parse(value).and_then(|listed| listed.configs(&self.tokens))
+                && renewed != *configs
             {
-                *config = renewed.clone();
-                changes.push(Change::Begin(renewed));
+                configs.clone_from(&renewed);
+                changes.extend(renewed.into_iter().map(Change::Begin));
             }
         }
         changes
@@ -154,14 +157,17 @@ impl Lists {
             return Vec::new();
         }
         let mut changes = Vec::new();
-        if let Some((_, config)) = self.read.remove(&name) {
-            changes.push(Change::End(config.address.server, config.timeline));
+        if let Some((_, configs)) = self.read.remove(&name) {
+            changes.extend(configs.into_iter().map(|config| Change::End(config.address.server, config.timeline)));
         }
         if let Some(value) = listed {
-            match Listed::parse(value).and_then(|listed| listed.config(&self.tokens)) {
-                Ok(config) => {
-                    self.read.insert(name, (value.clone(), config.clone()));
-                    changes.push(Change::Begin(config));
+            match Listed::parse(value).and_then(|listed| listed.configs(&self.tokens)) {
+                Ok(configs) if configs.iter().any(|config| !contact::allows(&self.settings, &config.address)) => {
+                    tracing::warn!("{name} is not read without a contact: set collect.contact, and start again");
+                }
+                Ok(configs) => {
+                    self.read.insert(name, (value.clone(), configs.clone()));
+                    changes.extend(configs.into_iter().map(Change::Begin));
                 }
                 Err(error) => tracing::warn!("ignoring {name}: its entry in the list cannot be read: {error:#}"),
             }
@@ -179,19 +185,34 @@ impl Lists {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::collecting::TokenOfFile;
+    use crate::command::listed;
 
-    fn value(url: &str, timeline: &str) -> String {
-        Listed { url: url.to_owned(), timeline: timeline.to_owned() }.to_text()
+    fn value(url: &str, timelines: &str) -> String {
+        let timelines: Vec<_> = timelines.split(',').map(|name| listed::timeline(name).unwrap()).collect();
+        Listed::new(&fedilake_collect::address::parse(url).unwrap(), &timelines).to_text()
     }
 
     fn entries(names: &[&str]) -> BTreeMap<String, String> {
         names.iter().map(|name| ((*name).to_owned(), value(&format!("https://{name}"), "public"))).collect()
     }
 
+    fn settings(contact: &str) -> Settings {
+        Settings::load(None, [], &[]).unwrap().with("collect.contact", contact.to_owned())
+    }
+
+    #[test]
+    fn without_a_contact_only_this_machines_servers_are_read() {
+        let mut lists = Lists::new(Vec::new(), settings(""));
+        let mut entries = entries(&["a.example"]);
+        entries.insert("127.0.0.1:1".to_owned(), value("http://127.0.0.1:1", "public"));
+        assert_eq!(told(lists.take(ShareEvent::Assigned { partition: 1, entries })), ["+http://127.0.0.1:1 public"]);
+    }
+
     fn told(changes: Vec<Change>) -> Vec<String> {
         let tell = |change| match change {
-            Change::Begin(config) => format!("+{} {}", config.address, config.timeline.as_str()),
-            Change::End(server, timeline) => format!("-{server} {}", timeline.as_str()),
+            Change::Begin(config) => format!("+{} {}", config.address, config.timeline),
+            Change::End(server, timeline) => format!("-{server} {}", timeline),
             other => format!("{other:?}"),
         };
         changes.into_iter().map(tell).collect()
@@ -199,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_is_listed_in_our_partitions_is_read_once() {
-        let mut lists = Lists::new(Vec::new());
+        let mut lists = Lists::new(Vec::new(), settings("you@example.org"));
         let mut take = |event| told(lists.take(event));
         let assigned = |partition, names: &[&str]| ShareEvent::Assigned { partition, entries: entries(names) };
         assert_eq!(
@@ -215,7 +236,12 @@ mod tests {
         assert_eq!(take(put), ["-a.example public", "+https://a.example local"]);
         let put = ShareEvent::Put { partition: 7, name: "c.example".into(), value: "?".into() };
         assert!(take(put).is_empty());
-        assert_eq!(take(ShareEvent::Revoked { partition: 7 }), ["-a.example local"]);
+        let value = value("https://a.example", "local,hashtag:rust");
+        let put = ShareEvent::Put { partition: 7, name: "a.example".into(), value };
+        let both = ["-a.example local", "+https://a.example local", "+https://a.example hashtag:rust"];
+        assert_eq!(take(put), both, "a server is read in all of its timelines");
+        let revoked = ["-a.example local", "-a.example hashtag:rust"];
+        assert_eq!(take(ShareEvent::Revoked { partition: 7 }), revoked);
         assert!(take(ShareEvent::Revoked { partition: 7 }).is_empty());
         assert_eq!(take(ShareEvent::Removed { partition: 1, name: "b.example".into() }), ["-b.example public"]);
         assert!(lists.read.is_empty());
@@ -223,8 +249,11 @@ mod tests {
 
     #[test]
     fn a_new_token_begins_its_server_anew_and_no_other() {
-        let token = |text| vec![("a.example".to_owned(), fedilake_collect::Token::new(text).unwrap())];
-        let mut lists = Lists::new(token("one"));
+        let token = |text| {
+            let token = fedilake_collect::Token::new(text).unwrap();
+            vec![("a.example".to_owned(), TokenOfFile { token, file: "a.token".into() })]
+        };
+        let mut lists = Lists::new(token("one"), settings("you@example.org"));
         lists.take(ShareEvent::Assigned { partition: 1, entries: entries(&["a.example", "b.example"]) });
         assert!(lists.renew(token("one")).is_empty());
         assert_eq!(told(lists.renew(token("two"))), ["+https://a.example public"]);

@@ -1,12 +1,14 @@
 //! `fedilake simulate`: serves simulated servers, or writes their frames to a file.
 
+use std::convert::Infallible;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use fedilake_sim::talk::{self, Talk};
-use fedilake_sim::{Config, Output};
+use fedilake_sim::{Config, Output, Script, Simulation};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Preset};
@@ -15,6 +17,9 @@ use crate::output;
 use crate::render::counted;
 use crate::shutdown;
 use crate::telemetry::{self, Unit};
+
+/// Length of a fault script without `--script-length` and `--for`.
+const SCRIPT_LENGTH: Duration = Duration::from_secs(600);
 
 /// Serves until a signal or the given time, or writes the file.
 pub(super) async fn run(typed: &cli::Simulate) -> anyhow::Result<ExitCode> {
@@ -32,6 +37,13 @@ pub(super) async fn run(typed: &cli::Simulate) -> anyhow::Result<ExitCode> {
                     servers: usize::from(typed.servers),
                     rate: typed.rate,
                     seed: typed.seed,
+                    software: typed.software.clone(),
+                    stream_needs_token: typed.closed,
+                    tail: if typed.late { 1.0 } else { 0.0 },
+                    apart: typed.apart,
+                    tokens: typed.tokens.clone(),
+                    posts_max: typed.posts_max,
+                    script: script(typed),
                     ..Config::default()
                 },
             )
@@ -42,8 +54,15 @@ pub(super) async fn run(typed: &cli::Simulate) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The faults of `--script`.
+fn script(typed: &cli::Simulate) -> Script {
+    let length = typed.script_length.or(typed.duration).unwrap_or(SCRIPT_LENGTH);
+    typed.script.map(|seed| Script::draw(seed, usize::from(typed.servers), length)).unwrap_or_default()
+}
+
 async fn serve(typed: &cli::Simulate, config: Config) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
+    let faults = config.script.to_string();
     let simulation = fedilake_sim::serve(config, shutdown.child_token()).await.context("serve simulated servers")?;
     let addresses = simulation.addresses();
     let flags: Vec<String> = addresses.iter().map(|address| format!("--server http://{address}")).collect();
@@ -52,12 +71,33 @@ async fn serve(typed: &cli::Simulate, config: Config) -> anyhow::Result<()> {
         counted(addresses.len() as u64, "simulated server"),
         flags.join(" ")
     ));
+    if !faults.is_empty() {
+        telemetry::say(&format!("faults to come:\n{}", faults.trim_end()));
+    }
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}
+        never = tell(typed, &simulation) => match never {},
     }
     simulation.stop().await;
     Ok(())
+}
+
+/// Says when the faults are over, and when nothing is still to come.
+async fn tell(typed: &cli::Simulate, simulation: &Simulation) -> Infallible {
+    if typed.script.is_some() {
+        simulation.faults_over().await;
+        telemetry::say("the faults are over");
+    }
+    if typed.posts_max.is_some() {
+        simulation.quiet().await;
+        telemetry::say(&format!(
+            "quiet: {} and all their edits and deletes are out\nhint: compare a collection with them by POST http://{}/_sim/audit",
+            counted(simulation.state().posts, "post"),
+            simulation.name(0)
+        ));
+    }
+    std::future::pending().await
 }
 
 /// Copies of a preset, one after the other.

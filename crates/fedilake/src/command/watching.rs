@@ -1,37 +1,77 @@
-//! The line that shows what is collected, and the same figures as metrics.
+//! The line, or the view, that shows what is collected; and the same figures as metrics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use fedilake_collect::{Counts, ServerSnapshot, Tally, Timeline};
 use tokio::task::JoinHandle;
 
 use crate::command::collecting::servers_line;
-use crate::telemetry::{self, Unit};
+use crate::command::live_view::{self, Figures};
+use crate::pipeline::Standing;
+use crate::render::counted;
+use crate::telemetry::{self, Bar, LiveView, Unit};
 
 /// The interval at which the line is updated.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// The view is drawn again at every so many updates: once a second.
+const LOOKS_A_VIEW: u32 = 2;
 /// Each server's own metrics are updated at every so many updates of the line.
 const LOOKS_A_SERVER: u32 = 4;
 /// The most servers with metrics of their own; all others count together as the server `others`.
 const SERVERS_MAX: usize = 2_000;
 const STATES: [&str; 5] = ["live", "polling", "connecting", "backing_off", "stopped"];
 
-/// Shows the line until dropped.
+/// Where there is neither line nor view, a log line tells the same at every so many updates: once a minute.
+const LOOKS_A_LOG_LINE: u32 = 120;
+
+/// Shows the line or the view until dropped.
 pub(super) struct Watching(JoinHandle<()>);
 
+/// How the figures are shown.
+enum Shown {
+    Line(Bar),
+    View(LiveView, Box<dyn Fn() -> Standing + Send>),
+    /// As lines of the log, now and then.
+    Log,
+}
+
 impl Watching {
-    /// Starts to show the figures of `counts`.
+    /// Starts to show the figures of `counts` in a line.
     pub fn start(counts: Arc<Counts>) -> Watching {
+        Watching::show(counts, Shown::Line(telemetry::progress_bar("collecting", 0, Unit::Posts)))
+    }
+
+    /// Starts to show them in a view, with how the stores stand; in lines of the log where there is no terminal for a view, or if `plain`.
+    pub fn start_view(counts: Arc<Counts>, standing: impl Fn() -> Standing + Send + 'static, plain: bool) -> Watching {
+        let view = if plain { None } else { telemetry::live_view() };
+        let shown = view.map_or(Shown::Log, |view| Shown::View(view, Box::new(standing)));
+        Watching::show(counts, shown)
+    }
+
+    fn show(counts: Arc<Counts>, shown: Shown) -> Watching {
         Watching(tokio::spawn(async move {
-            let bar = telemetry::progress_bar("collecting", 0, Unit::Posts);
             let mut looks = tokio::time::interval(LOOK_AGAIN);
             for look in 0_u32.. {
                 looks.tick().await;
                 let (tally, servers) = (counts.tally(), counts.snapshot());
-                bar.set_position(tally.accepted);
-                bar.set_message(servers_line(&servers));
+                match &shown {
+                    Shown::Line(bar) => {
+                        bar.set_position(tally.accepted);
+                        bar.set_message(servers_line(&servers));
+                    }
+                    Shown::View(view, standing) if look.is_multiple_of(LOOKS_A_VIEW) => {
+                        let (standing, now) = (standing(), Utc::now());
+                        let figures = Figures { servers: &servers, tally: &tally, standing: &standing, now };
+                        view.show(|width, height| live_view::lines(&figures, width, height));
+                    }
+                    Shown::Log if look > 0 && look.is_multiple_of(LOOKS_A_LOG_LINE) => {
+                        tracing::info!("{}; {} so far", servers_line(&servers), counted(tally.accepted, "event"));
+                    }
+                    Shown::View(..) | Shown::Log => {}
+                }
                 export(&tally, &servers);
                 if look.is_multiple_of(LOOKS_A_SERVER) {
                     export_each(&servers);
@@ -88,9 +128,9 @@ fn export_each(servers: &[ServerSnapshot]) {
 }
 
 fn label(server: &ServerSnapshot) -> String {
-    match server.timeline {
+    match &server.timeline {
         Timeline::Public => server.server.to_string(),
-        Timeline::Local => format!("{} local", server.server),
+        timeline => format!("{} {timeline}", server.server),
     }
 }
 
@@ -103,6 +143,8 @@ fn export_server(name: String, server: &ServerSnapshot) {
         let seconds = at.timestamp_millis() as f64 / 1e3;
         metrics::gauge!("fedilake_collect_server_last_post_timestamp_seconds", "server" => name.clone()).set(seconds);
     }
+    let is_filling = f64::from(u8::from(server.is_filling));
+    metrics::gauge!("fedilake_collect_server_filling", "server" => name.clone()).set(is_filling);
     if let Some(lag) = server.lag {
         metrics::gauge!("fedilake_collect_server_lag_seconds", "server" => name.clone()).set(lag.as_secs_f64());
     }

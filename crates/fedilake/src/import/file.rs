@@ -13,7 +13,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fedilake_collect::admit::{Skipped, admit};
+use fedilake_collect::admission::{Admission, Admitted};
+use fedilake_collect::admit::Skipped;
 use fedilake_log::Key;
 use fedilake_model::Flaws;
 use fedilake_model::avro;
@@ -98,8 +99,17 @@ pub(super) enum Outcome {
     Rejected(&'static str),
 }
 
-/// Reads a whole file, written at `written_at`, at the moment `now`. An error says why it cannot be read.
-pub(super) fn rows(bytes: Bytes, written_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<FileRows, String> {
+/// What holds for every row of an import.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// The moment of the import: nothing was received later.
+    pub(super) now: DateTime<Utc>,
+    /// What is kept of whose posts.
+    pub(super) admission: Admission,
+}
+
+/// Reads a whole file, written at `written_at`. An error says why it cannot be read.
+pub(super) fn rows(bytes: Bytes, written_at: DateTime<Utc>, terms: &Terms) -> Result<FileRows, String> {
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&bytes).map_err(|error| error.to_string())?;
     within_limits(&metadata)?;
     let metadata = readable(metadata).map_err(|error| error.to_string())?;
@@ -111,12 +121,12 @@ pub(super) fn rows(bytes: Bytes, written_at: DateTime<Utc>, now: DateTime<Utc>) 
     if !lacking.is_empty() {
         return Err(format!("it has no column {}, and is no table of the talk's record", lacking.join(", ")));
     }
-    let receipts = Receipts { unit: unit_of(&bytes, &metadata)?, now };
+    let receipts = Receipts { unit: unit_of(&bytes, &metadata)?, now: terms.now };
     let mut read = FileRows { columns_ignored, columns_missing, ..FileRows::default() };
     let mut record_bytes = 0;
     for batch in batches(&bytes, &metadata, &COLUMNS)? {
         let columns = Columns::of(&batch?, receipts)?;
-        record_bytes += translate(&columns, written_at, &mut read.rows);
+        record_bytes += translate(&columns, written_at, &terms.admission, &mut read.rows);
         if record_bytes > RECORD_BYTES_MAX {
             return Err(format!("its rows are more than {RECORD_BYTES_MAX} bytes"));
         }
@@ -244,7 +254,7 @@ fn differences(schema: &Schema) -> (Vec<String>, Vec<&'static str>) {
 }
 
 /// Appends the rows of a batch to `rows`; the bytes of their records.
-fn translate(columns: &Columns, written_at: DateTime<Utc>, rows: &mut Vec<Row>) -> usize {
+fn translate(columns: &Columns, written_at: DateTime<Utc>, admission: &Admission, rows: &mut Vec<Row>) -> usize {
     let mut events = Vec::with_capacity(columns.rows);
     let mut kept = Vec::with_capacity(columns.rows);
     for at in 0..columns.rows {
@@ -254,9 +264,9 @@ fn translate(columns: &Columns, written_at: DateTime<Utc>, rows: &mut Vec<Row>) 
         let unreadable = columns.unreadable(at, &row);
         let outcome = match row.event(written_at) {
             Err(why) => Outcome::Rejected(why),
-            Ok(event) => match admit(&event) {
-                Err(skipped) => Outcome::Skipped(skipped),
-                Ok(()) => {
+            // A row tells of no edit, so nothing is deleted beside it.
+            Ok(event) => match admission.admit(event) {
+                Admitted { event: Some(event), .. } => {
                     let key = Key(event.key().into());
                     let received_at_ms = row.received_at().unwrap_or(written_at).timestamp_millis();
                     let flaws = event.post().map_or_else(Flaws::default, |post| post.flaws);
@@ -265,6 +275,7 @@ fn translate(columns: &Columns, written_at: DateTime<Utc>, rows: &mut Vec<Row>) 
                     // Its value comes with those of the others.
                     Outcome::Admitted { key, value: Bytes::new(), received_at_ms, flaws }
                 }
+                Admitted { skipped, .. } => Outcome::Skipped(skipped.expect("what is not kept was skipped")),
             },
         };
         rows.push(Row { names, unreadable, outcome });

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use fedilake_log::{Bounds, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::fetch::{self, RowCounts};
-use super::file::{self, FileRows, Outcome, ROWS_MAX, Row};
+use super::file::{self, FileRows, Outcome, ROWS_MAX, Row, Terms};
 use super::findings::Progress;
 use super::name::OFFSETS_END;
 use super::offsets::OffsetSet;
@@ -49,8 +49,7 @@ pub(super) struct ImportReader {
     done: CancellationToken,
     memory: Memory,
     save_at: Instant,
-    /// The moment of the import: nothing was received later.
-    now: DateTime<Utc>,
+    terms: Terms,
 }
 
 /// The least time between two saves of the counts.
@@ -90,14 +89,14 @@ struct Named {
 }
 
 impl ImportReader {
-    /// A reader of `topic` at the moment `now`; `known` has the table's ends, `memory` the rows that earlier runs read. Cancels `done` after
+    /// A reader of `topic`; `known` has the table's ends, `memory` the rows that earlier runs read. Cancels `done` after
     /// the last record.
     pub(super) async fn open(
         topic: Topic,
         known: &BTreeMap<Partition, Offset>,
         memory: Memory,
         progress: Arc<Progress>,
-        now: DateTime<Utc>,
+        terms: Terms,
         done: CancellationToken,
     ) -> Result<ImportReader, LogError> {
         let id = topic.log_id();
@@ -120,7 +119,7 @@ impl ImportReader {
         }
         let unassigned = partitions.keys().copied().collect();
         let (store, save_at) = (topic.store, Instant::now() + SAVE_INTERVAL);
-        Ok(ImportReader { id, store, partitions, unassigned, row_counts, progress, done, memory, save_at, now })
+        Ok(ImportReader { id, store, partitions, unassigned, row_counts, progress, done, memory, save_at, terms })
     }
 
     fn save(&mut self) -> Result<(), LogError> {
@@ -196,7 +195,7 @@ impl Reading {
     }
 
     /// Requests the next files, as many as may be held.
-    fn ask(&mut self, store: &Arc<dyn ObjectStore>, now: DateTime<Utc>) {
+    fn ask(&mut self, store: &Arc<dyn ObjectStore>, terms: &Terms) {
         while let Some(&at) = self.wanted.front() {
             let bytes = self.files[at].bytes;
             let is_full = self.asked.len() >= FILES_AHEAD || self.bytes_asked + bytes > BYTES_AHEAD;
@@ -205,8 +204,8 @@ impl Reading {
             }
             self.wanted.pop_front();
             self.bytes_asked += bytes;
-            let (store, files) = (Arc::clone(store), Arc::clone(&self.files));
-            self.asked.push_back(task::spawn(async move { (at, read(&store, &files[at], now).await) }));
+            let (store, files, terms) = (Arc::clone(store), Arc::clone(&self.files), terms.clone());
+            self.asked.push_back(task::spawn(async move { (at, read(&store, &files[at], terms).await) }));
         }
     }
 
@@ -322,7 +321,7 @@ impl LogReader for ImportReader {
         }
         // The caller asks for more, so it has taken the last records.
         while let Some((partition, reading)) = self.partitions.iter_mut().find(|(_, reading)| reading.is_under_way()) {
-            reading.ask(&self.store, self.now);
+            reading.ask(&self.store, &self.terms);
             match reading.asked.next().await {
                 Some(Ok((at, read))) => {
                     let bytes = reading.files[at].bytes;
@@ -415,11 +414,11 @@ fn names_of(rows: &[Row]) -> u64 {
     hash.digest()
 }
 
-async fn read(store: &Arc<dyn ObjectStore>, file: &SourceFile, now: DateTime<Utc>) -> Result<FileRows, LogError> {
+async fn read(store: &Arc<dyn ObjectStore>, file: &SourceFile, terms: Terms) -> Result<FileRows, LogError> {
     let bytes = fetch::whole(store.as_ref(), file).await?;
-    let written_at = DateTime::from_timestamp_millis(file.written_at_ms).unwrap_or(now).min(now);
+    let written_at = DateTime::from_timestamp_millis(file.written_at_ms).unwrap_or(terms.now).min(terms.now);
     let decoded = task::spawn_blocking(move || {
-        catching(|| file::rows(bytes, written_at, now))
+        catching(|| file::rows(bytes, written_at, &terms))
             .unwrap_or_else(|_panic| Err("its pages cannot be decoded".to_owned()))
     });
     let rows = decoded.await.map_err(|_| LogError::Closed)?;
@@ -436,6 +435,9 @@ mod tests {
     use object_store::ObjectStoreExt;
     use object_store::local::LocalFileSystem;
     use parquet::arrow::ArrowWriter;
+
+    use chrono::Utc;
+    use fedilake_collect::admission::Admission;
 
     use super::super::source::Source;
     use super::*;
@@ -472,7 +474,8 @@ mod tests {
         let known = BTreeMap::from([(Partition(0), Offset(2))]);
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::of(folder.path(), "log");
-        let opened = ImportReader::open(topic, &known, memory, Arc::clone(progress), Utc::now(), done.clone());
+        let terms = Terms { now: Utc::now(), admission: Admission::default() };
+        let opened = ImportReader::open(topic, &known, memory, Arc::clone(progress), terms, done.clone());
         let mut reader = opened.await.unwrap();
         assert_eq!(reader.bounds(Partition(0)).await.unwrap(), Bounds { start: Offset(2), end: Offset(36) });
         let (mut records, mut reached) = (Vec::new(), None);

@@ -97,6 +97,7 @@ impl TalkRow<'_> {
             in_reply_to_id: None,
             in_reply_to_author: None,
             media_types: Vec::new(),
+            hashed: false,
             consent: Consent::default(),
             flaws,
         };

@@ -33,7 +33,12 @@ pub fn answer(work: Arc<Work>, socket: UnixStream) {
         Question::Sql { .. } | Question::Snapshot | Question::Report(_) | Question::LookUp(_) => {
             Some(Cancel::default())
         }
-        Question::Positions | Question::Take(_) | Question::Seal | Question::TellMissed(_) => None,
+        Question::Positions
+        | Question::Take(_)
+        | Question::Seal
+        | Question::TellMissed(_)
+        | Question::Held { .. }
+        | Question::Completeness(_) => None,
     };
     let until = match &question {
         Question::Sql { time, .. } => Instant::now().checked_add(*time),
@@ -55,6 +60,12 @@ impl Work {
             Question::Seal => protocol::send_end(socket, &self.database.lake().and_then(Lake::seal)),
             Question::TellMissed(missed) => {
                 protocol::send_end(socket, &self.database.lake().and_then(|lake| lake.tell_missed(&missed)))
+            }
+            Question::Held { holders, limit } => {
+                protocol::send_end(socket, &self.database.lake().and_then(|lake| lake.held(&holders, limit)))
+            }
+            Question::Completeness(span) => {
+                protocol::send_end(socket, &self.database.lake().and_then(|lake| lake.completeness(&span)))
             }
             Question::Report(question) => {
                 self.rows(socket, begun, &cancel, |lake| lake.report_until(&question, &cancel))

@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 
 use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::{
-    Cancel, Chunk, LakeError, LakePosition, Lookup, Missed, Rows, SqlError, SqlLimits, SqlSummary, TakeProgress,
+    Cancel, Chunk, Completeness, Held, Holder, LakeError, LakePosition, Lookup, Missed, Rows, Span, SqlError,
+    SqlLimits, SqlSummary, TakeProgress,
 };
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -142,6 +143,16 @@ impl LakeProcess {
     /// Tells the lake gaps and skips of servers. See [`Lake::tell_missed`](fedilake_query::Lake::tell_missed).
     pub fn tell_missed(&self, missed: &[Missed]) -> Result<(), AskError> {
         self.twice(|| self.ask(&Question::TellMissed(missed.to_vec()))?.end(&mut |_| {}))
+    }
+
+    /// The sightings that are held of authors and domains. See [`Lake::held`](fedilake_query::Lake::held).
+    pub fn held(&self, holders: &[Holder], limit: u32) -> Result<Vec<Held>, AskError> {
+        self.twice(|| self.ask(&Question::Held { holders: holders.to_vec(), limit })?.end(&mut |_| {}))
+    }
+
+    /// How complete servers are. See [`Lake::completeness`](fedilake_query::Lake::completeness).
+    pub fn completeness(&self, span: &Span) -> Result<Vec<Completeness>, AskError> {
+        self.twice(|| self.ask(&Question::Completeness(span.clone()))?.end(&mut |_| {}))
     }
 
     /// Answers a report.

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fedilake_query::{Chunk, DirectOptions, LakeOptions, Lookup, Missed, S3Secret};
+use fedilake_query::{Chunk, DirectOptions, Holder, LakeOptions, Lookup, Missed, S3Secret, Span};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -89,6 +89,11 @@ pub enum Question {
     TellMissed(Vec<Missed>),
     Report(Box<fedilake_query::Question>),
     LookUp(Lookup),
+    Held {
+        holders: Vec<Holder>,
+        limit: u32,
+    },
+    Completeness(Span),
     Sql {
         text: String,
         time: Duration,

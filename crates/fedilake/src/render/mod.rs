@@ -39,6 +39,7 @@ use crate::cli::Format;
 use crate::output;
 pub use cells::{counted, with_separators};
 pub use style::Style;
+pub use table::Column;
 
 /// The number of rows that a table shows; the others are only counted.
 pub const TABLE_ROWS_MAX: usize = 1_000;
@@ -58,6 +59,48 @@ pub fn print_rows(ipc: impl Read, format: Format) -> anyhow::Result<()> {
         Format::Table => write_rows(ipc, format, &Style::of_stdout(), &mut output::page()),
         _ => write_rows(ipc, format, &Style::PLAIN, &mut output::stdout()),
     }
+}
+
+/// The text, or its beginning and an ellipsis; never wider than `width` columns.
+pub fn cut(text: &str, width: usize) -> String {
+    table::cut(text, width)
+}
+
+/// The text with spaces to `width` columns, on its left if it stands right.
+pub fn pad(text: &str, width: usize, stands_right: bool) -> String {
+    let space = " ".repeat(width.saturating_sub(unicode_width::UnicodeWidthStr::width(text)));
+    if stands_right { space + text } else { text.to_owned() + &space }
+}
+
+/// Writes tables to stdout for people, with an empty line between two.
+pub fn print_columns(tables: Vec<Vec<Column>>) -> anyhow::Result<()> {
+    let (style, mut out) = (Style::of_stdout(), output::page());
+    for (n, mut columns) in tables.into_iter().enumerate() {
+        if n > 0 {
+            writeln!(out)?;
+        }
+        match style.width {
+            Some(width) if !table::may_fit(&columns, width) => {
+                let rows = columns.first().map_or(0, |column| column.cells.len());
+                table::write_records(&columns, rows, width, &style, &mut out)?;
+            }
+            _ => table::write_columns(&mut columns, &style, &mut out)?,
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// Writes names and texts for people, a line each; a text that is too long for it goes on below itself.
+pub fn print_fields<'a>(
+    fields: impl IntoIterator<Item = (&'a str, String)>,
+    style: &Style,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let columns: Vec<Column> = fields
+        .into_iter()
+        .map(|(name, text)| Column { title: name.to_owned(), cells: vec![text], right: false })
+        .collect();
+    table::write_records(&columns, 1, style.width.unwrap_or(usize::MAX / 2), style, out)
 }
 
 /// Writes the rows of an Arrow IPC stream for a program.

@@ -21,7 +21,7 @@ const NAMED_WIDTH_MIN: usize = 6;
 pub(super) const GAP: usize = 2;
 
 /// A column: its title, its cells and their alignment.
-pub(super) struct Column {
+pub struct Column {
     pub title: String,
     pub cells: Vec<String>,
     pub right: bool,

@@ -67,22 +67,22 @@ impl Access {
             "auto" => is_ours_alone,
             choice => choice == "true",
         };
-        let tls = match (settings.text("serve.tls_cert"), settings.text("serve.tls_key")) {
-            ("", "") => None,
-            (certificate, key) => {
-                ensure!(
-                    !certificate.is_empty() && !key.is_empty(),
-                    "TLS needs both serve.tls_cert and serve.tls_key\nhint: give the certificate's file and its key's file, in PEM"
-                );
-                Some(Tls::read(Path::new(certificate), Path::new(key))?)
-            }
-        };
+        let tls = tls(settings)?;
         let proof = match settings.text("serve.users") {
             "" if is_ours_alone => Proof::Nothing,
             "" => Proof::Token(Token::in_folder(folder)?),
             file => Proof::Password(Box::new(Users::read(Path::new(file))?)),
         };
         Ok(Access { hosts: settings.list("serve.hosts"), proof, sql, tls })
+    }
+
+    /// Reads the files that the settings name, and keeps nothing of them.
+    pub fn check_files(settings: &Settings) -> anyhow::Result<()> {
+        tls(settings)?;
+        match settings.text("serve.users") {
+            "" => Ok(()),
+            file => Users::read(Path::new(file)).map(drop),
+        }
     }
 
     /// The scheme of the server's URLs.
@@ -180,6 +180,19 @@ impl Access {
     fn cookie(&self, token: &str) -> String {
         let secure = if self.tls.is_some() { "; Secure" } else { "" };
         format!("{COOKIE}={token}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict{secure}")
+    }
+}
+
+fn tls(settings: &Settings) -> anyhow::Result<Option<Tls>> {
+    match (settings.text("serve.tls_cert"), settings.text("serve.tls_key")) {
+        ("", "") => Ok(None),
+        (certificate, key) => {
+            ensure!(
+                !certificate.is_empty() && !key.is_empty(),
+                "TLS needs both serve.tls_cert and serve.tls_key\nhint: give the certificate's file and its key's file, in PEM"
+            );
+            Tls::read(Path::new(certificate), Path::new(key)).map(Some)
+        }
     }
 }
 

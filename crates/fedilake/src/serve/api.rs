@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::check::{CheckReport, Doing};
+use crate::completeness::Estimates;
 
 /// The header that carries the folder's secret.
 pub const SECRET_HEADER: &str = "x-fedilake-secret";
@@ -18,6 +19,31 @@ pub const REQUEST_BYTES_MAX: usize = 6 * STATEMENT_BYTES_MAX + (64 << 10);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SqlRequest {
     pub query: String,
+}
+
+/// Servers that the owner is to read from now on, and such that it is not; an answer tells of all that it reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServersRequest {
+    /// Hosts or URLs.
+    pub add: Vec<String>,
+    /// Hosts or URLs.
+    pub remove: Vec<String>,
+    /// The timelines of those that are added, with commas between them.
+    pub timeline: String,
+}
+
+/// The servers of an owner after a request.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ServersAnswer {
+    /// False if the owner reads no servers.
+    pub collects: bool,
+    /// Sentences for the person who asked.
+    pub said: Vec<String>,
+    /// The servers as in /api/v1/collector.
+    pub servers: serde_json::Value,
+    /// How complete servers are by the owner's lake, also those that others read.
+    #[serde(default)]
+    pub completeness: Estimates,
 }
 
 /// A check that is wanted.

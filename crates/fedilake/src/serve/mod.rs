@@ -27,7 +27,7 @@ use fedilake_collect::Counts;
 use fedilake_log::{Offset, Partition};
 use fedilake_query::SqlLimits;
 use tokio::net::TcpListener;
-use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use self::access::Access;
@@ -37,6 +37,7 @@ use self::snapshot::SnapshotId;
 pub use self::v1::{COLUMNS, FUNCTIONS};
 use crate::behind::Behind;
 use crate::check::Checker;
+use crate::completeness::Estimates;
 use crate::lag::PartitionLag;
 use crate::lake_process::LakeProcess;
 use crate::sizes::Measured;
@@ -68,14 +69,27 @@ pub struct Server {
 pub struct Sources {
     pub lake: Arc<LakeProcess>,
     pub checker: Checker,
-    pub behind: Behind,
+    pub behind: Arc<Behind>,
     /// The next offset that the lake needs of each partition.
     pub reached: Reached,
-    /// The figures of this process's collectors, once it collects.
-    pub collectors: Arc<OnceLock<Arc<Counts>>>,
+    /// How complete servers are.
+    pub estimates: watch::Receiver<Arc<Estimates>>,
+    /// This process's collectors, once it collects.
+    pub collectors: Arc<OnceLock<Collectors>>,
     pub sizes: watch::Receiver<Measured>,
     /// The lag of this process's sink; None without one.
     pub sink_lag: Option<watch::Receiver<Option<Vec<PartitionLag>>>>,
+}
+
+/// Servers that are to be added or removed, and where the sentences about it go.
+pub type ServerChange = (api::ServersRequest, oneshot::Sender<Result<Vec<String>, String>>);
+pub type ServerChanges = mpsc::Sender<ServerChange>;
+
+/// The collectors of this process.
+pub struct Collectors {
+    pub counts: Arc<Counts>,
+    /// Takes servers that are added and removed; None where nobody may.
+    pub changes: Option<ServerChanges>,
 }
 
 /// The rules by which the server answers.
@@ -98,14 +112,15 @@ struct State {
     /// Cancelled when questions are to end.
     questions: CancellationToken,
     secret: String,
-    behind: Behind,
+    behind: Arc<Behind>,
     /// `/readyz` says no while the lake is further behind.
     behind_max: Duration,
     access: Arc<Access>,
     reached: Reached,
     edition: String,
     topics: Vec<String>,
-    collectors: Arc<OnceLock<Arc<Counts>>>,
+    collectors: Arc<OnceLock<Collectors>>,
+    estimates: watch::Receiver<Arc<Estimates>>,
     sizes: watch::Receiver<Measured>,
     sink_lag: Option<watch::Receiver<Option<Vec<PartitionLag>>>>,
     /// Places for statements of readers.
@@ -169,7 +184,7 @@ impl Server {
                 Some((listener, address))
             }
         };
-        let Sources { lake, checker, behind, reached, collectors, sizes, sink_lag } = sources;
+        let Sources { lake, checker, behind, reached, estimates, collectors, sizes, sink_lag } = sources;
         let Rules { access, sql_limits, behind_max, edition, topics } = rules;
         let state = State {
             lake,
@@ -184,6 +199,7 @@ impl Server {
             edition,
             topics,
             collectors,
+            estimates,
             sizes,
             sink_lag,
             statements: Arc::new(Semaphore::new(STATEMENTS_MAX)),

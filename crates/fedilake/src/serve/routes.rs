@@ -17,13 +17,15 @@ use axum::routing::{Router, get, post};
 use fedilake_query::sql::SqlErrorKind;
 use fedilake_query::{Question, SqlError, SqlLimits};
 use futures::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 use super::access::{self, Gate};
-use super::api::{CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, SqlRequest};
+use super::api::{
+    CheckMessage, CheckRequest, NOTE_HEADER, REQUEST_BYTES_MAX, ServersAnswer, ServersRequest, SqlRequest,
+};
 use super::asking::{Asking, STOPPING};
 use super::{METRICS_TEXT, Readiness, Standing, State, guard, heads, page, sealed, v1};
 use crate::check::{CheckReport, Progress};
@@ -70,6 +72,7 @@ fn guests(state: &State) -> Router<Arc<State>> {
         .route("/api/sql", post(sql))
         .route("/api/check", post(check))
         .route("/api/missing", post(missing))
+        .route("/api/servers", post(servers))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         .layer(from_fn_with_state(state.secret.clone(), guard::secret))
 }
@@ -192,6 +195,31 @@ async fn checked(state: &State, progress: &Arc<Progress>) -> Result<CheckReport,
         }
     }
 }
+
+/// The servers that this process reads, after those that are wanted were added or removed.
+async fn servers(
+    extract::State(state): Shared,
+    Json(request): Json<ServersRequest>,
+) -> Result<Json<ServersAnswer>, Refused> {
+    let collectors = state.collectors.get();
+    let mut said = Vec::new();
+    if !(request.add.is_empty() && request.remove.is_empty()) {
+        let Some(changes) = collectors.and_then(|collectors| collectors.changes.as_ref()) else {
+            return Err((StatusCode::CONFLICT, NO_CHANGES.to_owned()));
+        };
+        let (answer, answered) = oneshot::channel();
+        let gone = |_| (StatusCode::SERVICE_UNAVAILABLE, STOPPING.to_owned());
+        changes.send((request, answer)).await.map_err(|_| gone(()))?;
+        said = answered.await.map_err(|_| gone(()))?.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why))?;
+    }
+    let servers = serde_json::to_value(v1::servers_now(&state, chrono::Utc::now())).map_err(internal)?;
+    let completeness = state.estimates.borrow().as_ref().clone();
+    Ok(Json(ServersAnswer { collects: collectors.is_some(), said, servers, completeness }))
+}
+
+/// The refusal of a process whose servers are not its own.
+const NO_CHANGES: &str = "the process that owns the data folder reads no servers of its own\n\
+    hint: stop it first, or let `fedilake run` collect, store and answer in one process";
 
 /// The offsets that the figures lack, a sentence for each range.
 async fn missing(extract::State(state): Shared) -> Result<Json<Vec<String>>, Refused> {

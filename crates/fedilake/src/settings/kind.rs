@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::bail;
-use fedilake_collect::address;
+use fedilake_collect::{Timeline, address};
 
 use crate::mask::masked_address;
 
@@ -39,6 +39,8 @@ pub enum Kind {
     Servers,
     /// `http://host:port` or `https://host`; empty for none.
     Endpoint,
+    /// `public`, `local`, `remote`, `hashtag:TAG` or `list:ID`; several with commas between them.
+    Timelines,
     /// `HOST=FILE`, separated by commas.
     TokenFiles,
     /// One of these words.
@@ -104,6 +106,16 @@ pub(super) fn check(kind: &Kind, text: &str) -> anyhow::Result<()> {
         Kind::Servers => {
             for server in items(text) {
                 address::parse(server)?;
+            }
+        }
+        Kind::Timelines => {
+            if items(text).next().is_none() {
+                bail!("expected public, local, remote, hashtag:TAG or list:ID");
+            }
+            for item in items(text) {
+                if Timeline::parse(item).is_none() {
+                    bail!("expected public, local, remote, hashtag:TAG or list:ID instead of {item:?}");
+                }
             }
         }
         Kind::TokenFiles => {

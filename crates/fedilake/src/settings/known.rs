@@ -4,6 +4,7 @@ use super::kind::{Kind, Setting};
 
 /// A year: a longer time is a typing error, and would overflow the clock.
 const YEAR_SECONDS: u64 = 365 * 24 * 3_600;
+const DAY_SECONDS: u64 = 24 * 3_600;
 /// A TiB: more memory is a typing error.
 const MEMORY_BYTES_MAX: u64 = 1 << 40;
 /// A table file is put into its store at once, which takes up to 5 GiB; a file is hardly ever larger than its rows in
@@ -168,15 +169,34 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "collect.timeline",
         default: "public",
-        kind: Kind::OneOf(&["public", "local"]),
-        meaning: "public: all posts that the servers see; local: only their members' posts",
+        kind: Kind::Timelines,
+        meaning: "public: all posts that the servers see; local: their members' posts; remote: those of others; hashtag:TAG; list:ID, of the token's owner; several with commas between them",
+    },
+    Setting {
+        key: "collect.via",
+        default: "auto",
+        kind: Kind::OneOf(&["auto", "sse", "ws", "poll"]),
+        meaning: "how servers are read: auto, sse (server-sent events), ws (a WebSocket) or poll; a timeline is polled whenever its stream is away",
     },
     Setting { key: "collect.token_files", default: "", kind: Kind::TokenFiles, meaning: "access tokens, as HOST=FILE" },
+    Setting {
+        key: "collect.backfill_seconds",
+        default: "0",
+        kind: Kind::Number(0..=30 * DAY_SECONDS),
+        meaning: "how far back a server is read that was never read before; 0: its newest page",
+    },
+    Setting {
+        key: "collect.own_servers",
+        default: "",
+        kind: Kind::Servers,
+        meaning: "servers of your own, hosts or URLs: with a token they are read whatever their robots.txt says",
+    },
     Setting {
         key: "collect.contact",
         default: "",
         kind: Kind::Text,
-        meaning: "your contact, a URL or an e-mail address, sent to the servers in the User-Agent",
+        meaning: "your contact, a URL or an e-mail address, sent to the servers in the User-Agent; \
+            without one only this machine's servers are read",
     },
     Setting {
         key: "collect.batch_posts_max",
@@ -227,6 +247,26 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "size of the rows in memory of all log partitions together",
     },
     Setting {
+        key: "consent.policy",
+        default: "open",
+        kind: Kind::OneOf(&["open", "indexable", "strict"]),
+        meaning: "posts of authors who did not agree to be indexed: open: kept; indexable: counted under keyed hashes, \
+            without text and name; strict: not kept",
+    },
+    Setting {
+        key: "consent.key_file",
+        default: "",
+        kind: Kind::Text,
+        meaning: "the key of keyed hashes, made if policy indexable needs it; \
+            empty: consent.key in the platform's configuration folder",
+    },
+    Setting {
+        key: "consent.opt_out",
+        default: "",
+        kind: Kind::File,
+        meaning: "a file of accounts and domains that are not kept, one @user@host or host a line; read again when it changes",
+    },
+    Setting {
         key: "consent.deletes",
         default: "origin",
         kind: Kind::OneOf(&["origin", "any", "all"]),
@@ -244,6 +284,12 @@ pub const SETTINGS: &[Setting] = &[
         default: "60",
         kind: Kind::Number(1..=YEAR_SECONDS),
         meaning: "/readyz says no while the lake is behind the log by more than this",
+    },
+    Setting {
+        key: "lake.completeness_seconds",
+        default: "300",
+        kind: Kind::Number(1..=DAY_SECONDS),
+        meaning: "how often it is estimated how complete servers are; younger posts are left out, since another server may have been faster",
     },
     Setting {
         key: "lake.threads",

@@ -41,7 +41,7 @@ pub(super) async fn open_source(
 }
 
 /// The bookmarks of the collectors that write the log, for a process that only reads.
-pub(super) fn bookmarks_to_read(settings: &Settings) -> anyhow::Result<Arc<dyn Bookmarks>> {
+pub fn bookmarks_to_read(settings: &Settings) -> anyhow::Result<Arc<dyn Bookmarks>> {
     Ok(Arc::new(SavedBookmarks::new(kafka_settings(settings)?)))
 }
 
@@ -98,7 +98,7 @@ pub async fn listed_servers(settings: &Settings, used: Use) -> anyhow::Result<Se
 }
 
 /// The settings of Kafka and the registry.
-pub(crate) fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSettings> {
+pub fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSettings> {
     let url = settings.text("log.url");
     let (brokers, topic) = brokers_and_topic(url).with_context(|| {
         format!(

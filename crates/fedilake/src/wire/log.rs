@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use fedilake_log::embedded::EmbeddedLog;
 use fedilake_log::{Bookmarks, LogError, LogReader, LogWriter};
+use fedilake_model::Deletion;
 
 use super::{Scheme, Use, kafka, path_below};
 use crate::owner::Ownership;
@@ -35,6 +36,13 @@ pub struct Log {
 pub struct Appending {
     pub writer: Arc<dyn LogWriter>,
     pub bookmarks: Arc<dyn Bookmarks>,
+}
+
+impl Appending {
+    /// Appends deletes that no server told; returns when they are durable.
+    pub async fn append_deletions(&self, deletions: &[Deletion]) -> Result<(), LogError> {
+        fedilake_collect::append_deletions(self.writer.as_ref(), deletions).await
+    }
 }
 
 impl Log {

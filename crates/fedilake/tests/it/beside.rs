@@ -165,8 +165,13 @@ fn a_lake_that_has_everything_does_not_lag() {
 
 /// The text of a process's `/metrics`.
 pub fn metrics(address: std::net::SocketAddr) -> String {
+    get(address, "/metrics")
+}
+
+/// The answer of a process at `path`, with its headers.
+pub fn get(address: std::net::SocketAddr, path: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
-    write!(socket, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     std::io::Read::read_to_string(&mut socket, &mut answer).unwrap();
     answer

@@ -234,6 +234,8 @@ fn what_is_typed_wrong_is_named_with_an_exit_code_of_two() {
         &["simulate", "--serve", "127.0.0.1:0", "--rate", "0"],
         &["simulate", "--serve", "127.0.0.1:0", "--rate", "-5"],
         &["simulate", "--serve", "127.0.0.1:0", "--rate", "NaN"],
+        &["simulate", "--serve", "127.0.0.1:0", "--apart", "2"],
+        &["simulate", "--serve", "127.0.0.1:0", "--script-length", "1m"],
         &["simulate", "--out", "-", "--posts", "0"],
         &["simulate", "--out", "-", "--posts", "1622150"],
         &["replay"],
@@ -256,7 +258,7 @@ fn no_secret_in_a_url_is_printed_whichever_flag_or_setting_it_is_in() {
     let servers = [("FEDILAKE_COLLECT_SERVERS", "hunter2@a.example")];
     type Setting<'a> = (&'a str, &'a str);
     let cases: &[(&[&str], &[Setting<'_>])] = &[
-        (&["run", "--server", "a.example", "--listen", "127.0.0.1:0"], &table),
+        (&["run", "--server", "a.example", "--contact", "a@b.example", "--listen", "127.0.0.1:0"], &table),
         (&["sink"], &table),
         (&["serve"], &table),
         (&["report"], &table),
@@ -311,7 +313,7 @@ fn every_line_is_an_object_where_json_is_asked_for_from_the_first_error_on() {
         &["run", "--listen", "x"],
         &["run", "--for", "1parsec"],
         &["replay"],
-        &["servers"],
+        &["servers", "add"],
         &["report", "dayly"],
         &["report", "--config", "/none/there"],
         &["check", "--data", "/none/there"],

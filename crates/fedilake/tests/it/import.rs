@@ -301,6 +301,30 @@ fn gaps_overlaps_and_odd_rows_are_counted_and_cost_no_other_row() {
 }
 
 #[test]
+fn what_is_held_of_those_who_opted_out_goes_with_the_next_import() {
+    let data = Data::new();
+    let bucket = Bucket::beside(&data);
+    bucket.fill(0, &toots(0..140), 50);
+    data.run(["import", bucket.typed()]).done();
+    let held = |of: &str| data.number(&format!("select count(*) from posts where {of}"));
+    assert_eq!((held("author_domain = 'host3.test'"), held("true")), (20, 140));
+    let list = data.beside("opt-out.txt");
+    std::fs::write(&list, "host3.test\n").unwrap();
+    // The source has one file more, of which the same are left out.
+    bucket.put(0, 140, &parquet(columns(&toots(140..154))));
+    let import = || data.run(["import", bucket.typed(), "--opt-out", list.to_str().unwrap()]).done();
+    let said = import();
+    assert!(said.stderr.contains("opted_out 2"), "{}", said.stderr);
+    assert!(said.stderr.contains("20 sightings of posts of people who opted out deleted"), "{}", said.stderr);
+    assert_eq!((held("author_domain = 'host3.test'"), held("true")), (0, 132));
+    // Once is enough, and the table alone has it too.
+    assert!(!import().stderr.contains("people who opted out"));
+    data.run(["check"]).done();
+    std::fs::remove_file(data.path().join("lake.duckdb")).unwrap();
+    assert_eq!((held("author_domain = 'host3.test'"), held("true")), (0, 132));
+}
+
+#[test]
 fn a_topic_made_anew_under_its_name_is_not_taken_for_the_same_one() {
     let data = Data::new();
     let bucket = Bucket::beside(&data);

@@ -54,7 +54,7 @@ fn servers_tokens_and_contact_change_at_a_sighup_and_nothing_dies() {
     signal(running.pid(), "HUP");
     let said = running.wait_for_line("settings read again");
     assert!(said.contains("2 servers") && said.contains("at the next start: collect.batch_posts_max"), "{said}");
-    let refused = running.wait_for_line("401");
+    let refused = running.wait_for_line("does not accept the token");
     assert!(refused.contains("WARN") && refused.contains(&host.to_string()), "{refused}");
     wait_for_a_post(&data, &servers, 2);
     // The same file with another token.

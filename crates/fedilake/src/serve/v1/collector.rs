@@ -1,16 +1,18 @@
 //! How collecting goes: servers, log, table, lake and disk.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, SecondsFormat, Utc};
-use fedilake_collect::{ServerSnapshot, ServerState, Timeline};
+use fedilake_collect::{ServerSnapshot, ServerState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
 use crate::behind::Distance;
+use crate::completeness::{self, Estimate};
 
 /// The state of collecting.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,10 +28,10 @@ pub(super) struct Collector {
 
 /// A server that is read.
 #[derive(Debug, Serialize, ToSchema)]
-struct CollectedServer {
+pub(in crate::serve) struct CollectedServer {
     server: String,
     /// public or local.
-    timeline: &'static str,
+    timeline: String,
     /// connecting, live, polling, backing_off or stopped.
     state: &'static str,
     /// The way in: stream or pages; null while there is none.
@@ -39,10 +41,17 @@ struct CollectedServer {
     /// Posts, edits and deletes that were kept since the start.
     posts: u64,
     last_post_at: Option<String>,
+    /// New posts that came in the last minute, kept or not.
+    posts_a_minute: f64,
     /// The mean time from writing to arrival of the last posts.
     lag_seconds: Option<f64>,
     /// Failures since the start, by kind.
     failures: BTreeMap<&'static str, u64>,
+    /// The part of its members' posts of the last day that it showed, 0 to 1, estimated from what other servers showed of them; null if they
+    /// showed none.
+    completeness: Option<f64>,
+    /// True if it is read, and lately showed less than half of its members' posts that others showed.
+    blind: bool,
     last_error: Option<String>,
     /// Ranges of the timeline that had to be read page by page since the start.
     pages: Pages,
@@ -61,6 +70,8 @@ struct CollectedServer {
 struct Pages {
     planned: u64,
     filled: u64,
+    /// True while a range is being read.
+    filling: bool,
 }
 
 /// A time in which a server was not read.
@@ -134,7 +145,6 @@ struct Disk {
     responses((status = 200, description = "Servers, log, table, lake and disk", body = Collector))
 )]
 pub(super) async fn collector(State(state): Shared) -> Json<Collector> {
-    let counts = state.collectors.get();
     let Distance { records, seconds, log_answers, partitions, .. } = state.behind.distance();
     let sizes = *state.sizes.borrow();
     let waiting = state.sink_lag.as_ref().and_then(|lag| lag.borrow().clone());
@@ -145,10 +155,8 @@ pub(super) async fn collector(State(state): Shared) -> Json<Collector> {
     };
     let now = Utc::now();
     Json(Collector {
-        collects: counts.is_some(),
-        servers: counts
-            .map(|counts| counts.snapshot().into_iter().map(|counts| server(counts, now)).collect())
-            .unwrap_or_default(),
+        collects: state.collectors.get().is_some(),
+        servers: servers_now(&state, now),
         log: LogStanding {
             answers: log_answers,
             partitions: partitions.into_iter().map(log_partition).collect(),
@@ -168,13 +176,26 @@ pub(super) async fn collector(State(state): Shared) -> Json<Collector> {
     })
 }
 
-fn server(server: ServerSnapshot, now: DateTime<Utc>) -> CollectedServer {
+/// The servers that this process reads.
+pub(in crate::serve) fn servers_now(state: &crate::serve::State, now: DateTime<Utc>) -> Vec<CollectedServer> {
+    let snapshot = state.collectors.get().map(|collectors| collectors.counts.snapshot()).unwrap_or_default();
+    let estimates = Arc::clone(&state.estimates.borrow());
+    let estimate = |counts: &ServerSnapshot| estimates.get(&counts.server.as_str().to_lowercase()).copied();
+    snapshot
+        .into_iter()
+        .map(|counts| (estimate(&counts), counts))
+        .map(|(estimate, counts)| server(counts, estimate, now))
+        .collect()
+}
+
+fn server(server: ServerSnapshot, estimate: Option<Estimate>, now: DateTime<Utc>) -> CollectedServer {
     let gap = |gap: fedilake_collect::Gap| Gap {
         from: rfc_3339(gap.from),
         to: gap.to.map(rfc_3339),
         // A gap ends when nothing of it is missing.
         filled: gap.to.is_some(),
     };
+    let posts_a_minute = (server.posts_a_minute(now) * 10.0).round() / 10.0;
     let gaps = server.gaps(now).into_iter().map(gap).collect();
     let left_out = server.left_out().into_iter();
     let left_out = left_out.map(|(hour, reason, events)| LeftOut { hour: rfc_3339(hour), reason, events }).collect();
@@ -186,19 +207,20 @@ fn server(server: ServerSnapshot, now: DateTime<Utc>) -> CollectedServer {
     };
     CollectedServer {
         server: server.server.to_string(),
-        timeline: match server.timeline {
-            Timeline::Public => "public",
-            Timeline::Local => "local",
-        },
+        timeline: server.timeline.to_string(),
         state: server.state.as_str(),
         via,
         retry_at,
         posts: server.tally.accepted,
         last_post_at: server.last_event_at.map(rfc_3339),
+        posts_a_minute,
         lag_seconds: server.lag.map(|lag| lag.as_secs_f64()),
         failures: server.failures,
+        completeness: estimate.map(|estimate| estimate.share),
+        blind: completeness::is_read(server.state)
+            && estimate.is_some_and(|estimate| estimate.is_blind(&server.timeline)),
         last_error: server.last_error,
-        pages: Pages { planned: server.gaps_found, filled: server.gaps_filled },
+        pages: Pages { planned: server.gaps_found, filled: server.gaps_filled, filling: server.is_filling },
         gaps,
         left_out,
         skipped: server.tally.skipped,

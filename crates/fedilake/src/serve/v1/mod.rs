@@ -15,6 +15,7 @@ mod shared;
 mod sql;
 mod state;
 
+pub(super) use collector::servers_now;
 pub use schema::{COLUMNS, FUNCTIONS};
 
 use std::sync::Arc;

@@ -27,8 +27,8 @@ build: setup ## Build target/release/fedilake (or the same below CARGO_TARGET_DI
 	@cargo build --release --locked --package fedilake
 
 bench: setup ## Measure each stage beside this machine's own limits (BENCH_FLAGS="--quick")
-	@$(if $(findstring --copies,$(BENCH_FLAGS)),true,cargo bench --profile release --locked --package fedilake-collect --bench fleet -- $(BENCH_FLAGS))
-	@scripts/with-services cargo bench --profile release --locked --package fedilake --bench stages -- $(BENCH_FLAGS)
+	@$(if $(findstring --copies,$(BENCH_FLAGS)),true,cargo bench --profile release --locked --workspace --bench fleet -- $(BENCH_FLAGS))
+	@scripts/with-services cargo bench --profile release --locked --workspace --bench stages -- $(BENCH_FLAGS)
 
 chaos: setup ## Run 2,000 scripts of faults of servers, and the kill tests for 500 rounds (CHAOS_SEEDS=17..18 for one script)
 	@FEDILAKE_CHAOS_SEEDS=$(CHAOS_SEEDS) cargo test --release --locked --workspace --test it -- chaos_of_every_seed --nocapture

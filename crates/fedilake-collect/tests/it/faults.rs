@@ -208,8 +208,8 @@ async fn a_stream_that_only_thumps_is_found_out_by_its_timeline() {
         () = reopened => {}
         () = single.streams_opened(2) => {}
     }
-    let server = run.server_where(|server| server.failures.contains_key("stalled")).await;
-    assert_eq!(server.tally.accepted, 60);
+    run.server_where(|server| server.failures.contains_key("stalled") && server.tally.accepted == 60).await;
+    run.log.wait_for(60).await;
     assert!(lost.iter().all(|key| run.log.keys().contains(key)));
     run.stop().await.unwrap();
 }

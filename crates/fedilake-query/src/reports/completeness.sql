@@ -10,7 +10,7 @@
 -- our reading of its members is, and estimated, shown times elsewhere by common (the estimate of Lincoln and Petersen), how many posts there were. By the hour (or the day, or the
 -- week from Monday, in UTC) in which the posts were written. The newest 168 steps and the 12 servers with most such posts are shown, and steps in which others showed none are left out. A
 -- server far below 100 while it is read is blind: its stream lives and shows nothing, or an account's filters hide a part. The newest minutes are always low, since another server
--- may have been faster. Nothing is said of what a server shows of others, of servers that are read alone, and of members whom a server hides from its own timelines. Few posts say
+-- may have been faster. Nothing is said of what a server shows of others, of servers that are read alone or never showed a post, and of members whom a server hides from its own timelines. Few posts say
 -- little: of ten posts nine, 90 percent, may be chance.
 -- """
 -- marks = [{ kind = "line", x = "written", y = "percent", series = "server" }]

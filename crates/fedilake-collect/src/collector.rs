@@ -617,7 +617,9 @@ impl Collector {
             Note::NoStream(error) => {
                 tracing::warn!(%server, %error, hint = hint(&error), "no stream; the timeline is polled meanwhile");
             }
-            Note::Stream(after) => tracing::info!(%server, "server streams again, and nothing is missing, after {}", span(after)),
+            Note::Stream(after) => {
+                tracing::info!(%server, "server streams again, and nothing is missing, after {}", span(after))
+            }
             Note::NoFill(error @ SourceError::Disallowed { .. }) => {
                 tracing::info!(%server, %error, "the stream goes on, and the timeline is not read");
             }

@@ -140,6 +140,9 @@ impl KafkaSettings {
         config.set("bootstrap.servers", &self.brokers).set("client.id", "fedilake");
         // Brokers close what is idle; that is no trouble to tell of.
         config.set("log.connection.close", "false").set("reconnect.backoff.max.ms", "2000");
+        // With sparse connections, whoever looks for a partition's leader while its broker is away has librdkafka connect again
+        // without the backoff: hundreds of times a second, a core of each process.
+        config.set("enable.sparse.connections", "false");
         self.security.apply(&mut config);
         config
     }

@@ -25,7 +25,8 @@ fn cpu_ticks(pid: u32) -> u64 {
     own_ticks(pid) + children(pid).into_iter().map(own_ticks).sum::<u64>()
 }
 
-fn own_ticks(pid: u32) -> u64 {
+/// The CPU time of a process alone, in ticks: a hundred are a second.
+pub fn own_ticks(pid: u32) -> u64 {
     // A child may end between the two calls.
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return 0 };
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();

@@ -4,11 +4,12 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 use fedilake_services::{Own, Services};
 
-use super::{Cluster, publish, still, wait_for};
-use crate::beside::metrics;
+use super::{Cluster, publish, slow_flow, still, wait_for};
+use crate::beside::{metrics, own_ticks};
 use crate::health::ready;
 
 /// A cluster with a few posts, all of them in the table.
@@ -66,6 +67,36 @@ fn a_replica_stays_ready_while_kafka_is_away_and_says_so() {
         assert!(status == 200 && said["behind"]["log_answers"] == true, "{away}: {said}");
     }
     assert_eq!(replica.interrupt().code(), Some(0));
+}
+
+#[test]
+fn nobody_spins_while_kafka_is_away() {
+    let Some(own) = Own::start(&["kafka", "registry", "s3"]) else { return };
+    let cluster = Cluster::new(&own.services(), 1);
+    let servers = slow_flow(1);
+    let (collector, sink) = (cluster.collector(&servers), cluster.sink());
+    wait_for("the first posts", || !cluster.uris().is_empty());
+    cluster.stopped_check();
+    let mut replica = cluster.start(cluster.serve());
+    let address = replica.address();
+    let parts = [("collector", collector.pid()), ("sink", sink.pid()), ("replica", replica.pid())];
+    wait_for("readiness", || ready(address).0 == 200);
+    let is_degraded = || !ready(address).1["degraded"].is_null();
+    own.kill9("kafka");
+    wait_for("a log that does not answer", is_degraded);
+    let (began, before) = (Instant::now(), parts.map(|(_, pid)| own_ticks(pid)));
+    std::thread::sleep(Duration::from_secs(4));
+    let seconds = began.elapsed().as_secs_f64();
+    for ((name, pid), before) in parts.into_iter().zip(before) {
+        let core = (own_ticks(pid) - before) as f64 / 100.0 / seconds;
+        assert!(core < 0.25, "the {name} took {core:.2} of a core");
+    }
+    assert!(is_degraded(), "Kafka was away all the time");
+    own.start_again("kafka");
+    wait_for("a log that answers again", || !is_degraded());
+    replica.interrupt().done();
+    assert_eq!((collector.stop(), sink.stop()), (0, 0), "restarts");
+    servers.stop();
 }
 
 /// A port that leads to the broker, and counts who comes. The broker sends its clients on to itself, so each client of Kafka

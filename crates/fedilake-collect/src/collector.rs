@@ -403,6 +403,8 @@ impl Collector {
                     opening = Some(async move { source.stream().await }.boxed());
                 }
                 () = self.source.new_token() => {
+                    // A request without it may be under way.
+                    opening = None;
                     self.stream_backoff.reset();
                     self.stream_at = Instant::now();
                     poll_at = poll_at.min(Instant::now());

@@ -15,6 +15,7 @@
 //! and deletes and edits that passed there by asking for the last posts again ([`gone`](crate::gone)).
 
 use std::collections::VecDeque;
+use std::mem;
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,7 @@ pub(crate) fn follow(source: Arc<Source>, feed: Feed, from: Option<Cursor>) -> E
         backoff: Backoff::default(),
         heard: Heard::default(),
         hole_until: Instant::now(),
+        has_hole: true,
         ready: VecDeque::new(),
     };
     let arrivals = stream::try_unfold(Box::new(live), |mut live| async move {
@@ -94,8 +96,10 @@ struct Live {
     overlap: Duration,
     backoff: Backoff,
     heard: Heard,
-    /// Deletes and edits since then came by the stream.
+    /// Deletes and edits since then came by the stream, if it has brought a post.
     hole_until: Instant,
+    /// True if posts from before then were not asked for yet.
+    has_hole: bool,
     ready: VecDeque<Arrival>,
 }
 
@@ -138,8 +142,8 @@ impl Live {
         let now = Utc::now();
         let arrival = self.source.translate(&Frame { kind, data: frame.payload }, now);
         self.source.learn_delay(slice::from_ref(&arrival), now);
-        if kind != FrameKind::Delete && self.watch.beat(Instant::now()) {
-            self.owe_short_silence();
+        if kind != FrameKind::Delete {
+            self.beat();
         }
         if kind == FrameKind::Update
             && let Arrival::Event(event) = &arrival
@@ -154,6 +158,18 @@ impl Live {
             }
         }
         self.ready.push_back(arrival);
+    }
+
+    /// The stream brought a post. One that is open and was silent since may have lost what came before.
+    fn beat(&mut self) {
+        let now = Instant::now();
+        if !self.watch.is_alive() {
+            self.hole_until = now;
+            self.has_hole = true;
+        }
+        if self.watch.beat(now) {
+            self.owe_short_silence();
+        }
     }
 
     /// Has the time before a short silence walked again, soon.
@@ -226,8 +242,9 @@ impl Live {
         }
         self.ready.push_back(Arrival::Read);
         let was_hole = self.watch.gap() == Gap::Open || self.has_filled;
-        if was_hole {
-            self.source.gone().suspect_all_until(self.hole_until);
+        if mem::take(&mut self.has_hole) || was_hole {
+            let until = if self.watch.is_alive() { self.hole_until } else { Instant::now() };
+            self.source.gone().suspect_all_until(until);
             self.source.listen(&mut self.heard);
         }
         if let (true, Some(from), Some(until)) = (was_hole, self.filled_from.take(), self.highest.clone()) {

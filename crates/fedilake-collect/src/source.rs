@@ -231,6 +231,7 @@ impl Source {
                 let server = self.config.address.server.clone();
                 return Err(SourceError::TokenRefused { server, message: message.clone() });
             }
+            used.take_news();
         }
     }
 
@@ -287,12 +288,19 @@ impl Source {
         self.sockets.subscribe(&self.http, &url, token, &self.config.timeline, heed).await.map(Feed::socket)
     }
 
-    /// Resolves when there is a new token in the token's file. Cancel-safe.
+    /// Resolves when there is a new token in the token's file, with which no stream was asked for. Cancel-safe.
     pub(crate) async fn new_token(&self) {
         if !lock(&self.token).has_file() {
             future::pending::<()>().await;
         }
-        while !lock(&self.token).look(self.settings.token_interval) {
+        loop {
+            {
+                let mut used = lock(&self.token);
+                used.look(self.settings.token_interval);
+                if used.take_news() {
+                    return;
+                }
+            }
             sleep(self.settings.token_interval).await;
         }
     }

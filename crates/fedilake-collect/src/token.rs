@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +50,8 @@ impl fmt::Debug for Token {
 pub(crate) struct TokenInUse {
     token: Option<Token>,
     is_refused: bool,
+    /// True if the token is new and no stream was asked for with it.
+    is_news: bool,
     file: Option<PathBuf>,
     /// When the file was written that was read last, and its length.
     read: Option<(SystemTime, u64)>,
@@ -59,7 +62,7 @@ impl TokenInUse {
     /// The token of the configuration, which was read from `file` if there is one.
     pub(crate) fn new(token: Option<Token>, file: Option<PathBuf>) -> TokenInUse {
         let read = file.as_deref().and_then(stamp).filter(|_| token.is_some());
-        TokenInUse { token, is_refused: false, file, read, looked_at: Instant::now() }
+        TokenInUse { token, is_refused: false, is_news: false, file, read, looked_at: Instant::now() }
     }
 
     /// The token, to be sent with a page; `None` while its server refuses it.
@@ -103,8 +106,14 @@ impl TokenInUse {
         if is_new {
             self.token = Some(token);
             self.is_refused = false;
+            self.is_news = true;
         }
         is_new
+    }
+
+    /// True once for each new token, whoever looked at the file.
+    pub(crate) fn take_news(&mut self) -> bool {
+        mem::take(&mut self.is_news)
     }
 }
 
@@ -146,6 +155,7 @@ mod tests {
         assert!(!used.look(Duration::ZERO), "there is no file yet");
         std::fs::write(&file, "one\n").unwrap();
         assert!(used.look(Duration::ZERO) && !used.look(Duration::ZERO));
+        assert!(used.take_news() && !used.take_news(), "it is told once, though nobody who asked for a stream looked");
         used.answered(&token("one"), true);
         for unreadable in ["", "two words", "\u{1b}"] {
             std::fs::write(&file, unreadable).unwrap();

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::memory::MemoryLog;
 use crate::run::{Run, settings, until};
-use crate::single::{Single, refused};
+use crate::single::{Failure, Single, refused};
 
 #[tokio::test]
 async fn a_token_that_is_revoked_costs_the_stream_only_and_a_new_one_in_its_file_is_used_at_once() {
@@ -56,6 +56,23 @@ async fn a_token_that_appears_while_the_timeline_is_polled_opens_the_stream() {
     run.server_where(|server| server.state == ServerState::Polling).await;
     std::fs::write(&file, single.token()).unwrap();
     single.streams_opened(1).await;
+    run.server_where(|server| server.state == ServerState::Live).await;
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_appears_while_a_stream_is_asked_for_without_it_is_used_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let single = Single::start().await;
+    single.fail_streams(Failure::Hang);
+    let config = ServerConfig { token_file: Some(file.clone()), ..single.config() };
+    let mut settings = CollectorSettings { token_interval: Duration::from_millis(20), ..settings() };
+    settings.http.open_timeout = Duration::from_secs(3_600);
+    let run = Run::start_with(vec![config], settings, Arc::new(MemoryLog::new()), Arc::default());
+    run.server_where(|server| server.state == ServerState::Polling).await;
+    single.answer_streams_with(None);
+    std::fs::write(&file, single.token()).unwrap();
     run.server_where(|server| server.state == ServerState::Live).await;
     run.stop().await.unwrap();
 }

@@ -195,6 +195,23 @@ async fn deletes_and_edits_in_a_hole_of_the_stream_are_found_afterwards() {
 }
 
 #[tokio::test]
+async fn deletes_before_an_open_stream_brings_its_first_post_are_found() {
+    let simulation = simulate(Config { servers: 1, rate: 0.0, history: 0, ..Config::default() }).await;
+    simulation.set_fault(0, Some(Fault::Silent), None);
+    let settings = CollectorSettings { second_look_after: Duration::from_millis(500), ..fast() };
+    let run = Run::start_with(configs(&simulation), settings, Arc::new(MemoryLog::new()), Arc::default());
+    run.server_where(|server| server.state == ServerState::Live).await;
+    // The stream is open and loses them; pages bring them.
+    let posts: Vec<Published> = (0..30).map(|_| simulation.publish(0)).collect();
+    run.log.wait_for(30).await;
+    assert!(posts[..10].iter().all(|post| simulation.delete(&post.uri)));
+    simulation.set_fault(0, None, None);
+    simulation.publish(0);
+    wait_for_changes(&simulation, &run.log, &posts[..10]).await;
+    run.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn deletes_that_no_stream_tells_are_found_where_a_timeline_is_polled() {
     let (simulation, run, posts) = with_thirty_posts(Config { stream_needs_token: true, ..Config::default() }).await;
     assert!(posts[..10].iter().all(|post| simulation.delete(&post.uri)));

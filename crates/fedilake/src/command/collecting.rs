@@ -197,9 +197,8 @@ pub(super) fn named_own(settings: &Settings) -> anyhow::Result<HashSet<Server>> 
 
 /// The operator's own servers. Each needs a token, which shows that the operator has an account there; it may come later.
 fn own_servers(settings: &Settings) -> anyhow::Result<HashSet<Server>> {
-    let hosts: Vec<String> = tokens(settings)?.into_iter().map(|(host, _)| host).collect();
-    let own = named_own(settings)?;
-    for server in own.iter().filter(|server| !hosts.iter().any(|host| host == server.as_str())) {
+    let (own, with_tokens) = (named_own(settings)?, own_with_tokens(settings)?);
+    for server in own.difference(&with_tokens) {
         tracing::warn!(
             %server,
             hint = format!("`fedilake login {server}`"),

@@ -15,8 +15,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 
 use crate::listener::Listener;
-use crate::native::{Queue, What};
-use crate::topic::Asker;
+use crate::native::{Message, Messages, Queue, What};
+use crate::topic::{self, Asker};
 use crate::{KafkaError, KafkaSettings, partition_by_host, version};
 
 /// Messages taken at once, and the wait for them.
@@ -60,9 +60,11 @@ struct Value {
 impl Marks {
     pub(crate) fn new(settings: &KafkaSettings, asker: Arc<Asker>, partitions: u32) -> Result<Marks, KafkaError> {
         let mut config = settings.reading_client();
-        config.set("auto.offset.reset", "earliest");
+        // A fetch that finds nothing new holds up the next look.
+        config.set("auto.offset.reset", "earliest").set("fetch.wait.max.ms", "10");
         let consumer = BaseConsumer::from_config_and_context(&config, Listener::default());
         let consumer = Arc::new(consumer.map_err(|error| settings.no_client(error))?);
+        topic::find_leaders(&consumer, &settings.servers_topic);
         let partitions = Arc::new(AtomicU32::new(partitions));
         let place = format!("{} of Kafka {}", settings.servers_topic, asker.brokers);
         let tail = Tail {
@@ -88,26 +90,21 @@ impl Marks {
         let names = keys.clone();
         let values = self.blocking("load a bookmark from", move |tail| {
             let partitions = tail.count(COUNT)?;
-            let mut is_read = HashSet::new();
-            let mut values = Vec::with_capacity(keys.len());
-            for key in &keys {
-                let home = partition_by_host(key, partitions);
-                if is_read.insert(home) {
-                    tail.read(home)?;
-                }
-                let mut value = tail.value(home, key);
-                for partition in (0..partitions).filter(|partition| *partition != home) {
-                    if value.is_some() {
-                        break;
-                    }
-                    // A writer knows the partition of its key by now, so one read is enough.
-                    if !tail.read.contains_key(&partition) {
-                        tail.read(partition)?;
-                    }
-                    value = tail.value(partition, key);
-                }
-                values.push(value);
+            let homes: HashSet<u32> = keys.iter().map(|key| partition_by_host(key, partitions)).collect();
+            tail.catch_up(homes)?;
+            // A writer knows the partition of its key by now, so one read of the others is enough.
+            let are_all_home = keys.iter().all(|key| tail.value(partition_by_host(key, partitions), key).is_some());
+            if !are_all_home {
+                let unread = (0..partitions).filter(|partition| !tail.read.contains_key(partition)).collect();
+                tail.catch_up(unread)?;
             }
+            let values: Vec<Option<Value>> = keys
+                .iter()
+                .map(|key| {
+                    let home = partition_by_host(key, partitions);
+                    tail.value(home, key).or_else(|| (0..partitions).find_map(|partition| tail.value(partition, key)))
+                })
+                .collect();
             Ok(values)
         });
         let readable = |(name, value): (&String, Option<Value>)| match value {
@@ -132,22 +129,21 @@ impl Marks {
             let mut sorted: Vec<(&str, usize)> = prefixes.iter().map(String::as_str).zip(0..).collect();
             sorted.sort_unstable();
             let partitions = tail.count(Duration::ZERO)?;
-            (0..partitions)
-                .map(|partition| {
-                    tail.read(partition)?;
-                    let mut each = vec![BTreeMap::new(); sorted.len()];
-                    for (key, value) in tail.read.get(&partition).into_iter().flat_map(|read| &read.values) {
-                        let Ok(key) = std::str::from_utf8(key) else { continue };
-                        // The last one that is not greater: no other can be the key's beginning.
-                        let after = sorted.partition_point(|(prefix, _)| *prefix <= key);
-                        let Some((prefix, nth)) = after.checked_sub(1).map(|last| sorted[last]) else { continue };
-                        if let Some(rest) = key.strip_prefix(prefix) {
-                            each[nth].insert(rest.to_owned(), value.text.clone());
-                        }
+            tail.catch_up((0..partitions).collect())?;
+            let values = (0..partitions).map(|partition| {
+                let mut each = vec![BTreeMap::new(); sorted.len()];
+                for (key, value) in tail.read.get(&partition).into_iter().flat_map(|read| &read.values) {
+                    let Ok(key) = std::str::from_utf8(key) else { continue };
+                    // The last one that is not greater: no other can be the key's beginning.
+                    let after = sorted.partition_point(|(prefix, _)| *prefix <= key);
+                    let Some((prefix, nth)) = after.checked_sub(1).map(|last| sorted[last]) else { continue };
+                    if let Some(rest) = key.strip_prefix(prefix) {
+                        each[nth].insert(rest.to_owned(), value.text.clone());
                     }
-                    Ok(each)
-                })
-                .collect()
+                }
+                each
+            });
+            Ok(values.collect())
         })
         .await
     }
@@ -175,17 +171,62 @@ impl Tail {
         Ok(self.partitions.load(Ordering::Relaxed))
     }
 
-    /// Reads the partition to the end that it has now.
-    fn read(&mut self, partition: u32) -> Result<(), String> {
-        let (start, end) = self.asker.bounds(&self.topic, partition)?;
-        let read = self.read.entry(partition).or_default();
-        if read.next > end {
-            // The topic was made again.
-            *read = Read::default();
+    /// Reads the partitions, all at once, to the ends that they have now.
+    fn catch_up(&mut self, partitions: HashSet<u32>) -> Result<(), String> {
+        let mut ends = HashMap::new();
+        let mut from = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            let (start, end) = self.asker.bounds(&self.topic, partition)?;
+            let read = self.read.entry(partition).or_default();
+            if read.next > end {
+                // The topic was made again.
+                *read = Read::default();
+            }
+            if read.next < end {
+                read.next = read.next.max(start);
+                let offset = Offset::Offset(i64::try_from(read.next).map_err(|error| error.to_string())?);
+                let number = i32::try_from(partition).map_err(|error| error.to_string())?;
+                from.add_partition_offset(&self.topic, number, offset).map_err(|error| error.to_string())?;
+                ends.insert(partition, end);
+            }
         }
-        if read.next < end {
-            read.next = read.next.max(start);
-            read.up_to(end, &self.queue, &self.consumer, &self.topic, partition, self.patience)?;
+        if ends.is_empty() {
+            return Ok(());
+        }
+        self.consumer.assign(&from).map_err(|error| error.to_string())?;
+        let read = self.read_to(ends);
+        self.consumer.unassign().map_err(|error| error.to_string())?;
+        read
+    }
+
+    /// Reads what is assigned until each partition is at its end.
+    fn read_to(&mut self, mut ends: HashMap<u32, u64>) -> Result<(), String> {
+        let mut deadline = Instant::now() + self.patience;
+        while !ends.is_empty() {
+            let mut messages = self.queue.take(TAKEN, WAIT);
+            if messages.len() > 0 {
+                deadline = Instant::now() + self.patience;
+            } else if Instant::now() > deadline {
+                return Err("the topic cannot be read to its end in time".into());
+            }
+            while let Some(message) = messages.peek() {
+                if let What::Failed { why, .. } = &message.what
+                    && message.partition >= 0
+                {
+                    return Err(why.clone());
+                }
+                let partition = u32::try_from(message.partition);
+                if let Ok(partition) = partition
+                    && let Some(end) = ends.get(&partition)
+                {
+                    let read = self.read.entry(partition).or_default();
+                    read.take(&message, &messages);
+                    if read.next >= *end {
+                        ends.remove(&partition);
+                    }
+                }
+                messages.advance();
+            }
         }
         Ok(())
     }
@@ -196,54 +237,21 @@ impl Tail {
 }
 
 impl Read {
-    fn up_to(
-        &mut self,
-        end: u64,
-        queue: &Queue,
-        consumer: &BaseConsumer<Listener>,
-        topic: &str,
-        partition: u32,
-        patience: Duration,
-    ) -> Result<(), String> {
-        let partition = i32::try_from(partition).map_err(|error| error.to_string())?;
-        let mut from = TopicPartitionList::with_capacity(1);
-        let offset = Offset::Offset(i64::try_from(self.next).map_err(|error| error.to_string())?);
-        from.add_partition_offset(topic, partition, offset).map_err(|error| error.to_string())?;
-        consumer.assign(&from).map_err(|error| error.to_string())?;
-        let read = self.read(end, queue, patience);
-        consumer.unassign().map_err(|error| error.to_string())?;
-        read
-    }
-
-    fn read(&mut self, end: u64, queue: &Queue, patience: Duration) -> Result<(), String> {
-        let mut deadline = Instant::now() + patience;
-        while self.next < end {
-            let mut messages = queue.take(TAKEN, WAIT);
-            if messages.len() > 0 {
-                deadline = Instant::now() + patience;
-            } else if Instant::now() > deadline {
-                return Err("the topic cannot be read to its end in time".into());
+    fn take(&mut self, message: &Message<'_>, messages: &Messages) {
+        let offset = u64::try_from(message.offset).unwrap_or(0);
+        match message.what {
+            What::Record { key, value: Some(value), .. } => {
+                let newer = version::check(messages.header(version::HEADER_C)).err();
+                let text = String::from_utf8_lossy(value).into_owned();
+                self.values.insert(key.to_owned(), Value { text, newer });
+                self.next = offset + 1;
             }
-            while let Some(message) = messages.peek() {
-                let offset = u64::try_from(message.offset).unwrap_or(0);
-                match message.what {
-                    What::Record { key, value: Some(value), .. } => {
-                        let newer = version::check(messages.header(version::HEADER_C)).err();
-                        let text = String::from_utf8_lossy(value).into_owned();
-                        self.values.insert(key.to_owned(), Value { text, newer });
-                        self.next = offset + 1;
-                    }
-                    What::Record { key, value: None, .. } => {
-                        self.values.remove(key);
-                        self.next = offset + 1;
-                    }
-                    What::End => self.next = self.next.max(offset),
-                    What::Failed { why, .. } if message.partition >= 0 => return Err(why),
-                    What::Failed { .. } => {}
-                }
-                messages.advance();
+            What::Record { key, value: None, .. } => {
+                self.values.remove(key);
+                self.next = offset + 1;
             }
+            What::End => self.next = self.next.max(offset),
+            What::Failed { .. } => {}
         }
-        Ok(())
     }
 }

@@ -47,7 +47,8 @@ impl Membership {
             .set("group.id", group)
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", session_ms.to_string())
-            .set("heartbeat.interval.ms", (session_ms / 4).clamp(1, 3_000).to_string())
+            // A member learns of a change in the group by its next heartbeat.
+            .set("heartbeat.interval.ms", (session_ms / 4).clamp(1, 1_000).to_string())
             .set("max.poll.interval.ms", session_ms.max(300_000).to_string())
             .set("topic.metadata.refresh.interval.ms", "3000")
             .set("enable.auto.commit", "false")

@@ -27,6 +27,7 @@ use crate::log::Shared;
 use crate::membership::{Change, Membership};
 use crate::native::{Messages, Queue, Topic, What};
 use crate::schemas::{Known, Meaning, from_wire};
+use crate::topic;
 
 /// The group that librdkafka wants of every consumer. Nothing joins it or commits to it.
 pub(crate) const READER_GROUP: &str = "fedilake-reader";
@@ -107,6 +108,7 @@ impl KafkaReader {
             group.on_news(notify(&wake));
         }
         let consumer = Arc::new(consumer);
+        topic::find_leaders(&consumer, &shared.settings.topic);
         Ok(KafkaReader {
             known: shared.ids.known(),
             shared,

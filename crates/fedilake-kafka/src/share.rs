@@ -22,7 +22,7 @@ use crate::membership::{Change, Membership};
 use crate::native::{Message, Queue, Refusal, What};
 use crate::reader::is_forbidden;
 use crate::servers::SERVER;
-use crate::topic::Asker;
+use crate::topic::{self, Asker};
 use crate::{KafkaError, KafkaSettings};
 
 /// Interval at which the group is asked for news without a sign of any, and failed reads are tried again.
@@ -107,6 +107,7 @@ impl Share {
         consumer.set_nonempty_callback(notify(&wake));
         member.on_news(notify(&wake));
         let consumer = Arc::new(consumer);
+        topic::find_leaders(&consumer, &topic);
         Ok(Share {
             topic,
             asker,

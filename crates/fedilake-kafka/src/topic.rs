@@ -105,6 +105,19 @@ impl Asker {
     }
 }
 
+/// Has a client that reads find the leaders of the topic's partitions: left to itself it looks for them a second after the first
+/// partition is assigned.
+pub(crate) fn find_leaders(reader: &Arc<BaseConsumer<Listener>>, topic: &str) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let (reader, topic) = (reader.clone(), topic.to_owned());
+    spawn_blocking(move || {
+        // Whoever reads is told what is wrong.
+        if let Err(error) = reader.fetch_metadata(Some(&topic), PATIENCE) {
+            tracing::debug!("kafka: leaders of {topic}: {error}");
+        }
+    });
+}
+
 /// True if the connection ended before the question was answered.
 fn broke_off(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{

@@ -1,11 +1,15 @@
-//! What is asked for again beside a stream or polls: ranges that had a hole, and posts that may be gone.
+//! What is asked for again beside a stream or polls: ranges that had a hole, posts that may be gone, and those of which other servers told
+//! what this one did not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
+use tokio::time::{Instant, sleep_until};
 
 use crate::arrival::Arrival;
 use crate::gone::Looker;
+use crate::hearsay::Heard;
 use crate::late::Walker;
 use crate::page::Page;
 use crate::source::Source;
@@ -14,20 +18,46 @@ pub(crate) struct Again {
     source: Arc<Source>,
     walker: Walker,
     looker: Looker,
+    heard: Heard,
+    next_hearing: Instant,
 }
 
 impl Again {
     pub(crate) fn new(source: Arc<Source>) -> Again {
-        Again { walker: Walker::new(source.clone()), looker: Looker::new(source.clone()), source }
+        Again {
+            walker: Walker::new(source.clone()),
+            looker: Looker::new(source.clone()),
+            heard: Heard::default(),
+            next_hearing: Instant::now() + source.settings().hearsay_after,
+            source,
+        }
     }
 
     /// What the next answer brings, or its trouble; pending while nothing is to be asked. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Vec<Arrival> {
-        let found = tokio::select! {
-            page = self.walker.next() => page.map(|page| self.found_late(page)),
-            arrivals = self.looker.next() => arrivals,
+        let found = loop {
+            tokio::select! {
+                page = self.walker.next() => break page.map(|page| self.found_late(page)),
+                arrivals = self.looker.next() => break arrivals,
+                () = sleep_until(self.next_hearing) => {
+                    let patience = self.source.settings().hearsay_after;
+                    self.next_hearing = Instant::now() + patience;
+                    self.listen_after(patience);
+                }
+            }
         };
         found.unwrap_or_else(|error| vec![Arrival::Trouble(error)])
+    }
+
+    /// Has the server asked for posts of which others told what it did not: what it would have told itself may have been lost.
+    pub(crate) fn listen(&mut self) {
+        self.listen_after(Duration::ZERO);
+    }
+
+    /// The same for what others told this long ago.
+    fn listen_after(&mut self, patience: Duration) {
+        let until = Instant::now().checked_sub(patience);
+        until.into_iter().for_each(|until| self.source.listen(&mut self.heard, until));
     }
 
     /// Posts that only a late walk brought took no longer than until now.

@@ -2,8 +2,8 @@
 //!
 //! The posts of the last half hour are remembered, also those of before the process began. Their server is asked for each of them again,
 //! twenty in a request: when it is some minutes old, for most deletes come soon; before it is forgotten; and, the newest first, after a
-//! hole and now and then while the timeline is polled, where those that another server said are gone come first
-//! ([`hearsay`](crate::hearsay)). A post that its server no longer has becomes a delete, and the others of its author are asked for next:
+//! hole and now and then while the timeline is polled. First come those that another server said are gone, and those of the server's own
+//! members that another server said are edited ([`hearsay`](crate::hearsay)). A post that its server no longer has becomes a delete, and the others of its author are asked for next:
 //! she may be suspended, which no stream tells. One that was edited becomes an edit.
 //!
 //! Bounded: the places of a few thousand posts.
@@ -13,10 +13,12 @@ mod looker;
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 pub(crate) use self::looker::Looker;
 use crate::cursor::Cursor;
+use crate::hearsay::{News, Word};
 use crate::number::number;
 use crate::page::Page;
 
@@ -67,6 +69,19 @@ struct Held {
     author: u64,
     /// None for one of before the process began.
     uri: Option<u64>,
+    /// The last edit that the server showed.
+    edited_at: Option<DateTime<Utc>>,
+    /// It is of a member of the server, whose word is the last one.
+    from_origin: bool,
+}
+
+/// A version of a post that a server showed: what is remembered of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Version<'p> {
+    pub(crate) author: &'p str,
+    pub(crate) uri: &'p str,
+    pub(crate) edited_at: Option<DateTime<Utc>>,
+    pub(crate) from_origin: bool,
 }
 
 /// A post that was collected before.
@@ -107,9 +122,13 @@ impl Gone {
         }
     }
 
-    /// Remembers a post that was shown; a later version of it only if the post is not remembered.
-    pub(crate) fn hold(&mut self, id: Cursor, [author, uri]: [&str; 2], is_edited: bool, now: Instant) {
-        if is_edited && self.held.iter().any(|held| held.id.as_ref() == Some(&id)) {
+    /// Remembers a post that was shown; of a later version of one that is remembered only its edit.
+    pub(crate) fn hold(&mut self, id: Cursor, version: Version<'_>, now: Instant) {
+        let Version { author, uri, edited_at, from_origin } = version;
+        if edited_at.is_some()
+            && let Some(held) = self.held.iter_mut().find(|held| held.id.as_ref() == Some(&id))
+        {
+            held.edited_at = edited_at.max(held.edited_at);
             return;
         }
         while let Some(oldest) = self.held.front()
@@ -118,7 +137,8 @@ impl Gone {
             self.held.pop_front();
             self.first += 1;
         }
-        self.held.push_back(Held { came: now, id: Some(id), author: number(author), uri: Some(number(uri)) });
+        let (author, uri) = (number(author), Some(number(uri)));
+        self.held.push_back(Held { came: now, id: Some(id), author, uri, edited_at, from_origin });
     }
 
     /// Remembers posts that were collected before any that is remembered, the oldest first, and asks for all of them.
@@ -128,7 +148,8 @@ impl Gone {
             .into_iter()
             .filter(|post| !known.contains(&post.id))
             .filter_map(|post| {
-                Some(Held { came: now.checked_sub(post.age)?, id: Some(post.id), author: post.author, uri: None })
+                let (came, author) = (now.checked_sub(post.age)?, post.author);
+                Some(Held { came, id: Some(post.id), author, uri: None, edited_at: None, from_origin: false })
             })
             .collect();
         let room = HELD_MAX.saturating_sub(self.held.len());
@@ -152,11 +173,18 @@ impl Gone {
         uri
     }
 
-    /// Has the server asked first for the posts of these uris.
-    pub(crate) fn suspect_all_of(&mut self, uris: &HashSet<u64>) {
-        if self.manner != Manner::Never && !uris.is_empty() {
-            let posts = self.held.iter().filter(|held| held.uri.is_some_and(|uri| uris.contains(&uri)));
-            let posts: Vec<Cursor> = posts.filter_map(|held| held.id.clone()).collect();
+    /// Has the server asked first for the posts of which others told what it did not.
+    pub(crate) fn suspect_all_of(&mut self, news: &News<'_>) {
+        if self.manner == Manner::Never || news.is_empty() {
+            return;
+        }
+        let is_news = |held: &&Held| match held.uri.and_then(|uri| news.of(uri)) {
+            Some(Word::Gone) => true,
+            Some(Word::Edited(at)) => held.from_origin && held.edited_at.is_none_or(|known| known < at),
+            None => false,
+        };
+        let posts: Vec<Cursor> = self.held.iter().filter(is_news).filter_map(|held| held.id.clone()).collect();
+        if !posts.is_empty() {
             self.suspect_first(posts);
         }
     }
@@ -335,6 +363,7 @@ impl Gone {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::hearsay::{Heard, Hearsay};
 
     fn at(n: u64) -> Cursor {
         Cursor::new(&n.to_string()).unwrap()
@@ -348,13 +377,17 @@ mod tests {
         }
     }
 
+    const ANN: Version<'static> = Version { author: "ann@a.example", uri: "", edited_at: None, from_origin: false };
+
     fn empty() -> Gone {
         Gone::new([3 * MINUTE, 25 * MINUTE])
     }
 
     fn holding(ids: std::ops::Range<u64>) -> Gone {
         let mut gone = empty();
-        ids.for_each(|id| gone.hold(at(id), [&format!("ann{}@a.example", id % 10), ""], false, Instant::now()));
+        ids.for_each(|id| {
+            gone.hold(at(id), Version { author: &format!("ann{}@a.example", id % 10), ..ANN }, Instant::now())
+        });
         gone
     }
 
@@ -373,7 +406,7 @@ mod tests {
     fn those_whose_turn_it_is_do_not_wait_for_all_suspects() {
         let (mut gone, now) = (empty(), Instant::now());
         assert!(gone.answered(true));
-        (0..100).for_each(|n| gone.hold(at(n), ["ann@a.example", ""], false, now));
+        (0..100).for_each(|n| gone.hold(at(n), ANN, now));
         gone.suspect_all();
         let asked: Vec<Cursor> = (0..6).map(|_| gone.take(now + 3 * MINUTE)[0].clone()).collect();
         assert_eq!(asked, [at(99), at(79), at(59), at(0), at(39), at(19)]);
@@ -383,12 +416,12 @@ mod tests {
     fn those_that_wait_since_an_earlier_hole_are_asked_for_after_the_others() {
         let (mut gone, now) = (empty(), Instant::now());
         assert!(gone.answered(true));
-        (0..40).for_each(|n| gone.hold(at(n), ["ann@a.example", ""], false, now));
+        (0..40).for_each(|n| gone.hold(at(n), ANN, now));
         gone.suspect_all();
         assert_eq!(gone.take(now).len(), ASKED_MAX);
         // So many came since that those are no longer remembered.
         let came = HELD_MAX as u64;
-        (40..40 + came).for_each(|n| gone.hold(at(n), ["ann@a.example", ""], false, now));
+        (40..40 + came).for_each(|n| gone.hold(at(n), ANN, now));
         gone.suspect_all();
         let asked: Vec<Cursor> =
             std::iter::repeat_with(|| gone.take(now)).take_while(|asked| !asked.is_empty()).flatten().collect();
@@ -399,7 +432,7 @@ mod tests {
     fn posts_that_came_after_a_hole_are_not_asked_for() {
         let (mut gone, now) = (empty(), Instant::now());
         assert!(gone.answered(true));
-        (0..4).for_each(|n| gone.hold(at(n), ["ann@a.example", ""], false, now + MINUTE * n as u32));
+        (0..4).for_each(|n| gone.hold(at(n), ANN, now + MINUTE * n as u32));
         gone.suspect_all_until(now + MINUTE);
         assert_eq!(gone.take(now), [at(1), at(0)]);
     }
@@ -407,10 +440,14 @@ mod tests {
     #[test]
     fn what_was_deleted_or_is_long_ago_is_not_asked_for() {
         let (mut gone, now) = (empty(), Instant::now());
-        gone.hold(at(1), ["ann@a.example", ""], false, now);
-        gone.hold(at(2), ["ann@a.example", ""], false, now + HELD_FOR);
-        gone.hold(at(3), ["ann@a.example", ""], false, now + HELD_FOR + Duration::from_secs(1));
-        gone.hold(at(3), ["ann@a.example", ""], true, now + HELD_FOR + Duration::from_secs(1));
+        gone.hold(at(1), ANN, now);
+        gone.hold(at(2), ANN, now + HELD_FOR);
+        gone.hold(at(3), ANN, now + HELD_FOR + Duration::from_secs(1));
+        gone.hold(
+            at(3),
+            Version { edited_at: Some(DateTime::UNIX_EPOCH), ..ANN },
+            now + HELD_FOR + Duration::from_secs(1),
+        );
         gone.forget("2");
         gone.suspect_all();
         assert_eq!(gone.take(now), [at(3)]);
@@ -421,7 +458,7 @@ mod tests {
         let (mut gone, now) = (empty(), Instant::now());
         assert_eq!(gone.due(now), None);
         assert!(gone.answered(true));
-        (0..60).for_each(|n| gone.hold(at(n), ["ann@a.example", ""], false, now + MINUTE / 60 * n as u32));
+        (0..60).for_each(|n| gone.hold(at(n), ANN, now + MINUTE / 60 * n as u32));
         gone.forget("5");
         assert_eq!(gone.due(now), Some(now + 3 * MINUTE + MINUTE / 60 * 19), "when they are twenty");
         let mut looked = |from: Duration, until: Duration| {
@@ -443,7 +480,7 @@ mod tests {
     fn posts_of_a_quiet_server_wait_for_others_but_not_for_long() {
         let (mut gone, now) = (empty(), Instant::now());
         assert!(gone.answered(true));
-        (0..4).for_each(|n| gone.hold(at(n), ["ann@a.example", ""], false, now + MINUTE / 6 * n as u32));
+        (0..4).for_each(|n| gone.hold(at(n), ANN, now + MINUTE / 6 * n as u32));
         let due = gone.due(now).unwrap();
         assert_eq!(due, now + 3 * MINUTE + MINUTE * 3 / 4);
         assert_eq!(gone.take(due), [at(0), at(1), at(2), at(3)]);
@@ -455,7 +492,7 @@ mod tests {
     #[test]
     fn looks_that_are_much_too_late_are_left_to_newer_posts() {
         let (mut gone, now) = (empty(), Instant::now());
-        (0..100).for_each(|n| gone.hold(at(n), ["ann@a.example", ""], false, now + MINUTE / 10 * n as u32));
+        (0..100).for_each(|n| gone.hold(at(n), ANN, now + MINUTE / 10 * n as u32));
         let late = now + 12 * MINUTE;
         assert_eq!(gone.take(late)[0], at(41), "the first one whose look is not five minutes late");
     }
@@ -472,16 +509,30 @@ mod tests {
     }
 
     #[test]
-    fn those_that_another_server_said_are_gone_come_first() {
+    fn what_another_server_told_and_this_one_did_not_comes_first() {
         let (mut gone, now) = (empty(), Instant::now());
-        (0..50).for_each(|n| gone.hold(at(n), ["ann@a.example", &format!("https://a.example/{n}")], false, now));
-        gone.suspect_all_of(&[number("https://a.example/7"), number("https://b.example/8")].into());
-        assert_eq!(gone.take(now)[0], at(7));
+        let uri = |n: u64| format!("https://a.example/{n}");
+        let minute = |n: u64| DateTime::UNIX_EPOCH + MINUTE * n as u32;
+        // Those with an odd number are of the server's own members.
+        (0..50).for_each(|n| gone.hold(at(n), Version { uri: &uri(n), from_origin: n % 2 == 1, ..ANN }, now));
+        gone.hold(at(11), Version { uri: &uri(11), edited_at: Some(minute(5)), ..ANN }, now);
+        gone.hold(at(13), Version { uri: &uri(13), edited_at: Some(minute(4)), ..ANN }, now);
         gone.suspect_all();
-        gone.suspect_all_of(&[number("https://a.example/9")].into());
+        let (hearsay, mut heard) = (Hearsay::default(), Heard::default());
+        let told = [
+            ("https://b.example/8", Word::Gone),
+            (&*uri(7), Word::Gone),
+            (&uri(9), Word::Edited(minute(5))),
+            (&uri(10), Word::Edited(minute(5))),
+            (&uri(11), Word::Edited(minute(5))),
+            (&uri(13), Word::Edited(minute(5))),
+        ];
+        told.into_iter().for_each(|(uri, word)| hearsay.tell(number(uri), word, now));
+        gone.suspect_all_of(&hearsay.hear(&mut heard, now));
         let asked = gone.take(now);
-        assert_eq!((&asked[0], asked.iter().filter(|id| **id == at(9)).count()), (&at(9), 1));
-        assert_eq!((gone.forget("9"), gone.forget("9")), (Some(number("https://a.example/9")), None));
+        assert_eq!(asked[..4], [at(7), at(9), at(13), at(49)]);
+        assert_eq!(asked.iter().filter(|id| **id == at(7)).count(), 1);
+        assert_eq!((gone.forget("9"), gone.forget("9")), (Some(number(&uri(9))), None));
     }
 
     #[test]

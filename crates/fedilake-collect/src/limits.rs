@@ -47,12 +47,22 @@ pub struct Limits {
     /// The number of the window since 1970, and the paged requests made in it.
     paged: (i64, u32),
     paged_max: u32,
+    /// What the last answer announced that paged nothing.
+    announced: Option<Announced>,
+}
+
+/// Requests that a server still allows, by its own word.
+#[derive(Clone, Copy, Debug)]
+struct Announced {
+    limit: f64,
+    remaining: f64,
+    until: DateTime<Utc>,
 }
 
 impl Limits {
     /// Limits before the first request, with at most `paged_max` paged requests in 15 minutes.
     pub fn new(paged_max: u32) -> Limits {
-        Limits { closed_until: None, paged_closed_until: None, paged: (0, 0), paged_max }
+        Limits { closed_until: None, paged_closed_until: None, paged: (0, 0), paged_max, announced: None }
     }
 
     /// The same, to be shared by the timelines of a server.
@@ -71,6 +81,15 @@ impl Limits {
             }
         }
         (until? - now).to_std().ok().filter(|wait| !wait.is_zero())
+    }
+
+    /// The interval between requests that would use what the server announced, all but a third of its limit, by the end of its
+    /// window; `None` where it announced nothing or no more is left.
+    pub(crate) fn spare_interval(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let Announced { limit, remaining, until } = self.announced?;
+        let spare = remaining - limit / 3.0;
+        let left = (until - now).to_std().ok()?;
+        (spare >= 1.0).then(|| left.div_f64(spare))
     }
 
     /// Counts a paged request made at `now`.
@@ -132,11 +151,15 @@ impl Limits {
             *closed = until.max(*closed);
             return None;
         }
-        if number(headers, "x-ratelimit-remaining").is_some_and(|left| left < REMAINING_MIN)
-            && let Some(said) = until(headers, "x-ratelimit-reset", now)
-        {
-            let wait = Wait::of(Some(said));
-            self.closed_until = Some(now + wait.kept);
+        let remaining = number(headers, "x-ratelimit-remaining").filter(|left| left.is_finite())?;
+        let wait = Wait::of(Some(until(headers, "x-ratelimit-reset", now)?));
+        let until = now + wait.kept;
+        if !is_paged {
+            let limit = number(headers, "x-ratelimit-limit").filter(|limit| *limit >= remaining);
+            self.announced = limit.map(|limit| Announced { limit, remaining, until });
+        }
+        if remaining < REMAINING_MIN {
+            self.closed_until = Some(until);
             return Some(wait);
         }
         None
@@ -263,6 +286,40 @@ mod tests {
             assert_eq!(limits.wait(false, now), wait.map(Duration::from_secs), "{remaining} left");
             assert_eq!(limits.wait(false, at("2026-01-01T00:02:00Z")), None);
         }
+    }
+
+    #[test]
+    fn what_a_server_announces_is_shared_out_over_its_window_but_a_third() {
+        let now = at("2026-01-01T00:00:00Z");
+        let announced = |limit, remaining| {
+            headers(&[
+                ("x-ratelimit-limit", limit),
+                ("x-ratelimit-remaining", remaining),
+                ("x-ratelimit-reset", "2026-01-01T00:05:00Z"),
+            ])
+        };
+        for (limit, remaining, seconds) in [
+            ("300", "300", Some(1.5)),
+            ("300", "250", Some(2.0)),
+            ("1500", "1500", Some(0.3)),
+            ("300", "100", None),
+            ("300", "3", None),
+            ("300", "301", None),
+            ("inf", "300", None),
+            ("x", "300", None),
+            ("300", "NaN", None),
+        ] {
+            let mut limits = Limits::new(280);
+            assert_eq!(limits.spare_interval(now), None);
+            limits.take(OK, &announced(limit, remaining), false, now);
+            assert_eq!(limits.spare_interval(now), seconds.map(Duration::from_secs_f64), "{remaining} of {limit}");
+            assert_eq!(limits.spare_interval(at("2026-01-01T00:05:01Z")), None, "of a window that is over");
+        }
+        // Pages have a limit of their own, which says nothing of this one.
+        let mut limits = Limits::new(280);
+        limits.take(OK, &announced("300", "300"), false, now);
+        limits.take(OK, &announced("300", "150"), true, now);
+        assert_eq!(limits.spare_interval(now), Some(Duration::from_millis(1_500)));
     }
 
     #[test]

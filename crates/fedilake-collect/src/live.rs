@@ -33,7 +33,6 @@ use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::feed::{Feed, FeedFrame};
 use crate::gap::{self, Pages};
-use crate::hearsay::Heard;
 use crate::mark::{Mark, Start};
 use crate::page::{self, Page};
 use crate::source::Source;
@@ -61,7 +60,6 @@ pub(crate) fn follow(source: Arc<Source>, feed: Feed, from: Option<Cursor>) -> E
         has_filled: false,
         filled_from: None,
         backoff: Backoff::default(),
-        heard: Heard::default(),
         hole_until: Instant::now(),
         has_hole: true,
         ready: VecDeque::new(),
@@ -95,7 +93,6 @@ struct Live {
     /// How far before the mark a second fill begins.
     overlap: Duration,
     backoff: Backoff,
-    heard: Heard,
     /// Deletes and edits since then came by the stream, if it has brought a post.
     hole_until: Instant,
     /// True if posts from before then were not asked for yet.
@@ -245,7 +242,7 @@ impl Live {
         if mem::take(&mut self.has_hole) || was_hole {
             let until = if self.watch.is_alive() { self.hole_until } else { Instant::now() };
             self.source.gone().suspect_all_until(until);
-            self.source.listen(&mut self.heard);
+            self.again.listen();
         }
         if let (true, Some(from), Some(until)) = (was_hole, self.filled_from.take(), self.highest.clone()) {
             self.source.late().owe(from, until, self.source.settings().overlap_long, Instant::now());

@@ -20,7 +20,6 @@ use crate::arrival::{Arrival, EventStream};
 use crate::cursor::Cursor;
 use crate::error::SourceError;
 use crate::gap::{self, Pages};
-use crate::hearsay::Heard;
 use crate::limits::PAGED_WINDOW;
 use crate::mark::{Mark, Start};
 use crate::page::Page;
@@ -42,7 +41,6 @@ pub fn open(source: Arc<Source>, from: Option<Cursor>) -> EventStream {
         owed_at: Instant::now(),
         source,
         mark,
-        heard: Heard::default(),
         ready: VecDeque::new(),
         found: 0,
         pages_walked: 0,
@@ -81,7 +79,6 @@ struct Poll {
     interval: Duration,
     /// When the next poll begins.
     due: Instant,
-    heard: Heard,
     ready: VecDeque<Arrival>,
 }
 
@@ -153,7 +150,7 @@ impl Poll {
         if self.is_deep {
             self.deep_due = now + pace(self.pages_walked + 1).max(settings.overlap / 2);
         }
-        self.source.listen(&mut self.heard);
+        self.again.listen();
         if now >= self.owed_at + settings.overlap_long {
             self.owe(now);
         }

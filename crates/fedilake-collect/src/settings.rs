@@ -73,6 +73,8 @@ pub struct CollectorSettings {
     pub seen_for: Duration,
     /// The ages at which a server is asked whether it still has a post, the lower one first; below half an hour.
     pub looks_at_age: [Duration; 2],
+    /// How much later than others a server may tell of an edit or a delete before it is asked.
+    pub hearsay_after: Duration,
     /// How often a token's file is looked at.
     pub token_interval: Duration,
 }
@@ -110,6 +112,7 @@ impl CollectorSettings {
             seen_max: 20_000,
             seen_for: Duration::from_secs(900),
             looks_at_age: [Duration::from_secs(180), Duration::from_secs(1_500)],
+            hearsay_after: Duration::from_secs(60),
             token_interval: Duration::from_secs(5),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use fedilake_model::{Frame, PostEvent, Rejected, ShownBy};
+use fedilake_model::{Frame, Post, PostEvent, Rejected, ShownBy};
 use reqwest::header::HeaderMap;
 use reqwest::{StatusCode, Url};
 use tokio::time::{Instant, sleep, timeout};
@@ -18,9 +18,9 @@ use crate::arrival::Arrival;
 use crate::cursor::Cursor;
 use crate::error::{SourceError, said};
 use crate::feed::Feed;
-use crate::gone::Gone;
+use crate::gone::{Gone, Version};
 use crate::guard::ForbiddenHost;
-use crate::hearsay::{Heard, Hearsay};
+use crate::hearsay::{Heard, Hearsay, Word};
 use crate::http::{Answer, Http};
 use crate::instance::{self, Streaming};
 use crate::late::Late;
@@ -349,10 +349,10 @@ impl Source {
         self.learned.gone()
     }
 
-    /// Has the server asked for posts that others said are gone since the last time.
-    pub(crate) fn listen(&self, heard: &mut Heard) {
-        let told = self.hearsay.hear(heard);
-        self.gone().suspect_all_of(&told);
+    /// Has the server asked for posts of which others told, up to a moment, what it did not.
+    pub(crate) fn listen(&self, heard: &mut Heard, until: Instant) {
+        let news = self.hearsay.hear(heard, until);
+        self.gone().suspect_all_of(&news);
     }
 
     /// The arrivals for a page's statuses, in its order; each version of a post once.
@@ -388,13 +388,19 @@ impl Source {
         if matches!(event, PostEvent::Created(_)) {
             self.learned.recent().push(&id, number(&post.author), Utc::now());
         }
-        self.gone().hold(id, [&post.author, &post.uri], post.edited_at.is_some(), Instant::now());
+        let now = Instant::now();
+        if let Some(edited_at) = post.edited_at {
+            self.hearsay.tell(number(&post.uri), Word::Edited(edited_at), now);
+        }
+        let Post { author, uri, edited_at, from_origin, .. } = post;
+        let version = Version { author, uri, edited_at: *edited_at, from_origin: *from_origin };
+        self.gone().hold(id, version, now);
     }
 
     /// Forgets a post that was deleted, and tells other servers' collectors of it.
     pub(crate) fn forget(&self, id: &str) {
         let forgotten = self.gone().forget(id);
-        forgotten.into_iter().for_each(|uri| self.hearsay.tell(uri));
+        forgotten.into_iter().for_each(|uri| self.hearsay.tell(uri, Word::Gone, Instant::now()));
     }
 
     /// Forgets the remembered posts of an author who said no, and returns their ids.
@@ -534,6 +540,11 @@ impl Source {
             self.learned.count_paged(Utc::now());
         }
         self.http.get(url, token, |status, headers| self.heed(status, headers, is_paged)).await
+    }
+
+    /// See [`Limits::spare_interval`](crate::limits::Limits::spare_interval).
+    pub(crate) fn spare_interval(&self) -> Option<Duration> {
+        self.learned.limits().spare_interval(Utc::now())
     }
 
     /// Reads from any answer when the next request may follow.

@@ -539,6 +539,9 @@ pub struct Simulate {
     /// Let posts reach other servers as late as was observed: most within 2 s, some after minutes
     #[arg(long, requires = "serve")]
     pub late: bool,
+    /// Share of posts that no server shows before they are one to thirty minutes old
+    #[arg(long, value_name = "SHARE", default_value_t = 0.001, value_parser = share, requires = "serve")]
+    pub backdated: f64,
     /// Share of the Mastodon and GoToSocial servers whose members' domain is not the server's host
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, requires = "serve")]
     pub apart: f64,

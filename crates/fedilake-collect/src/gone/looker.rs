@@ -5,11 +5,13 @@
 //! they lack counts if they give another post right after and lack it once more, for a server that is ill may lack all.
 //!
 //! These requests have half of what Mastodon allows beside pages by id: some 560 posts a minute. A server that shows more than four posts a
-//! second is asked for the last ones at their times, and for fewer of them.
+//! second is asked for the last ones at their times, and for fewer of them. While suspects wait they have all but a third of what the
+//! server announces, up to a request a second.
 
 use std::collections::HashSet;
 use std::future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use fedilake_model::{Frame, FrameKind};
@@ -26,6 +28,9 @@ use crate::error::SourceError;
 use crate::limits::PAGED_WINDOW;
 use crate::page::Page;
 use crate::source::Source;
+
+/// The shortest time from an answer to the next request, where the server would allow more.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Asks a server for its suspects, slowly.
 pub(crate) struct Looker {
@@ -67,9 +72,7 @@ impl Looker {
                 continue;
             };
             let answer = answer.await;
-            // Three times as many requests are allowed as of pages by id; these have half.
-            let pages_max = self.source.settings().paged_requests_max;
-            self.due = Instant::now() + PAGED_WINDOW / (3 * pages_max / 2).max(1);
+            self.due = Instant::now() + self.interval();
             let asked = self.asking.take().map(|(asked, _)| asked).unwrap_or_default();
             match answer {
                 Ok(looked) => {
@@ -92,6 +95,14 @@ impl Looker {
                 }
             }
         }
+    }
+
+    /// The time from an answer to the next request.
+    fn interval(&self) -> Duration {
+        // Three times as many requests are allowed as of pages by id; these have half.
+        let usual = PAGED_WINDOW / (3 * self.source.settings().paged_requests_max / 2).max(1);
+        let spare = if self.source.gone().is_idle() { None } else { self.source.spare_interval() };
+        spare.map_or(usual, |spare| spare.max(INTERVAL_MIN).min(usual))
     }
 
     fn take(&self, looked: Looked) -> Vec<Arrival> {

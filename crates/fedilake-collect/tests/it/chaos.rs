@@ -59,6 +59,7 @@ fn fast() -> CollectorSettings {
         silence_max: ms(3_000),
         short_looks_apart: ms(500),
         looks_at_age: [ms(2_000), ms(30_000)],
+        hearsay_after: ms(2_000),
         backoff_max: ms(2_000),
         backoff_refused: ms(2_000),
         live_retry_after: ms(3_000),
@@ -68,7 +69,8 @@ fn fast() -> CollectorSettings {
     }
 }
 
-/// The posts that a lake would show for these records: the newest version of each uri that is shown anywhere.
+/// The posts that a lake would show for these records: of each uri that is shown anywhere the newest version, that of its own server if that
+/// showed it.
 fn held(log: &MemoryLog) -> Vec<Held> {
     let records = log.records();
     let encoded: Vec<Encoded> = (0..)
@@ -78,12 +80,13 @@ fn held(log: &MemoryLog) -> Vec<Held> {
     let rows = Decoder::new().decode(&encoded).expect("our own records");
     let text = |column: &str| rows.column_by_name(column).expect("a column").as_string::<i32>().clone();
     let (kinds, servers, ids, uris) = (text("kind"), text("server"), text("id"), text("uri"));
+    let from_origin = rows.column_by_name("from_origin").expect("a column").as_boolean();
     let edited = rows.column_by_name("edited_at").expect("a column").as_primitive::<TimestampMicrosecondType>().clone();
     let row_key = |row: usize| (servers.value(row).to_owned(), ids.value(row).to_owned());
     let deleted: BTreeSet<_> = (0..rows.num_rows()).filter(|row| kinds.value(*row) == "deleted").map(row_key).collect();
     // A delete by the post's own server hides it everywhere.
     let is_own = |row: usize| uris.value(row).starts_with(&format!("http://{}/", servers.value(row)));
-    let mut newest = BTreeMap::<&str, Option<i64>>::new();
+    let mut newest = BTreeMap::<&str, (bool, Option<i64>)>::new();
     let mut gone = BTreeSet::new();
     for row in (0..rows.num_rows()).filter(|row| kinds.value(*row) != "deleted") {
         if deleted.contains(&row_key(row)) {
@@ -94,10 +97,10 @@ fn held(log: &MemoryLog) -> Vec<Held> {
         }
         let edited_at_ms = edited.is_valid(row).then(|| edited.value(row) / 1_000);
         let version = newest.entry(uris.value(row)).or_default();
-        *version = edited_at_ms.max(*version);
+        *version = (from_origin.value(row), edited_at_ms).max(*version);
     }
     let shown = newest.into_iter().filter(|(uri, _)| !gone.contains(uri));
-    shown.map(|(uri, edited_at_ms)| Held { uri: uri.to_owned(), edited_at_ms }).collect()
+    shown.map(|(uri, (_, edited_at_ms))| Held { uri: uri.to_owned(), edited_at_ms }).collect()
 }
 
 /// What a seed draws beside the faults of its script.

@@ -252,6 +252,21 @@ async fn posts_that_vanish_without_a_word_are_found_while_the_stream_works() {
     run.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn what_only_another_server_told_is_asked_for() {
+    let ages = [Duration::from_secs(600), Duration::from_secs(1_500)];
+    let settings = CollectorSettings { hearsay_after: Duration::from_millis(200), looks_at_age: ages, ..fast() };
+    let (simulation, run, posts) = with_thirty_posts_read(Config::default(), settings).await;
+    // The first server's stream says nothing while nothing is posted there, which is no hole.
+    simulation.set_fault(0, Some(Fault::Silent), None);
+    assert!(posts[..10].iter().all(|post| simulation.delete(&post.uri)));
+    assert!(posts[10..15].iter().all(|post| simulation.edit(&post.uri)));
+    wait_for_changes(&simulation, &run.log, &posts[..15]).await;
+    let failures = run.counts.snapshot().iter().map(|server| server.failures.len()).sum::<usize>();
+    assert_eq!(failures, 0, "the stream was not given up");
+    run.stop().await.unwrap();
+}
+
 /// Asserts that each row names its author as the servers do. Returns the rows of authors whose domain is apart from their server's host.
 fn rows_of_domains_apart(simulation: &Simulation, log: &MemoryLog) -> usize {
     let shown: HashMap<(String, String), TruthPost> =

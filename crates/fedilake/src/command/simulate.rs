@@ -40,6 +40,7 @@ pub(super) async fn run(typed: &cli::Simulate) -> anyhow::Result<ExitCode> {
                     software: typed.software.clone(),
                     stream_needs_token: typed.closed,
                     tail: if typed.late { 1.0 } else { 0.0 },
+                    backdated: typed.backdated,
                     apart: typed.apart,
                     tokens: typed.tokens.clone(),
                     posts_max: typed.posts_max,

@@ -9,9 +9,11 @@ use crate::settings::CollectorSettings;
 /// A silence this many times longer than usual means something: with posts at random times it happens once in e^20
 /// intervals.
 const TIMES_USUAL: f64 = 20.0;
-/// The weight of the latest interval in the usual one.
-const WEIGHT: f64 = 1.0 / 16.0;
-/// The usual interval before anything is known.
+/// The usual interval is the mean of the first intervals, up to so many; later ones have the weight of one in so many.
+const BEATS_MAX: u32 = 16;
+/// Fewer intervals than these tell nothing against the guess.
+const BEATS_MIN: u32 = 8;
+/// The guess before anything is known.
 const FIRST_SECONDS: f64 = 3.0;
 
 /// The usual interval between posts. Of a fixed size.
@@ -19,7 +21,9 @@ const FIRST_SECONDS: f64 = 3.0;
 pub(crate) struct Rhythm {
     last: Instant,
     usual_seconds: f64,
-    is_guess: bool,
+    guess_seconds: f64,
+    /// Number of intervals, up to [`BEATS_MAX`].
+    beats: u32,
     /// How many usual intervals a silence may last; doubled with each silence in which the timeline was silent too.
     times: f64,
     short: Duration,
@@ -43,8 +47,9 @@ impl Rhythm {
     pub(crate) fn new(now: Instant, settings: &CollectorSettings) -> Rhythm {
         Rhythm {
             last: now,
-            usual_seconds: FIRST_SECONDS,
-            is_guess: true,
+            usual_seconds: 0.0,
+            guess_seconds: FIRST_SECONDS,
+            beats: 0,
             times: TIMES_USUAL,
             short: settings.silence_short,
             patience_min: settings.silence_min,
@@ -54,8 +59,8 @@ impl Rhythm {
 
     /// Uses the interval of the timeline's posts until the stream brings some.
     pub(crate) fn guess(&mut self, usual: Duration) {
-        if self.is_guess {
-            self.usual_seconds = usual.as_secs_f64();
+        if self.beats == 0 {
+            self.guess_seconds = usual.as_secs_f64();
         }
     }
 
@@ -63,12 +68,12 @@ impl Rhythm {
     pub(crate) fn beat(&mut self, now: Instant) -> Silence {
         let silence = match now.duration_since(self.last) {
             silence if silence > self.normal() => Silence::Long,
-            silence if !self.is_guess && silence > self.expected().max(self.short) => Silence::Short,
+            silence if self.beats > 0 && silence > self.expected().max(self.short) => Silence::Short,
             _ => Silence::Normal,
         };
         let seconds = now.duration_since(self.last).min(self.normal()).as_secs_f64();
-        self.usual_seconds += (seconds - self.usual_seconds) * WEIGHT;
-        self.is_guess = false;
+        self.beats = (self.beats + 1).min(BEATS_MAX);
+        self.usual_seconds += (seconds - self.usual_seconds) / f64::from(self.beats);
         self.times = TIMES_USUAL;
         self.last = now;
         silence
@@ -91,7 +96,9 @@ impl Rhythm {
 
     /// The silence that chance explains.
     fn expected(&self) -> Duration {
-        Duration::from_secs_f64((self.usual_seconds * self.times).min(self.patience_max.as_secs_f64()))
+        let usual =
+            if self.beats < BEATS_MIN { self.usual_seconds.max(self.guess_seconds) } else { self.usual_seconds };
+        Duration::from_secs_f64((usual * self.times).min(self.patience_max.as_secs_f64()))
     }
 }
 
@@ -121,6 +128,18 @@ mod tests {
             let (rhythm, now) = steady(interval);
             let seconds = rhythm.patience().duration_since(now).as_secs_f64();
             assert!((seconds / patience.as_secs_f64() - 1.0).abs() < 0.01, "{interval:?}: {seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_new_rhythm_is_learned_by_a_few_posts_not_by_one_or_two() {
+        let start = Instant::now();
+        let mut rhythm = Rhythm::new(start, &settings());
+        rhythm.guess(SECOND);
+        for n in 1..=16 {
+            rhythm.beat(start + SECOND / 20 * n);
+            let patience = rhythm.patience() - (start + SECOND / 20 * n);
+            assert_eq!(patience, if n < 8 { 20 * SECOND } else { 2 * SECOND }, "after {n}");
         }
     }
 

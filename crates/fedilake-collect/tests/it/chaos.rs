@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
+use chrono::Utc;
 use fedilake_collect::{CollectorSettings, HttpSettings, ServerConfig, Token};
 use fedilake_model::avro::{Decoder, Encoded};
 use fedilake_sim::serve::{Audit, Held, Holder, RateLimits, Script, Software};
@@ -186,16 +187,21 @@ impl fmt::Display for Scene {
     }
 }
 
-/// What is known of a post: where it was shown and when, and which records tell of it.
-fn story(uri: &str, simulation: &Simulation, log: &MemoryLog) -> String {
+/// What is known of a post: where it was shown and when (since the script began), and which records tell of it.
+fn story(uri: &str, began_ms: i64, simulation: &Simulation, log: &MemoryLog) -> String {
     let keys = log.keys();
     let mut story = String::new();
     for post in simulation.truth().into_iter().filter(|post| post.uri == uri) {
         let key = format!("{}/{}", post.server, post.id);
         let records = keys.iter().filter(|other| **other == key).count();
-        let deleted = post.deleted_at_ms.map(|at| at - post.created_at_ms);
-        let shown = post.shown_at_ms - post.created_at_ms;
-        story += &format!("{uri} {key}: shown after {shown} ms, deleted after {deleted:?} ms, {records} records\n");
+        let since = |at_ms: i64| (at_ms - began_ms) as f64 / 1_000.0;
+        story += &format!(
+            "{uri} {key}: shown at {} s, edits {}, the last at {:?} s, deleted at {:?} s, {records} records\n",
+            since(post.shown_at_ms),
+            post.edits,
+            post.edited_at_ms.map(since),
+            post.deleted_at_ms.map(since)
+        );
     }
     story
 }
@@ -210,7 +216,7 @@ async fn audit(seed: u64) -> Result<(), (u64, Audit, String)> {
     let own_servers = servers.iter().map(|config| config.address.server.clone()).collect();
     let settings = CollectorSettings { own_servers, ..fast() };
     let start = || Run::start_with(servers.clone(), settings.clone(), log.clone(), bookmarks.clone());
-    let (began, mut run) = (Instant::now(), start());
+    let (began, began_ms, mut run) = (Instant::now(), Utc::now().timestamp_millis(), start());
     for (at, absence) in &scene.kills {
         sleep_until(began + *at).await;
         run.kill().await;
@@ -226,7 +232,7 @@ async fn audit(seed: u64) -> Result<(), (u64, Audit, String)> {
         if audit.is_clean() || Instant::now() > due {
             run.stop().await.unwrap();
             let odd = [&audit.missing, &audit.stale, &audit.undeleted].into_iter().flatten();
-            let stories = odd.map(|uri| story(uri, &simulation, &log)).collect();
+            let stories = odd.map(|uri| story(uri, began_ms, &simulation, &log)).collect();
             return if audit.is_clean() { Ok(()) } else { Err((seed, audit, stories)) };
         }
         sleep(Duration::from_millis(500)).await;

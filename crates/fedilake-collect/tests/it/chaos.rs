@@ -48,8 +48,8 @@ fn fast() -> CollectorSettings {
     CollectorSettings {
         // Heartbeats come every half second.
         http: HttpSettings { silence_timeout: ms(2_000), ..settings.http },
-        // A slow machine may ask for the first page when there are more posts than it holds.
-        backfill: LENGTH,
+        // A slow machine may read nothing before its second kill.
+        backfill: 10 * LENGTH,
         // A request for one post every few milliseconds.
         paged_requests_max: 400_000,
         overlap: ms(1_000),

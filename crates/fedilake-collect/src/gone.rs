@@ -3,8 +3,8 @@
 //! The posts of the last half hour are remembered, also those of before the process began. Their server is asked for each of them again,
 //! twenty in a request: when it is some minutes old, for most deletes come soon; before it is forgotten; and, the newest first, after a
 //! hole and now and then while the timeline is polled. First come those that another server said are gone, and those of the server's own
-//! members that another server said are edited ([`hearsay`](crate::hearsay)). A post that its server no longer has becomes a delete, and the others of its author are asked for next:
-//! she may be suspended, which no stream tells. One that was edited becomes an edit.
+//! members that another server said are edited ([`hearsay`](crate::hearsay)). A post that its server no longer has becomes a delete, and the
+//! others of its author are asked for next: she may be suspended, which no stream tells. One that was edited becomes an edit.
 //!
 //! Bounded: the places of a few thousand posts.
 
@@ -76,7 +76,7 @@ struct Held {
 }
 
 /// A version of a post that a server showed: what is remembered of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Version<'p> {
     pub(crate) author: &'p str,
     pub(crate) uri: &'p str,

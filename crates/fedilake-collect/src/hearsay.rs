@@ -104,7 +104,7 @@ impl Word {
 
 impl News<'_> {
     pub(crate) fn is_empty(&self) -> bool {
-        self.from == self.until || self.told.words.is_empty()
+        self.from == self.until
     }
 
     /// What was told of a post.

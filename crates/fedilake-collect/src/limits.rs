@@ -151,7 +151,7 @@ impl Limits {
             *closed = until.max(*closed);
             return None;
         }
-        let remaining = number(headers, "x-ratelimit-remaining").filter(|left| left.is_finite())?;
+        let remaining = number(headers, "x-ratelimit-remaining")?;
         let wait = Wait::of(Some(until(headers, "x-ratelimit-reset", now)?));
         let until = now + wait.kept;
         if !is_paged {

@@ -81,11 +81,10 @@ fn held(log: &MemoryLog) -> Vec<Held> {
     let rows = Decoder::new().decode(&encoded).expect("our own records");
     let text = |column: &str| rows.column_by_name(column).expect("a column").as_string::<i32>().clone();
     let (kinds, servers, ids, uris) = (text("kind"), text("server"), text("id"), text("uri"));
-    let from_origin = rows.column_by_name("from_origin").expect("a column").as_boolean();
     let edited = rows.column_by_name("edited_at").expect("a column").as_primitive::<TimestampMicrosecondType>().clone();
     let row_key = |row: usize| (servers.value(row).to_owned(), ids.value(row).to_owned());
     let deleted: BTreeSet<_> = (0..rows.num_rows()).filter(|row| kinds.value(*row) == "deleted").map(row_key).collect();
-    // A delete by the post's own server hides it everywhere.
+    // The own server's version counts before others', and its delete hides the post everywhere.
     let is_own = |row: usize| uris.value(row).starts_with(&format!("http://{}/", servers.value(row)));
     let mut newest = BTreeMap::<&str, (bool, Option<i64>)>::new();
     let mut gone = BTreeSet::new();
@@ -98,7 +97,7 @@ fn held(log: &MemoryLog) -> Vec<Held> {
         }
         let edited_at_ms = edited.is_valid(row).then(|| edited.value(row) / 1_000);
         let version = newest.entry(uris.value(row)).or_default();
-        *version = (from_origin.value(row), edited_at_ms).max(*version);
+        *version = (is_own(row), edited_at_ms).max(*version);
     }
     let shown = newest.into_iter().filter(|(uri, _)| !gone.contains(uri));
     shown.map(|(uri, (_, edited_at_ms))| Held { uri: uri.to_owned(), edited_at_ms }).collect()

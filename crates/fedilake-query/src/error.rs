@@ -85,12 +85,28 @@ impl From<duckdb::Error> for LakeError {
         match text.split_once(" Error: ").map(|(kind, _)| kind) {
             Some("INTERRUPT") => LakeError::Interrupted,
             Some("Out of Memory") => LakeError::OutOfMemory(text),
+            // "Failed to commit: could not allocate block of size …".
+            Some("TransactionContext") if is_of_memory(&text) => LakeError::OutOfMemory(text),
             Some("IO" | "FATAL" | "INTERNAL" | "Serialization") if is_of_damage(&text) => LakeError::Damaged(text),
             Some("IO") => LakeError::Write(text),
             Some("FATAL") => LakeError::Fatal(text),
             _ => LakeError::Engine(text),
         }
     }
+}
+
+/// True if DuckDB's message for another failure has an allocation that failed as its cause.
+pub(crate) fn is_of_memory(text: &str) -> bool {
+    [
+        "Memory allocation failure",
+        "bad_alloc",
+        "Out of Memory",
+        "could not allocate",
+        "failed to allocate",
+        "failed to pin block",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
 }
 
 /// True if DuckDB's message says that a file is damaged.

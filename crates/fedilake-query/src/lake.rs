@@ -44,7 +44,8 @@ pub struct Lake {
     path: PathBuf,
     options: LakeOptions,
     rebuilt: bool,
-    pub(crate) writer: Mutex<Connection>,
+    /// The connection that changes the lake, if none failed since.
+    writer: Mutex<Option<Connection>>,
     pub(crate) names: Mutex<Names>,
     outside: Mutex<Option<Connection>>,
     counter: Mutex<Connection>,
@@ -102,7 +103,7 @@ impl Lake {
             path: path.to_owned(),
             options,
             rebuilt,
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Some(writer)),
             names: Mutex::default(),
             outside: Mutex::default(),
             counter: Mutex::new(counter),
@@ -159,7 +160,7 @@ impl Lake {
     /// The lake as it is now. Later takes do not show in a snapshot, and do not wait for it.
     pub fn snapshot(&self) -> Result<Snapshot, LakeError> {
         let connection = self.another()?;
-        connection.execute_batch("begin transaction read only")?;
+        connection.execute_batch(READS)?;
         // The transaction's snapshot is taken by its first statement.
         let positions = crate::take::positions(&connection)?;
         Ok(Snapshot { connection, positions, deletes: self.options.deletes })
@@ -187,6 +188,25 @@ impl Lake {
     /// Lends the one connection that counts distinct authors fast.
     pub(crate) fn count<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, LakeError>) -> Result<T, LakeError> {
         ask(&lock(&self.counter))
+    }
+
+    /// Changes the lake in one transaction, after the changes that run; after an error the lake is as before.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&Connection) -> Result<T, LakeError>) -> Result<T, LakeError> {
+        let mut writer = lock(&self.writer);
+        let connection = match writer.take() {
+            Some(connection) => connection,
+            None => {
+                let connection = self.another()?;
+                layout::enter(&connection)?;
+                connection
+            }
+        };
+        connection.execute_batch("begin")?;
+        let changed = change(&connection)?;
+        connection.execute_batch("commit")?;
+        // A connection that failed is closed, which ends its transaction: a rollback takes memory, of which there may be none.
+        *writer = Some(connection);
+        Ok(changed)
     }
 
     /// The in-memory DuckDB that may open files, created when first needed.
@@ -228,7 +248,27 @@ impl Snapshot {
     }
 }
 
-/// Locks a mutex, even a poisoned one: its connection's transaction was rolled back on error, so it stays usable.
+const READS: &str = "begin transaction read only";
+
+/// Asks from one snapshot of the lake.
+pub(crate) fn from_one_snapshot<T>(
+    connection: &Connection,
+    ask: impl FnOnce() -> Result<T, LakeError>,
+) -> Result<T, LakeError> {
+    if let Err(refused) = connection.execute_batch(READS) {
+        // An earlier transaction is still open if its rollback failed, for want of memory.
+        connection.execute_batch("rollback").map_err(|_| refused)?;
+        connection.execute_batch(READS)?;
+    }
+    let answer = ask();
+    let ended = connection.execute_batch("rollback");
+    // The first error explains more than that of a failing rollback.
+    let answer = answer?;
+    ended?;
+    Ok(answer)
+}
+
+/// Locks a mutex, even a poisoned one: a connection in a transaction is lent only by those who end it first.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -378,6 +418,41 @@ fn refused(path: &Path, error: &duckdb::Error) -> LakeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A lake of little memory.
+    fn small_lake(folder: &Path) -> Lake {
+        let options =
+            LakeOptions { memory_bytes_max: 32 << 20, threads: 1, spill_bytes_max: 0, ..LakeOptions::default() };
+        Lake::open(&folder.join("lake.duckdb"), options).unwrap()
+    }
+
+    /// A connection that has taken all memory, to the last row.
+    fn hoarder(lake: &Lake) -> Connection {
+        let hoarder = lake.another().unwrap();
+        hoarder.execute_batch("create temp table hoard (n bigint, m bigint)").unwrap();
+        for rows in [100_000, 10_000, 1_000, 100, 1] {
+            let more = format!("insert into hoard select range, hash(range) // 2 from range({rows})");
+            let failed = std::iter::repeat_with(|| hoarder.execute_batch(&more)).find_map(Result::err).unwrap();
+            // A statement that is its own transaction fails at its end.
+            assert!(matches!(failed.into(), LakeError::OutOfMemory(_)));
+        }
+        hoarder
+    }
+
+    #[test]
+    fn a_change_that_finds_no_memory_leaves_a_lake_that_can_be_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = small_lake(folder.path());
+        let sql = "insert into topic select range + 1000, repeat('a', 1000) || range from range(100000)";
+        let insert = || lake.change(|writer| Ok(writer.execute_batch(sql)?));
+        let hoarder = hoarder(&lake);
+        for _ in 0..3 {
+            let failed = insert();
+            assert!(matches!(&failed, Err(LakeError::OutOfMemory(_))), "{failed:?}");
+        }
+        drop(hoarder);
+        lake.change(|writer| Ok(writer.execute_batch("insert into topic values (1000, 'a')")?)).unwrap();
+    }
 
     #[test]
     fn a_database_of_a_later_engine_is_told_by_its_number() {

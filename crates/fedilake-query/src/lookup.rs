@@ -3,6 +3,7 @@
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
+use crate::lake::from_one_snapshot;
 use crate::scope::Scope;
 use crate::views::literal;
 use crate::{Cancel, Filter, Lake, LakeError, Rows, report, rows, topic};
@@ -59,10 +60,9 @@ impl Lake {
     /// Answers a look-up, from one snapshot of the lake, until `cancel` stops it.
     pub fn look_up(&self, lookup: &Lookup, cancel: &Cancel) -> Result<Rows, LakeError> {
         self.read(|connection| {
-            connection.execute_batch("begin transaction read only")?;
-            let answer = report::watched(connection, cancel, || rows::query(connection, &sql(connection, lookup)?));
-            connection.execute_batch("rollback")?;
-            answer
+            from_one_snapshot(connection, || {
+                report::watched(connection, cancel, || rows::query(connection, &sql(connection, lookup)?))
+            })
         })
     }
 }

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
 
-use crate::lake::lock;
 use crate::views::{instant, literal};
 use crate::{Lake, LakeError};
 
@@ -46,24 +45,20 @@ impl Lake {
                     .map(|(hour, reason, events)| (server.clone(), *hour, reason.clone(), counted(*events))),
             );
         }
-        let writer = lock(&self.writer);
-        let known = known_gaps(&writer)?.into_iter().filter(|gap| servers.contains(gap.0.as_str())).collect();
-        let mut statements = GAP.changes(&known, &gaps, |(server, from, to): &Gap| {
-            vec![literal(server), instant(*from), to.map_or("null".to_owned(), instant)]
-        });
-        let known = known_skips(&writer)?.into_iter().filter(|skip| servers.contains(skip.0.as_str())).collect();
-        statements.extend(SKIP.changes(&known, &skips, |(server, hour, reason, events): &Skip| {
-            vec![literal(server), instant(*hour), literal(reason), events.to_string()]
-        }));
-        if statements.is_empty() {
-            return Ok(());
-        }
-        let written = writer.execute_batch(&format!("begin; {}; commit", statements.join("; ")));
-        if written.is_err() {
-            // The first error explains more than that of a failing rollback.
-            let _ = writer.execute_batch("rollback");
-        }
-        Ok(written?)
+        self.change(|writer| {
+            let known = known_gaps(writer)?.into_iter().filter(|gap| servers.contains(gap.0.as_str())).collect();
+            let mut statements = GAP.changes(&known, &gaps, |(server, from, to): &Gap| {
+                vec![literal(server), instant(*from), to.map_or("null".to_owned(), instant)]
+            });
+            let known = known_skips(writer)?.into_iter().filter(|skip| servers.contains(skip.0.as_str())).collect();
+            statements.extend(SKIP.changes(&known, &skips, |(server, hour, reason, events): &Skip| {
+                vec![literal(server), instant(*hour), literal(reason), events.to_string()]
+            }));
+            match statements.is_empty() {
+                true => Ok(()),
+                false => Ok(writer.execute_batch(&statements.join("; "))?),
+            }
+        })
     }
 }
 

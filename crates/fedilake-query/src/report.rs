@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{self, Report};
 use crate::filter::{Calendar, Filter};
+use crate::lake::from_one_snapshot;
 use crate::scope::Scope;
 use crate::sql::Watch;
 use crate::{Cancel, Lake, LakeError, Rows, SqlLimits, relation, rows};
@@ -58,13 +59,12 @@ impl Lake {
             false => self.read(ask),
         };
         lend(&mut |connection| {
-            connection.execute_batch("begin transaction read only")?;
-            let answer = watched(connection, cancel, || {
-                let scope = Scope::new(connection, &question.filter, &question.calendar.zone)?;
-                answer(connection, report, question, &scope)
-            });
-            connection.execute_batch("rollback")?;
-            answer
+            from_one_snapshot(connection, || {
+                watched(connection, cancel, || {
+                    let scope = Scope::new(connection, &question.filter, &question.calendar.zone)?;
+                    answer(connection, report, question, &scope)
+                })
+            })
         })
     }
 }

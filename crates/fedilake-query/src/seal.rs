@@ -8,7 +8,6 @@
 
 use duckdb::Connection;
 
-use crate::lake::lock;
 use crate::take::STAGE_ROWS;
 use crate::{Lake, LakeError};
 
@@ -25,24 +24,24 @@ impl Lake {
     /// Seals the oldest open days, of about 200,000 posts together, in some 0.1 s. False if no day was open. Calls until
     /// then make reports fastest, which is worth it when no rows are expected for a while.
     pub fn seal(&self) -> Result<bool, LakeError> {
-        Ok(seal(&lock(&self.writer), "true", POSTS_AT_ONCE)?.is_some())
+        Ok(seal(self, "true", POSTS_AT_ONCE)?.is_some())
     }
 }
 
 /// Seals days after a take of `rows`.
-pub(crate) fn after_take(writer: &Connection, rows: u64) -> Result<(), LakeError> {
+pub(crate) fn after_take(lake: &Lake, rows: u64) -> Result<(), LakeError> {
     if rows < STAGE_ROWS as u64 {
         let rested = format!(
             "day < (select floor(epoch_ms(max(touched_at)) / 86400000) from day) \
              and touched_at <= (select max(touched_at) - interval {REST_MINUTES} minute from day)"
         );
         // One day with posts.
-        seal(writer, &rested, 1)?;
+        seal(lake, &rested, 1)?;
         return Ok(());
     }
     let mut sealed = 0;
     while sealed < POSTS_A_ROW * rows
-        && let Some(posts) = seal(writer, "true", POSTS_AT_ONCE)?
+        && let Some(posts) = seal(lake, "true", POSTS_AT_ONCE)?
     {
         sealed += posts;
     }
@@ -61,7 +60,11 @@ pub(crate) fn reopen(writer: &Connection) -> Result<(), LakeError> {
 
 /// Seals the oldest open days that fulfil `condition` and have `posts_max` posts together, or one day with more. Returns
 /// the number of their posts; `None` if there is no such day.
-fn seal(writer: &Connection, condition: &str, posts_max: u64) -> Result<Option<u64>, LakeError> {
+fn seal(lake: &Lake, condition: &str, posts_max: u64) -> Result<Option<u64>, LakeError> {
+    lake.change(|writer| seal_with(writer, condition, posts_max))
+}
+
+fn seal_with(writer: &Connection, condition: &str, posts_max: u64) -> Result<Option<u64>, LakeError> {
     let exists = format!("select exists (from day where not sealed and {condition})");
     if !writer.query_row(&exists, [], |row| row.get(0))? {
         return Ok(None);
@@ -83,10 +86,6 @@ fn seal(writer: &Connection, condition: &str, posts_max: u64) -> Result<Option<u
         .replace("{distinct_authors}", &of_days("author_day"))
         .replace("{origins}", &of_days("origin_day"));
     let sql = include_str!("seal/seal.sql").replace("{days}", &days).replace("{figures}", figures.trim_end());
-    if let Err(error) = writer.execute_batch(&format!("begin;\n{sql}\ncommit")) {
-        // The first error explains more than that of a failing rollback.
-        let _ = writer.execute_batch("rollback");
-        return Err(error.into());
-    }
+    writer.execute_batch(&sql)?;
     Ok(Some(posts.unwrap_or(0).unsigned_abs()))
 }

@@ -24,6 +24,7 @@ use duckdb::Connection;
 use duckdb::arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
+use crate::lake::from_one_snapshot;
 use crate::{Lake, LakeError, rows};
 
 use pivot::Edited;
@@ -116,14 +117,14 @@ fn attempt(
     limits: &SqlLimits,
     out: &mut dyn Write,
 ) -> Result<(Result<SqlSummary, SqlError>, bool), LakeError> {
-    connection.execute_batch("begin transaction read only")?;
-    let watch = Watch::start(gauge, connection, limits)?;
-    // The questions of a PIVOT before it runs are watched too.
-    let result = guard::admit(connection, text).and_then(|admitted| run(connection, &admitted, text, limits, out));
-    let stopped = watch.stop();
-    connection.execute_batch("rollback")?;
-    let is_stopped = stopped.is_some();
-    Ok((result.map_err(|error| error.explain(stopped)), is_stopped))
+    from_one_snapshot(connection, || {
+        let watch = Watch::start(gauge, connection, limits)?;
+        // The questions of a PIVOT before it runs are watched too.
+        let result = guard::admit(connection, text).and_then(|admitted| run(connection, &admitted, text, limits, out));
+        let stopped = watch.stop();
+        let is_stopped = stopped.is_some();
+        Ok((result.map_err(|error| error.explain(stopped)), is_stopped))
+    })
 }
 
 fn run(

@@ -108,21 +108,18 @@ impl Lake {
     /// After an error the lake is unchanged. One take runs at a time; readers do not wait. `progress` is called after
     /// each merge, about every 120,000 rows.
     pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), LakeError> {
-        let writer = lock(&self.writer);
         let mut names = lock(&self.names);
         let mut outside = self.outside()?;
         let _taking = Taking::begin(&self.taking);
-        writer.execute_batch("begin")?;
-        let taken = take(&writer, &mut names, self.options().deletes, chunks, progress, &mut outside);
-        match taken.and_then(|rows| Ok(writer.execute_batch("commit").map(|()| rows)?)) {
+        let deletes = self.options().deletes;
+        let taken = self.change(|writer| take(writer, &mut names, deletes, chunks, progress, &mut outside));
+        match taken {
             Ok(rows) => {
                 names.commit();
-                seal::after_take(&writer, rows)
+                seal::after_take(self, rows)
             }
             Err(error) => {
                 names.rollback();
-                // The first error explains more than that of a failing rollback.
-                let _ = writer.execute_batch("rollback");
                 Err(error)
             }
         }

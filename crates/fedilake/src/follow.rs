@@ -84,6 +84,16 @@ enum Taken {
     Unknown,
 }
 
+impl Taken {
+    fn of(taken: Result<(), AskError>) -> Result<Taken, AskError> {
+        match taken {
+            Ok(()) => Ok(Taken::All),
+            Err(AskError::Ended(_)) => Ok(Taken::Unknown),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// Records that came from the log and that the lake does not have yet.
 #[derive(Default)]
 struct Gathered {
@@ -230,8 +240,8 @@ impl Follower {
     async fn seal(&mut self) -> anyhow::Result<bool> {
         let lake = Arc::clone(&self.lake);
         match tokio::task::spawn_blocking(move || lake.seal()).await.context("seal days")? {
-            // Reports count the days that are not sealed.
-            Err(AskError::Ended(_)) => Ok(false),
+            // Reports count the days that are not sealed; the next records bring another attempt.
+            Err(AskError::Ended(_) | AskError::Lake(LakeError::OutOfMemory(_))) => Ok(false),
             sealed => sealed.context("seal days"),
         }
     }
@@ -401,7 +411,7 @@ impl Follower {
             return Ok(Taken::All);
         }
         let lake = Arc::clone(&self.lake);
-        let take = move || patiently(PAUSES, || lake.take(&chunks, &mut |taken| progress(taken.rows)));
+        let take = move || Taken::of(patiently(PAUSES, || lake.take(&chunks, &mut |taken| progress(taken.rows))));
         Ok(tokio::task::spawn_blocking(take).await??)
     }
 
@@ -502,7 +512,8 @@ impl Follower {
 }
 
 async fn positions(lake: Arc<LakeProcess>) -> anyhow::Result<Vec<LakePosition>> {
-    tokio::task::spawn_blocking(move || lake.positions()).await?.context("read the lake's position")
+    let asked = tokio::task::spawn_blocking(move || patiently(PAUSES, || lake.positions()));
+    asked.await?.context("read the lake's position")
 }
 
 /// The error of a take of table files.
@@ -543,7 +554,7 @@ fn take(lake: &LakeProcess, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: &[
             chunks.push(writer.write(&format!("{partition}.parquet"), log, *partition, offsets.clone(), records)?);
         }
         let began = Instant::now();
-        let taken = patiently(PAUSES, || lake.take(&chunks, &mut |_| {}));
+        let taken = Taken::of(patiently(PAUSES, || lake.take(&chunks, &mut |_| {})));
         metrics::histogram!("fedilake_lake_take_seconds").record(began.elapsed());
         let mut all_there = true;
         for chunk in &chunks {
@@ -559,22 +570,20 @@ fn take(lake: &LakeProcess, writer: &Mutex<ChunkWriter>, log: &LogId, pieces: &[
 
 /// Tries again, after a pause each time, while the lake has no memory left: questions use the same memory, and they
 /// end.
-fn patiently(
+fn patiently<T>(
     pauses: impl IntoIterator<Item = Duration>,
-    mut take: impl FnMut() -> Result<(), AskError>,
-) -> Result<Taken, AskError> {
+    mut ask: impl FnMut() -> Result<T, AskError>,
+) -> Result<T, AskError> {
     let mut pauses = pauses.into_iter();
     loop {
-        match take() {
-            Ok(()) => return Ok(Taken::All),
-            Err(AskError::Ended(_)) => return Ok(Taken::Unknown),
+        match ask() {
             Err(AskError::Lake(LakeError::OutOfMemory(reason))) => {
                 let Some(pause) = pauses.next() else { return Err(LakeError::OutOfMemory(reason).into()) };
                 let (reason, _) = telemetry::without_engine_advice(&reason);
                 tracing::warn!(reason, "the lake has too little memory to take new records; trying again");
                 std::thread::sleep(pause);
             }
-            Err(error) => return Err(error),
+            answered => return answered,
         }
     }
 }
@@ -663,10 +672,10 @@ mod tests {
         ];
         for (answers, is_taken, times) in cases {
             let (mut answers, mut asked) = (answers.into_iter(), 0);
-            let taken = patiently([Duration::ZERO; 2], || {
+            let taken = Taken::of(patiently([Duration::ZERO; 2], || {
                 asked += 1;
                 answers.next().unwrap()
-            });
+            }));
             assert_eq!((taken.is_ok(), asked), (is_taken, times));
         }
     }

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pivot::Edited;
 use crate::LakeError;
-
-use crate::error::message;
+use crate::error::{is_of_memory, message};
 use crate::sql::nearest;
 
 /// The kind of a failed statement.
@@ -144,13 +143,6 @@ impl SqlError {
 
 /// How DuckDB begins its errors for want of memory.
 const NO_MEMORY: &str = "Out of Memory Error:";
-
-/// True if an error after which DuckDB closed the database has an allocation that failed as its cause.
-fn is_of_memory(full: &str) -> bool {
-    ["Memory allocation failure", "bad_alloc", "Out of Memory", "could not allocate"]
-        .iter()
-        .any(|sign| full.contains(sign))
-}
 
 /// DuckDB's message, and the place behind it: `2: …part of the line…` with a caret below.
 fn split_place(full: &str) -> (&str, Option<&str>) {

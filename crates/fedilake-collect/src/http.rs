@@ -9,7 +9,7 @@
 //! https ([`Source::stream`](crate::Source::stream)). Tokens and their URLs are never logged.
 
 use std::error::Error;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -93,6 +93,7 @@ pub struct Http {
     guard: Arc<Guard>,
     /// Requests that may be under way.
     turns: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
 }
 
 /// A complete answer with a status of success.
@@ -134,7 +135,8 @@ impl Http {
         let sockets = guarded(builder()).http1_only().build()?;
         let user_agent = Arc::new(RwLock::new(user_agent(&settings.contact)?));
         let turns = Arc::new(Semaphore::new(REQUESTS_MAX));
-        Ok(Http { client, sockets, settings: Arc::new(settings), user_agent, guard, turns })
+        let waiting = Arc::new(Waiting::new());
+        Ok(Http { client, sockets, settings: Arc::new(settings), user_agent, guard, turns, waiting })
     }
 
     /// Sends `contact` in every request from now on, for all clones.
@@ -157,7 +159,7 @@ impl Http {
         let path = said(url.path());
         let _turn = self.turn().await;
         let answer = async {
-            let request = self.client.get(url.clone()).header(ACCEPT, "application/json");
+            let request = self.ask(&url, "application/json");
             let response = self.send(request, &url, token, &mut each_headers).await?;
             let (headers, url) = (response.headers().clone(), response.url().clone());
             let body = read(response, self.settings.answer_bytes_max, &path).await?;
@@ -175,7 +177,7 @@ impl Http {
         url.set_query(None);
         let _turn = self.turn().await;
         let asked = async {
-            let request = self.client.get(url.clone()).header(ACCEPT, "text/plain");
+            let request = self.ask(&url, "text/plain");
             match self.send(request, &url, None, |_, _| {}).await {
                 Ok(response) => read_start(response, robots::BYTES_MAX).await.map(|text| Some(Rules::parse(&text))),
                 Err(SourceError::Refused { .. }) => Ok(None),
@@ -185,6 +187,16 @@ impl Http {
         timeout(self.settings.answer_timeout, asked).await.unwrap_or_else(|_| {
             Err(SourceError::Unreachable { doing: "wait for robots.txt", why: "timed out".to_owned() })
         })
+    }
+
+    /// A request for a whole answer.
+    fn ask(&self, url: &Url, accepted: &'static str) -> RequestBuilder {
+        let request = self.client.get(url.clone()).header(ACCEPT, accepted);
+        match self.waiting.may_one_more() {
+            true => request,
+            // HTTP/2, whose connection has the stream too, does not send this header.
+            false => request.header(CONNECTION, "close"),
+        }
     }
 
     /// Opens a stream of server-sent events. `each_headers` as in [`Http::get`].
@@ -300,6 +312,28 @@ const REQUESTS_MAX: usize = 1_024;
 /// How long a connection waits for another request, longer than the usual pauses between two: each server of thousands would keep one beside
 /// its stream.
 const IDLE_FOR: Duration = Duration::from_secs(5);
+/// The most connections that begin to wait within [`IDLE_FOR`].
+const WAITING_MAX: usize = 512;
+
+/// How many connections were let wait for another request. They are closed within twice [`IDLE_FOR`], so that less than four times
+/// [`WAITING_MAX`] wait, however many servers are asked.
+#[derive(Debug)]
+struct Waiting(Mutex<(Instant, usize)>);
+
+impl Waiting {
+    fn new() -> Waiting {
+        Waiting(Mutex::new((Instant::now(), 0)))
+    }
+
+    fn may_one_more(&self) -> bool {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.0.elapsed() >= IDLE_FOR {
+            *counted = (Instant::now(), 0);
+        }
+        counted.1 += 1;
+        counted.1 <= WAITING_MAX
+    }
+}
 
 /// A stream of bytes that is open.
 #[derive(Debug)]
@@ -425,6 +459,57 @@ pub(crate) mod tests {
             }
         });
         (address, answered)
+    }
+
+    /// A server on loopback that keeps its connections, and the numbers of those that came and of those that the client closed.
+    async fn keeping() -> (Url, Arc<[AtomicUsize; 2]>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let counts = Arc::<[AtomicUsize; 2]>::default();
+        let counted = counts.clone();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let counts = counted.clone();
+                tokio::spawn(async move {
+                    counts[0].fetch_add(1, Ordering::SeqCst);
+                    let mut request = [0; 4096];
+                    while socket.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {
+                        socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
+                    }
+                    counts[1].fetch_add(1, Ordering::SeqCst);
+                });
+            }
+        });
+        (url, counts)
+    }
+
+    #[tokio::test]
+    async fn only_so_many_connections_wait_for_another_request() {
+        let (url, counts) = keeping().await;
+        let http = Http::new(HttpSettings::new("a")).unwrap();
+        *http.waiting.0.lock().unwrap() = (Instant::now() + Duration::from_secs(600), WAITING_MAX - 5);
+        for _ in 0..15 {
+            http.get(url.clone(), None, |_, _| {}).await.unwrap();
+        }
+        let came = || counts[0].load(Ordering::SeqCst);
+        // The sixth uses the connection of the first five, and closes it.
+        assert_eq!(came(), 10);
+        let closed = async {
+            while counts[1].load(Ordering::SeqCst) < came() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(IDLE_FOR, closed).await.expect("they are closed at once");
+    }
+
+    #[test]
+    fn later_connections_may_wait_again() {
+        let waiting = Waiting::new();
+        let allowed = || (0..2 * WAITING_MAX).filter(|_| waiting.may_one_more()).count();
+        *waiting.0.lock().unwrap() = (Instant::now() + Duration::from_secs(600), 0);
+        assert_eq!(allowed(), WAITING_MAX);
+        *waiting.0.lock().unwrap() = (Instant::now() - IDLE_FOR, WAITING_MAX);
+        assert!(waiting.may_one_more());
     }
 
     /// A client for which `stranger.example` is at `address`.

@@ -25,8 +25,8 @@ pub(crate) const QUICK: Extent =
 
 pub(crate) fn measure(extent: Extent) -> anyhow::Result<Sheet> {
     let mut world = World::start(&Size { servers: 1, rate: extent.rate, history: 0 })?;
-    let run = Run::start(world.servers.clone(), CollectorSettings::new("https://example.org"))?;
-    run.until_all_stream(1, Duration::from_secs(30));
+    let mut run = Run::start(world.servers.clone(), CollectorSettings::new("https://example.org"))?;
+    run.until_all_stream(1, Duration::from_secs(30))?;
     std::thread::sleep(extent.warm_up);
     let (meter, from_ms, before) = (Meter::start(), now_ms(), run.counts.tally().accepted);
     std::thread::sleep(extent.live);

@@ -63,8 +63,8 @@ pub(crate) fn measure(extent: &Extent) -> anyhow::Result<(Sheet, Sheet)> {
     let bare = meter::memory();
     let settings = CollectorSettings { looks_at_age: LOOKS, ..CollectorSettings::new("https://example.org") };
     let opening = Meter::start();
-    let run = Run::start(world.servers.clone(), settings)?;
-    let opened = run.until_all_stream(extent.servers, PATIENCE);
+    let mut run = Run::start(world.servers.clone(), settings)?;
+    let opened = run.until_all_stream(extent.servers, PATIENCE)?;
     let opening = opening.cpu();
     std::thread::sleep(extent.warm_up);
 
@@ -83,7 +83,7 @@ pub(crate) fn measure(extent: &Extent) -> anyhow::Result<(Sheet, Sheet)> {
     let (storm_ms, storm, meter) = (now_ms(), Instant::now(), Meter::start());
     world.storm(extent.storm)?;
     std::thread::sleep(extent.storm);
-    let streaming = run.until_all_stream(extent.servers, extent.after.saturating_sub(extent.storm));
+    let streaming = run.until_all_stream(extent.servers, extent.after.saturating_sub(extent.storm))?;
     let streaming = streaming.map(|_| storm.elapsed());
     let storm_cpu = meter.cpu();
     std::thread::sleep(extent.after.saturating_sub(storm.elapsed()));
@@ -91,7 +91,7 @@ pub(crate) fn measure(extent: &Extent) -> anyhow::Result<(Sheet, Sheet)> {
     let storm_requests = world.requests()?;
     let failures = since(&failures_before, run.failures());
     world.end_flow()?;
-    run.until_calm(extent.calm, PATIENCE);
+    run.until_calm(extent.calm, PATIENCE)?;
     let log = run.stop()?;
     let shown = world.shown()?;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fedilake_collect::collector::{self, CollectError};
 use fedilake_collect::{CollectorSettings, Counts, ServerConfig, ServerState};
 use fedilake_log::embedded::EmbeddedLog;
@@ -40,29 +40,41 @@ impl Run {
     }
 
     /// Waits until all servers stream; returns the time that it took, or None after `patience`.
-    pub(crate) fn until_all_stream(&self, servers: usize, patience: Duration) -> Option<Duration> {
+    pub(crate) fn until_all_stream(&mut self, servers: usize, patience: Duration) -> anyhow::Result<Option<Duration>> {
         let began = Instant::now();
         while began.elapsed() < patience {
+            self.goes_on()?;
             let live = self.counts.snapshot().iter().filter(|server| server.state == ServerState::Live).count();
             if live == servers {
-                return Some(began.elapsed());
+                return Ok(Some(began.elapsed()));
             }
             std::thread::sleep(LOOK);
         }
-        None
+        Ok(None)
+    }
+
+    /// The error of a collector that ended.
+    fn goes_on(&mut self) -> anyhow::Result<()> {
+        if self.run.is_finished() {
+            self.runtime.block_on(&mut self.run)??;
+            bail!("the collector ended by itself");
+        }
+        Ok(())
     }
 
     /// Waits until nothing was accepted for `calm`, for `patience` at most.
-    pub(crate) fn until_calm(&self, calm: Duration, patience: Duration) {
+    pub(crate) fn until_calm(&mut self, calm: Duration, patience: Duration) -> anyhow::Result<()> {
         let began = Instant::now();
         let (mut accepted, mut since) = (self.counts.tally().accepted, Instant::now());
         while since.elapsed() < calm && began.elapsed() < patience {
+            self.goes_on()?;
             std::thread::sleep(LOOK);
             let now = self.counts.tally().accepted;
             if now != accepted {
                 (accepted, since) = (now, Instant::now());
             }
         }
+        Ok(())
     }
 
     /// Failures so far, of all servers, by kind.

@@ -37,9 +37,10 @@ fn shown(deletes: Deletes, events: &[Event], sql: &str) -> Vec<Vec<String>> {
     let rotated = |by: usize| (0..n).map(|at| (at + by) % n).collect::<Vec<_>>();
     let orders = (0..n).map(|by| (rotated(by), 1)).chain([((0..n).rev().collect(), 1), ((0..n).collect(), n)]);
     let mut answers = Vec::new();
+    let mut bench = Bench::with(deletes);
     for (order, at_once) in orders {
         let events: Vec<_> = order.iter().map(|&n| events[n].clone()).collect();
-        let mut bench = Bench::with(deletes);
+        bench = bench.emptied();
         events.chunks(at_once).for_each(|events| bench.take(events));
         let answer = bench.ask(sql);
         assert_eq!(answer, bench.plain(sql), "{deletes} {order:?} {at_once} at once");

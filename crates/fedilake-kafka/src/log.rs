@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +21,9 @@ use crate::servers::Servers;
 use crate::topic::{self, Asker, Purpose};
 use crate::writer::Writer;
 use crate::{KafkaError, KafkaSettings, hosts};
+
+/// Between two questions for a partition that its leader does not know yet.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A log in a topic of Kafka, open to be read: nothing is produced, no schema registered, and the Schema Registry is asked only
 /// for schemas that records have and this program has not met. Readers may outlive it.
@@ -218,12 +223,18 @@ impl Shared {
     }
 
     fn bounds_now(&self, partition: Partition) -> Result<Bounds, LogError> {
-        if partition.0 >= self.topic_now()?.partitions {
-            return Err(LogError::NotAssigned { partition });
+        let until = Instant::now() + self.settings.request_timeout;
+        loop {
+            if partition.0 >= self.topic_now()?.partitions {
+                return Err(LogError::NotAssigned { partition });
+            }
+            match self.asker.bounds(&self.settings.topic, partition.0) {
+                Ok((start, end)) => return Ok(Bounds { start: Offset(start), end: Offset(end) }),
+                // A partition that was just added is in the topic before its leader knows of it.
+                Err(refusal) if refusal.is_of_unknown_partition() && Instant::now() < until => thread::sleep(ASK_AGAIN),
+                Err(refusal) => return Err(self.failed("look up the bounds of", refusal.why)),
+            }
         }
-        let bounds = self.asker.bounds(&self.settings.topic, partition.0);
-        let (start, end) = bounds.map_err(|refusal| self.failed("look up the bounds of", refusal.why))?;
-        Ok(Bounds { start: Offset(start), end: Offset(end) })
     }
 
     pub(crate) fn failed(&self, doing: &'static str, why: String) -> LogError {

@@ -56,6 +56,11 @@ impl Refusal {
     pub(crate) fn because(why: &str) -> Refusal {
         Refusal { code: RDKafkaErrorCode::Fail, why: why.to_owned() }
     }
+
+    /// True if the client or the partition's leader does not know the partition.
+    pub(crate) fn is_of_unknown_partition(&self) -> bool {
+        matches!(self.code, RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition)
+    }
 }
 
 impl From<Refusal> for String {

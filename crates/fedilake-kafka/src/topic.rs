@@ -62,9 +62,9 @@ impl Asker {
     pub(crate) fn bounds(&self, topic: &str, partition: u32) -> Result<(u64, u64), Refusal> {
         let partition =
             i32::try_from(partition).map_err(|_| Refusal::because(&format!("{partition} is no partition's number")))?;
-        let ask = |patience| Ok(self.client.fetch_watermarks(topic, partition, patience)?);
+        let ask = |patience| self.client.fetch_watermarks(topic, partition, patience).map_err(Refusal::from);
         let bounds = self.patiently(|patience| match ask(patience) {
-            Err(Refusal { code: RDKafkaErrorCode::UnknownPartition, .. }) => {
+            Err(refusal) if refusal.is_of_unknown_partition() => {
                 // The client's metadata is from before the partition was added; it would stay so for minutes.
                 self.client.fetch_metadata(Some(topic), patience)?;
                 ask(patience)

@@ -85,11 +85,11 @@ impl From<duckdb::Error> for LakeError {
         match text.split_once(" Error: ").map(|(kind, _)| kind) {
             Some("INTERRUPT") => LakeError::Interrupted,
             Some("Out of Memory") => LakeError::OutOfMemory(text),
-            // "Failed to commit: could not allocate block of size …".
-            Some("TransactionContext") if is_of_memory(&text) => LakeError::OutOfMemory(text),
             Some("IO" | "FATAL" | "INTERNAL" | "Serialization") if is_of_damage(&text) => LakeError::Damaged(text),
             Some("IO") => LakeError::Write(text),
             Some("FATAL") => LakeError::Fatal(text),
+            // "TransactionContext Error: Failed to commit: could not allocate block of size …", "Failed to append: failed to allocate …".
+            _ if is_of_memory(&text) => LakeError::OutOfMemory(text),
             _ => LakeError::Engine(text),
         }
     }
@@ -121,5 +121,23 @@ pub(crate) fn message(error: &duckdb::Error) -> String {
     match error {
         duckdb::Error::DuckDBFailure(_, Some(text)) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_is_known_however_it_is_told() {
+        let texts = [
+            "Out of Memory Error: could not allocate block of size 256.0 KiB (63.8 MiB/64.0 MiB used)",
+            "TransactionContext Error: Failed to commit: failed to pin block of size 256.0 KiB (30.3 MiB/30.5 MiB used)",
+            "Failed to append: failed to allocate data of size 16.0 KiB (87.8 MiB/64.0 MiB used)",
+        ];
+        for text in texts {
+            let told = duckdb::Error::DuckDBFailure(duckdb::ffi::Error::new(1), Some(text.to_owned()));
+            assert!(matches!(LakeError::from(told), LakeError::OutOfMemory(told) if told == text), "{text}");
+        }
     }
 }

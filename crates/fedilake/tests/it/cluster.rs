@@ -463,7 +463,9 @@ impl Kept {
             }
         }
         let supervisor = self.supervisor.take().expect("stopped once");
-        supervisor.join().expect("the supervisor ends")
+        let restarts = supervisor.join().expect("the supervisor ends");
+        self.failures().iter().for_each(|said| println!("a run that was not asked to ended: {said}"));
+        restarts
     }
 }
 

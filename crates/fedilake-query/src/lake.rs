@@ -171,11 +171,7 @@ impl Lake {
         let idle = lock(&self.idle).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => {
-                let connection = self.another()?;
-                layout::enter(&connection)?;
-                connection
-            }
+            None => self.inside()?,
         };
         let answer = ask(&connection);
         // A connection that failed may still be in a transaction, so it is not lent again.
@@ -195,11 +191,7 @@ impl Lake {
         let mut writer = lock(&self.writer);
         let connection = match writer.take() {
             Some(connection) => connection,
-            None => {
-                let connection = self.another()?;
-                layout::enter(&connection)?;
-                connection
-            }
+            None => self.inside()?,
         };
         connection.execute_batch("begin")?;
         let changed = change(&connection)?;
@@ -221,6 +213,13 @@ impl Lake {
     /// A gauge of the memory that statements have.
     pub(crate) fn gauge(&self) -> Result<Gauge, LakeError> {
         Ok(Gauge::new(self.another()?, Arc::clone(&self.taking)))
+    }
+
+    /// A new connection that can read the lake's own tables.
+    fn inside(&self) -> Result<Connection, LakeError> {
+        let connection = self.another()?;
+        layout::enter(&connection)?;
+        Ok(connection)
     }
 
     /// A new connection that sees the documented views; does not wait for a running take.

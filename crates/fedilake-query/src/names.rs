@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 
 use duckdb::Connection;
-use duckdb::arrow::array::{AsArray, RecordBatch};
-use duckdb::arrow::datatypes::UInt8Type;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::UInt8Type;
 
 use crate::languages;
 

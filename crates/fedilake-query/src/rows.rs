@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use arrow_ipc::writer::StreamWriter;
+use arrow::ipc::writer::StreamWriter;
 use duckdb::Connection;
-use duckdb::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 
 use crate::LakeError;
 
@@ -38,11 +38,11 @@ pub(crate) fn query(connection: &Connection, sql: &str) -> Result<Rows, LakeErro
 /// Writes `batches` of one schema as an IPC stream.
 pub(crate) fn stream<W: Write>(
     writer: W,
-    schema: &duckdb::arrow::datatypes::Schema,
+    schema: &arrow::datatypes::Schema,
 ) -> Result<StreamWriter<W>, LakeError> {
     StreamWriter::try_new(writer, schema).map_err(arrow)
 }
 
-pub(crate) fn arrow(error: duckdb::arrow::error::ArrowError) -> LakeError {
+pub(crate) fn arrow(error: arrow::error::ArrowError) -> LakeError {
     LakeError::Engine(format!("Arrow IPC: {error}"))
 }

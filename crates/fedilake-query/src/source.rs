@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 
 use duckdb::Connection;
-use duckdb::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 
 use crate::error::message;
 use crate::take::Reading;

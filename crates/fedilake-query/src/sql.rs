@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duckdb::Connection;
-use duckdb::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use crate::lake::from_one_snapshot;

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use duckdb::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 use duckdb::{Connection, params};
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use duckdb::Connection;
-use duckdb::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 
 use super::files::{Files, content_hash};
 use super::steps::Steps;

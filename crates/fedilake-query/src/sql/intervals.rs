@@ -5,7 +5,7 @@
 //! that each interval is right as far as DuckDB itself writes it.
 
 use duckdb::Connection;
-use duckdb::arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
 use super::pivot::Edited;
 use super::{SqlError, guard};
@@ -127,7 +127,7 @@ fn token_length(text: &str, first: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use duckdb::arrow::datatypes::{Fields, IntervalUnit};
+    use arrow::datatypes::{Fields, IntervalUnit};
 
     use super::*;
 

@@ -226,9 +226,9 @@ fn by_duckdb(bench: &Bench, sql: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let mut statement = engine.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let mut ipc = Vec::new();
     let schema = statement.query_arrow([]).unwrap().get_schema();
-    let mut writer = arrow_ipc::writer::StreamWriter::try_new(&mut ipc, &schema).unwrap();
+    let mut writer = arrow::ipc::writer::StreamWriter::try_new(&mut ipc, &schema).unwrap();
     while let Some(batch) = statement.step().unwrap() {
-        writer.write(&duckdb::arrow::array::RecordBatch::from(&batch)).unwrap();
+        writer.write(&arrow::array::RecordBatch::from(&batch)).unwrap();
     }
     writer.finish().unwrap();
     drop(writer);
@@ -236,7 +236,7 @@ fn by_duckdb(bench: &Bench, sql: &str) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 fn columns_and_rows(ipc: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
-    let reader = arrow_ipc::reader::StreamReader::try_new(ipc, None).unwrap();
+    let reader = arrow::ipc::reader::StreamReader::try_new(ipc, None).unwrap();
     let columns = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
     (columns, crate::support::decode(ipc))
 }

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::path::Path;
 
 use duckdb::Connection;
-use duckdb::arrow::array::{Array, AsArray, RecordBatch};
-use duckdb::arrow::datatypes::{Int8Type, TimestampMicrosecondType};
-use duckdb::arrow::util::display::array_value_to_string;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int8Type, TimestampMicrosecondType};
+use arrow::util::display::array_value_to_string;
 use fedilake_query::views::Deletes;
 use fedilake_query::{Chunk, Lake, LakeOptions, Missed, SqlError, SqlLimits, views};
 
@@ -297,13 +297,13 @@ pub(crate) fn ask(lake: &Lake, sql: &str) -> Result<Vec<Vec<String>>, SqlError> 
 
 /// The names of an answer's columns.
 pub(crate) fn columns(ipc: &[u8]) -> Vec<String> {
-    let reader = arrow_ipc::reader::StreamReader::try_new(ipc, None).unwrap();
+    let reader = arrow::ipc::reader::StreamReader::try_new(ipc, None).unwrap();
     reader.schema().fields().iter().map(|field| field.name().clone()).collect()
 }
 
 /// Rows of an Arrow IPC stream, each value as text: null is empty, an instant its milliseconds.
 pub(crate) fn decode(ipc: &[u8]) -> Vec<Vec<String>> {
-    let reader = arrow_ipc::reader::StreamReader::try_new(ipc, None).unwrap();
+    let reader = arrow::ipc::reader::StreamReader::try_new(ipc, None).unwrap();
     reader.flat_map(|batch| text(&batch.unwrap())).collect()
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use duckdb::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 use duckdb::{AccessMode, Config, Connection};
 use fedilake_collect::replay::{self, Input, Progress, ReplaySettings};
 use fedilake_log::embedded::EmbeddedLog;

@@ -21,7 +21,7 @@ fn main() {
 
 /// Writes reports.rs: a slice of (name, text) for each .sql file, in the order of the names.
 fn list_reports() {
-    let folder = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("Cargo sets it")).join("src/reports");
+    let folder = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("Cargo sets it")).join("src/answer/reports");
     println!("cargo:rerun-if-changed={}", folder.display());
     let entries = std::fs::read_dir(&folder).expect("the folder of reports can be read");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry of the folder").path()).collect();

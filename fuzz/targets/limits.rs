@@ -2,7 +2,7 @@
 #![no_main]
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fedilake_collect::limits::{Limits, time_of, wait_told};
+use fedilake_collect::server::limits::{Limits, time_of, wait_told};
 use fedilake_fuzz::seed;
 use libfuzzer_sys::fuzz_target;
 use reqwest::StatusCode;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fedilake_collect::robots::Rules;
+use fedilake_collect::server::robots::Rules;
 use fedilake_fuzz::seed;
 use libfuzzer_sys::fuzz_target;
 

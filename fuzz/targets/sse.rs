@@ -1,7 +1,7 @@
 //! Server-sent events: the frames are the same however the bytes are cut, are those of a plain reading, and keep to the cap.
 #![no_main]
 
-use fedilake_collect::sse::{FrameTooLong, Framer, SseFrame};
+use fedilake_collect::way::sse::{FrameTooLong, Framer, SseFrame};
 use fedilake_fuzz::{cuts_and_bytes, pieces, seed, statuses};
 use libfuzzer_sys::fuzz_target;
 

@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::admission::Admitted;
 use crate::bookmarks::Keeper;
 use crate::counts::ServerCounts;
-use crate::cursor::Cursor;
 use crate::records::records;
+use crate::way::cursor::Cursor;
 
 /// The timeline that a delivery comes from.
 #[derive(Debug)]

@@ -31,24 +31,25 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::appender::{Appender, Delivery, Whence};
-use crate::arrival::{Arrival, EventStream};
-use crate::backoff::{Backoff, jittered};
-use crate::bookmarks::{self, Keeper, Saved};
+use crate::bookmarks::{Keeper, Saved};
 use crate::counts::{Counts, ServerState};
-use crate::cursor::Cursor;
-use crate::error::SourceError;
-use crate::feed::Feed;
-use crate::health::{Health, Note};
-use crate::hearsay::Hearsay;
-use crate::http::{Http, HttpError};
-use crate::reason::advice;
-use crate::server_config::ServerConfig;
+use crate::names;
+use crate::server::config::ServerConfig;
+use crate::server::error::SourceError;
+use crate::server::health::{Health, Note};
+use crate::server::http::{Http, HttpError};
+use crate::server::reason::advice;
+use crate::server::timeline::Timeline;
+use crate::server::via::Via;
 use crate::settings::CollectorSettings;
-use crate::socket::Sockets;
-use crate::source::Source;
-use crate::timeline::Timeline;
-use crate::via::Via;
-use crate::{live, poll};
+use crate::way::arrival::{Arrival, EventStream};
+use crate::way::backoff::{Backoff, jittered};
+use crate::way::cursor::Cursor;
+use crate::way::feed::Feed;
+use crate::way::hearsay::Hearsay;
+use crate::way::socket::Sockets;
+use crate::way::source::Source;
+use crate::way::{live, poll};
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -215,7 +216,7 @@ impl Fleet {
             Change::Only(configs) => configs,
             Change::End(..) | Change::Contact(_) => &[],
         });
-        let new = begun.filter(|config| !self.running.contains_key(&*bookmarks::name(config)));
+        let new = begun.filter(|config| !self.running.contains_key(&*names::name(config)));
         let new: Vec<&ServerConfig> = new.collect();
         if !new.is_empty() {
             self.saved = self.keeper.load_each(&new).await?;
@@ -230,7 +231,7 @@ impl Fleet {
     async fn change(&mut self, change: Change) -> Result<(), LogError> {
         match change {
             Change::Begin(config) => self.begin(config).await?,
-            Change::End(server, timeline) => self.end_one(&bookmarks::name_of(&server, &timeline)),
+            Change::End(server, timeline) => self.end_one(&names::name_of(&server, &timeline)),
             Change::Only(configs) => self.begin_only(configs).await?,
             Change::Contact(contact) => {
                 if let Err(error) = self.http.set_contact(&contact) {
@@ -245,7 +246,7 @@ impl Fleet {
         let mut wanted: Vec<(Arc<str>, ServerConfig)> = Vec::new();
         let mut names: HashSet<Arc<str>> = HashSet::new();
         for config in configs {
-            let name: Arc<str> = bookmarks::name(&config).into();
+            let name: Arc<str> = names::name(&config).into();
             if names.insert(name.clone()) {
                 wanted.push((name, config));
             } else {
@@ -261,7 +262,7 @@ impl Fleet {
     }
 
     async fn begin(&mut self, config: ServerConfig) -> Result<(), LogError> {
-        let name: Arc<str> = bookmarks::name(&config).into();
+        let name: Arc<str> = names::name(&config).into();
         if let Some(running) = self.running.get(&name) {
             if running.stop.is_cancelled() || running.config != config {
                 running.stop.cancel();
@@ -276,7 +277,7 @@ impl Fleet {
         };
         let stop = self.stop.child_token();
         let (server, timeline) = (config.address.server.clone(), config.timeline.clone());
-        let recent = bookmarks::recent_of(&server, &timeline);
+        let recent = names::recent_of(&server, &timeline);
         let sockets = self.sockets.entry(server.clone()).or_default().clone();
         let counts = self.counts.register(server, timeline, &self.settings);
         let learned = counts.learned();

@@ -12,14 +12,14 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::admit::Skipped;
-use crate::bookmarks;
-use crate::error::SourceError;
 use crate::history::{Gap, History};
-use crate::learned::Learned;
-use crate::limits::Limits;
+use crate::names;
 use crate::pace::Pace;
+use crate::server::error::SourceError;
+use crate::server::limits::Limits;
+use crate::server::timeline::Timeline;
 use crate::settings::CollectorSettings;
-use crate::timeline::Timeline;
+use crate::way::learned::Learned;
 
 /// The counts of one source: a server, or a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -238,7 +238,7 @@ impl Counts {
         let each = servers.iter().filter(|server| !only_urgent || server.learned.is_urgent()).map(|server| {
             let learned = server.learned.to_text(clocks);
             let figures = lock(&server.figures);
-            let name = bookmarks::history_of(&figures.server, &figures.timeline);
+            let name = names::history_of(&figures.server, &figures.timeline);
             (name, figures.history.to_text(now) + &learned)
         });
         each.collect()

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use chrono::Utc;
 
-use crate::address;
-use crate::page::{Page, Seen};
-use crate::socket::Told;
-use crate::timeline::Timeline;
+use crate::server::address;
+use crate::server::timeline::Timeline;
+use crate::way::page::{Page, Seen};
+use crate::way::socket::Told;
 
 /// A message of a socket: the stream that it names with its parameter, the event's name, and the payload. `None` for one without an event.
 pub type Message = Option<(Option<(String, Option<String>)>, String, Bytes)>;
@@ -27,6 +27,6 @@ pub fn page(body: &Bytes) -> Option<Vec<String>> {
 /// Reads what an instance document says of streams and of its members' domain.
 pub fn streaming(document: &Bytes) {
     let base = address::parse("https://social.example").expect("it is an address").base;
-    crate::instance::streaming(document, &base, &Timeline::Public);
-    crate::instance::domain(document);
+    crate::server::instance::streaming(document, &base, &Timeline::Public);
+    crate::server::instance::domain(document);
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use fedilake_log::{Bookmarks, LogError};
 
-use crate::bookmarks;
 use crate::history::{Gap, History};
+use crate::names;
 
 /// Gaps and skips of one server, by all of its timelines together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Missed {
 /// counts as not read at `now` if none of its timelines was for a minute.
 pub async fn missed(bookmarks: &dyn Bookmarks, now: DateTime<Utc>) -> Result<Vec<Missed>, LogError> {
     let mut by_server = BTreeMap::<String, Vec<History>>::new();
-    for (server, text) in bookmarks::histories(bookmarks).await? {
+    for (server, text) in names::histories(bookmarks).await? {
         by_server.entry(server).or_default().push(History::of_text(&text));
     }
     Ok(by_server.into_iter().map(|(server, histories)| missed_of(server, &histories, now)).collect())

@@ -6,8 +6,8 @@ use std::time::Duration;
 use fedilake_model::Server;
 
 use crate::admission::Admission;
-use crate::http::HttpSettings;
-use crate::via::Via;
+use crate::server::http::HttpSettings;
+use crate::server::via::Via;
 
 /// Settings that all servers have in common. The defaults suit real servers; tests shorten the times.
 #[derive(Clone, Debug)]

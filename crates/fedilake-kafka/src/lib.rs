@@ -11,32 +11,22 @@
 //! - `appended_at` is the broker's time of taking the record; it may go back when a broker's clock is set back.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod batch;
-mod bookmarks;
-mod cache;
 mod error;
-mod hosts;
+mod feed;
 mod listener;
 mod log;
 mod membership;
 mod native;
-mod reader;
-mod registry;
 mod remedy;
-mod saved;
-mod schemas;
+mod schema;
 mod servers;
 mod settings;
-mod share;
 mod topic;
 mod version;
 mod writer;
 
 pub use error::KafkaError;
-pub use hosts::{host_of, partition_by_host};
 pub use log::{KafkaLog, KafkaSource};
-pub use saved::SavedBookmarks;
-pub use schemas::{Header, Schemas, Unlearned};
-pub use servers::Servers;
+pub use schema::{Header, Schemas, Unlearned};
+pub use servers::{LogBookmarks, SavedBookmarks, Servers, Share, ShareEvent, host_of, partition_by_host};
 pub use settings::{KafkaSettings, RegistrySettings, Sasl, SaslMechanism, Secret, Security, Tls};
-pub use share::{Share, ShareEvent};

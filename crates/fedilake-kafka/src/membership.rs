@@ -1,7 +1,7 @@
 //! Membership in a consumer group: which partitions are ours.
 //!
 //! The membership is a client of its own that reads nothing. The group's decisions are answered at once and kept as changes for the
-//! reader's loop; reading itself works as without a group (see [`crate::reader`]), where a position can be set at any time.
+//! reader's loop; reading itself works as without a group (see [`crate::log`]), where a position can be set at any time.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

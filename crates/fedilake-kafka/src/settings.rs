@@ -8,7 +8,7 @@ use rdkafka::ClientConfig;
 use url::Url;
 
 use crate::KafkaError;
-use crate::reader::READER_GROUP;
+use crate::feed::READER_GROUP;
 
 /// Settings of a log: its place, and its form where it is created.
 #[derive(Clone, Debug)]

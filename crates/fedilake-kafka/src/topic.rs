@@ -1,5 +1,6 @@
 //! The two topics: found by readers; created by writers where they are not there, and refused if their settings would lose data.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use crate::{KafkaError, KafkaSettings, remedy};
 
 /// Interval between looks for a topic that was just created.
 const LOOK: Duration = Duration::from_millis(20);
+/// Between two attempts of a question.
+const WAIT: Duration = Duration::from_millis(100);
 
 /// A client that asks the brokers questions. It has no group and reads no records.
 pub(crate) struct Asker {
@@ -58,27 +61,33 @@ impl Asker {
         self.told(self.patiently(|patience| native::describe(self.client.client(), topic, patience)))
     }
 
-    /// Returns a partition's first offset and the offset that its next record gets. Blocks.
-    pub(crate) fn bounds(&self, topic: &str, partition: u32) -> Result<(u64, u64), Refusal> {
-        let partition =
-            i32::try_from(partition).map_err(|_| Refusal::because(&format!("{partition} is no partition's number")))?;
-        let ask = |patience| self.client.fetch_watermarks(topic, partition, patience).map_err(Refusal::from);
-        let bounds = self.patiently(|patience| match ask(patience) {
-            Err(refusal) if refusal.is_of_unknown_partition() => {
-                // The client's metadata is from before the partition was added; it would stay so for minutes.
-                self.client.fetch_metadata(Some(topic), patience)?;
-                ask(patience)
+    /// Returns the first offset of each partition and the offset that its next record gets. A partition that was just added is in the
+    /// topic before its leader, or this client, knows of it: it is asked for again as long as the patience lasts. Blocks.
+    pub(crate) fn bounds(&self, topic: &str, partitions: &[u32]) -> Result<BTreeMap<u32, (u64, u64)>, Refusal> {
+        let end = Instant::now() + self.patience;
+        let bounds = loop {
+            let asked = self.patiently(|patience| native::bounds(self.client.client(), topic, partitions, patience));
+            match asked {
+                Err(refusal) if refusal.is_of_unknown_partition() && Instant::now() + WAIT < end => {
+                    let found = self.describe(topic)?.map_or(0, |topic| topic.partitions);
+                    if partitions.iter().any(|partition| *partition >= found) {
+                        return self.told(Err(refusal));
+                    }
+                    std::thread::sleep(WAIT);
+                    // Left to itself the client would keep the topic's partitions as it knows them for minutes.
+                    if let Err(error) = self.client.fetch_metadata(Some(topic), self.patience) {
+                        tracing::debug!("kafka: leaders of {topic}: {error}");
+                    }
+                }
+                answer => break answer,
             }
-            bounds => bounds,
-        });
-        let (start, end) = self.told(bounds)?;
-        Ok((u64::try_from(start).unwrap_or(0), u64::try_from(end).unwrap_or(0)))
+        };
+        self.told(bounds)
     }
 
     /// Asks again, as long as the patience lasts, where the connection ended under the question: the broker starts again, or
     /// has just been found under its own name.
     fn patiently<T>(&self, ask: impl Fn(Duration) -> Result<T, Refusal>) -> Result<T, Refusal> {
-        const WAIT: Duration = Duration::from_millis(100);
         let end = Instant::now() + self.patience;
         loop {
             match ask(end.saturating_duration_since(Instant::now())) {
@@ -103,19 +112,6 @@ impl Asker {
             None => Refusal { code, why },
         })
     }
-}
-
-/// Has a client that reads find the leaders of the topic's partitions: left to itself it looks for them a second after the first
-/// partition is assigned.
-pub(crate) fn find_leaders(reader: &Arc<BaseConsumer<Listener>>, topic: &str) {
-    const PATIENCE: Duration = Duration::from_secs(1);
-    let (reader, topic) = (reader.clone(), topic.to_owned());
-    spawn_blocking(move || {
-        // Whoever reads is told what is wrong.
-        if let Err(error) = reader.fetch_metadata(Some(&topic), PATIENCE) {
-            tracing::debug!("kafka: leaders of {topic}: {error}");
-        }
-    });
 }
 
 /// True if the connection ended before the question was answered.

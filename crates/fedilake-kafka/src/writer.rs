@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::listener::Listener;
-use crate::schemas::{Frame, WIRE_BYTES};
+use crate::schema::{Frame, WIRE_BYTES};
 use crate::{KafkaError, KafkaSettings, remedy, version};
 
 /// Wait for a full queue to drain before the next try.

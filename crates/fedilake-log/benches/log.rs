@@ -114,7 +114,7 @@ async fn scan(log: &EmbeddedLog, mut records: usize) {
 async fn release(log: &EmbeddedLog) {
     let mut reader = log.reader();
     reader.next().await.unwrap();
-    let end = reader.bounds(Partition(0)).await.unwrap().end;
+    let end = log.bounds().end;
     reader.release(Partition(0), end).await.unwrap();
 }
 

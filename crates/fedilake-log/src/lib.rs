@@ -1,7 +1,7 @@
 //! The log: a sequence of records for each partition, kept until the table has them.
 //!
-//! The crate knows nothing of Mastodon: keys and values are bytes. A log is three traits ([`LogWriter`],
-//! [`LogReader`], [`Bookmarks`]); [`conformance`] is the suite of tests that every implementation passes;
+//! The crate knows nothing of Mastodon: keys and values are bytes. A log is asked ([`Log`]), read
+//! ([`LogReader`]) and written ([`LogWriter`]), and keeps [`Bookmarks`]; [`conformance`] is the suite of tests that every implementation passes;
 //! [`embedded`] is the log of one process, on disk.
 
 pub mod conformance;
@@ -10,4 +10,7 @@ mod error;
 mod seam;
 
 pub use error::LogError;
-pub use seam::{Bookmarks, Bounds, Key, LogEvent, LogId, LogReader, LogWriter, Offset, Partition, Record};
+pub use seam::{
+    Assignment, Bookmarks, Bounds, Key, Log, LogEvent, LogId, LogReader, LogWriter, Offset, Partition, Record,
+    bounds_of,
+};

@@ -1,4 +1,4 @@
-//! The traits of a log. Two implementations: the embedded log and Kafka.
+//! The traits of a log. Implementations: the embedded log, Kafka, and imported files.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -64,7 +64,7 @@ impl fmt::Display for LogId {
     }
 }
 
-/// A record's key, which decides its partition: records of one key keep their order.
+/// A record's key, which decides its partition: records of one key keep their order, for as long as no partitions are added.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(pub Bytes);
 
@@ -75,7 +75,8 @@ pub struct Record {
     pub partition: Partition,
     /// The record's offset in the partition.
     pub offset: Offset,
-    /// When the log stored the record, in milliseconds since 1970 UTC.
+    /// When the log stored the record by its clock, in milliseconds since 1970 UTC. It is no order: where the log's clock is set back, it
+    /// may go back.
     pub appended_at_ms: i64,
     /// The key as it was appended.
     pub key: Key,
@@ -109,43 +110,56 @@ pub enum LogEvent {
 /// The writing end of a log.
 #[async_trait]
 pub trait LogWriter: Send + Sync {
-    /// Returns when all `records` are durable (an fsync, or acks=all), in the given order within each partition. All
-    /// records of a key go to one partition. After an error some of the records may be in the log or appear later;
+    /// Returns when all `records` are durable (an fsync, or acks=all), in the given order within each partition.
+    /// Records of one key go to one partition, in every call until partitions are added. After an error some of the records may be in the log or appear later;
     /// the call may be repeated, so a record can be in the log twice.
     async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError>;
 }
 
-/// A reader of a log with a position in each of its partitions.
+/// The partitions that a reader is assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assignment<'a> {
+    /// Every partition, also those that are added later. The reader is independent of all others.
+    All,
+    /// Those that the consumer group of this name gives to the reader: each is one member's at a time. A log of one process has one
+    /// partition and no groups: it assigns all.
+    Group(&'a str),
+}
+
+/// An open log: it is asked where its partitions begin and end, and gives readers of its records.
 #[async_trait]
-pub trait LogReader: Send {
+pub trait Log: Send + Sync {
     /// The log's identity.
     fn id(&self) -> &LogId;
 
-    /// True if the log itself names the schema of each of the program's records, by a form of its own. A value that names an
-    /// unknown schema in the program's form is then another program's, and no record of a newer version.
-    fn names_schemas(&self) -> bool {
-        false
-    }
-
-    /// The next event; waits for one. Cancel-safe: a dropped call loses nothing.
-    async fn next(&mut self) -> Result<LogEvent, LogError>;
-
-    /// Sets the position: the next record of `partition` is the first at or above `offset`.
-    /// `LogError::BelowStart` and `LogError::BeyondEnd` leave the position as it was (an offset equal to the end waits for new records).
-    async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
-
-    /// Lists the log's partitions in order, whether or not they are assigned to this reader.
-    async fn partitions(&mut self) -> Result<Vec<Partition>, LogError>;
-
-    /// The bounds of a partition of [`LogReader::partitions`]. The end includes every append acknowledged before the
-    /// call.
-    async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError>;
+    /// The bounds of every partition, asked at once, in the order of their numbers. The ends include every append acknowledged
+    /// before the call.
+    async fn bounds(&self) -> Result<BTreeMap<Partition, Bounds>, LogError>;
 
     /// The offset at which a table without any of the partition's records begins: the start of `bounds`, if records
     /// expire by themselves; the log's first offset, if the log forgets only released records, which a table had.
     fn table_start(&self, bounds: Bounds) -> Offset {
         bounds.start
     }
+
+    /// A new reader, without a position. It may outlive the log.
+    fn reader(&self, assignment: Assignment<'_>) -> Result<Box<dyn LogReader>, LogError>;
+}
+
+/// The bounds of one partition of `log`; [`LogError::NotAssigned`] if it has no such partition.
+pub async fn bounds_of(log: &dyn Log, partition: Partition) -> Result<Bounds, LogError> {
+    log.bounds().await?.remove(&partition).ok_or(LogError::NotAssigned { partition })
+}
+
+/// A reader of a log's records, with a position in each of its partitions.
+#[async_trait]
+pub trait LogReader: Send {
+    /// The next event; waits for one. Cancel-safe: a dropped call loses nothing.
+    async fn next(&mut self) -> Result<LogEvent, LogError>;
+
+    /// Sets the position: the next record of `partition` is the first at or above `offset`.
+    /// `LogError::BelowStart` and `LogError::BeyondEnd` leave the position as it was (an offset equal to the end waits for new records).
+    async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
 
     /// Tells the log that every record below `offset` is in the table: the log may forget them, now, later or never.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;

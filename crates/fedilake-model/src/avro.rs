@@ -8,7 +8,7 @@
 //! - Records of every earlier version are read; columns that the version did not know are null.
 //! - A record of a schema that this program does not know is an error and not a row: a newer program may have written
 //!   it, and a good post must not be lost. Only where the log itself names our schemas
-//!   ([`Decoder::of_named_schemas`]) such a record is another program's, and a rejected row.
+//!   ([`Schemas::named_by_the_log`]) such a record is another program's, and a rejected row.
 //! - No input makes the decoder panic, or allocate more than a small multiple of the input's length.
 
 mod body;
@@ -16,8 +16,8 @@ mod column;
 mod decode;
 mod encode;
 mod header;
-mod learned;
 mod record_schema;
+mod schemas;
 mod shape;
 
 #[cfg(test)]
@@ -26,7 +26,7 @@ mod evolution;
 pub use decode::{DecodeError, Decoder, Encoded, SortKeys};
 pub use encode::encode;
 pub use header::Header;
-pub use learned::{SchemaError, is_known, learn, own_header};
+pub use schemas::{SchemaError, Schemas, own_header};
 
 /// Every schema that a released version wrote, oldest first. The last one is [`crate::schema::AVRO`].
 pub const KNOWN_SCHEMAS: &[&str] =

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use duckdb::Connection;
-use fedilake_query::catalogue::reports;
+use fedilake_query::answer::catalogue::reports;
 use fedilake_query::{Chunk, Lake, LakeOptions, Question};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

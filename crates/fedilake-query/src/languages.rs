@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use crate::views::literal;
+use crate::literal::literal;
 
 const LANGUAGES: &str = include_str!("views/languages.csv");
 

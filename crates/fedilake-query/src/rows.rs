@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use arrow::array::RecordBatch;
 use arrow::ipc::writer::StreamWriter;
 use duckdb::Connection;
-use arrow::array::RecordBatch;
 
 use crate::LakeError;
 
@@ -36,10 +36,7 @@ pub(crate) fn query(connection: &Connection, sql: &str) -> Result<Rows, LakeErro
 }
 
 /// Writes `batches` of one schema as an IPC stream.
-pub(crate) fn stream<W: Write>(
-    writer: W,
-    schema: &arrow::datatypes::Schema,
-) -> Result<StreamWriter<W>, LakeError> {
+pub(crate) fn stream<W: Write>(writer: W, schema: &arrow::datatypes::Schema) -> Result<StreamWriter<W>, LakeError> {
     StreamWriter::try_new(writer, schema).map_err(arrow)
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::views::literal;
+use crate::literal::literal;
 
 /// The SQL condition that a row's `text` mentions the word; null if the row has no text.
 pub(crate) fn mentions(word: &str) -> String {

@@ -43,6 +43,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::languages;
+use crate::literal::literal;
 
 /// The table's columns, in its order, with DuckDB's types. A file may lack some of them.
 pub const COLUMNS: [(&str, &str); 42] = [
@@ -329,16 +330,6 @@ pub(crate) fn cut(column: &str) -> String {
 /// since 1970. Of times beyond the year 6000 the upper bits are left out.
 pub(crate) fn snowflake(created_at: &str) -> String {
     format!("((epoch_ms({created_at}) & 140737488355327) * 65536)")
-}
-
-/// A SQL string literal.
-pub(crate) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// A SQL expression for an instant, of milliseconds since 1970.
-pub(crate) fn instant(ms: i64) -> String {
-    format!("make_timestamptz({})", ms.saturating_mul(1000))
 }
 
 /// A SQL expression for a text, without characters that a terminal obeys instead of showing: `'a' || chr(27) || 'b'`.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fedilake_log::{LogError, LogEvent, LogReader, Offset, Partition, Record};
+use fedilake_log::{Assignment, Log, LogError, LogEvent, LogReader, Offset, Partition, Record, bounds_of};
 use fedilake_model::avro::Decoder;
 use tokio::select;
 use tokio::time::{Instant, sleep_until};
@@ -95,17 +95,20 @@ impl SinkError {
     }
 }
 
-/// Moves records from `reader` into `table` until `shutdown`, then commits the buffered records and returns. After an
-/// error, records that were not committed are still in the log, and a restart continues there.
+/// Moves the records of `log` that `assignment` gives it, as `decoder` reads them, into `table` until `shutdown`, then commits the buffered records and returns.
+/// After an error, records that were not committed are still in the log, and a restart continues there.
 pub async fn run(
-    reader: Box<dyn LogReader>,
+    log: Arc<dyn Log>,
+    assignment: Assignment<'_>,
+    decoder: Decoder,
     table: Arc<Table>,
     limits: Limits,
     progress: Arc<SinkProgress>,
     shutdown: CancellationToken,
 ) -> Result<SinkSummary, SinkError> {
-    let decoder = Arc::new(Mutex::new(decoder_of(reader.as_ref())));
-    let mut sink = Sink { reader, table, limits, progress, buffers: BTreeMap::new(), decoder };
+    let decoder = Arc::new(Mutex::new(decoder));
+    let reader = log.reader(assignment)?;
+    let mut sink = Sink { log, reader, table, limits, progress, buffers: BTreeMap::new(), decoder };
     loop {
         let deadline = sink.deadline();
         let event = select! {
@@ -130,15 +133,11 @@ pub async fn run(
     Ok(sink.progress.summary())
 }
 
-/// The decoder of the records that `log` gives.
-pub fn decoder_of(log: &dyn LogReader) -> Decoder {
-    if log.names_schemas() { Decoder::of_named_schemas() } else { Decoder::new() }
-}
-
 /// One decoder for all files: making one takes as long as decoding 200 records.
 type SharedDecoder = Arc<Mutex<Decoder>>;
 
 struct Sink {
+    log: Arc<dyn Log>,
     reader: Box<dyn LogReader>,
     table: Arc<Table>,
     limits: Limits,
@@ -180,10 +179,12 @@ impl Sink {
 
     async fn next_offset(&mut self, chain: &Chain) -> Result<Offset, SinkError> {
         // Read before the table: if the log's start moves later, then only past what the table has by then.
-        let bounds = self.reader.bounds(chain.partition).await?;
-        match self.table.next_offset_from(chain, bounds, self.reader.table_start(bounds)).await {
+        let bounds = bounds_of(self.log.as_ref(), chain.partition).await?;
+        match self.table.next_offset_from(chain, bounds, self.log.table_start(bounds)).await {
             // Read again after the table: the log may have grown meanwhile, and another sink may have committed more.
-            Err(TableError::BeyondEnd { next, .. }) if next <= self.reader.bounds(chain.partition).await?.end => {
+            Err(TableError::BeyondEnd { next, .. })
+                if next <= bounds_of(self.log.as_ref(), chain.partition).await?.end =>
+            {
                 Ok(next)
             }
             next => Ok(next?),
@@ -307,7 +308,7 @@ impl Sink {
     }
 
     fn chain(&self, partition: Partition) -> Chain {
-        Chain { log: self.reader.id().clone(), partition }
+        Chain { log: self.log.id().clone(), partition }
     }
 }
 

@@ -9,25 +9,24 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use fedilake_query::sql::SqlErrorKind;
-use fedilake_query::{Cancel, Question, Rows, SqlError, SqlLimits, SqlSummary};
+use fedilake_query::{Cancel, Question, Rows, SqlLimits};
 use reqwest::Response;
 use serde::Serialize;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio_util::sync::CancellationToken;
 
 use self::pieces::Pieces;
-use crate::check::{CheckReport, Progress};
+use crate::checked::{CheckReport, Progress};
 use crate::owner::{self, Access, Contact};
-use crate::pipeline::{Loops, Pipeline, Sinks};
+use crate::process::{Loops, Process, Sinks};
 use crate::serve::api::{CheckMessage, CheckRequest, NOTE_HEADER, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
-use crate::wire;
+use crate::wire::{self, outcome};
 
 /// The source of answers for a data folder.
 pub enum Answers {
     /// The folder was free: this process owns it, and its lake, until [`Answers::close`].
-    Here { pipeline: Box<Pipeline>, sql_limits: SqlLimits },
+    Here { process: Box<Process>, sql_limits: SqlLimits },
     /// Another process owns the folder and answers.
     There { contact: Contact, client: reqwest::Client },
 }
@@ -38,7 +37,7 @@ impl Answers {
         let mut answers = Answers::of_any(folder, settings).await?;
         match &mut answers {
             // The follower of this process logs the missing offsets itself.
-            Answers::Here { pipeline, .. } => pipeline.lake_catches_up().await?,
+            Answers::Here { process, .. } => process.lake_catches_up().await?,
             Answers::There { contact, client } => {
                 let missing = whole(ask(client, contact, "missing", &()).await?, contact).await?;
                 let missing: Vec<String> = serde_json::from_slice(&missing).context("read the owner's answer")?;
@@ -56,8 +55,8 @@ impl Answers {
         }
         match owner::access(folder).await? {
             Access::Owner(ownership) => {
-                let pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
-                Ok(Answers::Here { pipeline: Box::new(pipeline), sql_limits: wire::sql_limits(settings)? })
+                let process = Process::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
+                Ok(Answers::Here { process: Box::new(process), sql_limits: wire::sql_limits(settings)? })
             }
             Access::Guest(contact) => Ok(Answers::There { contact, client: client()? }),
         }
@@ -66,8 +65,8 @@ impl Answers {
     /// Makes a report.
     pub async fn report(&self, question: &Question) -> anyhow::Result<Rows> {
         match self {
-            Answers::Here { pipeline, .. } => {
-                let (lake, question) = (pipeline.lake.clone(), question.clone());
+            Answers::Here { process, .. } => {
+                let (lake, question) = (process.lake.clone(), question.clone());
                 Ok(tokio::task::spawn_blocking(move || lake.report(&question)).await??)
             }
             Answers::There { contact, client } => {
@@ -99,10 +98,9 @@ impl Answers {
         read: impl FnOnce(&mut dyn Read) -> anyhow::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
         match self {
-            Answers::Here { pipeline, sql_limits } => {
+            Answers::Here { process, sql_limits } => {
                 let cancel = Cancel::default();
-                let (lake, limits) =
-                    (pipeline.lake.clone(), SqlLimits { cancel: cancel.clone(), ..sql_limits.clone() });
+                let (lake, limits) = (process.lake.clone(), SqlLimits { cancel: cancel.clone(), ..sql_limits.clone() });
                 let stopping = tokio::spawn(async move {
                     stop.cancelled().await;
                     cancel.cancel();
@@ -140,9 +138,9 @@ impl Answers {
     /// Checks the table, and compares the lake with it.
     pub async fn check(&mut self, progress: Arc<Progress>) -> anyhow::Result<CheckReport> {
         match self {
-            Answers::Here { pipeline, .. } => match pipeline.checker().check(&Cancel::default(), &progress).await {
+            Answers::Here { process, .. } => match process.checker().check(&Cancel::default(), &progress).await {
                 // The follower's error explains why the lake could not catch up.
-                Err(_) if pipeline.follower_ended() => Err(pipeline.failure().await),
+                Err(_) if process.follower_ended() => Err(process.failure().await),
                 checked => checked,
             },
             Answers::There { contact, client } => {
@@ -155,7 +153,7 @@ impl Answers {
     /// Closes the lake and releases the folder.
     pub async fn close(self) -> anyhow::Result<()> {
         match self {
-            Answers::Here { pipeline, .. } => pipeline.stop().await,
+            Answers::Here { process, .. } => process.stop().await,
             Answers::There { .. } => Ok(()),
         }
     }
@@ -164,17 +162,6 @@ impl Answers {
 /// A client for an owner, which is on this machine, so that no proxy may be used.
 pub fn client() -> anyhow::Result<reqwest::Client> {
     reqwest::Client::builder().no_proxy().build().context("make an HTTP client")
-}
-
-/// Combines the results of asking and of reading the answer. If both failed, returns the cause: an error of the
-/// question rather than of the broken-off answer, an error of the reader rather than of the answer that it stopped
-/// reading.
-pub fn outcome<T>(asked: Result<SqlSummary, SqlError>, read: anyhow::Result<T>) -> anyhow::Result<T> {
-    match (asked, read) {
-        (Err(unread), Err(read)) if unread.kind == SqlErrorKind::Output => Err(read),
-        (Err(failed), _) => Err(wire::with_sql_hint(failed)),
-        (Ok(_), read) => read,
-    }
 }
 
 /// Reads an owner's messages about a check: its progress, a line each, then its report or its error.
@@ -259,7 +246,7 @@ fn broke_off(contact: &Contact) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::Doing;
+    use crate::checked::Doing;
 
     fn line(message: &CheckMessage) -> Vec<u8> {
         [serde_json::to_vec(message).unwrap(), b"\n".to_vec()].concat()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, StyledStr};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use fedilake_query::catalogue;
+use fedilake_query::answer::catalogue;
 use fedilake_sim::serve::Software;
 use fedilake_sim::talk;
 

@@ -10,11 +10,11 @@ use anyhow::{Context, bail};
 use fedilake_collect::OptOut;
 use fedilake_collect::admission::{Admission, Key, Policy};
 use rand::RngCore;
-use tokio::task::JoinHandle;
 
 use crate::identity::Identity;
 use crate::secret;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, key};
+use crate::task::Task;
 
 /// The interval at which the list is looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -23,7 +23,7 @@ const OPT_OUT_BYTES_MAX: u64 = 64 << 20;
 
 /// The admission that the settings ask for. Makes the key's file if the policy needs a key and there is none.
 pub fn admission(settings: &Settings) -> anyhow::Result<Admission> {
-    let policy = settings.text("consent.policy");
+    let policy = settings.get(key::CONSENT_POLICY);
     let policy = Policy::parse(policy).with_context(|| format!("setting consent.policy = {policy:?}"))?;
     let admission = Admission::new(policy, key(policy, settings)?);
     if let Some(path) = opt_out_file(settings) {
@@ -32,34 +32,23 @@ pub fn admission(settings: &Settings) -> anyhow::Result<Admission> {
     Ok(admission)
 }
 
-/// The list of those who opted out, read again whenever it changes, until dropped.
-pub struct Following(Option<JoinHandle<()>>);
-
-impl Following {
-    /// Follows the list that the settings name, if they name one.
-    pub fn start(admission: &Admission, settings: &Settings) -> Following {
-        let Some(path) = opt_out_file(settings) else { return Following(None) };
-        let admission = admission.clone();
-        Following(Some(tokio::spawn(async move {
-            // The list may have changed since it was read.
-            let mut seen = None;
-            let mut looks = tokio::time::interval(LOOK_AGAIN);
-            loop {
-                looks.tick().await;
-                let stamp = Stamp::of(&path);
-                if seen.as_ref() != Some(&stamp) {
-                    take(&path, &admission);
-                    seen = Some(stamp);
-                }
+/// Reads the list of those who opted out again whenever it changes, if the settings name one.
+pub fn following(admission: &Admission, settings: &Settings) -> Option<Task> {
+    let path = opt_out_file(settings)?;
+    let admission = admission.clone();
+    Some(Task::until_dropped("the opt-out list", async move {
+        // The list may have changed since it was read.
+        let mut seen = None;
+        let mut looks = tokio::time::interval(LOOK_AGAIN);
+        loop {
+            looks.tick().await;
+            let stamp = Stamp::of(&path);
+            if seen.as_ref() != Some(&stamp) {
+                take(&path, &admission);
+                seen = Some(stamp);
             }
-        })))
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
-    }
+        }
+    }))
 }
 
 fn take(path: &Path, admission: &Admission) {
@@ -89,7 +78,7 @@ impl Stamp {
 }
 
 fn opt_out_file(settings: &Settings) -> Option<PathBuf> {
-    Some(settings.text("consent.opt_out")).filter(|path| !path.is_empty()).map(PathBuf::from)
+    Some(settings.get(key::CONSENT_OPT_OUT)).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn read_opt_out(path: &Path) -> anyhow::Result<OptOut> {
@@ -103,7 +92,7 @@ fn read_opt_out(path: &Path) -> anyhow::Result<OptOut> {
 
 /// The key, which is made if the policy needs it. Other policies have it too if it is there: an earlier one may have hashed.
 fn key(policy: Policy, settings: &Settings) -> anyhow::Result<Option<Key>> {
-    let path = match (settings.text("consent.key_file"), settings::platform_config()) {
+    let path = match (settings.get(key::CONSENT_KEY_FILE), settings::platform_config()) {
         ("", Some(folder)) => folder.join("consent.key"),
         ("", None) if policy == Policy::Indexable => {
             bail!(
@@ -202,9 +191,9 @@ mod tests {
 
     fn settings(data: &Path, key: &Path, policy: &str) -> Settings {
         let settings = Settings::load(None, [], &[]).unwrap();
-        let settings = settings.with("data", data.display().to_string());
-        let settings = settings.with("consent.key_file", key.display().to_string());
-        settings.with("consent.policy", policy.to_owned())
+        let settings = settings.with(key::DATA, data.display().to_string());
+        let settings = settings.with(key::CONSENT_KEY_FILE, key.display().to_string());
+        settings.with(key::CONSENT_POLICY, policy.to_owned())
     }
 
     #[test]
@@ -249,7 +238,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("opt-out.txt");
         fs::write(&list, "one.example\n").unwrap();
-        let settings = Settings::load(None, [], &[]).unwrap().with("consent.opt_out", list.display().to_string());
+        let settings = Settings::load(None, [], &[]).unwrap().with(key::CONSENT_OPT_OUT, list.display().to_string());
         let admission = admission(&settings).unwrap();
         assert!(admission.opt_out().has("a@one.example", "one.example"));
         for (text, one, two) in [("two.example\n", false, true), ("no host\n", false, true), ("", false, false)] {

@@ -4,7 +4,7 @@
 //! topics/mastodon-topic/partition=0/mastodon-topic+0+0000001000.snappy.parquet       offsets 1000..2000 of partition 0
 //! ```
 //!
-//! Each topic of a source is a log of its own ([`ImportReader`]), which keeps the source's partitions and offsets, so the sink
+//! Each topic of a source is a log of its own ([`ImportLog`]), which keeps the source's partitions and offsets, so the sink
 //! that every log has does the rest: a file is committed once, a kill at any moment costs nothing, and the same command goes on
 //! where the table ends. The log's id is a hash of the topic's folder and name ([`Topic::log_id`]): whoever moves the source
 //! imports another log, whose posts are the same ones in the `posts` view.
@@ -17,10 +17,10 @@ mod column;
 mod fetch;
 mod file;
 mod findings;
+mod log;
 mod missing;
 mod name;
 mod offsets;
-mod reader;
 mod receipt;
 mod row;
 mod source;
@@ -34,15 +34,16 @@ use std::sync::Arc;
 use anyhow::Context;
 use chrono::Utc;
 use fedilake_collect::admission::Admission;
-use fedilake_log::{Bounds, Offset, Partition};
+use fedilake_log::{Assignment, Bounds, Offset, Partition};
+use fedilake_model::avro::Decoder;
 use fedilake_table::sink::{self, SinkError, SinkProgress, SinkSummary};
 use fedilake_table::{Chain, Table, TableError};
 use tokio_util::sync::CancellationToken;
 
 use file::Terms;
 pub use findings::{Findings, Progress, SHOWN_MAX};
+use log::ImportLog;
 pub use missing::{Missing, Ranges, missing};
-use reader::ImportReader;
 pub use source::{Listing, Source, Topic};
 pub use unusable::{Memory, Unusable};
 
@@ -69,9 +70,10 @@ pub async fn run(
     let done = shutdown.child_token();
     let what = topic.to_string();
     let terms = Terms { now: Utc::now(), admission };
-    let reader = ImportReader::open(topic, &known, memory, Arc::clone(&progress), terms, done.clone()).await;
-    let reader = reader.with_context(|| format!("import {what}"))?;
-    let committed = sink::run(Box::new(reader), table, limits, Arc::<SinkProgress>::default(), done).await;
+    let log = ImportLog::open(topic, &known, memory, Arc::clone(&progress), terms, done.clone()).await;
+    let log = Arc::new(log.with_context(|| format!("import {what}"))?);
+    let (decoder, sunk) = (Decoder::new(), Arc::<SinkProgress>::default());
+    let committed = sink::run(log, Assignment::All, decoder, table, limits, sunk, done).await;
     let committed = committed.map_err(|error| with_hint(&what, error))?;
     Ok(Imported { committed, findings: progress.findings() })
 }

@@ -9,16 +9,19 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+mod again;
+pub mod key;
 mod kind;
 mod known;
 
+pub use again::Again;
+pub use key::Key;
+use key::Read;
 pub use kind::Setting;
-use kind::{AUTO, Kind, check, items};
+use kind::{Kind, check, items};
 use known::NO_SETTINGS;
 pub use known::SETTINGS;
 
@@ -81,17 +84,20 @@ impl Settings {
         }
         let settings = Settings { values };
         for (setting, value) in settings.all() {
-            check(&setting.kind, &value.text).with_context(|| {
-                format!("setting {} = {:?} (from {})", setting.key, shown(setting, &value.text), value.origin)
-            })?;
+            let what =
+                || format!("setting {} = {:?} (from {})", setting.key, shown(setting, &value.text), value.origin);
+            check(&setting.kind, &value.text).with_context(what)?;
+            if !(setting.reads)(&value.text) {
+                bail!("{} does not fit on this machine", what());
+            }
         }
         Ok(settings)
     }
 
     /// The same settings with one value changed, as by a flag.
-    pub fn with(&self, key: &'static str, text: String) -> Settings {
+    pub fn with<T>(&self, key: Key<T>, text: String) -> Settings {
         let mut settings = self.clone();
-        settings.values.insert(key, Value { text, origin: Origin::Flag });
+        settings.values.insert(key.name, Value { text, origin: Origin::Flag });
         settings
     }
 
@@ -102,53 +108,20 @@ impl Settings {
 
     /// The data folder: the setting, else the platform's.
     pub fn data(&self) -> anyhow::Result<PathBuf> {
-        match self.text("data") {
+        match self.get(key::DATA) {
             "" => platform_data().context("find the platform's data folder\nhint: give one with --data DIR"),
             folder => Ok(PathBuf::from(folder)),
         }
     }
 
     /// The address to listen on.
-    pub fn listen(&self) -> anyhow::Result<SocketAddr> {
-        self.parse("listen")
+    pub fn listen(&self) -> SocketAddr {
+        self.get(key::LISTEN)
     }
 
-    /// A whole number.
-    pub fn number<T: FromStr>(&self, key: &'static str) -> anyhow::Result<T> {
-        self.parse(key)
-    }
-
-    /// A time given in whole seconds.
-    pub fn seconds(&self, key: &'static str) -> anyhow::Result<Duration> {
-        self.number(key).map(Duration::from_secs)
-    }
-
-    /// A time given in whole milliseconds.
-    pub fn milliseconds(&self, key: &'static str) -> anyhow::Result<Duration> {
-        self.number(key).map(Duration::from_millis)
-    }
-
-    /// A text as it is.
-    pub fn text(&self, key: &'static str) -> &str {
-        &self.values[key].text
-    }
-
-    /// A time given in whole seconds; `None` for `auto`.
-    pub fn seconds_unless_auto(&self, key: &'static str) -> anyhow::Result<Option<Duration>> {
-        if self.text(key) == AUTO { Ok(None) } else { self.seconds(key).map(Some) }
-    }
-
-    /// A list: a TOML array, or separated by commas.
-    pub fn list(&self, key: &'static str) -> Vec<String> {
-        items(self.text(key)).map(str::to_owned).collect()
-    }
-
-    /// Values were checked when they were loaded; only a number too large for this machine's types still fails.
-    fn parse<T: FromStr>(&self, key: &'static str) -> anyhow::Result<T> {
-        let Value { text, origin } = &self.values[key];
-        text.parse()
-            .ok()
-            .with_context(|| format!("setting {key} = {:?} (from {origin}) does not fit on this machine", masked(text)))
+    /// The value of a setting.
+    pub fn get<T: Read>(&self, key: Key<T>) -> T::Value<'_> {
+        T::read(&self.values[key.name].text).expect("what a setting's kind allows is of its key's type")
     }
 }
 
@@ -289,6 +262,8 @@ fn nearest_hint(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn load(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, String)]) -> anyhow::Result<Settings> {
@@ -307,11 +282,11 @@ mod tests {
             &[("FEDILAKE_LISTEN", "127.0.0.1:2"), ("FEDILAKE_COLLECT_BATCH_POSTS_MAX", "8")],
             &[("listen", "127.0.0.1:3".to_owned())],
         )?;
-        assert_eq!(settings.listen()?.port(), 3);
-        assert_eq!(settings.number::<u64>("collect.batch_posts_max")?, 8);
-        assert_eq!(settings.seconds("sql.seconds_max")?, Duration::from_secs(5));
-        assert_eq!(settings.list("collect.servers"), ["a.example", "b.example"]);
-        assert_eq!(settings.text("log.url"), "file:log");
+        assert_eq!(settings.listen().port(), 3);
+        assert_eq!(settings.get(key::COLLECT_BATCH_POSTS_MAX), 8);
+        assert_eq!(settings.get(key::SQL_SECONDS_MAX), Duration::from_secs(5));
+        assert_eq!(settings.get(key::COLLECT_SERVERS), ["a.example", "b.example"]);
+        assert_eq!(settings.get(key::LOG_URL), "file:log");
         let origins: Vec<_> = settings.all().filter(|(_, v)| v.origin != Origin::Default).map(|(s, _)| s.key).collect();
         assert_eq!(origins, ["listen", "collect.servers", "collect.batch_posts_max", "sql.seconds_max"]);
         Ok(())
@@ -370,6 +345,25 @@ mod tests {
         ] {
             let told = format!("{:#}", load("", &[(&environment_name(key), wrong)], &[]).unwrap_err());
             assert!(told.starts_with(&format!("setting {key} = {wrong:?} (from FEDILAKE_")), "{told}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_kind_allows_is_of_the_keys_type() {
+        for setting in SETTINGS {
+            let mut texts = vec![setting.default.to_owned()];
+            match &setting.kind {
+                Kind::OneOf(words) => texts.extend(words.iter().map(|word| (*word).to_owned())),
+                Kind::Number(bounds) => texts.extend([bounds.start(), bounds.end()].map(u64::to_string)),
+                Kind::AutoOrNumber(bounds) => {
+                    texts.extend([bounds.start(), bounds.end()].map(u64::to_string));
+                    texts.push("auto".to_owned());
+                }
+                _ => {}
+            }
+            for text in texts {
+                assert!(check(&setting.kind, &text).is_ok() && (setting.reads)(&text), "{} = {text:?}", setting.key);
+            }
         }
     }
 

@@ -20,7 +20,8 @@ use std::time::Duration;
 use crate::cli::{Common, LogFormat};
 use crate::door::{Codes, Door, shown, shown_in_line};
 use crate::mask::{masked, masked_json};
-use crate::{metric, output};
+use crate::metric;
+use crate::output;
 
 /// All progress bars of the process; messages are printed above them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);

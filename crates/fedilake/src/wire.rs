@@ -1,4 +1,4 @@
-//! Opens the log, table and lake that the settings' URLs name. No other module names their implementations.
+//! Opens the log, table and lake that the settings' URLs name. No other module opens one.
 
 mod kafka;
 mod lake;
@@ -11,21 +11,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use fedilake_query::direct;
+use fedilake_query::answer::direct;
 use fedilake_table::Table;
 
-pub use self::kafka::{bookmarks_to_read, kafka_settings, listed_servers};
-pub use self::lake::{deletes, direct_limits, open_files, open_lake, sql_limits, with_sql_hint};
-pub use self::log::{Appending, Log, ReaderSource};
+pub use self::kafka::SharedList;
+pub use self::lake::{deletes, direct_limits, open_files, open_lake, outcome, sql_limits, with_sql_hint};
+pub use self::log::{Appending, OpenLog};
 pub use self::table::{TableFiles, Use, faults_of_table, open_table, sink_limits, table_folder};
 use crate::mask::masked;
 use crate::owner::{self, Ownership};
-use crate::settings::Settings;
-use crate::sizes::Parts;
+use crate::settings::key::Text;
+use crate::settings::{Key, Settings, key};
 
 /// The log and the table of the settings.
+#[derive(Clone)]
 pub struct Stores {
-    pub log: Log,
+    pub log: OpenLog,
     pub table: Arc<Table>,
     /// Access to the table's files for DuckDB.
     pub files: TableFiles,
@@ -36,7 +37,7 @@ impl Stores {
     /// ownership, and keep it.
     pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<Stores> {
         let (table, files) = open_table(ownership, settings, used).await?;
-        let log = match Log::open(ownership, settings, used).await {
+        let log = match OpenLog::open(ownership, settings, used).await {
             Ok(log) => log,
             Err(error) if log::is_damaged(&error) => {
                 let hint = damaged_log_hint(settings, &table).await?;
@@ -52,8 +53,8 @@ impl Stores {
 /// or table without an entry, is no sign of use. If the log or the table is elsewhere, an empty or absent folder is accepted: a reader stores
 /// only its lake in it.
 pub fn require_data_folder(folder: &Path, settings: &Settings) -> anyhow::Result<()> {
-    let log_is_here = log_is_local(settings)?;
-    let table_is_here = Scheme::of("table.url", settings)? == Scheme::File;
+    let log_is_here = log_is_here(settings)?;
+    let table_is_here = Scheme::of(key::TABLE_URL, settings)? == Scheme::File;
     let mut signs = vec![folder.join("lake.duckdb")];
     if log_is_here {
         signs.push(log::folder(folder, settings)?.join("store"));
@@ -106,11 +107,11 @@ pub async fn reach_stores(folder: &std::path::Path, settings: &Settings) -> anyh
     if folder.join("lake.duckdb").exists() {
         return Ok(());
     }
-    if Scheme::of("table.url", settings)? != Scheme::File {
+    if Scheme::of(key::TABLE_URL, settings)? != Scheme::File {
         open_table(None, settings, Use::Read).await?;
     }
-    if !log_is_local(settings)? {
-        Log::open(None, settings, Use::Read).await?;
+    if !log_is_here(settings)? {
+        OpenLog::open(None, settings, Use::Read).await?;
     }
     Ok(())
 }
@@ -127,28 +128,36 @@ fn is_empty_or_absent(folder: &Path) -> bool {
     }
 }
 
+/// The measured parts of a data folder; `None` if a part is elsewhere.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    pub folder: PathBuf,
+    pub log: Option<PathBuf>,
+    pub table: Option<PathBuf>,
+}
+
 /// The parts of a data folder that are on this machine.
 pub fn parts(folder: &Path, settings: &Settings) -> anyhow::Result<Parts> {
-    let log = if log_is_local(settings)? { Some(log::folder(folder, settings)?) } else { None };
-    let is_local = Scheme::of("table.url", settings)? == Scheme::File;
+    let log = if log_is_here(settings)? { Some(log::folder(folder, settings)?) } else { None };
+    let is_local = Scheme::of(key::TABLE_URL, settings)? == Scheme::File;
     let table = if is_local { Some(table_folder(folder, settings)?) } else { None };
     Ok(Parts { folder: folder.to_owned(), log, table })
 }
 
-/// True for a `file:` log, which has one owner.
-pub fn log_is_local(settings: &Settings) -> anyhow::Result<bool> {
-    Ok(Scheme::of("log.url", settings)? == Scheme::File)
+/// True for a `file:` log.
+fn log_is_here(settings: &Settings) -> anyhow::Result<bool> {
+    Ok(Scheme::of(key::LOG_URL, settings)? == Scheme::File)
 }
 
 /// Takes the data folder for a verb that uses only the log and answers no questions; `None` if the log is elsewhere.
 pub fn own_the_log(settings: &Settings) -> anyhow::Result<Option<Arc<Ownership>>> {
-    if log_is_local(settings)? { own_silently(settings).map(Some) } else { Ok(None) }
+    if log_is_here(settings)? { own_silently(settings).map(Some) } else { Ok(None) }
 }
 
 /// Takes the data folder for a verb that uses the log and the table and answers no questions; `None` if both are
 /// elsewhere.
 pub fn own_what_is_local(settings: &Settings) -> anyhow::Result<Option<Arc<Ownership>>> {
-    let is_local = log_is_local(settings)? || Scheme::of("table.url", settings)? == Scheme::File;
+    let is_local = log_is_here(settings)? || Scheme::of(key::TABLE_URL, settings)? == Scheme::File;
     if is_local { own_silently(settings).map(Some) } else { Ok(None) }
 }
 
@@ -168,16 +177,17 @@ pub(crate) enum Scheme {
 
 impl Scheme {
     /// Reads the setting `key` as a URL.
-    pub(crate) fn of(key: &'static str, settings: &Settings) -> anyhow::Result<Scheme> {
-        let url = settings.text(key);
-        match (url.split_once(':').map(|(scheme, _)| scheme), key) {
-            (Some("file"), _) => Ok(Scheme::File),
-            (Some("kafka"), "log.url") => Ok(Scheme::Kafka),
-            (Some("s3"), "table.url") => Ok(Scheme::S3),
+    pub(crate) fn of(key: Key<Text>, settings: &Settings) -> anyhow::Result<Scheme> {
+        let (url, name) = (settings.get(key), key.name);
+        let is_log = name == key::LOG_URL.name;
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("file") => Ok(Scheme::File),
+            Some("kafka") if is_log => Ok(Scheme::Kafka),
+            Some("s3") if !is_log => Ok(Scheme::S3),
             _ => {
-                let other = if key == "log.url" { "kafka://BROKER:9092/TOPIC" } else { "s3://BUCKET/PREFIX" };
+                let other = if is_log { "kafka://BROKER:9092/TOPIC" } else { "s3://BUCKET/PREFIX" };
                 bail!(
-                    "setting {key} = {:?}: expected file:PATH or {other}\nhint: file:PATH lies in the data folder",
+                    "setting {name} = {:?}: expected file:PATH or {other}\nhint: file:PATH lies in the data folder",
                     masked(url)
                 )
             }
@@ -199,9 +209,9 @@ async fn damaged_log_hint(settings: &Settings, table: &Table) -> anyhow::Result<
 }
 
 /// The path of a `file:` URL; relative paths are below the data folder.
-fn path_below(data: &Path, key: &'static str, settings: &Settings) -> anyhow::Result<PathBuf> {
-    match settings.text(key).split_once(':') {
+fn path_below(data: &Path, key: Key<Text>, settings: &Settings) -> anyhow::Result<PathBuf> {
+    match settings.get(key).split_once(':') {
         Some(("file", path)) if !path.is_empty() => Ok(data.join(path.strip_prefix("//").unwrap_or(path))),
-        _ => bail!("setting {key} = {:?}: expected file:PATH", settings.text(key)),
+        _ => bail!("setting {} = {:?}: expected file:PATH", key.name, settings.get(key)),
     }
 }

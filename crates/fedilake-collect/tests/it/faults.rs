@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::Utc;
 use fedilake_collect::collector::{self, CollectError};
-use fedilake_collect::http::Http;
+use fedilake_collect::server::http::Http;
 use fedilake_collect::{At, CollectorSettings, ServerState, Source};
 use fedilake_log::{Bookmarks, LogError};
 use fedilake_sim::serve::Answer;

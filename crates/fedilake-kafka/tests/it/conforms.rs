@@ -4,20 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use fedilake_kafka::{KafkaLog, KafkaSettings};
+use fedilake_kafka::{KafkaLog, KafkaSettings, LogBookmarks};
 use fedilake_log::conformance::{self, Subject};
-use fedilake_log::{Bookmarks, LogReader, LogWriter};
+use fedilake_log::{Bookmarks, Log, LogWriter};
 
-use crate::services::{open, settings};
+use crate::services::{bookmarks, open, settings};
 
 struct Kafka {
     log: Arc<KafkaLog>,
+    bookmarks: Arc<LogBookmarks>,
     settings: KafkaSettings,
 }
 
 impl Kafka {
     async fn open(settings: KafkaSettings) -> Kafka {
-        Kafka { log: Arc::new(open(&settings).await), settings }
+        let log = Arc::new(open(&settings).await);
+        let bookmarks = Arc::new(bookmarks(&settings, &log).await);
+        Kafka { log, bookmarks, settings }
     }
 }
 
@@ -28,16 +31,16 @@ impl Subject for Kafka {
     }
 
     fn bookmarks(&self) -> Arc<dyn Bookmarks> {
+        self.bookmarks.clone()
+    }
+
+    fn log(&self) -> Arc<dyn Log> {
         self.log.clone()
     }
 
-    async fn reader(&self) -> Box<dyn LogReader> {
-        self.log.reader().unwrap()
-    }
-
     async fn reopen(self) -> Kafka {
-        let Kafka { log, settings } = self;
-        drop(log);
+        let Kafka { log, bookmarks, settings } = self;
+        drop((log, bookmarks));
         Kafka::open(settings).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fedilake_log::{LogEvent, LogReader, Offset, Partition};
+use fedilake_log::{Assignment, Log, LogEvent, LogReader, Offset, Partition};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tokio::time::timeout;
 
@@ -60,9 +60,9 @@ async fn markers_and_aborted_records_are_holes_and_the_end_is_reached() {
     transaction(5, false).await;
     transaction(1, true).await;
 
-    let mut reader = log.reader().unwrap();
+    let mut reader = log.reader(Assignment::All).unwrap();
     assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(P)));
-    assert_eq!(reader.bounds(P).await.unwrap().end, Offset(12));
+    assert_eq!(log.bounds().await.unwrap()[&P].end, Offset(12));
     reader.seek(P, Offset(0)).await.unwrap();
     assert_eq!(read_to(&mut reader, 12).await, [0, 1, 2, 10]);
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fedilake_log::{Key, LogError, LogEvent, LogReader, LogWriter, Offset, Partition};
+use fedilake_log::{Assignment, Key, Log, LogError, LogEvent, LogReader, LogWriter, Offset, Partition};
 use tokio::time::{sleep, timeout};
 
 use crate::services::{add_partitions, delete_records, delete_topic, open, settings};
@@ -20,7 +20,7 @@ async fn event(reader: &mut Box<dyn LogReader>) -> Result<LogEvent, LogError> {
 
 /// A reader of the only partition, at `offset`.
 async fn reader_at(log: &fedilake_kafka::KafkaLog, offset: u64) -> Box<dyn LogReader> {
-    let mut reader = log.reader().unwrap();
+    let mut reader = log.reader(Assignment::All).unwrap();
     assert!(matches!(event(&mut reader).await.unwrap(), LogEvent::Assigned(P)));
     reader.seek(P, Offset(offset)).await.unwrap();
     reader
@@ -30,26 +30,26 @@ async fn reader_at(log: &fedilake_kafka::KafkaLog, offset: u64) -> Box<dyn LogRe
 async fn a_topic_that_is_made_again_ends_its_readers() {
     let Some(mut settings) = settings("made_again") else { return };
     settings.partitions = 1;
-    let log = open(&settings).await;
-    log.append(records(10)).await.unwrap();
+    let old = open(&settings).await;
+    old.append(records(10)).await.unwrap();
     // One at the end, one at the start, whose position is good in the new topic too, and one that has no position.
-    let at_end = reader_at(&log, 10).await;
-    let mut at_start = reader_at(&log, 0).await;
+    let at_end = reader_at(&old, 10).await;
+    let mut at_start = reader_at(&old, 0).await;
     let LogEvent::Records(read) = event(&mut at_start).await.unwrap() else { panic!("records") };
     assert_eq!(read.len(), 10);
     at_start.seek(P, Offset(10)).await.unwrap();
-    let mut idle = log.reader().unwrap();
+    let mut idle = old.reader(Assignment::All).unwrap();
     assert!(matches!(event(&mut idle).await.unwrap(), LogEvent::Assigned(P)));
 
     delete_topic(&settings).await;
     let again = loop {
         match fedilake_kafka::KafkaLog::open(settings.clone(), crate::services::schemas()).await {
-            Ok(log) if log.id() != at_end.id() => break log,
+            Ok(log) if log.id() != old.id() => break log,
             // Deleting goes on for a moment.
             _ => sleep(Duration::from_millis(20)).await,
         }
     };
-    assert_ne!(again.id(), log.id());
+    assert_ne!(again.id(), old.id());
     // More than the old one had: nothing is out of range.
     again.append(records(50)).await.unwrap();
     for mut reader in [at_end, at_start, idle] {
@@ -62,8 +62,7 @@ async fn a_topic_that_is_made_again_ends_its_readers() {
         };
         assert!(error.to_string().contains("made again"), "{error}");
         assert!(error.to_string().contains("hint: start again"), "{error}");
-        let bounds = reader.bounds(P).await.unwrap_err();
-        assert_eq!(bounds, error);
+        assert_eq!(old.bounds().await.unwrap_err(), error);
         assert_eq!(event(&mut reader).await.unwrap_err(), error, "it stays so");
     }
 }
@@ -89,7 +88,7 @@ async fn what_retention_took_is_below_the_start() {
     settings.partitions = 1;
     let log = open(&settings).await;
     log.append(records(10)).await.unwrap();
-    let mut reader = log.reader().unwrap();
+    let mut reader = log.reader(Assignment::All).unwrap();
     event(&mut reader).await.unwrap();
     delete_records(&settings, 0, 4).await;
     let below = LogError::BelowStart { partition: P, wanted: Offset(2), start: Offset(4) };
@@ -118,7 +117,7 @@ async fn added_partitions_are_assigned() {
     settings.partitions = 1;
     let log = open(&settings).await;
     let mut alone = reader_at(&log, 0).await;
-    let mut member = log.group_reader(&settings.topic).unwrap();
+    let mut member = log.reader(Assignment::Group(&settings.topic)).unwrap();
     assert!(matches!(event(&mut member).await.unwrap(), LogEvent::Assigned(P)));
     add_partitions(&settings, 3).await;
     for reader in [&mut alone, &mut member] {
@@ -130,7 +129,7 @@ async fn added_partitions_are_assigned() {
         }
         added.sort();
         assert_eq!(added, [Partition(1), Partition(2)]);
-        assert_eq!(reader.partitions().await.unwrap().len(), 3);
+        assert_eq!(log.bounds().await.unwrap().len(), 3);
     }
     // Records appended to the added partitions are read.
     let (mut seen, count) = (0, 30);

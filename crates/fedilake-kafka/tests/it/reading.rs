@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fedilake_kafka::{KafkaError, KafkaSettings, KafkaSource, Servers};
-use fedilake_log::{Key, LogError, LogEvent, LogWriter, Offset, Partition};
+use fedilake_log::{Assignment, Key, Log, LogError, LogEvent, LogWriter, Offset, Partition};
 use tokio::time::timeout;
 use url::Url;
 
@@ -20,7 +20,7 @@ fn without_registry(settings: &KafkaSettings) -> KafkaSettings {
 }
 
 async fn first(source: &KafkaSource) -> Result<Vec<u8>, LogError> {
-    let mut reader = source.reader().unwrap();
+    let mut reader = source.reader(Assignment::All).unwrap();
     loop {
         match timeout(PATIENCE, reader.next()).await.expect("records come")? {
             LogEvent::Assigned(partition) => reader.seek(partition, Offset(0)).await?,
@@ -45,9 +45,10 @@ async fn who_reads_makes_no_topic_and_no_subject() {
     assert_eq!((topics(&settings), subjects(&settings).await), (vec![], vec![]));
 
     create_topic(&settings, &[("message.timestamp.type", "LogAppendTime")]).await;
-    let mut reader = KafkaSource::open(settings.clone(), schemas()).await.unwrap().reader().unwrap();
+    let source = KafkaSource::open(settings.clone(), schemas()).await.unwrap();
+    let mut reader = source.reader(Assignment::All).unwrap();
     assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(Partition(0))));
-    assert_eq!(reader.bounds(Partition(0)).await.unwrap().end, Offset(0));
+    assert_eq!(source.bounds().await.unwrap()[&Partition(0)].end, Offset(0));
     assert_eq!((topics(&settings), subjects(&settings).await), (vec![settings.topic.clone()], vec![]));
 }
 
@@ -108,7 +109,7 @@ async fn records_of_another_programs_schema_come_as_they_are_and_stop_nobody() {
     let append = values.iter().map(|value| (Key("k".into()), value.clone().into())).collect();
     log.append(append).await.unwrap();
     log.append(vec![(Key("k".into()), [&HEADER[..], b"ours"].concat().into())]).await.unwrap();
-    let mut reader = log.reader().unwrap();
+    let mut reader = log.reader(Assignment::All).unwrap();
     assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(Partition(0))));
     reader.seek(Partition(0), Offset(0)).await.unwrap();
     let mut read = Vec::new();

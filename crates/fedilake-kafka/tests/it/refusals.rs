@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use fedilake_kafka::{KafkaError, KafkaLog, KafkaSettings, Schemas};
-use fedilake_log::{Key, LogError, LogWriter};
+use fedilake_kafka::{KafkaError, KafkaLog, KafkaSettings};
+use fedilake_log::{Key, Log, LogError, LogWriter};
 use url::Url;
 
-use crate::services::{create_topic, open, register, schemas, settings};
+use crate::services::{SCHEMA, Things, create_topic, open, register, schemas, settings};
 
 async fn refused(settings: &KafkaSettings) -> KafkaError {
     match KafkaLog::open(settings.clone(), schemas()).await {
@@ -42,13 +42,13 @@ async fn a_topic_that_somebody_made_is_taken_as_it_is() {
     let Some(settings) = settings("own_topic") else { return };
     create_topic(&settings, &[("message.timestamp.type", "LogAppendTime"), ("retention.ms", "1000")]).await;
     let log = open(&settings).await;
-    assert_eq!(log.reader().unwrap().partitions().await.unwrap().len(), 1);
+    assert_eq!(log.bounds().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn an_incompatible_schema_is_refused() {
     let Some(settings) = settings("incompatible") else { return };
-    register(&settings, &schemas().schema.replace("\"int\"", "\"string\"")).await;
+    register(&settings, &SCHEMA.replace("\"int\"", "\"string\"")).await;
     let error = refused(&settings).await;
     let KafkaError::Incompatible { subject, .. } = &error else { panic!("{error}") };
     assert_eq!(*subject, format!("{}-value", settings.topic));
@@ -97,7 +97,7 @@ async fn settings_that_make_no_client_are_said_to() {
     settings.security.tls = Some(tls);
     let error = refused(&settings).await;
     assert!(matches!(error, KafkaError::Settings { .. }) && error.to_string().contains("ca.pem"), "{error}");
-    let schemas = Schemas { schema: "no schema", ..schemas() };
+    let schemas = std::sync::Arc::new(Things { schema: "no schema" });
     settings.security.tls = None;
     assert!(KafkaLog::open(settings, schemas).await.is_err());
 }

@@ -6,14 +6,14 @@ use std::ptr;
 use std::time::Duration;
 
 use fedilake_kafka::{KafkaError, KafkaLog, KafkaSettings, KafkaSource, SaslMechanism, Security, Servers};
-use fedilake_log::{Bookmarks, Key, LogEvent, LogWriter, Offset, Partition};
+use fedilake_log::{Assignment, Bookmarks, Key, Log, LogEvent, LogWriter, Offset, Partition};
 use fedilake_services::Own;
 use rdkafka::bindings::*;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::time::timeout;
 
 use crate::secure::{sasl, settings, tls};
-use crate::services::{HEADER, client, schemas, topics};
+use crate::services::{HEADER, bookmarks, client, schemas, topics};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -101,8 +101,9 @@ async fn each_role_does_its_work_with_its_rights_and_says_which_one_it_lacks() {
     allow(&admin, GROUP, "fedilake-reader", READ);
     let log = in_force(async || KafkaLog::open(ours.clone(), schemas()).await).await;
     log.append(vec![(Key("k".into()), [&HEADER[..], b"1"].concat().into())]).await.unwrap();
-    log.save("timeline/a.example/public", "1").await.unwrap();
-    assert_eq!(log.load("timeline/a.example/public").await.unwrap().as_deref(), Some("1"));
+    let bookmarks = bookmarks(&ours, &log).await;
+    bookmarks.save("timeline/a.example/public", "1").await.unwrap();
+    assert_eq!(bookmarks.load("timeline/a.example/public").await.unwrap().as_deref(), Some("1"));
 
     // A replica, on another topic, with Read alone: it implies Describe.
     let other = KafkaSettings { topic: "other".into(), servers_topic: "other.servers".into(), ..admin.clone() };
@@ -111,7 +112,7 @@ async fn each_role_does_its_work_with_its_rights_and_says_which_one_it_lacks() {
     allow(&admin, TOPIC, "other", READ);
     let ours = KafkaSettings { topic: "other".into(), servers_topic: "other.servers".into(), ..ours };
     let source = in_force(async || KafkaSource::open(ours.clone(), schemas()).await).await;
-    let mut reader = source.reader().unwrap();
+    let mut reader = source.reader(Assignment::All).unwrap();
     assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(Partition(0))));
     reader.seek(Partition(0), Offset(0)).await.unwrap();
     let event = timeout(PATIENCE, reader.next()).await.expect("records come").unwrap();
@@ -119,13 +120,13 @@ async fn each_role_does_its_work_with_its_rights_and_says_which_one_it_lacks() {
 
     // A sink needs its group beside it, and looks at no setting of the topic that it may not see.
     let source = KafkaSource::open_or_create(ours, schemas()).await.unwrap();
-    let mut reader = source.group_reader("rights-sink").unwrap();
+    let mut reader = source.reader(Assignment::Group("rights-sink")).unwrap();
     let error = timeout(PATIENCE, reader.next()).await.expect("a refusal comes").unwrap_err();
     assert!(error.to_string().to_lowercase().contains("group authorization failed"), "{error}");
     allow(&admin, GROUP, "rights-sink", READ);
     let joined = async {
         loop {
-            let mut reader = source.group_reader("rights-sink").unwrap();
+            let mut reader = source.reader(Assignment::Group("rights-sink")).unwrap();
             if let Ok(LogEvent::Assigned(Partition(0))) = reader.next().await {
                 return;
             }

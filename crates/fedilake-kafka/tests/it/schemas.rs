@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fedilake_kafka::{KafkaLog, KafkaSource};
-use fedilake_log::{Key, LogError, LogEvent, LogReader, LogWriter, Offset, Partition};
+use fedilake_log::{Assignment, Key, Log, LogError, LogEvent, LogReader, LogWriter, Offset, Partition};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::time::timeout;
 
-use crate::services::{HEADER, LEARNED, client, open, register, schemas, settings};
+use crate::services::{HEADER, LEARNED, SCHEMA, client, open, register, schemas, settings};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const P: Partition = Partition(0);
@@ -23,7 +23,7 @@ async fn append(log: &KafkaLog, values: &[Bytes]) {
 }
 
 async fn reader(log: &KafkaLog) -> Box<dyn LogReader> {
-    let mut reader = log.reader().unwrap();
+    let mut reader = log.reader(Assignment::All).unwrap();
     assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(P)));
     reader.seek(P, Offset(0)).await.unwrap();
     reader
@@ -46,7 +46,7 @@ async fn in_kafka_a_record_is_as_confluents_clients_have_it() {
     let Some(mut settings) = settings("wire") else { return };
     settings.partitions = 1;
     let log = open(&settings).await;
-    let id = register(&settings, schemas().schema).await;
+    let id = register(&settings, SCHEMA).await;
     let values =
         [value(&HEADER, b"body"), value(b"other", b""), value(&HEADER, b""), Bytes::from_static(&[0, 1, 2, 3])];
     append(&log, &values).await;
@@ -70,8 +70,8 @@ async fn another_versions_schema_is_learned_from_the_registry() {
     settings.partitions = 1;
     let log = open(&settings).await;
     let fields = r#"[{"name": "a", "type": "int"}, {"name": "b", "type": "int", "default": 0}]"#;
-    let newer = schemas().schema.replace(r#"[{"name": "a", "type": "int"}]"#, fields);
-    assert_ne!(newer, schemas().schema);
+    let newer = SCHEMA.replace(r#"[{"name": "a", "type": "int"}]"#, fields);
+    assert_ne!(newer, SCHEMA);
     let id = register(&settings, &newer).await;
     let wire = value(&[0], &id.to_be_bytes());
     append(&log, &[value(&HEADER, b"1"), value(&wire, b"2"), value(&HEADER, b"3"), value(&wire, b"4")]).await;
@@ -85,7 +85,7 @@ async fn a_schema_that_the_program_lacks_parts_of_stops_the_reader_before_its_re
     settings.partitions = 1;
     let log = open(&settings).await;
     let fields = r#"[{"name": "a", "type": "int"}, {"name": "strange", "type": "int", "default": 0}]"#;
-    let strange = schemas().schema.replace(r#"[{"name": "a", "type": "int"}]"#, fields);
+    let strange = SCHEMA.replace(r#"[{"name": "a", "type": "int"}]"#, fields);
     let id = register(&settings, &strange).await;
     stops_at(&log, id, "the field `strange`").await;
 }
@@ -119,7 +119,6 @@ async fn values_of_an_id_that_the_registry_does_not_have_come_as_they_are() {
     ];
     append(&log, &values).await;
     assert_eq!(read(&mut reader(&log).await, values.len()).await, values);
-    assert!(log.reader().unwrap().names_schemas());
 
     // A registry that lacks the log's own schemas is another one, or has lost them.
     let mut source = settings.clone();
@@ -130,7 +129,7 @@ async fn values_of_an_id_that_the_registry_does_not_have_come_as_they_are() {
     let record = rdkafka::producer::BaseRecord::<[u8], [u8]>::to(&source.topic).partition(0).payload(&bad);
     producer.send(record).map_err(|(error, _)| error).unwrap();
     rdkafka::producer::Producer::flush(&producer, PATIENCE).unwrap();
-    let mut reader = alone.reader().unwrap();
+    let mut reader = alone.reader(Assignment::All).unwrap();
     assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(P)));
     reader.seek(P, Offset(0)).await.unwrap();
     let error = timeout(PATIENCE, reader.next()).await.unwrap().unwrap_err();

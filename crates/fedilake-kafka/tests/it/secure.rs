@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fedilake_kafka::{KafkaLog, KafkaSettings, KafkaSource, Sasl, SaslMechanism, Secret, Security, Tls};
-use fedilake_log::{Key, LogEvent, LogWriter, Offset, Partition};
+use fedilake_log::{Assignment, Key, Log, LogEvent, LogWriter, Offset, Partition};
 use fedilake_services::Own;
 use url::Url;
 
@@ -46,7 +46,10 @@ async fn a_secure_broker_is_written_and_read_and_each_wrong_setting_is_named() {
         let log = KafkaLog::open(settings.clone(), schemas()).await.unwrap();
         log.append(vec![(Key("k".into()), [&HEADER[..], b"1"].concat().into())]).await.unwrap();
         let source = KafkaSource::open(settings, schemas()).await.unwrap();
-        for mut reader in [source.reader().unwrap(), source.group_reader(&format!("group.{nth}")).unwrap()] {
+        for mut reader in [
+            source.reader(Assignment::All).unwrap(),
+            source.reader(Assignment::Group(&format!("group.{nth}"))).unwrap(),
+        ] {
             assert!(matches!(reader.next().await.unwrap(), LogEvent::Assigned(Partition(0))));
             reader.seek(Partition(0), Offset(0)).await.unwrap();
             assert!(matches!(reader.next().await.unwrap(), LogEvent::Records(records) if records.len() == 1));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use fedilake_kafka::{KafkaSettings, Servers, ShareEvent, partition_by_host};
-use fedilake_log::{Bookmarks, LogError};
+use fedilake_kafka::{KafkaSettings, LogBookmarks, Servers, ShareEvent, partition_by_host};
+use fedilake_log::{Bookmarks, Log, LogError};
 use fedilake_services::{Own, Toxics};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -116,12 +116,13 @@ async fn what_is_put_is_listed_until_it_is_removed() {
 async fn a_bookmark_revives_no_removed_server() {
     let Some(settings) = settings("a_bookmark_revives_no_removed_server") else { return };
     let log = open(&settings).await;
-    let servers = log.servers();
+    let servers = Servers::open(settings.clone()).await.unwrap();
+    let bookmarks = LogBookmarks::new(servers.clone(), log.id().clone());
     servers.put(&hosts(2)).await.unwrap();
-    log.save("timeline/host0.example/public", "7").await.unwrap();
+    bookmarks.save("timeline/host0.example/public", "7").await.unwrap();
     servers.remove(&["host0.example".into()]).await.unwrap();
     // A collector that still reads the server saves once more.
-    log.save("timeline/host0.example/public", "8").await.unwrap();
+    bookmarks.save("timeline/host0.example/public", "8").await.unwrap();
 
     let servers = Servers::open(settings.clone()).await.unwrap();
     let listed = servers.list().await.unwrap();
@@ -132,8 +133,8 @@ async fn a_bookmark_revives_no_removed_server() {
     // One that is listed again goes on where it was.
     servers.put(&hosts(1)).await.unwrap();
     member.until("it is back", |lists| names(lists).len() == 2).await;
-    let bookmarks = ["timeline/host0.example/public".to_owned(), "timeline/host1.example/public".to_owned()];
-    assert_eq!(servers.load_each(&bookmarks).await.unwrap(), [Some("8".into()), None]);
+    let names = ["timeline/host0.example/public".to_owned(), "timeline/host1.example/public".to_owned()];
+    assert_eq!(servers.load_each(&names).await.unwrap(), [Some("8".into()), None]);
     member.leave().await;
 }
 
@@ -252,23 +253,24 @@ async fn a_bookmark_of_a_newer_version_is_refused_and_one_without_a_version_is_r
         producer.send(record).map_err(|(error, _)| error).unwrap();
         producer.flush(Duration::from_secs(20)).unwrap();
     };
+    let bookmarks = crate::services::bookmarks(&settings, &log).await;
     let name = "timeline/a.example/public";
     // As earlier versions wrote it.
     put("7", None);
-    assert_eq!(log.load(name).await.unwrap().as_deref(), Some("7"));
+    assert_eq!(bookmarks.load(name).await.unwrap().as_deref(), Some("7"));
     for version in ["2", "17", "4294967296", "two"] {
         put("what only a newer one can read", Some(version));
-        let error = log.load(name).await.unwrap_err();
+        let error = bookmarks.load(name).await.unwrap_err();
         let LogError::Newer { at, why } = &error else { panic!("{error}") };
         assert!(at.contains(&settings.servers_topic) && why.contains(version) && why.contains(key), "{error}");
         assert!(error.to_string().contains("made by a newer fedilake"), "{error}");
         // No other bookmark is hindered.
-        assert_eq!(log.load("timeline/b.example/public").await.unwrap(), None);
+        assert_eq!(bookmarks.load("timeline/b.example/public").await.unwrap(), None);
     }
-    log.save(name, "8").await.unwrap();
-    assert_eq!(log.load(name).await.unwrap().as_deref(), Some("8"));
+    bookmarks.save(name, "8").await.unwrap();
+    assert_eq!(bookmarks.load(name).await.unwrap().as_deref(), Some("8"));
     put("9", Some("1"));
-    assert_eq!(open(&settings).await.load(name).await.unwrap().as_deref(), Some("9"));
+    assert_eq!(crate::services::bookmarks(&settings, &log).await.load(name).await.unwrap().as_deref(), Some("9"));
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! The real broker and registry, where they are; and a log of a test's own on them.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fedilake_kafka::{Header, KafkaLog, KafkaSettings, Schemas, Unlearned};
+use fedilake_kafka::{Header, KafkaLog, KafkaSettings, LogBookmarks, Schemas, Servers, Unlearned};
+use fedilake_log::Log;
 use fedilake_services::Services;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -15,19 +17,43 @@ pub(crate) const HEADER: Header = *b"\xC3\x01ownownow";
 /// The header of records with a learned schema.
 pub(crate) const LEARNED: Header = *b"\xC3\x01learned!";
 
-const SCHEMA: &str =
+pub(crate) const SCHEMA: &str =
     r#"{"type": "record", "namespace": "test", "name": "Thing", "fields": [{"name": "a", "type": "int"}]}"#;
 
 /// Schemas whose other versions are learned unless they have a field `strange`.
-pub(crate) fn schemas() -> Schemas {
-    let learn = |schema: &str| match schema {
-        schema if schema.contains("\"strange\"") => Err(Unlearned::Newer("the field `strange`".to_owned())),
-        schema if !schema.contains("Thing") => Err(Unlearned::Foreign("another name".to_owned())),
-        _ => Ok(LEARNED),
-    };
-    let is_known = |header: &Header| [HEADER, LEARNED].contains(header);
-    let is_body = |body: &[u8]| body.len() == 1 && body[0].is_ascii_digit();
-    Schemas { header: HEADER, schema: SCHEMA, learn, is_known, is_body }
+pub(crate) struct Things {
+    /// Our own.
+    pub(crate) schema: &'static str,
+}
+
+impl Schemas for Things {
+    fn header(&self) -> Header {
+        HEADER
+    }
+
+    fn schema(&self) -> &str {
+        self.schema
+    }
+
+    fn learn(&self, schema: &str) -> Result<Header, Unlearned> {
+        match schema {
+            schema if schema.contains("\"strange\"") => Err(Unlearned::Newer("the field `strange`".to_owned())),
+            schema if !schema.contains("Thing") => Err(Unlearned::Foreign("another name".to_owned())),
+            _ => Ok(LEARNED),
+        }
+    }
+
+    fn is_known(&self, header: &Header) -> bool {
+        [HEADER, LEARNED].contains(header)
+    }
+
+    fn is_body(&self, body: &[u8]) -> bool {
+        body.len() == 1 && body[0].is_ascii_digit()
+    }
+}
+
+pub(crate) fn schemas() -> Arc<dyn Schemas> {
+    Arc::new(Things { schema: SCHEMA })
 }
 
 /// Settings for a log of the test's own; `None`, and why on stderr, where there are no services.
@@ -45,6 +71,11 @@ pub(crate) fn settings(test: &str) -> Option<KafkaSettings> {
 
 pub(crate) async fn open(settings: &KafkaSettings) -> KafkaLog {
     KafkaLog::open(settings.clone(), schemas()).await.unwrap()
+}
+
+/// The bookmarks of the log's collectors.
+pub(crate) async fn bookmarks(settings: &KafkaSettings, log: &KafkaLog) -> LogBookmarks {
+    LogBookmarks::new(Servers::open(settings.clone()).await.unwrap(), log.id().clone())
 }
 
 pub(crate) fn client(settings: &KafkaSettings) -> ClientConfig {

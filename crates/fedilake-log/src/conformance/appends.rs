@@ -14,7 +14,7 @@ pub(super) async fn records_of_a_key_keep_their_order(subject: impl Subject) {
         append(&*subject.writer(), batch.clone()).await;
         appended.extend(batch);
     }
-    let read = read_all(subject.reader().await, appended.len()).await;
+    let read = read_all(&subject, appended.len()).await;
     assert_eq!(by_key(&read), appended_by_key(&appended));
 }
 
@@ -33,7 +33,7 @@ pub(super) async fn records_come_back_as_they_were_given(subject: impl Subject) 
     }
     appended.push((Key("ключ/鍵".into()), Bytes::from_static(&[0, 255, 0])));
     append(&*subject.writer(), appended.clone()).await;
-    let read = read_all(subject.reader().await, appended.len()).await;
+    let read = read_all(&subject, appended.len()).await;
     assert_eq!(by_key(&read), appended_by_key(&appended));
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn appending_nothing_adds_nothing(subject: impl Subject) {
     append(&*subject.writer(), vec![record("a", 0)]).await;
     append(&*subject.writer(), Vec::new()).await;
     append(&*subject.writer(), vec![record("a", 1)]).await;
-    let read = read_all(subject.reader().await, 2).await;
+    let read = read_all(&subject, 2).await;
     assert_eq!(by_key(&read), appended_by_key(&[record("a", 0), record("a", 1)]));
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn appends_at_the_same_time_are_all_there(subject: impl Subject
     });
     join_all(writers).await;
 
-    let read = read_all(subject.reader().await, WRITERS * APPENDS * RECORDS).await;
+    let read = read_all(&subject, WRITERS * APPENDS * RECORDS).await;
     let expected: Vec<_> =
         (0..WRITERS).flat_map(|writer| (0..APPENDS * RECORDS).map(move |nth| record(&key(writer), nth))).collect();
     assert_eq!(by_key(&read), appended_by_key(&expected));
@@ -72,7 +72,7 @@ pub(super) async fn time_does_not_go_back(subject: impl Subject) {
     for nth in 0..20 {
         append(&*subject.writer(), vec![record("a", nth)]).await;
     }
-    let read = read_all(subject.reader().await, 20).await;
+    let read = read_all(&subject, 20).await;
     assert!(read.is_sorted_by_key(|record| record.appended_at_ms));
     const YEAR_2020_MS: i64 = 1_577_836_800_000;
     assert!(read[0].appended_at_ms > YEAR_2020_MS, "appended_at is in milliseconds since 1970");

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Bookmarks, LogReader, LogWriter};
+use crate::{Bookmarks, Log, LogWriter};
 
 /// One log under test: empty when it is made, and written by nobody else.
 #[async_trait]
@@ -30,10 +30,10 @@ pub trait Subject: Sized + Send + Sync {
     /// The log's bookmarks.
     fn bookmarks(&self) -> Arc<dyn Bookmarks>;
 
-    /// A reader that gets every partition, independent of all other readers.
-    async fn reader(&self) -> Box<dyn LogReader>;
+    /// The log itself.
+    fn log(&self) -> Arc<dyn Log>;
 
-    /// Closes the log and opens it again. Called when no writer and no reader of the log is left.
+    /// Closes the log and opens it again. Called when nothing else of the log is left.
     async fn reopen(self) -> Self;
 }
 

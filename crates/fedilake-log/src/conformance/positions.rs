@@ -5,9 +5,11 @@ use super::witness::{Witness, append, read_all, record, records};
 use crate::{LogError, Offset, Partition, Record};
 
 pub(super) async fn bounds_enclose_what_is_there(subject: impl Subject) {
-    let mut witness = Witness::assigned(subject.reader().await).await;
-    for partition in witness.reader.partitions().await.expect("the partitions") {
-        let bounds = witness.bounds(partition).await;
+    let mut witness = Witness::assigned(&subject).await;
+    let all = subject.log().bounds().await.expect("the bounds");
+    assert!(witness.assigned.iter().all(|partition| all.contains_key(partition)), "each partition has bounds");
+    for (nth, (partition, bounds)) in (0..).zip(all) {
+        assert_eq!(partition, Partition(nth), "partitions are numbered from 0");
         assert_eq!(bounds.start, bounds.end, "an empty partition ends where it starts");
     }
     append(&*subject.writer(), records(0, 200)).await;
@@ -20,7 +22,7 @@ pub(super) async fn bounds_enclose_what_is_there(subject: impl Subject) {
 
 pub(super) async fn a_seek_decides_what_comes_next(subject: impl Subject) {
     append(&*subject.writer(), records(0, 400)).await;
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     let all = witness.read(400).await.to_vec();
     let partition = all[0].partition;
     let of_partition = only(&all, partition);
@@ -42,7 +44,7 @@ pub(super) async fn a_seek_decides_what_comes_next(subject: impl Subject) {
 
 pub(super) async fn a_seek_beyond_the_end_is_refused(subject: impl Subject) {
     append(&*subject.writer(), records(0, 10)).await;
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     let all = witness.read(10).await.to_vec();
     let partition = all[0].partition;
     let of_partition = only(&all, partition);
@@ -57,8 +59,8 @@ pub(super) async fn a_seek_beyond_the_end_is_refused(subject: impl Subject) {
 
 pub(super) async fn a_seek_discards_what_was_being_read(subject: impl Subject) {
     append(&*subject.writer(), records(0, 5_000)).await;
-    let all = read_all(subject.reader().await, 5_000).await;
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let all = read_all(&subject, 5_000).await;
+    let mut witness = Witness::assigned(&subject).await;
     let partition = all[0].partition;
     while !witness.assigned.contains(&partition) {
         witness.step().await;
@@ -81,7 +83,7 @@ pub(super) async fn a_seek_discards_what_was_being_read(subject: impl Subject) {
 }
 
 pub(super) async fn a_partition_that_is_not_there_is_refused(subject: impl Subject) {
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     let partition = Partition(9_999);
     let refused = witness.seek(partition, Offset(0)).await.expect_err("no such partition");
     assert_eq!(refused, LogError::NotAssigned { partition });
@@ -89,7 +91,7 @@ pub(super) async fn a_partition_that_is_not_there_is_refused(subject: impl Subje
 
 pub(super) async fn releasing_forgets_nothing_above(subject: impl Subject) {
     append(&*subject.writer(), records(0, 1_000)).await;
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     let all = witness.read(1_000).await.to_vec();
     let partition = all[0].partition;
     let of_partition = only(&all, partition);
@@ -111,7 +113,7 @@ pub(super) async fn releasing_forgets_nothing_above(subject: impl Subject) {
 
 pub(super) async fn what_is_released_is_refused_or_still_there(subject: impl Subject) {
     append(&*subject.writer(), records(0, 1_000)).await;
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     let all = witness.read(1_000).await.to_vec();
     let partition = all[0].partition;
     let of_partition = only(&all, partition);

@@ -9,7 +9,7 @@ use super::witness::{PATIENCE, Witness, append, appended_by_key, by_key, read_al
 
 pub(super) async fn nothing_comes_before_the_first_seek(subject: impl Subject) {
     append(&*subject.writer(), records(0, 50)).await;
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     witness.hears_nothing().await;
     append(&*subject.writer(), records(50, 50)).await;
     witness.hears_nothing().await;
@@ -17,7 +17,7 @@ pub(super) async fn nothing_comes_before_the_first_seek(subject: impl Subject) {
 }
 
 pub(super) async fn next_waits_for_records(subject: impl Subject) {
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     witness.take_positions().await;
     witness.hears_nothing().await;
     let writer = subject.writer();
@@ -28,7 +28,7 @@ pub(super) async fn next_waits_for_records(subject: impl Subject) {
 
 pub(super) async fn a_dropped_next_loses_nothing(subject: impl Subject) {
     const COUNT: usize = 3_000;
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     let writer = subject.writer();
     let appends = async {
         for first in (0..COUNT).step_by(100) {
@@ -51,11 +51,11 @@ pub(super) async fn a_dropped_next_loses_nothing(subject: impl Subject) {
 
 pub(super) async fn readers_are_independent(subject: impl Subject) {
     append(&*subject.writer(), records(0, 500)).await;
-    let mut first = Witness::assigned(subject.reader().await).await;
-    let mut second = Witness::assigned(subject.reader().await).await;
+    let mut first = Witness::assigned(&subject).await;
+    let mut second = Witness::assigned(&subject).await;
     first.read(500).await;
     append(&*subject.writer(), records(500, 500)).await;
-    let third = read_all(subject.reader().await, 1_000).await;
+    let third = read_all(&subject, 1_000).await;
     second.read(1_000).await;
     first.read(1_000).await;
     let expected = appended_by_key(&records(0, 1_000));
@@ -66,7 +66,7 @@ pub(super) async fn readers_are_independent(subject: impl Subject) {
 
 pub(super) async fn a_reader_follows_a_writer(subject: impl Subject) {
     const COUNT: usize = 2_000;
-    let mut witness = Witness::assigned(subject.reader().await).await;
+    let mut witness = Witness::assigned(&subject).await;
     let writer = subject.writer();
     let appends = async {
         for first in (0..COUNT).step_by(10) {

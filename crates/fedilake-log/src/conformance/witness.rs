@@ -1,12 +1,16 @@
 //! Shared by the properties: records to append, and a reader that remembers every event.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use crate::{Bounds, Key, LogError, LogEvent, LogReader, LogWriter, Offset, Partition, Record};
+use super::Subject;
+use crate::{
+    Assignment, Bounds, Key, Log, LogError, LogEvent, LogReader, LogWriter, Offset, Partition, Record, bounds_of,
+};
 
 /// The longest wait, so that a test fails instead of hanging.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,6 +33,7 @@ pub(super) async fn append(writer: &dyn LogWriter, records: Vec<(Key, Bytes)>) {
 
 /// A reader with the events that it has seen.
 pub(super) struct Witness {
+    log: Arc<dyn Log>,
     pub(super) reader: Box<dyn LogReader>,
     /// Partitions assigned to this reader now.
     pub(super) assigned: BTreeSet<Partition>,
@@ -40,8 +45,10 @@ pub(super) struct Witness {
 
 impl Witness {
     /// Makes a reader with at least one partition assigned and no position in any.
-    pub(super) async fn assigned(reader: Box<dyn LogReader>) -> Witness {
-        let mut witness = Witness { reader, assigned: BTreeSet::new(), seen: Vec::new(), sought: BTreeSet::new() };
+    pub(super) async fn assigned(subject: &impl Subject) -> Witness {
+        let log = subject.log();
+        let reader = log.reader(Assignment::All).expect("a reader");
+        let mut witness = Witness { log, reader, assigned: BTreeSet::new(), seen: Vec::new(), sought: BTreeSet::new() };
         while witness.assigned.is_empty() {
             witness.step().await;
         }
@@ -117,8 +124,8 @@ impl Witness {
         Ok(())
     }
 
-    pub(super) async fn bounds(&mut self, partition: Partition) -> Bounds {
-        let bounds = timeout(PATIENCE, self.reader.bounds(partition)).await.expect("bounds return").expect("bounds");
+    pub(super) async fn bounds(&self, partition: Partition) -> Bounds {
+        let bounds = timeout(PATIENCE, bounds_of(&*self.log, partition)).await.expect("bounds return").expect("bounds");
         assert!(bounds.start <= bounds.end);
         bounds
     }
@@ -128,9 +135,9 @@ impl Witness {
     }
 }
 
-/// All records of a fresh reader, from the start on.
-pub(super) async fn read_all(reader: Box<dyn LogReader>, count: usize) -> Vec<Record> {
-    let mut witness = Witness::assigned(reader).await;
+/// All records that a fresh reader gives, from the start on.
+pub(super) async fn read_all(subject: &impl Subject, count: usize) -> Vec<Record> {
+    let mut witness = Witness::assigned(subject).await;
     witness.read(count).await;
     witness.seen
 }
@@ -143,10 +150,10 @@ pub(super) fn by_key(records: &[Record]) -> BTreeMap<Bytes, Vec<Bytes>> {
     let mut values: BTreeMap<Bytes, Vec<Bytes>> = BTreeMap::new();
     for record in records {
         let partition = *partitions.entry(record.key.0.clone()).or_insert(record.partition);
-        assert_eq!(partition, record.partition, "a key always lands in one partition");
+        assert_eq!(partition, record.partition, "a key has one partition as long as none are added");
         if let Some((offset, time)) = last.insert(record.partition, (record.offset, record.appended_at_ms)) {
             assert!(record.offset > offset, "offset {} came after {offset}", record.offset);
-            assert!(record.appended_at_ms >= time, "appended_at went back");
+            assert!(record.appended_at_ms >= time, "appended_at went back, and no clock did");
         }
         values.entry(record.key.0.clone()).or_default().push(record.value.clone());
     }

@@ -74,6 +74,7 @@ mod tests;
 mod version;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -82,10 +83,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use self::layout::PARTITION;
 use self::reader::EmbeddedReader;
 use self::store::{Sizes, Store};
 use self::writer::Writer;
-use crate::{Bounds, Key, LogError, LogId, LogReader, LogWriter};
+use crate::{Assignment, Bounds, Key, Log, LogError, LogId, LogReader, LogWriter, Offset, Partition};
 
 /// An open log. Concurrent appends of any number of callers share one sync.
 ///
@@ -132,14 +134,28 @@ impl EmbeddedLog {
         Box::new(EmbeddedReader::new(self.shared.clone(), self.writer.starts()))
     }
 
-    /// The log's identity.
-    pub fn id(&self) -> &LogId {
-        &self.shared.id
-    }
-
     /// Returns the bounds of the log's only partition.
     pub fn bounds(&self) -> Bounds {
         *self.shared.bounds.borrow()
+    }
+}
+
+#[async_trait]
+impl Log for EmbeddedLog {
+    fn id(&self) -> &LogId {
+        &self.shared.id
+    }
+
+    async fn bounds(&self) -> Result<BTreeMap<Partition, Bounds>, LogError> {
+        Ok(BTreeMap::from([(PARTITION, EmbeddedLog::bounds(self))]))
+    }
+
+    fn table_start(&self, _: Bounds) -> Offset {
+        Offset(0)
+    }
+
+    fn reader(&self, _: Assignment<'_>) -> Result<Box<dyn LogReader>, LogError> {
+        Ok(EmbeddedLog::reader(self))
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::task::{self, JoinHandle};
 use super::Shared;
 use super::layout::PARTITION;
 use super::writer::Starts;
-use crate::{Bounds, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
+use crate::{Bounds, LogError, LogEvent, LogReader, Offset, Partition, Record};
 
 pub(super) struct EmbeddedReader {
     shared: Arc<Shared>,
@@ -33,6 +33,10 @@ impl EmbeddedReader {
         EmbeddedReader { shared, bounds, starts, assigned: false, position: None, read: None }
     }
 
+    fn bounds(&self, partition: Partition) -> Result<Bounds, LogError> {
+        if partition == PARTITION { Ok(*self.bounds.borrow()) } else { Err(LogError::NotAssigned { partition }) }
+    }
+
     /// Starts a read at `position`.
     fn begin_read(&mut self, position: Offset, end: Offset) {
         let shared = self.shared.clone();
@@ -47,10 +51,6 @@ impl EmbeddedReader {
 
 #[async_trait]
 impl LogReader for EmbeddedReader {
-    fn id(&self) -> &LogId {
-        &self.shared.id
-    }
-
     async fn next(&mut self) -> Result<LogEvent, LogError> {
         if !self.assigned {
             self.assigned = true;
@@ -81,7 +81,7 @@ impl LogReader for EmbeddedReader {
     }
 
     async fn seek(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
-        let Bounds { start, end } = self.bounds(partition).await?;
+        let Bounds { start, end } = self.bounds(partition)?;
         if offset < start {
             return Err(below_start(offset, start));
         }
@@ -93,24 +93,9 @@ impl LogReader for EmbeddedReader {
         Ok(())
     }
 
-    async fn partitions(&mut self) -> Result<Vec<Partition>, LogError> {
-        Ok(vec![PARTITION])
-    }
-
-    async fn bounds(&mut self, partition: Partition) -> Result<Bounds, LogError> {
-        if partition != PARTITION {
-            return Err(LogError::NotAssigned { partition });
-        }
-        Ok(*self.bounds.borrow())
-    }
-
-    fn table_start(&self, _: Bounds) -> Offset {
-        Offset(0)
-    }
-
     /// Returns when the start has moved and disk space that can be freed at once is free.
     async fn release(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
-        if offset <= self.bounds(partition).await?.start {
+        if offset <= self.bounds(partition)?.start {
             return Ok(());
         }
         self.starts.set(offset).await?;

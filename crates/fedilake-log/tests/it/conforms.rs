@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fedilake_log::conformance::{self, Subject};
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{Bookmarks, LogReader, LogWriter};
+use fedilake_log::{Bookmarks, Log, LogWriter};
 use tempfile::TempDir;
 
 struct Embedded {
@@ -29,8 +29,8 @@ impl Subject for Embedded {
         self.log.clone()
     }
 
-    async fn reader(&self) -> Box<dyn LogReader> {
-        self.log.reader()
+    fn log(&self) -> Arc<dyn Log> {
+        self.log.clone()
     }
 
     async fn reopen(self) -> Embedded {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{Bookmarks, Bounds, Key, LogError, LogEvent, LogWriter, Offset, Partition};
+use fedilake_log::{Bookmarks, Bounds, Key, Log, LogError, LogEvent, LogWriter, Offset, Partition};
 use tempfile::tempdir;
 
 fn records(values: &[&'static str]) -> Vec<(Key, Bytes)> {

@@ -13,7 +13,8 @@ use bytes::Bytes;
 
 use super::column::{Column, Texts};
 use super::record_schema::{Claims, RecordSchema};
-use super::{KNOWN_SCHEMAS, header, learned, shape};
+use super::schemas::Schemas;
+use super::{KNOWN_SCHEMAS, header, shape};
 use crate::{PostEvent, schema};
 
 /// Arrow's offsets within a column are 32-bit integers.
@@ -72,15 +73,13 @@ pub struct SortKeys<'a> {
     pub time_us: i64,
 }
 
-/// Decodes records of the current schema, of every earlier one, and of learned ones (see [`super::learn`]) into rows
+/// Decodes records of the current schema, of every earlier one, and of learned ones (see [`Schemas::learn`]) into rows
 /// of [`schema::TABLE`].
 #[derive(Debug)]
 pub struct Decoder {
     record_schemas: Vec<Arc<RecordSchema>>,
-    /// True if schemas that were learned may be used for this table.
-    learns: bool,
-    /// True if a record of an unknown schema is rejected, and no error.
-    rejects_unknown: bool,
+    /// What may be learned of schemas that this decoder does not have.
+    schemas: Schemas,
     table: SchemaRef,
     /// All columns of the table, in its order.
     columns: Vec<Column>,
@@ -105,16 +104,13 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Makes a decoder. Keep it: making one parses every known schema.
+    /// Makes a decoder of the schemas of released versions. Keep it: making one parses each of them.
     pub fn new() -> Decoder {
-        Decoder { learns: true, ..Decoder::with(schema::TABLE.clone(), KNOWN_SCHEMAS) }
+        Decoder::of(Schemas::default())
     }
 
-    /// Makes a decoder for a log that names every schema of ours by itself, and so tells us of newer ones before their
-    /// records: a record whose header names an unknown schema is another program's, and becomes a row with `kind`
-    /// "rejected" and `rejected_reason` "unknown_schema".
-    pub fn of_named_schemas() -> Decoder {
-        Decoder { rejects_unknown: true, ..Decoder::new() }
+    pub(super) fn of(schemas: Schemas) -> Decoder {
+        Decoder { schemas, ..Decoder::with(schema::TABLE.clone(), KNOWN_SCHEMAS) }
     }
 
     /// Makes a decoder for rows of `table` from records of the schemas `known`, whose fields are columns of the
@@ -131,7 +127,7 @@ impl Decoder {
             Arc::new(record_schema.expect("no column was ever removed or retyped"))
         };
         let record_schemas = known.iter().map(record_schema).collect();
-        Decoder { record_schemas, learns: false, rejects_unknown: false, table, columns, own }
+        Decoder { record_schemas, schemas: Schemas::default(), table, columns, own }
     }
 
     /// Decodes `records` into rows with [`schema::TABLE`], in the given order.
@@ -174,7 +170,7 @@ impl Decoder {
             Some((fingerprint, body)) => match self.record_schema(fingerprint) {
                 Some(record_schema) => record_schema.claims(body),
                 None => match self.learned(fingerprint, record) {
-                    Err(_) if self.rejects_unknown => None,
+                    Err(_) if self.schemas.rejects_unknown() => None,
                     learned => learned?.claims(body),
                 },
             },
@@ -193,7 +189,7 @@ impl Decoder {
             Some((fingerprint, body)) => {
                 if self.record_schema(fingerprint).is_none() {
                     match self.learned(fingerprint, record) {
-                        Err(_) if self.rejects_unknown => {}
+                        Err(_) if self.schemas.rejects_unknown() => {}
                         learned => self.record_schemas.push(learned?),
                     }
                 }
@@ -232,7 +228,7 @@ impl Decoder {
         if PostEvent::KINDS.into_iter().any(begins_with) {
             return true;
         }
-        for learned in learned::all() {
+        for learned in self.schemas.learned() {
             if self.record_schema(learned.fingerprint).is_none() {
                 self.record_schemas.push(learned);
             }
@@ -254,8 +250,7 @@ impl Decoder {
     /// A schema that was learned after this decoder was made.
     fn learned(&self, fingerprint: u64, record: &Encoded) -> Result<Arc<RecordSchema>, DecodeError> {
         let Encoded { partition, offset, .. } = *record;
-        let learned = self.learns.then(|| learned::find(fingerprint)).flatten();
-        learned.ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })
+        self.schemas.find(fingerprint).ok_or(DecodeError::UnknownSchema { fingerprint, partition, offset })
     }
 
     /// Cuts the columns back to `rows` rows and appends a row that says why `record` cannot be read.

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::learned::own_header;
+use super::schemas::own_header;
 use crate::{Deletion, Post, PostEvent, schema};
 
 /// Records that share memory: one that is kept keeps so many.

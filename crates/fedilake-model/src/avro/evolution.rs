@@ -10,7 +10,7 @@ use arrow_avro::writer::{WriterBuilder, format::AvroSoeFormat};
 use bytes::Bytes;
 
 use super::decode::{DecodeError, Decoder, Encoded};
-use super::{KNOWN_SCHEMAS, encode, header, learned};
+use super::{KNOWN_SCHEMAS, SchemaError, Schemas, encode, header};
 use crate::schema::{self, COLUMNS, Column, ColumnSource, generated};
 use crate::{Frame, FrameKind, PostEvent, Server, rows};
 
@@ -235,11 +235,12 @@ fn a_learned_schema_is_read_by_decoders_that_are_there_already() {
     let other = Version::of(&version);
     let expected = rows::from_events(&events()).unwrap();
     let records = encoded(other.write(&expected));
-    let mut decoder = Decoder::new();
+    let schemas = Schemas::default();
+    let mut decoder = schemas.decoder();
     assert!(decoder.sort_keys(&records[0]).is_err());
     assert!(decoder.decode(&records).is_err());
 
-    let header = learned::learn(&other.avro).unwrap();
+    let header = schemas.learn(&other.avro).unwrap();
     assert!(records.iter().all(|record| record.value.starts_with(&header)));
     assert_eq!(decoder.sort_keys(&records[0]).unwrap().server, Some("a.example"));
     let rows = decoder.decode(&records).unwrap();
@@ -252,6 +253,6 @@ fn a_learned_schema_is_read_by_decoders_that_are_there_already() {
 
 #[test]
 fn a_later_schema_is_not_learned() {
-    let error = learned::learn(&Version::next().avro).unwrap_err();
-    assert_eq!(error, learned::SchemaError::UnknownField { field: "reactions".into() });
+    let error = Schemas::default().learn(&Version::next().avro).unwrap_err();
+    assert_eq!(error, SchemaError::UnknownField { field: "reactions".into() });
 }

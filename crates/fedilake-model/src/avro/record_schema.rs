@@ -4,7 +4,7 @@ use arrow::datatypes::Schema;
 
 use super::body::{take_branch, take_bytes, take_long};
 use super::column::{Column, Texts};
-use super::learned::SchemaError;
+use super::schemas::SchemaError;
 use super::shape::{Field, FieldType, Unit};
 
 #[derive(Debug)]

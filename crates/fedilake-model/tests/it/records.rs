@@ -9,7 +9,7 @@ use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use bytes::Bytes;
 use chrono::{DateTime, TimeZone, Utc};
-use fedilake_model::avro::{DecodeError, Decoder, Encoded, KNOWN_SCHEMAS, encode};
+use fedilake_model::avro::{DecodeError, Decoder, Encoded, KNOWN_SCHEMAS, Schemas, encode};
 use fedilake_model::{FrameKind, PostEvent, rows, schema};
 use proptest::prelude::*;
 
@@ -231,7 +231,7 @@ fn where_the_log_names_our_schemas_a_record_of_an_unknown_one_is_rejected_alone(
     let values =
         [good.clone(), unknown(b""), unknown(&good[10..]), good.slice(..9), unknown(&[0xff; 99]), good.clone()];
     let records = encoded(values.clone());
-    let mut decoder = Decoder::of_named_schemas();
+    let mut decoder = Schemas::named_by_the_log().decoder();
     for _ in 0..2 {
         let rows = decoder.decode(&records).unwrap();
         let unknown = Some("unknown_schema".to_owned());

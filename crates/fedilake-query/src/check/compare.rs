@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use duckdb::Connection;
 use arrow::array::RecordBatch;
+use duckdb::Connection;
 
 use super::files::{Files, content_hash};
 use super::steps::Steps;

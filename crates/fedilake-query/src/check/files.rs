@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use duckdb::Connection;
 
 use super::compare::BUCKETS;
+use crate::literal::literal;
+use crate::take::source;
 use crate::views::{self, COLUMNS, Deletes};
-use crate::{Chunk, LakeError, source};
+use crate::{Chunk, LakeError};
 
 /// Columns of `posts` that do not come from the version that counts alone: a post's hash takes them from where they are chosen.
 const CHOSEN: [&str; 6] = ["uri", "server", "id", "observed_at", "author", "app"];
@@ -45,7 +47,7 @@ impl<'a> Files<'a> {
             .iter()
             .map(|chunk| {
                 let log = logs.binary_search(&chunk.log.as_str()).unwrap_or_default();
-                format!("({}, {log})", views::literal(&chunk.parquet.to_string_lossy()))
+                format!("({}, {log})", literal(&chunk.parquet.to_string_lossy()))
             })
             .collect();
         outside.execute_batch(&format!(

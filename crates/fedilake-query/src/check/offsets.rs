@@ -6,15 +6,17 @@ use duckdb::Connection;
 
 use super::Finding;
 use super::files::paths;
-use crate::{Chunk, LakeError, source, views};
+use crate::literal::literal;
+use crate::take::source;
+use crate::{Chunk, LakeError};
 
 /// Looks for both in the rows of all files.
 pub(super) fn offsets(outside: &Connection, chunks: &[Chunk]) -> Result<Vec<Finding>, LakeError> {
     let ranges: Vec<_> = chunks
         .iter()
         .map(|chunk| {
-            let path = views::literal(&chunk.parquet.to_string_lossy());
-            format!("({path}, {}, {}, {}, {})", views::literal(&chunk.log), chunk.partition, chunk.first, chunk.next)
+            let path = literal(&chunk.parquet.to_string_lossy());
+            format!("({path}, {}, {}, {}, {})", literal(&chunk.log), chunk.partition, chunk.first, chunk.next)
         })
         .collect();
     outside.execute_batch(&format!(

@@ -61,7 +61,7 @@ from internal.post p
 join internal.server s on s.id = p.server
 join internal.named_author a on a.id = p.author
 join internal.host o on o.id = p.origin
-join internal.stream t on t.id = p.stream
+join internal.log_partition t on t.id = p.log_partition
 left join internal.language l on l.id = p.language
 left join internal.app y on y.id = p.app;
 

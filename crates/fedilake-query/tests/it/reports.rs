@@ -1,7 +1,7 @@
 //! Compares every report, under every filter, with a naive query of the view `posts`, while days are sealed, open or
 //! opened again.
 
-use fedilake_query::catalogue::{Mark, reports};
+use fedilake_query::answer::catalogue::{Mark, reports};
 use fedilake_query::{By, Calendar, Filter, LakeError, Missed, Names, Question, Report};
 use proptest::prelude::*;
 use proptest::sample::subsequence;

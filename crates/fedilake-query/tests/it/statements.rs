@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::{Cancel, SqlError, SqlLimits};
 
 use crate::support::{Bench, Event, ask};

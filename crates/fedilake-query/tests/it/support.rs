@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use duckdb::Connection;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int8Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
+use duckdb::Connection;
 use fedilake_query::views::Deletes;
 use fedilake_query::{Chunk, Lake, LakeOptions, Missed, SqlError, SqlLimits, views};
 
@@ -82,7 +82,8 @@ impl Event {
         // DuckDB's client takes no zero byte in a statement.
         let text = |value: &str| format!("('{}')", value.replace('\'', "''").replace('\0', "' || chr(0) || '"));
         let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
-        let time = |seconds: i64| format!("make_timestamptz({})", (1_675_382_400 + seconds) * 1_000_000);
+        // A time that is out of range wraps, and is some other odd time.
+        let time = |seconds: i64| format!("make_timestamptz({})", (1_675_382_400 + seconds).wrapping_mul(1_000_000));
         let list = or_null(self.lists.as_ref().map(|list| {
             let items: Vec<_> = list.iter().map(|item| or_null(item.as_deref().map(text))).collect();
             format!("[{}]::varchar[]", items.join(", "))

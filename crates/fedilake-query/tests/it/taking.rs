@@ -265,7 +265,7 @@ fn files_of_other_writers_are_taken_or_named() {
                 let sql = "select count(*), count(created_at) from posts where year(created_at) between 1 and 9999";
                 assert_eq!(bench.ask(sql), [[posts, posts]], "{case}");
                 assert_eq!(bench.plain(sql), bench.ask(sql), "{case}");
-                for report in fedilake_query::catalogue::reports() {
+                for report in fedilake_query::answer::catalogue::reports() {
                     bench.lake.report(&fedilake_query::Question::of(&report.name)).unwrap();
                 }
             }

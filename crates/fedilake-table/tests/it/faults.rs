@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use fedilake_log::{LogError, Offset, Partition};
-use fedilake_model::avro::DecodeError;
+use fedilake_log::{Assignment, LogError, Offset, Partition};
+use fedilake_model::avro::{DecodeError, Schemas};
 use fedilake_table::sink::{self, Limits, SinkError, SinkProgress, SinkSummary};
 use fedilake_table::{FileError, Table, TableError};
 use object_store::memory::InMemory;
@@ -14,9 +14,14 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use crate::scripted::{Disk, Scripted, assigned, records};
 
 async fn run(reader: Scripted, store: Arc<dyn ObjectStore>) -> Result<SinkSummary, SinkError> {
+    run_with(Schemas::default(), reader, store).await
+}
+
+async fn run_with(schemas: Schemas, reader: Scripted, store: Arc<dyn ObjectStore>) -> Result<SinkSummary, SinkError> {
     let end = reader.end.clone();
     let table = Arc::new(Table::new(store, Path::default()));
-    sink::run(Box::new(reader), table, Limits::default(), Arc::<SinkProgress>::default(), end).await
+    let (limits, progress) = (Limits::default(), Arc::<SinkProgress>::default());
+    sink::run(reader.log(), Assignment::All, schemas.decoder(), table, limits, progress, end).await
 }
 
 #[tokio::test]
@@ -141,8 +146,8 @@ async fn an_unknown_schema_is_a_row_where_the_log_names_those_of_ours() {
     let store = Arc::new(InMemory::new());
     let foreign = [0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8, 0];
     let events = [assigned(0), records(0, 0..3, b"x"), records(0, 3..5, &foreign), records(0, 5..6, &foreign[..10])];
-    let reader = Scripted { names_schemas: true, ..Scripted::new(0..6, events) };
-    assert_eq!(run(reader, store.clone()).await.unwrap().rows, 6);
+    let reader = Scripted::new(0..6, events);
+    assert_eq!(run_with(Schemas::named_by_the_log(), reader, store.clone()).await.unwrap().rows, 6);
     let check = Table::new(store, Path::default()).check().await.unwrap();
     assert_eq!((check.rows, check.findings), (6, vec![]));
 }

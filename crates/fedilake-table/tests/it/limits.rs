@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fedilake_log::{Offset, Partition};
+use fedilake_log::{Assignment, Offset, Partition};
+use fedilake_model::avro::Decoder;
 use fedilake_table::sink::{self, Limits, SinkProgress};
 use fedilake_table::{Snapshot, Table};
 use object_store::memory::InMemory;
@@ -18,7 +19,17 @@ const NEVER: Duration = Duration::from_secs(1_000_000);
 async fn files(reader: Scripted, limits: Limits) -> Vec<(u32, Vec<(u64, u64)>)> {
     let table = Arc::new(Table::new(Arc::new(InMemory::new()), Path::default()));
     let end = reader.end.clone();
-    sink::run(Box::new(reader), table.clone(), limits, Arc::<SinkProgress>::default(), end).await.unwrap();
+    sink::run(
+        reader.log(),
+        Assignment::All,
+        Decoder::new(),
+        table.clone(),
+        limits,
+        Arc::<SinkProgress>::default(),
+        end,
+    )
+    .await
+    .unwrap();
     let Snapshot { chains, .. } = table.snapshot().await.unwrap();
     let ranges = |files: Vec<fedilake_table::FileMeta>| files.iter().map(|file| (file.first.0, file.next.0)).collect();
     chains.into_iter().map(|chain| (chain.chain.partition.0, ranges(chain.files))).collect()
@@ -63,7 +74,15 @@ async fn an_old_buffer_is_sealed_without_another_event() {
     let reader = Scripted::new(0..3, [assigned(0), records(0, 0..3, b"x")]);
     // A separate token: the reader's own would end the sink once there are no more events.
     let shutdown = CancellationToken::new();
-    let sink = tokio::spawn(sink::run(Box::new(reader), table.clone(), limits, progress.clone(), shutdown.clone()));
+    let sink = tokio::spawn(sink::run(
+        reader.log(),
+        Assignment::All,
+        Decoder::new(),
+        table.clone(),
+        limits,
+        progress.clone(),
+        shutdown.clone(),
+    ));
     let committed = || progress.positions().get(&Partition(0)).map(|position| position.committed);
     while committed() != Some(Offset(3)) {
         assert!(!sink.is_finished(), "the sink ended early");

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{Bounds, Key, LogWriter, Offset};
+use fedilake_log::{Assignment, Bounds, Key, Log, LogWriter, Offset};
+use fedilake_model::avro::Decoder;
 use fedilake_table::local::{Leftovers, remove_leftovers};
 use fedilake_table::sink::{self, Limits, SinkError, SinkProgress, SinkSummary};
 use fedilake_table::{Chain, Finding, Table, TableError};
@@ -19,8 +20,8 @@ fn table(folder: &TempDir) -> Arc<Table> {
     Arc::new(Table::new(Arc::new(store), Path::default()))
 }
 
-fn open(folder: &FolderPath) -> EmbeddedLog {
-    EmbeddedLog::open(folder).unwrap()
+fn open(folder: &FolderPath) -> Arc<EmbeddedLog> {
+    Arc::new(EmbeddedLog::open(folder).unwrap())
 }
 
 async fn append(log: &EmbeddedLog, count: usize) {
@@ -29,10 +30,19 @@ async fn append(log: &EmbeddedLog, count: usize) {
 }
 
 /// Brings all of the log into the table.
-async fn sink_all(log: &EmbeddedLog, table: Arc<Table>) -> Result<SinkSummary, SinkError> {
+async fn sink_all(log: &Arc<EmbeddedLog>, table: Arc<Table>) -> Result<SinkSummary, SinkError> {
     let (progress, shutdown) = (Arc::<SinkProgress>::default(), CancellationToken::new());
     let end = log.bounds().end;
-    let sink = tokio::spawn(sink::run(log.reader(), table, Limits::default(), progress.clone(), shutdown.clone()));
+    let (log, limits) = (log.clone(), Limits::default());
+    let sink = tokio::spawn(sink::run(
+        log,
+        Assignment::All,
+        Decoder::new(),
+        table,
+        limits,
+        progress.clone(),
+        shutdown.clone(),
+    ));
     while !sink.is_finished() && progress.positions().values().all(|position| position.read < end) {
         tokio::task::yield_now().await;
     }

@@ -1,6 +1,6 @@
 //! Logs and stores that follow a test's script.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fedilake_log::{Bounds, Key, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
+use fedilake_log::{Assignment, Bounds, Key, Log, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
 use fedilake_table::Chain;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -18,6 +18,9 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use tokio_util::sync::CancellationToken;
+
+/// Partitions of a scripted log.
+const PARTITIONS: u32 = 2;
 
 /// A reader that returns events in order, then stops the sink, and records its calls.
 pub(crate) struct Scripted {
@@ -30,8 +33,6 @@ pub(crate) struct Scripted {
     pub(crate) end: CancellationToken,
     /// An error returned after the events, instead of the end.
     pub(crate) fails: Option<LogError>,
-    /// True if the log names the schema of each of our records.
-    pub(crate) names_schemas: bool,
 }
 
 impl Scripted {
@@ -44,12 +45,17 @@ impl Scripted {
             released: Arc::default(),
             end: CancellationToken::new(),
             fails: None,
-            names_schemas: false,
         }
     }
 
     pub(crate) fn chain(&self, partition: u32) -> Chain {
         Chain { log: self.id.clone(), partition: Partition(partition) }
+    }
+
+    /// The log that gives this reader.
+    pub(crate) fn log(self) -> Arc<dyn Log> {
+        let (id, bounds) = (self.id.clone(), self.bounds);
+        Arc::new(ScriptedLog { id, bounds, reader: Mutex::new(Some(self)) })
     }
 
     fn still_ours(&self, partition: Partition) -> std::result::Result<(), LogError> {
@@ -74,14 +80,6 @@ pub(crate) fn records(partition: u32, offsets: Range<u64>, value: &[u8]) -> LogE
 
 #[async_trait]
 impl LogReader for Scripted {
-    fn id(&self) -> &LogId {
-        &self.id
-    }
-
-    fn names_schemas(&self) -> bool {
-        self.names_schemas
-    }
-
     async fn next(&mut self) -> std::result::Result<LogEvent, LogError> {
         match self.events.pop_front() {
             Some(event) => Ok(event),
@@ -97,18 +95,32 @@ impl LogReader for Scripted {
         self.still_ours(partition)
     }
 
-    async fn partitions(&mut self) -> std::result::Result<Vec<Partition>, LogError> {
-        Ok(vec![Partition(0)])
-    }
-
-    async fn bounds(&mut self, _: Partition) -> std::result::Result<Bounds, LogError> {
-        Ok(self.bounds)
-    }
-
     async fn release(&mut self, partition: Partition, offset: Offset) -> std::result::Result<(), LogError> {
         self.still_ours(partition)?;
         self.released.lock().unwrap().push((partition, offset));
         Ok(())
+    }
+}
+
+/// The log of a [`Scripted`] reader, which it gives once.
+struct ScriptedLog {
+    id: LogId,
+    bounds: Bounds,
+    reader: Mutex<Option<Scripted>>,
+}
+
+#[async_trait]
+impl Log for ScriptedLog {
+    fn id(&self) -> &LogId {
+        &self.id
+    }
+
+    async fn bounds(&self) -> std::result::Result<BTreeMap<Partition, Bounds>, LogError> {
+        Ok((0..PARTITIONS).map(|partition| (Partition(partition), self.bounds)).collect())
+    }
+
+    fn reader(&self, _: Assignment<'_>) -> std::result::Result<Box<dyn LogReader>, LogError> {
+        Ok(Box::new(self.reader.lock().unwrap().take().expect("a scripted log is read once")))
     }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use bytes::Bytes;
 use fedilake_collect::replay::{self, Input, Progress, ReplaySettings};
-use fedilake_kafka::{KafkaLog, KafkaSettings, Schemas, Unlearned};
-use fedilake_log::{Key, LogEvent, LogReader, LogWriter, Offset, Partition, Record};
+use fedilake_kafka::{Header, KafkaLog, KafkaSettings, LogBookmarks, Schemas, Servers, Unlearned};
+use fedilake_log::{Assignment, Bounds, Key, Log, LogEvent, LogWriter, Offset, Partition, Record};
+use fedilake_model::avro::Decoder;
 use fedilake_model::{avro, schema};
 use fedilake_services::Services;
 use fedilake_table::Table;
@@ -72,10 +73,10 @@ impl Cluster {
 
     /// Moves `frames` through a new topic to the bucket.
     pub fn measure(&self, runtime: &Runtime, frames: &Path, sheet: &mut Sheet) -> anyhow::Result<Rates> {
-        let log = Arc::new(runtime.block_on(self.open_log(&self.name))?);
-        let (events, logged) = cost_of(|| runtime.block_on(append_all(frames, &log)))?;
+        let (log, bookmarks) = runtime.block_on(self.open_log(&self.name))?;
+        let (events, logged) = cost_of(|| runtime.block_on(append_all(frames, &log, &bookmarks)))?;
         let (kept, scanned) = cost_of(|| runtime.block_on(read_all(&log)))?;
-        let bare = runtime.block_on(self.open_log(&format!("{}-bare", self.name)))?;
+        let (bare, _) = runtime.block_on(self.open_log(&format!("{}-bare", self.name)))?;
         let rows = kept.len() as u64;
         let batches = batches(kept);
         let ((), produced) = cost_of(|| runtime.block_on(produce_all(&bare, batches)))?;
@@ -91,20 +92,16 @@ impl Cluster {
         Ok(Rates { events, logged, rows, sunk })
     }
 
-    async fn open_log(&self, topic: &str) -> anyhow::Result<KafkaLog> {
+    async fn open_log(&self, topic: &str) -> anyhow::Result<(Arc<KafkaLog>, Arc<LogBookmarks>)> {
         let registry = self.services.registry.parse().context("the registry's address")?;
         let settings = KafkaSettings {
             servers_topic: format!("{topic}-servers"),
             ..KafkaSettings::new(self.services.kafka.clone(), topic, registry)
         };
-        let schemas = Schemas {
-            header: avro::own_header(),
-            schema: schema::AVRO,
-            learn: |schema| avro::learn(schema).map_err(|error| Unlearned::Newer(error.to_string())),
-            is_known: avro::is_known,
-            is_body: |_| false,
-        };
-        Ok(KafkaLog::open(settings, schemas).await?)
+        let servers = Servers::open(settings.clone()).await?;
+        let log = KafkaLog::open(settings, Arc::new(Own)).await?;
+        let bookmarks = LogBookmarks::new(servers, log.id().clone());
+        Ok((Arc::new(log), Arc::new(bookmarks)))
     }
 
     /// Puts objects of these sizes, one after the other.
@@ -141,12 +138,37 @@ impl Cluster {
     }
 }
 
-async fn append_all(frames: &Path, log: &Arc<KafkaLog>) -> anyhow::Result<u64> {
+/// The schemas of records that only this bench writes.
+struct Own;
+
+impl Schemas for Own {
+    fn header(&self) -> Header {
+        avro::own_header()
+    }
+
+    fn schema(&self) -> &str {
+        schema::AVRO
+    }
+
+    fn learn(&self, _: &str) -> Result<Header, Unlearned> {
+        Err(Unlearned::Newer("only this bench writes to the topic".to_owned()))
+    }
+
+    fn is_known(&self, header: &Header) -> bool {
+        *header == avro::own_header()
+    }
+
+    fn is_body(&self, _: &[u8]) -> bool {
+        false
+    }
+}
+
+async fn append_all(frames: &Path, log: &Arc<KafkaLog>, bookmarks: &Arc<LogBookmarks>) -> anyhow::Result<u64> {
     let summary = replay::run(
         vec![Input::File(frames.to_owned())],
         ReplaySettings::new(chrono::Utc::now()),
         log.clone(),
-        log.clone(),
+        bookmarks.clone(),
         Arc::<Progress>::default(),
         CancellationToken::new(),
     )
@@ -157,8 +179,9 @@ async fn append_all(frames: &Path, log: &Arc<KafkaLog>) -> anyhow::Result<u64> {
 
 /// Reads every record of the topic.
 async fn read_all(log: &KafkaLog) -> anyhow::Result<Vec<Record>> {
-    let mut reader = log.reader()?;
-    let mut left = records(reader.as_mut()).await?;
+    let mut reader = log.reader(Assignment::All)?;
+    let bounds = log.bounds().await?;
+    let mut left: u64 = bounds.values().map(|bounds| bounds.end.0 - bounds.start.0).sum();
     let mut kept = Vec::with_capacity(usize::try_from(left)?);
     while left > 0 {
         match reader.next().await? {
@@ -171,15 +194,6 @@ async fn read_all(log: &KafkaLog) -> anyhow::Result<Vec<Record>> {
         }
     }
     Ok(kept)
-}
-
-async fn records(reader: &mut dyn LogReader) -> anyhow::Result<u64> {
-    let mut records = 0;
-    for partition in reader.partitions().await? {
-        let bounds = reader.bounds(partition).await?;
-        records += bounds.end.0 - bounds.start.0;
-    }
-    Ok(records)
 }
 
 fn batches(records: Vec<Record>) -> Vec<Vec<(Key, Bytes)>> {
@@ -195,20 +209,16 @@ async fn produce_all(log: &KafkaLog, batches: Vec<Vec<(Key, Bytes)>>) -> anyhow:
 }
 
 /// Sinks the whole topic. Returns the files' sizes.
-async fn sink_all(log: &KafkaLog, table: &Arc<Table>) -> anyhow::Result<Vec<u64>> {
+async fn sink_all(log: &Arc<KafkaLog>, table: &Arc<Table>) -> anyhow::Result<Vec<u64>> {
     let (progress, stop) = (Arc::<SinkProgress>::default(), CancellationToken::new());
-    let mut ends: Vec<(Partition, Offset)> = Vec::new();
-    let mut look = log.reader()?;
-    for partition in look.partitions().await? {
-        ends.push((partition, look.bounds(partition).await?.end));
-    }
-    drop(look);
-    let reader = log.group_reader("bench")?;
-    let sink = tokio::spawn(sink::run(reader, table.clone(), Limits::default(), progress.clone(), stop.clone()));
-    let is_read = |(partition, end): &(Partition, Offset)| {
-        progress.positions().get(partition).is_some_and(|position| position.read >= *end)
+    let bounds = log.bounds().await?;
+    let (log, group, limits) = (log.clone(), Assignment::Group("bench"), Limits::default());
+    let sink =
+        tokio::spawn(sink::run(log, group, Decoder::new(), table.clone(), limits, progress.clone(), stop.clone()));
+    let is_read = |(partition, bounds): (&Partition, &Bounds)| {
+        progress.positions().get(partition).is_some_and(|position| position.read >= bounds.end)
     };
-    while !sink.is_finished() && !ends.iter().all(is_read) {
+    while !sink.is_finished() && !bounds.iter().all(is_read) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     stop.cancel();

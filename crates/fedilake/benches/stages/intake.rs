@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use duckdb::{AccessMode, Config, Connection};
 use fedilake_collect::replay::{self, Input, Progress, ReplaySettings};
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{LogEvent, LogId, Offset, Partition, Record};
+use fedilake_log::{Assignment, LogEvent, LogId, Offset, Partition, Record};
 use fedilake_model::avro::{Decoder, Encoded};
 use fedilake_query::{Chunk, Lake, LakeOptions};
 use fedilake_sim::talk::Talk;
@@ -214,9 +214,17 @@ fn open_table(folder: &Path) -> anyhow::Result<Arc<Table>> {
 }
 
 /// Sinks the whole log. Returns the files.
-async fn sink_all(log: &EmbeddedLog, table: &Arc<Table>) -> anyhow::Result<Vec<FileMeta>> {
+async fn sink_all(log: &Arc<EmbeddedLog>, table: &Arc<Table>) -> anyhow::Result<Vec<FileMeta>> {
     let (end, progress, stop) = (log.bounds().end, Arc::<SinkProgress>::default(), CancellationToken::new());
-    let sink = tokio::spawn(sink::run(log.reader(), table.clone(), Limits::default(), progress.clone(), stop.clone()));
+    let sink = tokio::spawn(sink::run(
+        log.clone(),
+        Assignment::All,
+        Decoder::new(),
+        table.clone(),
+        Limits::default(),
+        progress.clone(),
+        stop.clone(),
+    ));
     while !sink.is_finished() && progress.positions().get(&Partition(0)).is_none_or(|position| position.read < end) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use fedilake_query::catalogue::{self, Tab};
+use fedilake_query::answer::catalogue::{self, Tab};
 use fedilake_sim::{Config, serve};
 use serde_json::Value;
 use tokio::runtime::Runtime;

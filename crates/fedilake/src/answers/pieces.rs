@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::{SqlError, SqlSummary};
 
 use crate::lake_process::{Piece, receive_piece};

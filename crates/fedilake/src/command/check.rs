@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use crate::answers::Answers;
 use crate::cli::{self, CheckFormat};
-use crate::command::checking;
 use crate::output;
+use crate::process::checking;
 use crate::settings::Settings;
 
 /// Exits 1 when something is missing or doubled, naming it.

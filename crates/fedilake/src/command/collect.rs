@@ -9,44 +9,45 @@ use anyhow::{Context, bail};
 use fedilake_collect::ServerAddress;
 
 use crate::cli;
-use crate::command::collecting::{self, Collecting};
-use crate::command::contact;
-use crate::command::listed::Listed;
-use crate::command::reloading::{Again, Reloading, Servers};
-use crate::command::roster::Roster;
-use crate::command::serving;
-use crate::command::sharing::Sharing;
-use crate::command::watching::Watching;
 use crate::consent;
 use crate::owner;
+use crate::process::collecting::{self, Collecting};
+use crate::process::reloading::{self, Servers};
+use crate::process::serving;
+use crate::process::sharing::Sharing;
+use crate::process::watching;
 use crate::serve::{Figures, Readiness, Standing};
-use crate::settings::Settings;
+use crate::servers::configured;
+use crate::servers::contact;
+use crate::servers::listed::Listed;
+use crate::servers::roster::Roster;
+use crate::settings::Again;
+use crate::settings::{Settings, key};
 use crate::shutdown;
 use crate::telemetry;
-use crate::wire::{self, Log, Use};
+use crate::wire::{self, OpenLog, SharedList, Use};
 
 /// Collects until a signal or the given time.
 pub(super) async fn run(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
-    if settings.list("collect.servers").is_empty() && !wire::log_is_local(settings)? {
-        share(typed, settings, again).await
-    } else {
-        own(typed, settings, again).await
+    match SharedList::of(settings)? {
+        Some(list) if settings.get(key::COLLECT_SERVERS).is_empty() => share(&list, typed, settings, again).await,
+        _ => own(typed, settings, again).await,
     }
 }
 
 /// Collects the servers that the settings name.
 async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     let roster = Roster::of_settings(settings)?;
-    let servers = collecting::servers(settings, roster.as_ref())?;
+    let servers = configured::servers(settings, roster.as_ref())?;
     let settings = &contact::settle(settings, &again, servers.iter().map(|server| &server.address))?;
     let admission = consent::admission(settings)?;
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_the_log(settings)?;
-    let log = Log::open(ownership.as_ref(), settings, Use::Write).await?;
+    let log = OpenLog::open(ownership.as_ref(), settings, Use::Write).await?;
     let mut collecting = Collecting::start(servers, &log, settings, admission)?;
     let _figures = Figures::start(typed.listen, ready(&collecting)).await?;
-    let watching = Watching::start(collecting.counts.clone());
-    let reloading = Reloading::start(settings, again, Servers::Own(roster), collecting.changes());
+    let watching = watching::in_a_line(collecting.counts.clone());
+    let reloading = reloading::at_hangups(settings, again, Servers::Own(roster), collecting.changes());
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}
@@ -62,18 +63,18 @@ async fn own(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow:
 }
 
 /// Collects this member's share of the listed servers.
-async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
+async fn share(list: &SharedList, typed: &cli::Collect, settings: &Settings, again: Again) -> anyhow::Result<ExitCode> {
     if !typed.servers.timelines.names().is_empty() {
         bail!(
             "--local and other timelines do not apply to listed servers, each of which has its own\n\
              hint: `fedilake servers add --local HOST`"
         );
     }
-    let tokens = collecting::tokens(settings)?;
+    let tokens = configured::tokens(settings)?;
     let admission = consent::admission(settings)?;
     let shutdown = shutdown::on_signal()?;
-    let log = Log::open(None, settings, Use::Write).await?;
-    let servers = wire::listed_servers(settings, Use::Read).await?;
+    let log = OpenLog::open(None, settings, Use::Write).await?;
+    let servers = list.open(Use::Read).await?;
     let listed = servers.list().await.context("read the list of servers")?;
     let addresses: Vec<ServerAddress> =
         listed.values().filter_map(|value| Listed::parse(value).ok()?.address().ok()).collect();
@@ -83,12 +84,12 @@ async fn share(typed: &cli::Collect, settings: &Settings, again: Again) -> anyho
             "no server is listed yet\nhint: `fedilake servers add mastodon.social`; it is collected at once",
         );
     }
-    let share = servers.share(settings.text("collect.group")).context("join the collectors' group")?;
+    let share = servers.share(settings.get(key::COLLECT_GROUP)).context("join the collectors' group")?;
     let mut collecting = Collecting::start_without(&log, settings, admission)?;
     let mut sharing = Sharing::start(share, tokens, settings.clone(), collecting.changes());
     let _figures = Figures::start(typed.listen, ready(&collecting)).await?;
-    let watching = Watching::start(collecting.counts.clone());
-    let reloading = Reloading::start(settings, again, Servers::Shared(sharing.tokens()), collecting.changes());
+    let watching = watching::in_a_line(collecting.counts.clone());
+    let reloading = reloading::at_hangups(settings, again, Servers::Shared(sharing.tokens()), collecting.changes());
     tokio::select! {
         () = shutdown.cancelled() => {}
         () = serving::elapsed(typed.duration) => {}

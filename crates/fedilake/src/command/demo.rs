@@ -12,15 +12,16 @@ use fedilake_sim::talk::{self, Talk};
 
 use crate::answers::Answers;
 use crate::cli::{self, Common};
-use crate::command::collecting::{self, Collecting};
-use crate::command::serving::{self, End};
-use crate::command::watching::Watching;
 use crate::command::{browser, replay, report};
 use crate::consent;
 use crate::owner::{self, Ownership};
-use crate::pipeline::{Loops, Pipeline, Sinks};
+use crate::process::collecting::{self, Collecting};
+use crate::process::serving::{self, End};
+use crate::process::watching;
+use crate::process::{Loops, Process, Sinks};
 use crate::render::{Style, counted};
-use crate::settings::Settings;
+use crate::servers::configured;
+use crate::settings::{Settings, key};
 use crate::shutdown;
 use crate::telemetry;
 
@@ -36,22 +37,22 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let folder = common.data.clone().unwrap_or_else(|| PathBuf::from("demo-data"));
     require_demo_folder(&folder)?;
     // Invented posts are for this folder alone, whatever log and table the settings name.
-    let settings = &settings.with("log.url", "file:log".to_owned()).with("table.url", "file:table".to_owned());
+    let settings = &settings.with(key::LOG_URL, "file:log".to_owned()).with(key::TABLE_URL, "file:table".to_owned());
     let shutdown = shutdown::on_signal()?;
     let admission = consent::admission(settings)?;
     let ownership = Ownership::take_or_refuse(&folder)?;
     owner::mark_as_demo(&folder)?;
-    let mut pipeline =
-        Pipeline::start(ownership, settings, Loops { sink: Sinks::All, listen: Some(settings.listen()?) }).await?;
+    let mut process =
+        Process::start(ownership, settings, Loops { sink: Sinks::All, listen: Some(settings.listen()) }).await?;
 
     let posts = if typed.full { talk::POSTS } else { talk::POSTS / SHARE };
-    let words = settings.list("report.topics");
+    let words = settings.get(key::REPORT_TOPICS);
     telemetry::say(&format!(
         "replaying {} of the talk's ten days into {}",
         counted(posts, "invented post"),
         folder.display()
     ));
-    replay::append(vec![recorded(posts)?], Pace::Max, &admission, &mut pipeline, &shutdown).await?;
+    replay::append(vec![recorded(posts)?], Pace::Max, &admission, &mut process, &shutdown).await?;
     let answers = Answers::of(&folder, settings).await?;
     if !shutdown.is_cancelled() {
         report::print_all(&answers, &words, &Style::of_stdout()).await?;
@@ -65,19 +66,19 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     .context("serve simulated servers")?;
     let servers =
         simulation.addresses().iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(",");
-    let settings = settings.with("collect.servers", servers);
+    let settings = settings.with(key::COLLECT_SERVERS, servers);
     let mut collecting =
-        Collecting::start(collecting::servers(&settings, None)?, &pipeline.stores.log, &settings, admission.clone())?;
+        Collecting::start(configured::servers(&settings, None)?, &process.stores.log, &settings, admission.clone())?;
     telemetry::say(&format!("collecting live posts from {SERVERS} simulated servers over HTTP; Ctrl-C ends"));
-    serving::announce(&pipeline);
-    if let Some(page) = serving::open_page(&pipeline).filter(|_| !typed.no_open) {
+    serving::announce(&process);
+    if let Some(page) = serving::open_page(&process).filter(|_| !typed.no_open) {
         browser::open(page);
     }
-    pipeline.shows(&collecting.counts, None);
-    let watching = Watching::start(collecting.counts.clone());
+    process.shows(&collecting.counts, None);
+    let watching = watching::in_a_line(collecting.counts.clone());
     let end = tokio::select! {
-        end = serving::until_end(&mut pipeline, &shutdown, typed.exit_after) => end,
-        error = collecting.failure() => End::Failed(pipeline.cause(error).await),
+        end = serving::until_end(&mut process, &shutdown, typed.exit_after) => end,
+        error = collecting.failure() => End::Failed(process.cause(error).await),
     };
     drop(watching);
     if let End::Failed(error) = end {
@@ -85,10 +86,10 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     }
     let tally = collecting.stop().await?;
     simulation.stop().await;
-    pipeline.lake_catches_up().await?;
+    process.lake_catches_up().await?;
     report::print_live(&answers, &Style::of_stdout()).await?;
     answers.close().await?;
-    pipeline.stop().await?;
+    process.stop().await?;
     collecting::say_tally(&tally);
     let (shown, again) = (folder.display(), telemetry::flag_in_shell("--data", &folder));
     let remove = match holds_a_demo_alone(&folder)? {

@@ -16,10 +16,10 @@ use serde::Serialize;
 
 use crate::cli;
 use crate::clock;
-use crate::command::reloading::Again;
 use crate::door::shown_in_line;
 use crate::output;
 use crate::render::{self, Style, counted};
+use crate::settings::Again;
 use crate::telemetry;
 
 /// How a part of the set-up is.

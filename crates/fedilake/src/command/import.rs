@@ -12,16 +12,16 @@ use fedilake_log::{LogError, Offset, Partition};
 use fedilake_query::Cancel;
 use indicatif::ProgressBar;
 
-use crate::check::CheckReport;
+use crate::checked::CheckReport;
 use crate::cli;
-use crate::command::{checking, collecting};
 use crate::consent;
 use crate::import::{
     self, Findings, Imported, Listing, Memory, Missing, Progress, Ranges, SHOWN_MAX, Source, Unusable,
 };
 use crate::output;
 use crate::owner::Ownership;
-use crate::pipeline::{Loops, Pipeline, Sinks};
+use crate::process::{Loops, Process, Sinks};
+use crate::process::{checking, collecting};
 use crate::render::{counted, with_separators};
 use crate::settings::Settings;
 use crate::shutdown;
@@ -104,25 +104,25 @@ async fn check(
 ) -> anyhow::Result<CheckReport> {
     // Imported rows say nothing of their authors' will, so that nobody refuses but by the list. Deletes go through the log.
     let sink = if admission.opt_out().is_empty() { Sinks::Before } else { Sinks::All };
-    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink, listen: None }).await?;
-    let (checker, cancel) = (pipeline.checker(), Cancel::default());
+    let mut process = Process::start(ownership, settings, Loops { sink, listen: None }).await?;
+    let (checker, cancel) = (process.checker(), Cancel::default());
     let mut report = match checking::shown(async |progress| checker.check(&cancel, &progress).await).await {
         // Why the lake could not follow explains more than that it did not.
-        Err(_) if pipeline.follower_ended() => return Err(pipeline.failure().await),
+        Err(_) if process.follower_ended() => return Err(process.failure().await),
         checked => checked?,
     };
     // The check has waited for the lake.
     if sink == Sinks::All {
-        let withdrawing = pipeline.withdrawing(admission);
+        let withdrawing = process.withdrawing(admission);
         let deleted = tokio::select! {
             deleted = withdrawing.finish() => deleted?,
-            error = pipeline.failure() => return Err(error),
+            error = process.failure() => return Err(error),
         };
         if deleted > 0 {
             telemetry::say(&format!("{} of posts of people who opted out deleted", counted(deleted, "sighting")));
         }
     }
-    let stopped = pipeline.stop().await;
+    let stopped = process.stop().await;
     // A lake that could not catch up is explained by the findings.
     if report.is_whole() {
         stopped?;

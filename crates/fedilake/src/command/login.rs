@@ -10,17 +10,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use fedilake_collect::about::{self, Visit};
-use fedilake_collect::address::{self, ServerAddress};
-use fedilake_collect::http::Http;
+use fedilake_collect::server::about::{self, Visit};
+use fedilake_collect::server::address::{self, ServerAddress};
+use fedilake_collect::server::http::Http;
 use fedilake_collect::{HttpSettings, SourceError, Token};
 use std::io::Write;
 
 use self::callback::Callback;
 use self::oauth::{Asked, Granted, OAuth};
 use crate::cli;
-use crate::command::{browser, collecting};
+use crate::command::browser;
 use crate::output;
+use crate::servers::configured;
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::tokens::TokenFile;
@@ -34,7 +35,7 @@ const BY_HAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 pub(super) async fn run(typed: &cli::Login, settings: &Settings) -> anyhow::Result<ExitCode> {
     let address = address::parse(&typed.server)?;
     let file = TokenFile::of(address.server.as_str())?;
-    let oauth = OAuth::new(&address, collecting::contact(settings))?;
+    let oauth = OAuth::new(&address, configured::contact(settings))?;
     if typed.logout {
         logout(&address, &file, &oauth).await?;
     } else {
@@ -104,11 +105,11 @@ fn in_words(address: &ServerAddress) -> String {
 async fn try_out(address: &ServerAddress, token: &Token, settings: &Settings) -> anyhow::Result<()> {
     let http = Http::new(HttpSettings {
         answer_timeout: about::ANSWER_WITHIN,
-        ..HttpSettings::new(collecting::contact(settings))
+        ..HttpSettings::new(configured::contact(settings))
     })?;
     about::allow(&http, address);
     let server = &address.server;
-    let is_own = collecting::named_own(settings)?.contains(server);
+    let is_own = configured::named_own(settings)?.contains(server);
     let read = async { Visit::begin(&http, address, is_own).await?.timeline_with(Some(token)).await };
     let read = match read.await {
         Err(error @ SourceError::Disallowed { .. }) => {

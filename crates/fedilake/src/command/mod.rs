@@ -1,35 +1,23 @@
 //! The verbs, one file each.
 
-mod asking;
 mod browser;
-mod changing;
 mod check;
-mod checking;
 mod collect;
-mod collecting;
 mod completions;
-mod contact;
 mod demo;
 mod doctor;
 mod import;
-mod listed;
-mod live_view;
 mod login;
-mod reloading;
 mod replay;
 mod report;
-mod roster;
 mod run;
 mod serve;
 mod servers;
-mod serving;
 mod settings;
-mod sharing;
 mod simulate;
 mod sink;
 mod sql;
 mod views;
-mod watching;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,9 +25,9 @@ use std::time::SystemTime;
 
 use crate::cli::{Cli, Consent, Servers, ServersTable, ServersVerb, Timelines, Verb};
 use crate::clock;
-use crate::command::reloading::Again;
 use crate::output;
-use crate::settings::Settings;
+use crate::settings::Again;
+use crate::settings::{Settings, key};
 
 /// Runs a verb to its end. An error becomes exit code 2.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -95,7 +83,7 @@ async fn run_verb(cli: Cli, settings: &Settings, again: Again) -> anyhow::Result
 fn flags(cli: &Cli) -> Vec<(&'static str, String)> {
     let mut flags: Vec<(&'static str, String)> = Vec::new();
     if let Some(data) = &cli.common.data {
-        flags.push(("data", data.display().to_string()));
+        flags.push((key::DATA.name, data.display().to_string()));
     }
     let listen = match &cli.verb {
         Verb::Run(typed) => typed.listen,
@@ -103,7 +91,7 @@ fn flags(cli: &Cli) -> Vec<(&'static str, String)> {
         Verb::Demo(typed) => typed.listen,
         _ => None,
     };
-    flags.extend(listen.map(|address| ("listen", address.to_string())));
+    flags.extend(listen.map(|address| (key::LISTEN.name, address.to_string())));
     match &cli.verb {
         Verb::Run(typed) => flags.extend(server_flags(&typed.servers)),
         Verb::Collect(typed) => flags.extend(server_flags(&typed.servers)),
@@ -124,31 +112,31 @@ fn flags(cli: &Cli) -> Vec<(&'static str, String)> {
 }
 
 fn consent_flags(typed: &Consent) -> Vec<(&'static str, String)> {
-    let opt_out = typed.opt_out.as_ref().map(|file| ("consent.opt_out", file.display().to_string()));
-    typed.consent.clone().map(|policy| ("consent.policy", policy)).into_iter().chain(opt_out).collect()
+    let opt_out = typed.opt_out.as_ref().map(|file| (key::CONSENT_OPT_OUT.name, file.display().to_string()));
+    typed.consent.clone().map(|policy| (key::CONSENT_POLICY.name, policy)).into_iter().chain(opt_out).collect()
 }
 
 fn server_flags(typed: &Servers) -> Vec<(&'static str, String)> {
     let mut flags = Vec::new();
     if !typed.servers.is_empty() {
-        flags.push(("collect.servers", typed.servers.join(",")));
+        flags.push((key::COLLECT_SERVERS.name, typed.servers.join(",")));
     }
     if !typed.token_files.is_empty() {
-        flags.push(("collect.token_files", typed.token_files.join(",")));
+        flags.push((key::COLLECT_TOKEN_FILES.name, typed.token_files.join(",")));
     }
     if let Some(backfill) = typed.backfill {
-        flags.push(("collect.backfill_seconds", backfill.as_secs().to_string()));
+        flags.push((key::COLLECT_BACKFILL_SECONDS.name, backfill.as_secs().to_string()));
     }
     if !typed.own_servers.is_empty() {
-        flags.push(("collect.own_servers", typed.own_servers.join(",")));
+        flags.push((key::COLLECT_OWN_SERVERS.name, typed.own_servers.join(",")));
     }
-    flags.extend(typed.contact.clone().map(|contact| ("collect.contact", contact)));
-    flags.extend(typed.via.clone().map(|via| ("collect.via", via)));
+    flags.extend(typed.contact.clone().map(|contact| (key::COLLECT_CONTACT.name, contact)));
+    flags.extend(typed.via.clone().map(|via| (key::COLLECT_VIA.name, via)));
     flags.extend(timeline_flag(&typed.timelines));
     flags
 }
 
 fn timeline_flag(typed: &Timelines) -> Option<(&'static str, String)> {
     let names = typed.names();
-    (!names.is_empty()).then(|| ("collect.timeline", names.join(",")))
+    (!names.is_empty()).then(|| (key::COLLECT_TIMELINE.name, names.join(",")))
 }

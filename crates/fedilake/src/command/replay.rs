@@ -10,10 +10,10 @@ use indicatif::ProgressBar;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
-use crate::command::collecting;
 use crate::consent;
 use crate::owner::Ownership;
-use crate::pipeline::{Loops, Pipeline, Sinks};
+use crate::process::collecting;
+use crate::process::{Loops, Process, Sinks};
 use crate::render::counted;
 use crate::settings::Settings;
 use crate::shutdown;
@@ -36,10 +36,10 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
     let ownership = Ownership::take_to_write(&settings.data()?)?;
     // A port of its own: another fedilake may have the usual one.
     let listen = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let mut pipeline = Pipeline::start(ownership, settings, Loops { sink: Sinks::All, listen }).await?;
-    let summary = append(inputs, pace, &admission, &mut pipeline, &shutdown).await;
+    let mut process = Process::start(ownership, settings, Loops { sink: Sinks::All, listen }).await?;
+    let summary = append(inputs, pace, &admission, &mut process, &shutdown).await;
     // Records that were appended are stored also when the replay fails; its error tells more than those that follow from it.
-    let stopped = pipeline.stop().await;
+    let stopped = process.stop().await;
     let mut summary = summary?;
     stopped?;
     say_summary(&summary);
@@ -71,12 +71,12 @@ fn fail(failures: Vec<ReplayError>) -> anyhow::Result<ExitCode> {
     last.map_or(Ok(ExitCode::from(2)), Err)
 }
 
-/// Appends all inputs to the log of a running pipeline and waits until the lake has them, with a progress bar.
+/// Appends all inputs to the log of a running process and waits until the lake has them, with a progress bar.
 pub(super) async fn append(
     inputs: Vec<Input>,
     pace: Pace,
     admission: &Admission,
-    pipeline: &mut Pipeline,
+    process: &mut Process,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ReplaySummary> {
     let mut settings = ReplaySettings::new(chrono::Utc::now());
@@ -85,23 +85,23 @@ pub(super) async fn append(
     let progress = Arc::new(Progress::default());
     let total = inputs.iter().map(Input::length).sum();
     let bar = telemetry::progress_bar("replay", total, Unit::Bytes);
-    let log = pipeline.stores.log.appending();
+    let log = process.stores.log.appending();
     let replay =
         replay::run(inputs, settings, log.writer, log.bookmarks, Arc::clone(&progress), shutdown.child_token());
     let shown = show(&bar, &progress);
     let summary = tokio::select! {
         summary = replay => summary.map_err(with_hint)?,
         never = shown => match never {},
-        error = pipeline.failure() => return Err(error),
+        error = process.failure() => return Err(error),
     };
     bar.finish_and_clear();
     let bar = telemetry::progress_bar("lake", 0, Unit::Nothing);
     bar.set_message("takes what was replayed");
-    pipeline.lake_catches_up().await?;
-    let withdrawing = pipeline.withdrawing(admission);
+    process.lake_catches_up().await?;
+    let withdrawing = process.withdrawing(admission);
     tokio::select! {
         withdrawn = withdrawing.finish() => withdrawn?,
-        error = pipeline.failure() => return Err(error),
+        error = process.failure() => return Err(error),
     };
     bar.finish_and_clear();
     Ok(summary)

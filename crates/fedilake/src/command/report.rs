@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use fedilake_query::catalogue::{self, Report, Tab};
+use fedilake_query::answer::catalogue::{self, Report, Tab};
 use fedilake_query::{Calendar, Filter, Names, Question};
 
 use crate::answers::Answers;
@@ -14,7 +14,7 @@ use crate::filters;
 use crate::output;
 use crate::render::html::{self, Answered};
 use crate::render::{self, Style};
-use crate::settings::Settings;
+use crate::settings::{Settings, key};
 use crate::telemetry;
 
 /// Finds who answers for the data folder, asks and prints.
@@ -22,7 +22,7 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
     render::check(typed.format)?;
     let calendar = filters::calendar(&typed.calendar)?;
     let filter = filters::filter(&typed.filters, &calendar.zone)?;
-    let named = typed.names.iter().map(|name| fedilake_query::report::named(name));
+    let named = typed.names.iter().map(|name| fedilake_query::answer::report::named(name));
     let reports = match typed.names.is_empty() {
         false => named.collect::<Result<Vec<_>, _>>()?,
         true if typed.html.is_some() => catalogue::reports().iter().collect(),
@@ -36,7 +36,7 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
     if !typed.topics.is_empty() && !reports.iter().any(|report| report.words) {
         bail!("--topic applies only to the topics report\nhint: `fedilake report topics --topic WORD`");
     }
-    let words = if typed.topics.is_empty() { settings.list("report.topics") } else { typed.topics.clone() };
+    let words = if typed.topics.is_empty() { settings.get(key::REPORT_TOPICS) } else { typed.topics.clone() };
     let questions: Vec<_> = reports.iter().map(|report| report.question(&words, &filter, &calendar)).collect();
     if typed.sql {
         for (report, question) in reports.iter().zip(&questions) {
@@ -61,7 +61,8 @@ pub(super) async fn run(typed: &cli::Report, settings: &Settings) -> anyhow::Res
 async fn write_html(answers: &Answers, questions: &[Question], path: &Path) -> anyhow::Result<()> {
     let mut answered = Vec::new();
     for question in questions {
-        let (report, rows) = (fedilake_query::report::named(&question.report)?, answers.report(question).await?);
+        let (report, rows) =
+            (fedilake_query::answer::report::named(&question.report)?, answers.report(question).await?);
         let sql = report.sql(question);
         answered.push(Answered { report, rows: render::read_rows(&rows.ipc)?, note: rows.note, sql });
     }
@@ -135,7 +136,7 @@ async fn print(answers: &Answers, questions: &[Question], format: Format, style:
         if index > 0 {
             writeln!(out)?;
         }
-        let report = fedilake_query::report::named(&question.report)?;
+        let report = fedilake_query::answer::report::named(&question.report)?;
         let zone = &question.calendar.zone;
         render::report::write(report, zone, &render::read_rows(&rows.ipc)?, rows.note.as_deref(), style, &mut out)?;
     }

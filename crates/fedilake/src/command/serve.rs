@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use crate::cli;
-use crate::command::serving::{self, End};
 use crate::owner::Ownership;
-use crate::pipeline::{Loops, Pipeline, Sinks};
+use crate::process::serving::{self, End};
+use crate::process::{Loops, Process, Sinks};
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::wire;
@@ -16,12 +16,12 @@ pub(super) async fn run(typed: &cli::Serve, settings: &Settings) -> anyhow::Resu
     let folder = settings.data()?;
     wire::reach_stores(&folder, settings).await?;
     let ownership = Ownership::take_or_refuse(&folder)?;
-    let mut pipeline =
-        Pipeline::start(ownership, settings, Loops { sink: Sinks::No, listen: Some(settings.listen()?) }).await?;
-    serving::announce(&pipeline);
-    if let End::Failed(error) = serving::until_end(&mut pipeline, &shutdown, typed.duration).await {
+    let mut process =
+        Process::start(ownership, settings, Loops { sink: Sinks::No, listen: Some(settings.listen()) }).await?;
+    serving::announce(&process);
+    if let End::Failed(error) = serving::until_end(&mut process, &shutdown, typed.duration).await {
         return Err(error);
     }
-    pipeline.stop().await?;
+    process.stop().await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -14,25 +14,25 @@ use std::sync::Arc;
 use anyhow::Context;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::ipc::writer::StreamWriter;
-use fedilake_collect::address::{self, ServerAddress};
 use fedilake_collect::bookmark_name;
+use fedilake_collect::server::address::{self, ServerAddress};
 use fedilake_kafka::Servers;
 use fedilake_log::Bookmarks;
 use fedilake_model::Server;
 
 use crate::answers;
 use crate::cli::{self, Format, ServersAdd, ServersVerb};
-use crate::command::asking;
-use crate::command::changing::edit;
-use crate::command::collecting;
-use crate::command::listed::Listed;
-use crate::command::roster::Roster;
 use crate::owner::{self, Access, Contact};
+use crate::process::changing::edit;
 use crate::render::{self, counted};
 use crate::serve::api::{ServersAnswer, ServersRequest};
-use crate::settings::Settings;
+use crate::servers::asking;
+use crate::servers::configured;
+use crate::servers::listed::Listed;
+use crate::servers::roster::Roster;
+use crate::settings::{Settings, key};
 use crate::telemetry;
-use crate::wire::{self, Use};
+use crate::wire::{self, SharedList, Use};
 
 /// Shows, asks, adds, removes or lists servers.
 pub(super) async fn run(typed: &cli::ServersTable, settings: &Settings) -> anyhow::Result<ExitCode> {
@@ -46,13 +46,13 @@ pub(super) async fn run(typed: &cli::ServersTable, settings: &Settings) -> anyho
 }
 
 async fn add(typed: &ServersAdd, settings: &Settings) -> anyhow::Result<ExitCode> {
-    let (addresses, timelines) = (addresses(&typed.servers)?, collecting::timelines(settings)?);
-    if wire::log_is_local(settings)? {
-        let timeline = settings.list("collect.timeline").join(",");
+    let (addresses, timelines) = (addresses(&typed.servers)?, configured::timelines(settings)?);
+    let Some(list) = SharedList::of(settings)? else {
+        let timeline = settings.get(key::COLLECT_TIMELINE).join(",");
         change(&ServersRequest { add: typed.servers.clone(), remove: Vec::new(), timeline }, settings).await?;
         return Ok(ExitCode::SUCCESS);
-    }
-    let servers = wire::listed_servers(settings, Use::Write).await?;
+    };
+    let servers = list.open(Use::Write).await?;
     let entry = |address: &ServerAddress| (address.server.to_string(), Listed::new(address, &timelines).to_text());
     let entries: Vec<(String, String)> = addresses.iter().map(entry).collect();
     servers.put(&entries).await.context("add to the list of servers")?;
@@ -63,12 +63,12 @@ async fn add(typed: &ServersAdd, settings: &Settings) -> anyhow::Result<ExitCode
 /// Removing a server that is not listed is not an error.
 async fn remove(typed: &[String], settings: &Settings) -> anyhow::Result<ExitCode> {
     let names: Vec<String> = addresses(typed)?.iter().map(|address| address.server.to_string()).collect();
-    if wire::log_is_local(settings)? {
+    let Some(list) = SharedList::of(settings)? else {
         let timeline = "public".to_owned();
         change(&ServersRequest { add: Vec::new(), remove: typed.to_vec(), timeline }, settings).await?;
         return Ok(ExitCode::SUCCESS);
-    }
-    let servers = wire::listed_servers(settings, Use::Write).await?;
+    };
+    let servers = list.open(Use::Write).await?;
     let were_listed = servers.remove(&names).await.context("remove from the list of servers")?;
     for (name, _) in names.iter().zip(were_listed).filter(|(_, was_listed)| !was_listed) {
         telemetry::say(&format!("{name} was not listed"));
@@ -146,7 +146,14 @@ async fn list(format: Format, settings: &Settings) -> anyhow::Result<ExitCode> {
         }
         anyhow::Ok(())
     };
-    let bookmarks = if wire::log_is_local(settings)? {
+    let bookmarks = if let Some(list) = SharedList::of(settings)? {
+        let servers = list.open(Use::Read).await?;
+        for (host, value) in servers.list().await.context("read the list of servers")? {
+            let listed = Listed::parse(&value).with_context(|| format!("read what the list says of {host}"))?;
+            push(host, listed)?;
+        }
+        servers.load_each(&names).await.context("read the bookmarks")?
+    } else {
         let folder = settings.data()?;
         let entries = Roster::of(&folder).read()?;
         if entries.is_empty() {
@@ -157,13 +164,6 @@ async fn list(format: Format, settings: &Settings) -> anyhow::Result<ExitCode> {
         }
         // They lie in the log, which one process opens.
         vec![None; names.len()]
-    } else {
-        let servers = wire::listed_servers(settings, Use::Read).await?;
-        for (host, value) in servers.list().await.context("read the list of servers")? {
-            let listed = Listed::parse(&value).with_context(|| format!("read what the list says of {host}"))?;
-            push(host, listed)?;
-        }
-        servers.load_each(&names).await.context("read the bookmarks")?
     };
     let text = |values: Vec<String>| Arc::new(StringArray::from(values)) as ArrayRef;
     let batch = RecordBatch::try_from_iter_with_nullable([

@@ -12,8 +12,8 @@ use fedilake_sim::{Config, Output, Script, Simulation};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Preset};
-use crate::command::serving;
 use crate::output;
+use crate::process::serving;
 use crate::render::counted;
 use crate::shutdown;
 use crate::telemetry::{self, Unit};

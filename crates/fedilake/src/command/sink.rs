@@ -4,17 +4,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use fedilake_log::{Offset, Partition};
+use fedilake_log::{Assignment, Offset, Partition, bounds_of};
 use fedilake_table::sink::{self, SinkProgress};
 use fedilake_table::{Chain, Commit};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
-use crate::command::serving;
-use crate::lag::Lag;
 use crate::owner;
-use crate::pipeline::with_hint;
-use crate::progress;
+use crate::process::lag::Lag;
+use crate::process::progress;
+use crate::process::serving;
+use crate::process::with_hint;
 use crate::render::counted;
 use crate::serve::{Figures, Readiness, Standing};
 use crate::settings::Settings;
@@ -33,22 +33,23 @@ pub(super) async fn run(typed: &cli::Sink, settings: &Settings) -> anyhow::Resul
         accept_gap(gap, &stores).await?;
     }
     let sunk = Arc::new(SinkProgress::default());
-    let lag = Arc::new(Lag::watch(stores.log.reader()?, Arc::clone(&sunk)));
+    let lag = Arc::new(Lag::watch(Arc::clone(&stores.log.source), Arc::clone(&sunk)));
     let _figures = Figures::start(typed.listen, ready(lag)).await?;
     let stop = CancellationToken::new();
-    let sink = sink::run(
-        // Reads every partition to its end: others may sink too, and the first file of an offset wins.
-        if typed.once { stores.log.reader()? } else { stores.log.sink_reader()? },
-        Arc::clone(&stores.table),
-        wire::sink_limits(settings)?,
-        Arc::clone(&sunk),
-        stop.clone(),
-    );
-    let mut sink = tokio::spawn(sink);
+    let mut sink = tokio::spawn({
+        let (stores, once, stop) = (stores.clone(), typed.once, stop.clone());
+        let (limits, sunk) = (wire::sink_limits(settings)?, Arc::clone(&sunk));
+        async move {
+            // Once reads every partition to its end: others may sink too, and the first file of an offset wins.
+            let assignment = if once { Assignment::All } else { stores.log.shared_by_sinks() };
+            let (source, decoder) = (Arc::clone(&stores.log.source), stores.log.schemas.decoder());
+            sink::run(source, assignment, decoder, stores.table, limits, sunk, stop).await
+        }
+    });
     let asked = async {
         match typed.duration {
             Some(_) => serving::elapsed(typed.duration).await,
-            None if typed.once || wire::log_is_local(settings)? => progress::all_read(&stores.log, &sunk).await?,
+            None if typed.once || stores.log.is_alone => progress::all_read(stores.log.source.as_ref(), &sunk).await?,
             None => std::future::pending().await,
         }
         anyhow::Ok(())
@@ -92,9 +93,9 @@ struct Gap {
 }
 
 async fn accept_gap(Gap { partition, first, next }: Gap, stores: &Stores) -> anyhow::Result<()> {
-    let mut reader = stores.log.reader()?;
-    let chain = Chain { log: reader.id().clone(), partition };
-    let bounds = reader.bounds(partition).await.context("read the log's bounds")?;
+    let log = stores.log.source.as_ref();
+    let chain = Chain { log: log.id().clone(), partition };
+    let bounds = bounds_of(log, partition).await.context("read the log's bounds")?;
     let accepted = stores.table.accept_gap(&chain, first, next, bounds).await;
     let accepted = accepted.with_context(|| format!("accept gap {partition}:{first}..{next}"))?;
     if let Commit::Superseded = accepted {

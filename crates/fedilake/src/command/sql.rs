@@ -11,13 +11,13 @@ use anyhow::{Context, bail};
 use fedilake_query::{SqlSummary, views};
 use fedilake_table::s3::{S3, S3Url};
 
-use crate::answers::{Answers, outcome};
+use crate::answers::Answers;
 use crate::cli;
 use crate::output;
 use crate::render;
 use crate::serve::api::STATEMENT_BYTES_MAX;
 use crate::settings::Settings;
-use crate::wire::{self, s3};
+use crate::wire::{self, outcome, s3};
 
 /// Finds who answers for the data folder, asks and prints the rows.
 pub(super) async fn run(typed: &cli::Sql, settings: &Settings) -> anyhow::Result<ExitCode> {

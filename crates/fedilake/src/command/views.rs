@@ -9,7 +9,7 @@ use fedilake_query::{direct, views};
 
 use crate::cli;
 use crate::output;
-use crate::settings::Settings;
+use crate::settings::{Settings, key};
 use crate::telemetry;
 use crate::wire::{self, s3};
 
@@ -25,7 +25,7 @@ pub(super) async fn run(typed: &cli::Views, settings: &Settings) -> anyhow::Resu
         None if typed.s3 => bail!(
             "the table is not on S3: setting table.url = {:?}\n\
              hint: leave --s3 out, or name the table like FEDILAKE_TABLE_URL=s3://bucket/prefix",
-            settings.text("table.url")
+            settings.get(key::TABLE_URL)
         ),
         None => local(settings)?,
     };

@@ -32,7 +32,7 @@ pub(super) async fn whole(store: &dyn ObjectStore, file: &SourceFile) -> Result<
 }
 
 /// The numbers of rows of files; each footer is read once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct RowCounts(HashMap<Path, Option<u64>>);
 
 impl RowCounts {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::{Cancel, Chunk, Lake, LakeError, Rows, Snapshot, SqlError, SqlLimits, check};
 
 use super::bound::{Begun, Running};

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::{
     Cancel, Chunk, Completeness, Held, Holder, LakeError, LakePosition, Lookup, Missed, Rows, Span, SqlError,
     SqlLimits, SqlSummary, TakeProgress,

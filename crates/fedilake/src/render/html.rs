@@ -5,7 +5,7 @@ use std::io::Write;
 
 use arrow::array::RecordBatch;
 use fedilake_query::Report;
-use fedilake_query::catalogue::Mark;
+use fedilake_query::answer::catalogue::Mark;
 
 use super::report::{of_nothing, separated};
 use super::rows::Rows;
@@ -100,7 +100,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{ArrayRef, Int64Array, StringArray};
-    use fedilake_query::report::named;
+    use fedilake_query::answer::report::named;
 
     use super::*;
 

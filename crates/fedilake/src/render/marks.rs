@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use arrow::array::RecordBatch;
-use fedilake_query::catalogue::Mark;
+use fedilake_query::answer::catalogue::Mark;
 
 use super::bars::{self, FiveNumbers};
 use super::rows::{Rows, distinct, words};

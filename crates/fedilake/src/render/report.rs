@@ -5,7 +5,7 @@ use std::io::Write;
 
 use arrow::array::RecordBatch;
 use fedilake_query::Report;
-use fedilake_query::catalogue::{Mark, Tab};
+use fedilake_query::answer::catalogue::{Mark, Tab};
 
 use super::table::wrap;
 use super::{Style, cells, marks};
@@ -66,7 +66,7 @@ mod tests {
     use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
     use unicode_width::UnicodeWidthStr;
 
-    use fedilake_query::report::named;
+    use fedilake_query::answer::report::named;
 
     use super::*;
 

@@ -11,7 +11,7 @@ mod scale;
 
 use std::fmt::Write;
 
-use fedilake_query::catalogue::Mark;
+use fedilake_query::answer::catalogue::Mark;
 
 use super::rows::Rows;
 

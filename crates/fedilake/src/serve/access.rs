@@ -24,7 +24,7 @@ use super::guard::{equal_in_constant_time, names_of_this_machine};
 use super::socket::Tls;
 use super::users::{Credentials, Users};
 use super::v1::Problem;
-use crate::settings::Settings;
+use crate::settings::{Settings, key};
 
 /// The name of the file with the token in a data folder.
 const TOKEN_FILE: &str = "token";
@@ -63,23 +63,23 @@ impl Access {
     /// The rules of the settings for a server on `address`; the token lies in `folder`, and is made if it is needed and not there.
     pub fn of(settings: &Settings, address: SocketAddr, folder: &Path) -> anyhow::Result<Access> {
         let is_ours_alone = address.ip().is_loopback();
-        let sql = match settings.text("serve.sql") {
+        let sql = match settings.get(key::SERVE_SQL) {
             "auto" => is_ours_alone,
             choice => choice == "true",
         };
         let tls = tls(settings)?;
-        let proof = match settings.text("serve.users") {
+        let proof = match settings.get(key::SERVE_USERS) {
             "" if is_ours_alone => Proof::Nothing,
             "" => Proof::Token(Token::in_folder(folder)?),
             file => Proof::Password(Box::new(Users::read(Path::new(file))?)),
         };
-        Ok(Access { hosts: settings.list("serve.hosts"), proof, sql, tls })
+        Ok(Access { hosts: settings.get(key::SERVE_HOSTS), proof, sql, tls })
     }
 
     /// Reads the files that the settings name, and keeps nothing of them.
     pub fn check_files(settings: &Settings) -> anyhow::Result<()> {
         tls(settings)?;
-        match settings.text("serve.users") {
+        match settings.get(key::SERVE_USERS) {
             "" => Ok(()),
             file => Users::read(Path::new(file)).map(drop),
         }
@@ -184,7 +184,7 @@ impl Access {
 }
 
 fn tls(settings: &Settings) -> anyhow::Result<Option<Tls>> {
-    match (settings.text("serve.tls_cert"), settings.text("serve.tls_key")) {
+    match (settings.get(key::SERVE_TLS_CERT), settings.get(key::SERVE_TLS_KEY)) {
         ("", "") => Ok(None),
         (certificate, key) => {
             ensure!(

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{CheckReport, Doing};
-use crate::completeness::Estimates;
+use crate::checked::{CheckReport, Doing};
+use crate::figures::Estimates;
 
 /// The header that carries the folder's secret.
 pub const SECRET_HEADER: &str = "x-fedilake-secret";

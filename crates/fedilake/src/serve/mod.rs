@@ -25,7 +25,8 @@ use std::time::Duration;
 use anyhow::Context;
 use fedilake_collect::Counts;
 use fedilake_log::{Offset, Partition};
-use fedilake_query::SqlLimits;
+use fedilake_query::{Cancel, SqlLimits};
+use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -35,12 +36,9 @@ pub use self::figures::Figures;
 pub use self::readiness::{Readiness, Standing};
 use self::snapshot::SnapshotId;
 pub use self::v1::{COLUMNS, FUNCTIONS};
-use crate::behind::Behind;
-use crate::check::Checker;
-use crate::completeness::Estimates;
-use crate::lag::PartitionLag;
+use crate::checked::{CheckReport, Progress};
+use crate::figures::{Distance, Estimates, Measured, PartitionLag};
 use crate::lake_process::LakeProcess;
-use crate::sizes::Measured;
 
 /// Content type of Prometheus's text format.
 const METRICS_TEXT: &str = "text/plain; version=0.0.4";
@@ -65,11 +63,17 @@ pub struct Server {
     state: Arc<State>,
 }
 
+/// A figure, as it is when it is asked for.
+pub type Asked<T> = Arc<dyn Fn() -> T + Send + Sync>;
+
+/// Checks the folder, and notes how far it is.
+pub type Check = Arc<dyn Fn(Cancel, Arc<Progress>) -> BoxFuture<'static, anyhow::Result<CheckReport>> + Send + Sync>;
+
 /// What the server answers from.
 pub struct Sources {
     pub lake: Arc<LakeProcess>,
-    pub checker: Checker,
-    pub behind: Arc<Behind>,
+    pub check: Check,
+    pub distance: Asked<Distance>,
     /// The next offset that the lake needs of each partition.
     pub reached: Reached,
     /// How complete servers are.
@@ -107,12 +111,12 @@ pub struct Rules {
 /// State of the routes.
 struct State {
     lake: Arc<LakeProcess>,
-    checker: Checker,
+    check: Check,
     sql_limits: SqlLimits,
     /// Cancelled when questions are to end.
     questions: CancellationToken,
     secret: String,
-    behind: Arc<Behind>,
+    distance: Asked<Distance>,
     /// `/readyz` says no while the lake is further behind.
     behind_max: Duration,
     access: Arc<Access>,
@@ -184,15 +188,15 @@ impl Server {
                 Some((listener, address))
             }
         };
-        let Sources { lake, checker, behind, reached, estimates, collectors, sizes, sink_lag } = sources;
+        let Sources { lake, check, distance, reached, estimates, collectors, sizes, sink_lag } = sources;
         let Rules { access, sql_limits, behind_max, edition, topics } = rules;
         let state = State {
             lake,
-            checker,
+            check,
             sql_limits,
             questions,
             secret: format!("{:032x}", rand::random::<u128>()),
-            behind,
+            distance,
             behind_max,
             access: Arc::new(access),
             reached,

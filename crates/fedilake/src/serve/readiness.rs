@@ -7,8 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::behind::Distance;
-use crate::lag::PartitionLag;
+use crate::figures::{Distance, PartitionLag};
 
 /// The readiness of a process, and the figures behind it.
 #[derive(Debug, Clone, Serialize)]

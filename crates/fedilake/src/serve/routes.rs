@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{Router, get, post};
-use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::{Question, SqlError, SqlLimits};
 use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot};
@@ -28,7 +28,7 @@ use super::api::{
 };
 use super::asking::{Asking, STOPPING};
 use super::{METRICS_TEXT, Readiness, Standing, State, guard, heads, page, sealed, v1};
-use crate::check::{CheckReport, Progress};
+use crate::checked::{CheckReport, Progress};
 use crate::lake_process::{LakeProcess, Piece, send_piece};
 use crate::telemetry;
 
@@ -88,7 +88,7 @@ async fn healthz() -> &'static str {
 
 /// Answers whether the process can answer questions, and how far behind it is.
 async fn readyz(extract::State(state): Shared) -> Readiness {
-    let distance = state.behind.distance();
+    let distance = (state.distance)();
     // A lake that hangs is not asked, because probes would wait for it one after another. It is seen to fall behind.
     let why_not = if !state.lake.is_open() {
         Some("the lake is being opened")
@@ -108,7 +108,7 @@ async fn readyz(extract::State(state): Shared) -> Readiness {
 
 async fn metrics(extract::State(state): Shared) -> impl IntoResponse {
     // The follower tells it when it takes something; with nothing to take it would tell of the last time for ever.
-    let distance = state.behind.distance();
+    let distance = (state.distance)();
     if distance.is_known && distance.records == 0 {
         metrics::gauge!("fedilake_lake_lag_seconds").set(distance.seconds);
     }
@@ -187,7 +187,7 @@ async fn check(extract::State(state): Shared, Json(request): Json<Option<CheckRe
 async fn checked(state: &State, progress: &Arc<Progress>) -> Result<CheckReport, Refused> {
     let asking = Asking::begin(&state.questions);
     tokio::select! {
-        checked = state.checker.check(&asking.cancel, progress) => {
+        checked = (state.check)(asking.cancel.clone(), Arc::clone(progress)) => {
             checked.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
         }
         () = state.questions.cancelled() => {

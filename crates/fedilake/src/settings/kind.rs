@@ -13,6 +13,8 @@ use crate::mask::masked_address;
 pub struct Setting {
     /// The key as in the file: `table.key`.
     pub key: &'static str,
+    /// True for a text that is of the key's type.
+    pub reads: fn(&str) -> bool,
     pub default: &'static str,
     pub kind: Kind,
     pub meaning: &'static str,

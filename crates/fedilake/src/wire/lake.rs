@@ -3,19 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::views::Deletes;
-use fedilake_query::{DirectOptions, LakeOptions, S3Secret, SqlError, SqlLimits};
+use fedilake_query::{DirectOptions, LakeOptions, S3Secret, SqlError, SqlLimits, SqlSummary};
 
 use crate::lake_process::{LakeProcess, Opening};
 use crate::owner::Ownership;
-use crate::settings::Settings;
+use crate::settings::{Settings, key};
 use crate::temporary::Scratch;
 
 /// Starts to open the lake in an owned folder. The lake's process keeps the folder's lock until the lake is closed.
 pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<LakeProcess> {
     let options = LakeOptions {
-        memory_bytes_max: settings.number("lake.memory_bytes_max")?,
+        memory_bytes_max: settings.get(key::LAKE_MEMORY_BYTES_MAX),
         threads: threads(settings)?,
         deletes: deletes(settings)?,
         ..LakeOptions::default()
@@ -33,11 +33,11 @@ pub fn open_files(pattern: String, secret: Option<S3Secret>, settings: &Settings
 
 /// The setting that says which deletes hide a post.
 pub fn deletes(settings: &Settings) -> anyhow::Result<Deletes> {
-    settings.text("consent.deletes").parse().map_err(|why: String| anyhow::anyhow!("setting consent.deletes: {why}"))
+    settings.get(key::CONSENT_DELETES).parse().map_err(|why: String| anyhow::anyhow!("setting consent.deletes: {why}"))
 }
 
 fn threads(settings: &Settings) -> anyhow::Result<usize> {
-    Ok(match settings.number("lake.threads")? {
+    Ok(match settings.get(key::LAKE_THREADS) {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         threads => threads,
     })
@@ -46,11 +46,11 @@ fn threads(settings: &Settings) -> anyhow::Result<usize> {
 /// The same memory limit as a lake's, because no lake is open beside it.
 fn direct_options(spill_folder: PathBuf, settings: &Settings) -> anyhow::Result<DirectOptions> {
     Ok(DirectOptions {
-        memory_bytes_max: settings.number("lake.memory_bytes_max")?,
+        memory_bytes_max: settings.get(key::LAKE_MEMORY_BYTES_MAX),
         threads: threads(settings)?,
         spill_folder,
         deletes: deletes(settings)?,
-        httpfs: Some(PathBuf::from(settings.text("sql.httpfs"))).filter(|file| !file.as_os_str().is_empty()),
+        httpfs: Some(PathBuf::from(settings.get(key::SQL_HTTPFS))).filter(|file| !file.as_os_str().is_empty()),
     })
 }
 
@@ -61,9 +61,9 @@ pub fn direct_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
 
 /// The limits of a question in SQL: half of the lake's memory, so that the follower can go on.
 pub fn sql_limits(settings: &Settings) -> anyhow::Result<SqlLimits> {
-    let lake_bytes_max: u64 = settings.number("lake.memory_bytes_max")?;
+    let lake_bytes_max: u64 = settings.get(key::LAKE_MEMORY_BYTES_MAX);
     Ok(SqlLimits {
-        time: settings.seconds("sql.seconds_max")?,
+        time: settings.get(key::SQL_SECONDS_MAX),
         memory_bytes_max: Some(lake_bytes_max / 2),
         ..SqlLimits::default()
     })
@@ -77,6 +77,17 @@ pub fn with_sql_hint(error: SqlError) -> anyhow::Error {
         _ => return error.into(),
     };
     anyhow::anyhow!("{error}\nhint: ask for less at once, or give it more {more} with the setting {setting}")
+}
+
+/// Combines the results of asking and of reading the answer. If both failed, returns the cause: an error of the
+/// question rather than of the broken-off answer, an error of the reader rather than of the answer that it stopped
+/// reading.
+pub fn outcome<T>(asked: Result<SqlSummary, SqlError>, read: anyhow::Result<T>) -> anyhow::Result<T> {
+    match (asked, read) {
+        (Err(unread), Err(read)) if unread.kind == SqlErrorKind::Output => Err(read),
+        (Err(failed), _) => Err(with_sql_hint(failed)),
+        (Ok(_), read) => read,
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +116,7 @@ mod tests {
     #[test]
     fn a_question_may_take_half_of_the_lakes_memory() -> anyhow::Result<()> {
         let settings =
-            defaults()?.with("lake.memory_bytes_max", "1000".to_owned()).with("sql.seconds_max", "7".to_owned());
+            defaults()?.with(key::LAKE_MEMORY_BYTES_MAX, "1000".to_owned()).with(key::SQL_SECONDS_MAX, "7".to_owned());
         let limits = sql_limits(&settings)?;
         assert_eq!((limits.memory_bytes_max, limits.time), (Some(500), std::time::Duration::from_secs(7)));
         Ok(())

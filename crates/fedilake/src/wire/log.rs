@@ -5,30 +5,34 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{Bookmarks, LogError, LogReader, LogWriter};
+use fedilake_log::{Assignment, Bookmarks, Log, LogError, LogWriter};
 use fedilake_model::Deletion;
+use fedilake_model::avro::Schemas;
 
-use super::{Scheme, Use, kafka, path_below};
+use super::{Scheme, SharedList, Use, kafka, path_below};
 use crate::owner::Ownership;
-use crate::settings::Settings;
+use crate::settings::{Settings, key};
 
 /// The folder in a data folder that keeps schemas of a log in Kafka.
 const SCHEMA_CACHE: &str = "schemas";
 
-/// Makes readers of the log.
-pub type ReaderSource = Arc<dyn Fn() -> anyhow::Result<Box<dyn LogReader>> + Send + Sync>;
-
-/// An open log, as who works with it needs it.
+/// An open log with what is kept beside it.
 #[derive(Clone)]
-pub struct Log {
-    /// None if the log was not opened to be written.
-    appending: Option<Appending>,
+pub struct OpenLog {
+    /// The log, to be asked and read.
+    pub source: Arc<dyn Log>,
     /// The bookmarks beside the log, to be read.
     pub bookmarks: Arc<dyn Bookmarks>,
-    /// Makes readers that get every partition.
-    pub readers: ReaderSource,
-    /// Makes readers that share the partitions with those of other sinks.
-    pub sink_readers: ReaderSource,
+    /// The schemas of the log's records.
+    pub schemas: Schemas,
+    /// None if the log was not opened to be written.
+    appending: Option<Appending>,
+    /// True if no other process appends to the log while this one has it open.
+    pub is_alone: bool,
+    /// The consumer group of the log's sinks.
+    sinks: String,
+    /// The owner of the folder that a `file:` log lies in: it is let go when what is open in it is closed.
+    _ownership: Option<Arc<Ownership>>,
 }
 
 /// The writing ends of a log.
@@ -45,16 +49,13 @@ impl Appending {
     }
 }
 
-impl Log {
+impl OpenLog {
     /// Opens the log. One in the data folder needs its ownership, keeps it, and is made if it is not there; in Kafka `used` says
     /// what is made.
-    pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<Log> {
-        match Scheme::of("log.url", settings)? {
+    pub async fn open(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<OpenLog> {
+        match Scheme::of(key::LOG_URL, settings)? {
             Scheme::Kafka => open_kafka(ownership, settings, used).await,
-            _ => {
-                let ownership = ownership.context("a `file:` log has one owner")?.clone();
-                open_embedded(ownership, settings).await
-            }
+            _ => open_embedded(ownership.context("a `file:` log has one owner")?, settings).await,
         }
     }
 
@@ -63,42 +64,27 @@ impl Log {
         self.appending.clone().expect("only a log that was opened to be written is written")
     }
 
-    /// A reader that gets every partition, without a position.
-    pub fn reader(&self) -> anyhow::Result<Box<dyn LogReader>> {
-        (self.readers)()
-    }
-
-    /// A reader that shares the partitions with those of other sinks.
-    pub fn sink_reader(&self) -> anyhow::Result<Box<dyn LogReader>> {
-        (self.sink_readers)()
+    /// The partitions of a sink that shares them with other sinks.
+    pub fn shared_by_sinks(&self) -> Assignment<'_> {
+        Assignment::Group(&self.sinks)
     }
 }
 
-async fn open_kafka(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<Log> {
-    let group = settings.text("sink.group").to_owned();
+async fn open_kafka(ownership: Option<&Arc<Ownership>>, settings: &Settings, used: Use) -> anyhow::Result<OpenLog> {
     let cache = ownership.map(|ownership| ownership.folder().join(SCHEMA_CACHE));
-    let context = || "open a reader of the log";
-    if used != Use::Write {
-        let log = kafka::open_source(settings, cache, used).await?;
-        let (all, shared) = (Arc::clone(&log), log);
-        return Ok(Log {
-            appending: None,
-            bookmarks: kafka::bookmarks_to_read(settings)?,
-            readers: Arc::new(move || all.reader().with_context(context)),
-            sink_readers: Arc::new(move || shared.group_reader(&group).with_context(context)),
-        });
-    }
-    let log = kafka::open(settings, cache).await?;
-    let (all, shared) = (Arc::clone(&log), Arc::clone(&log));
-    Ok(Log {
-        bookmarks: log.clone(),
-        appending: Some(Appending { writer: log.clone(), bookmarks: log }),
-        readers: Arc::new(move || all.reader().with_context(context)),
-        sink_readers: Arc::new(move || shared.group_reader(&group).with_context(context)),
-    })
+    let schemas = Schemas::named_by_the_log();
+    let (log, bookmarks, appending): (Arc<dyn Log>, Arc<dyn Bookmarks>, _) = if used == Use::Write {
+        let (log, bookmarks) = kafka::open(settings, &schemas, cache).await?;
+        (log.clone(), bookmarks.clone(), Some(Appending { writer: log, bookmarks }))
+    } else {
+        let list = SharedList::of(settings)?.context("a log in Kafka has a list of servers")?;
+        (kafka::open_source(settings, &schemas, cache, used).await?, list.bookmarks()?, None)
+    };
+    let sinks = settings.get(key::SINK_GROUP).to_owned();
+    Ok(OpenLog { source: log, bookmarks, schemas, appending, is_alone: false, sinks, _ownership: ownership.cloned() })
 }
 
-async fn open_embedded(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<Log> {
+async fn open_embedded(ownership: &Arc<Ownership>, settings: &Settings) -> anyhow::Result<OpenLog> {
     let folder = folder(ownership.folder(), settings)?;
     let opened = tokio::task::spawn_blocking({
         let folder = folder.clone();
@@ -106,22 +92,22 @@ async fn open_embedded(ownership: Arc<Ownership>, settings: &Settings) -> anyhow
     });
     let log = Arc::new(opened.await?.context("open the log")?);
     ownership.hold(&folder)?;
-    let readers: ReaderSource = Arc::new({
-        let log = Arc::clone(&log);
-        // The folder is let go when what is open in it is closed.
-        move || {
-            let _ = &ownership;
-            Ok(log.reader())
-        }
-    });
-    let bookmarks = log.clone();
-    let appending = Some(Appending { writer: log.clone(), bookmarks: log });
-    Ok(Log { appending, bookmarks, sink_readers: Arc::clone(&readers), readers })
+    let appending = Some(Appending { writer: log.clone(), bookmarks: log.clone() });
+    let sinks = settings.get(key::SINK_GROUP).to_owned();
+    Ok(OpenLog {
+        bookmarks: log.clone(),
+        source: log,
+        schemas: Schemas::default(),
+        appending,
+        is_alone: true,
+        sinks,
+        _ownership: Some(Arc::clone(ownership)),
+    })
 }
 
 /// The folder of a `file:` log.
 pub(super) fn folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf> {
-    path_below(data, "log.url", settings)
+    path_below(data, key::LOG_URL, settings)
 }
 
 /// True if a log could not be opened because it is damaged.

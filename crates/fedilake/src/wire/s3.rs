@@ -4,11 +4,12 @@ use anyhow::Context;
 use fedilake_query::{S3Key, S3Secret, views};
 use fedilake_table::s3::{Access, Environment, S3, S3Settings, S3Url};
 
-use crate::settings::Settings;
+use crate::settings::key::Text;
+use crate::settings::{Key, Settings, key};
 
 /// The table's URL, if it is on S3.
 pub fn url(settings: &Settings) -> anyhow::Result<Option<S3Url>> {
-    match settings.text("table.url") {
+    match settings.get(key::TABLE_URL) {
         url if url.starts_with("s3:") => S3Url::parse(url).map(Some).context("setting table.url"),
         _ => Ok(None),
     }
@@ -17,11 +18,11 @@ pub fn url(settings: &Settings) -> anyhow::Result<Option<S3Url>> {
 /// Opens the store that the settings and the process's variables name. Sends no request: writers then call
 /// [`S3::probe`], readers [`S3::reach`].
 pub fn open(url: &S3Url, settings: &Settings) -> anyhow::Result<S3> {
-    let text = |key| Some(settings.text(key).to_owned()).filter(|text| !text.is_empty());
+    let text = |key: Key<Text>| Some(settings.get(key).to_owned()).filter(|text| !text.is_empty());
     let s3 = S3Settings {
-        endpoint: text("table.s3_endpoint"),
-        region: text("table.s3_region"),
-        path_style: settings.text("table.s3_path_style").parse().ok(),
+        endpoint: text(key::TABLE_S3_ENDPOINT),
+        region: text(key::TABLE_S3_REGION),
+        path_style: settings.get(key::TABLE_S3_PATH_STYLE).parse().ok(),
     };
     S3::open(url, &s3, &Environment::new(std::env::vars_os())).context("open the table")
 }

@@ -12,9 +12,9 @@ use fedilake_table::s3::S3Url;
 use fedilake_table::{FileMeta, Finding, Footer, Table, TableError, sink};
 
 use super::{Scheme, path_below, s3};
-use crate::chunks::{chunk_of, folders};
+use crate::chunk::{chunk_of, folders};
 use crate::owner::{Ownership, make_private};
-use crate::settings::Settings;
+use crate::settings::{Settings, key};
 use crate::temporary::Temporary;
 
 /// A table's data files for DuckDB, which reads only files of this machine.
@@ -82,7 +82,7 @@ pub async fn open_table(
     settings: &Settings,
     used: Use,
 ) -> anyhow::Result<(Arc<Table>, TableFiles)> {
-    match Scheme::of("table.url", settings)? {
+    match Scheme::of(key::TABLE_URL, settings)? {
         Scheme::S3 => {
             let table = Arc::new(open_s3(settings, used).await?);
             Ok((Arc::clone(&table), TableFiles { table, folder: None }))
@@ -99,9 +99,9 @@ pub async fn open_table(
 
 /// One sentence for each fault of the table that figures from its plain files may show. Reads every file's footer; writes nothing.
 pub async fn faults_of_table(settings: &Settings) -> anyhow::Result<Vec<String>> {
-    let table = match Scheme::of("table.url", settings)? {
+    let table = match Scheme::of(key::TABLE_URL, settings)? {
         Scheme::S3 => {
-            let s3 = s3::open(&S3Url::parse(settings.text("table.url"))?, settings)?;
+            let s3 = s3::open(&S3Url::parse(settings.get(key::TABLE_URL))?, settings)?;
             Table::new(s3.store, s3.prefix)
         }
         _ => {
@@ -125,7 +125,7 @@ pub async fn faults_of_table(settings: &Settings) -> anyhow::Result<Vec<String>>
 }
 
 async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
-    let url = settings.text("table.url");
+    let url = settings.get(key::TABLE_URL);
     let open = || s3::open(&S3Url::parse(url)?, settings);
     let s3 = open().with_context(|| format!("open table {url}"))?;
     let reached = match used {
@@ -138,7 +138,7 @@ async fn open_s3(settings: &Settings, used: Use) -> anyhow::Result<Table> {
 
 /// The folder of a `file:` table, which need not exist.
 pub fn table_folder(data: &Path, settings: &Settings) -> anyhow::Result<PathBuf> {
-    path_below(data, "table.url", settings)
+    path_below(data, key::TABLE_URL, settings)
 }
 
 /// Opens the table of the owned folder, and removes what killed writers left.
@@ -166,13 +166,13 @@ const S3_BUFFER_AGE: Duration = Duration::from_secs(60 * 60);
 /// The sink's limits for a file.
 pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
     Ok(sink::Limits {
-        buffer_bytes_max: settings.number("sink.buffer_bytes_max")?,
-        buffer_age_max: match settings.seconds_unless_auto("sink.buffer_age_seconds_max")? {
+        buffer_bytes_max: settings.get(key::SINK_BUFFER_BYTES_MAX),
+        buffer_age_max: match settings.get(key::SINK_BUFFER_AGE_SECONDS_MAX) {
             Some(age) => age,
-            None if Scheme::of("table.url", settings)? == Scheme::S3 => S3_BUFFER_AGE,
+            None if Scheme::of(key::TABLE_URL, settings)? == Scheme::S3 => S3_BUFFER_AGE,
             None => LOCAL_BUFFER_AGE,
         },
-        buffers_bytes_max: settings.number("sink.buffers_bytes_max")?,
+        buffers_bytes_max: settings.get(key::SINK_BUFFERS_BYTES_MAX),
     })
 }
 
@@ -184,8 +184,8 @@ mod tests {
     fn rows_wait_longer_for_a_file_on_s3_unless_a_setting_says_how_long() -> anyhow::Result<()> {
         let settings = Settings::load(None, [], &[])?;
         let minutes = |settings: &Settings| anyhow::Ok(sink_limits(settings)?.buffer_age_max.as_secs() / 60);
-        let on_s3 = settings.with("table.url", "s3://bucket/prefix".to_owned());
-        let told = on_s3.with("sink.buffer_age_seconds_max", "120".to_owned());
+        let on_s3 = settings.with(key::TABLE_URL, "s3://bucket/prefix".to_owned());
+        let told = on_s3.with(key::SINK_BUFFER_AGE_SECONDS_MAX, "120".to_owned());
         assert_eq!((minutes(&settings)?, minutes(&on_s3)?, minutes(&told)?), (15, 60, 2));
         Ok(())
     }

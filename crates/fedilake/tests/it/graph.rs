@@ -1,11 +1,12 @@
 //! The dependencies of the crates: each is a stage, and only one depends on each heavy library.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Our crates and the crates of ours that they depend on. The program depends on all.
+/// Our crates and the crates of ours that they depend on. The program depends on all but those for tests.
 const GRAPH: &[(&str, &[&str])] = &[
     (
         "fedilake",
@@ -140,4 +141,94 @@ impl Metadata {
         }
         reached.into_iter().map(|id| self.names[id].as_str()).collect()
     }
+}
+
+/// A folder of a crate's `src`, or a file beside it, by name; and those that its code names.
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+#[test]
+fn the_parts_of_a_crate_build_on_each_other_and_never_in_a_circle() {
+    for (name, _) in GRAPH {
+        let mut left = imports(&root().join("crates").join(name).join("src"));
+        // Takes away what builds on nothing that is left, again and again.
+        loop {
+            let parts: BTreeSet<String> = left.keys().cloned().collect();
+            let is_free = |on: &BTreeSet<String>| on.is_disjoint(&parts);
+            let free: Vec<String> = left.iter().filter(|(_, on)| is_free(on)).map(|(part, _)| part.clone()).collect();
+            if free.is_empty() {
+                break;
+            }
+            free.iter().for_each(|part| drop(left.remove(part)));
+        }
+        assert!(left.is_empty(), "{name}: in a circle, or on one: {left:?}");
+    }
+}
+
+#[test]
+fn nothing_of_the_program_builds_on_its_verbs() {
+    let imports = imports(&root().join("crates/fedilake/src"));
+    let on_verbs: Vec<_> = imports.iter().filter(|(_, on)| on.contains("command")).map(|(part, _)| part).collect();
+    assert!(on_verbs.is_empty(), "{on_verbs:?}");
+    assert!(!imports["wire"].contains("process") && !imports["serve"].contains("process"), "{imports:?}");
+    assert!(imports["process"].contains("wire") && imports["command"].contains("process"), "the sources are read");
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The parts of a crate, without its root, and what their code outside of tests and comments names of each other.
+fn imports(sources: &Path) -> Imports {
+    let mut imports = Imports::new();
+    for entry in std::fs::read_dir(sources).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if name == "main" || name == "lib" {
+            continue;
+        }
+        let mut texts = Vec::new();
+        read_sources(&path, &mut texts);
+        let named = texts.iter().flat_map(|text| parts_named(text)).filter(|part| *part != name);
+        imports.entry(name.clone()).or_default().extend(named);
+    }
+    let parts: BTreeSet<String> = imports.keys().cloned().collect();
+    imports.values_mut().for_each(|on| on.retain(|part| parts.contains(part)));
+    imports
+}
+
+/// The texts of a source file or of all below a folder, without comments and what comes after the beginning of its tests.
+fn read_sources(path: &Path, texts: &mut Vec<String>) {
+    if path.is_dir() {
+        std::fs::read_dir(path).unwrap().for_each(|entry| read_sources(&entry.unwrap().path(), texts));
+    } else if path.extension().is_some_and(|extension| extension == "rs") {
+        let text = std::fs::read_to_string(path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        texts.push(code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n"));
+    }
+}
+
+/// The first names of paths that begin with `crate::`, and of those in `use crate::{…}`.
+fn parts_named(code: &str) -> Vec<String> {
+    let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut named = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        match rest.strip_prefix('{') {
+            None => named.push(name(rest)),
+            Some(list) => {
+                let (mut depth, mut item) = (0, String::new());
+                for c in list.chars() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => named.push(name(std::mem::take(&mut item).trim())),
+                        c if depth == 0 => item.push(c),
+                        _ => {}
+                    }
+                }
+                named.push(name(item.trim()));
+            }
+        }
+    }
+    named
 }

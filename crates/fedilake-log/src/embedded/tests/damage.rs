@@ -10,7 +10,7 @@ use super::super::block::{BlockBuilder, BlockKey};
 use super::super::recovery::recover;
 use super::super::store::Store;
 use super::*;
-use crate::Bounds;
+use crate::{Bounds, Log};
 
 const RECORDS: u64 = 1_200;
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fedilake_log::embedded::EmbeddedLog;
-use fedilake_log::{Key, LogWriter, Offset, Partition};
+use fedilake_log::{Assignment, Key, LogWriter, Offset, Partition};
+use fedilake_model::avro::Decoder;
 use fedilake_services::{Proxy, Services, Stream, Toxic, Toxics};
 use fedilake_table::s3::{S3, S3Error, S3Url};
 use fedilake_table::sink::{self, Limits, SinkProgress};
@@ -200,7 +201,15 @@ async fn two_sinks_put_each_offset_once(endpoint: &str, store: &str) {
                 let table = Arc::new(Table::new(s3.store.clone(), s3.prefix.clone()));
                 let progress = Arc::<SinkProgress>::default();
                 let stop = shutdown.child_token();
-                let mut sink = tokio::spawn(sink::run(log.reader(), table, limits, progress.clone(), stop));
+                let mut sink = tokio::spawn(sink::run(
+                    log.clone(),
+                    Assignment::All,
+                    Decoder::new(),
+                    table,
+                    limits,
+                    progress.clone(),
+                    stop,
+                ));
                 let ended = loop {
                     tokio::select! {
                         ended = &mut sink => break Some(ended.unwrap()),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fedilake_log::{Bounds, Key, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
+use fedilake_log::{Assignment, Bounds, Key, LogError, LogEvent, LogId, LogReader, Offset, Partition, Record};
 
 use super::stage::Stage;
 
@@ -95,34 +95,51 @@ impl Log {
     }
 }
 
-/// A reader of the log. Each of its calls waits for its turn.
-pub(crate) struct Reader {
+/// The log as one sink sees it. Each call of it and of its readers waits for its turn.
+#[derive(Clone)]
+pub(crate) struct Seen {
     pub(crate) log: Arc<Log>,
     pub(crate) stage: Arc<Stage>,
-    /// The number of records that it returns at a time.
+    /// The number of records that a reader returns at a time.
     pub(crate) batch: usize,
     /// True if a release makes the log forget at once.
     pub(crate) forgets: bool,
-    pub(crate) assigned: bool,
-    pub(crate) position: Option<Offset>,
+}
+
+#[async_trait]
+impl fedilake_log::Log for Seen {
+    fn id(&self) -> &LogId {
+        &self.log.id
+    }
+
+    async fn bounds(&self) -> Result<BTreeMap<Partition, Bounds>, LogError> {
+        self.stage.turn(|| ()).await;
+        Ok(BTreeMap::from([(PARTITION, self.log.bounds())]))
+    }
+
+    fn reader(&self, _: Assignment<'_>) -> Result<Box<dyn LogReader>, LogError> {
+        Ok(Box::new(Reader { seen: self.clone(), assigned: false, position: None }))
+    }
+}
+
+struct Reader {
+    seen: Seen,
+    assigned: bool,
+    position: Option<Offset>,
 }
 
 impl Reader {
     fn below_start(&self, wanted: Offset) -> Option<LogError> {
-        let start = self.log.bounds().start;
+        let start = self.seen.log.bounds().start;
         (wanted < start).then_some(LogError::BelowStart { partition: PARTITION, wanted, start })
     }
 }
 
 #[async_trait]
 impl LogReader for Reader {
-    fn id(&self) -> &LogId {
-        &self.log.id
-    }
-
     async fn next(&mut self) -> Result<LogEvent, LogError> {
         loop {
-            self.stage.turn(|| ()).await;
+            self.seen.stage.turn(|| ()).await;
             if !self.assigned {
                 self.assigned = true;
                 return Ok(LogEvent::Assigned(PARTITION));
@@ -131,7 +148,7 @@ impl LogReader for Reader {
             if let Some(error) = self.below_start(position) {
                 return Err(error);
             }
-            let records = self.log.read(position, self.batch);
+            let records = self.seen.log.read(position, self.seen.batch);
             if let Some(last) = records.last() {
                 self.position = Some(last.offset.next());
                 return Ok(LogEvent::Records(records));
@@ -140,8 +157,8 @@ impl LogReader for Reader {
     }
 
     async fn seek(&mut self, _: Partition, offset: Offset) -> Result<(), LogError> {
-        self.stage.turn(|| ()).await;
-        let end = self.log.bounds().end;
+        self.seen.stage.turn(|| ()).await;
+        let end = self.seen.log.bounds().end;
         if offset > end {
             return Err(LogError::BeyondEnd { partition: PARTITION, wanted: offset, end });
         }
@@ -152,19 +169,10 @@ impl LogReader for Reader {
         Ok(())
     }
 
-    async fn partitions(&mut self) -> Result<Vec<Partition>, LogError> {
-        Ok(vec![PARTITION])
-    }
-
-    async fn bounds(&mut self, _: Partition) -> Result<Bounds, LogError> {
-        self.stage.turn(|| ()).await;
-        Ok(self.log.bounds())
-    }
-
     async fn release(&mut self, _: Partition, offset: Offset) -> Result<(), LogError> {
-        self.stage.turn(|| ()).await;
-        if self.forgets {
-            self.log.release(offset);
+        self.seen.stage.turn(|| ()).await;
+        if self.seen.forgets {
+            self.seen.log.release(offset);
         }
         Ok(())
     }

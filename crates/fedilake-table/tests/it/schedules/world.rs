@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fedilake_log::Assignment;
+use fedilake_model::avro::Decoder;
 use fedilake_table::sink::{self, Limits, SinkError, SinkProgress};
 use fedilake_table::{Chain, Table, TableError};
 use object_store::memory::InMemory;
@@ -14,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::log::{Log, PARTITION, Reader};
+use super::log::{Log, PARTITION, Seen};
 use super::stage::Stage;
 use super::store::{FaultyStore, Rule};
 use super::verify;
@@ -134,13 +136,11 @@ impl World {
             self.chance.random(),
         );
         let table = Arc::new(Table::new(Arc::new(store), Path::default()));
-        let reader = Reader {
+        let seen = Seen {
             log: self.logs[log].clone(),
             stage: self.stage.clone(),
             batch: self.chance.random_range(1..8),
             forgets: self.forgets,
-            assigned: false,
-            position: None,
         };
         let limits = Limits {
             buffer_bytes_max: self.chance.random_range(100..2_000),
@@ -150,7 +150,7 @@ impl World {
         };
         let (progress, shutdown) = (Arc::<SinkProgress>::default(), CancellationToken::new());
         let entered = Entered::new(self.stage.clone());
-        let life = life(reader, table, limits, progress.clone(), shutdown.clone(), self.tally.clone());
+        let life = life(seen, table, limits, progress.clone(), shutdown.clone(), self.tally.clone());
         let task = tokio::spawn(async move {
             let _entered = entered;
             life.await;
@@ -220,15 +220,17 @@ impl World {
 
 /// A sink's process: runs until it fails or is told to stop. If the log lost records, the gap is accepted.
 async fn life(
-    reader: Reader,
+    seen: Seen,
     table: Arc<Table>,
     limits: Limits,
     progress: Arc<SinkProgress>,
     shutdown: CancellationToken,
     tally: Arc<Mutex<Tally>>,
 ) {
-    let log = reader.log.clone();
-    let ended = sink::run(Box::new(reader), table.clone(), limits, progress.clone(), shutdown).await;
+    let log = seen.log.clone();
+    let ended =
+        sink::run(Arc::new(seen), Assignment::All, Decoder::new(), table.clone(), limits, progress.clone(), shutdown)
+            .await;
     {
         let tally = &mut *tally.lock().unwrap();
         tally.superseded += progress.summary().superseded;

@@ -4,10 +4,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Finding;
-use crate::command::reloading::Again;
 use crate::owner;
 use crate::serve::Access;
-use crate::settings::{Origin, Settings, default_file};
+use crate::settings::Again;
+use crate::settings::{Origin, Settings, default_file, key};
 
 /// A disk with less is about to be full: a file of the table takes up to 128 MB, the log and the lake grow beside it.
 const FREE_BYTES_MIN: u64 = 512 << 20;
@@ -110,10 +110,7 @@ fn disk(folder: &Path) -> Option<Finding> {
 
 /// The address of the page, and the files that it needs.
 pub(super) fn port(settings: &Settings) -> Vec<Finding> {
-    let listen = match settings.listen() {
-        Ok(listen) => listen,
-        Err(error) => return vec![Finding::failed("port", &error)],
-    };
+    let listen = settings.listen();
     let mut found = Vec::new();
     let owner = settings.data().ok().and_then(|folder| owner::owner_of(&folder).ok().flatten());
     found.push(match (owner, std::net::TcpListener::bind(listen)) {
@@ -133,7 +130,7 @@ pub(super) fn port(settings: &Settings) -> Vec<Finding> {
     });
     if let Err(error) = Access::check_files(settings) {
         found.push(Finding::failed("page", &error));
-    } else if !listen.ip().is_loopback() && settings.text("serve.tls_cert").is_empty() {
+    } else if !listen.ip().is_loopback() && settings.get(key::SERVE_TLS_CERT).is_empty() {
         found.push(Finding::note(
             "page",
             format!("other machines reach {listen}, without TLS"),

@@ -4,20 +4,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use fedilake_collect::about::About;
-use fedilake_collect::address::ServerAddress;
+use fedilake_collect::server::about::About;
+use fedilake_collect::server::address::ServerAddress;
 use fedilake_collect::{ServerConfig, Token, advice};
 
 use super::Finding;
-use crate::command::asking;
-use crate::command::collecting;
-use crate::command::contact;
-use crate::command::listed::Listed;
-use crate::command::roster::Roster;
 use crate::render::counted;
+use crate::servers::asking;
+use crate::servers::configured;
+use crate::servers::contact;
+use crate::servers::listed::Listed;
+use crate::servers::roster::Roster;
 use crate::settings::Settings;
 use crate::tokens;
-use crate::wire::{self, Use};
+use crate::wire::{SharedList, Use};
 
 /// The most servers that are asked, and how long each may take.
 const ASKED_MAX: usize = 30;
@@ -33,7 +33,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
     let servers = match is_whole {
         true => servers(settings).await,
         // Servers without their tokens.
-        false => collecting::configured_with(&Vec::new(), settings),
+        false => configured::configured_with(&Vec::new(), settings),
     };
     let servers = match servers {
         Ok(servers) => servers,
@@ -60,7 +60,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
         }
     };
     // What keeps the tokens from being read was told above.
-    let own = collecting::own_with_tokens(settings).unwrap_or_default();
+    let own = configured::own_with_tokens(settings).unwrap_or_default();
     let told = asking::all(&http, &addresses, &own, false).await;
     let ahead: Vec<TimeDelta> = told.iter().flatten().filter_map(|about| about.clock_ahead).collect();
     found.extend(clock(&ahead));
@@ -119,22 +119,19 @@ fn server_says(config: &ServerConfig, about: &About) -> Finding {
 
 /// The servers of the settings and of the list.
 async fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> {
-    let mut servers = collecting::configured(settings)?;
-    let tokens = collecting::tokens(settings)?;
-    let listed: Vec<Listed> = if wire::log_is_local(settings)? {
-        Roster::of(&settings.data()?).read()?.into_values().collect()
-    } else if servers.is_empty() {
-        let listed = async {
-            let list = wire::listed_servers(settings, Use::Read).await?;
-            anyhow::Ok(list.list().await?)
-        };
-        match tokio::time::timeout(LIST_WITHIN, listed).await {
-            Ok(Ok(listed)) => listed.values().filter_map(|value| Listed::parse(value).ok()).collect(),
-            // The broker's own look says why.
-            Ok(Err(_)) | Err(_) => Vec::new(),
+    let mut servers = configured::configured(settings)?;
+    let tokens = configured::tokens(settings)?;
+    let listed: Vec<Listed> = match SharedList::of(settings)? {
+        None => Roster::of(&settings.data()?).read()?.into_values().collect(),
+        Some(list) if servers.is_empty() => {
+            let listed = async { anyhow::Ok(list.open(Use::Read).await?.list().await?) };
+            match tokio::time::timeout(LIST_WITHIN, listed).await {
+                Ok(Ok(listed)) => listed.values().filter_map(|value| Listed::parse(value).ok()).collect(),
+                // The broker's own look says why.
+                Ok(Err(_)) | Err(_) => Vec::new(),
+            }
         }
-    } else {
-        Vec::new()
+        Some(_) => Vec::new(),
     };
     for listed in listed {
         // Of several timelines one is enough to look at the server.
@@ -146,7 +143,7 @@ async fn servers(settings: &Settings) -> anyhow::Result<Vec<ServerConfig>> {
 
 /// The token files; false if one of them cannot be used.
 fn tokens(settings: &Settings) -> (Vec<Finding>, bool) {
-    let files = match collecting::token_files(settings) {
+    let files = match configured::token_files(settings) {
         Ok(files) => files,
         Err(error) => return (vec![Finding::failed("tokens", &error)], false),
     };
@@ -224,18 +221,22 @@ fn is_open_to_others(_: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::key;
 
     #[test]
     fn a_missing_contact_is_wrong_only_for_servers_of_other_machines() {
         let settings = Settings::load(None, [], &[]).unwrap();
         let config = |typed: &str| {
-            ServerConfig::new(fedilake_collect::address::parse(typed).unwrap(), fedilake_collect::Timeline::Public)
+            ServerConfig::new(
+                fedilake_collect::server::address::parse(typed).unwrap(),
+                fedilake_collect::Timeline::Public,
+            )
         };
         let here = config("http://127.0.0.1:4000");
         assert!(contact_of(&settings, std::slice::from_ref(&here)).is_none());
         let told = contact_of(&settings, &[here, config("a.example")]).unwrap();
         assert!(told.verdict == super::super::Verdict::Wrong && told.says.contains("a.example"), "{told:?}");
-        let with = settings.with("collect.contact", "you@example.org".to_owned());
+        let with = settings.with(key::COLLECT_CONTACT, "you@example.org".to_owned());
         assert!(contact_of(&with, &[config("a.example")]).is_none());
     }
 

@@ -7,8 +7,8 @@ use fedilake_table::s3::S3Url;
 use tokio::time::timeout;
 
 use super::Finding;
-use crate::settings::Settings;
-use crate::wire::{self, Log, Use, s3};
+use crate::settings::{Settings, key};
+use crate::wire::{OpenLog, SharedList, Use, s3};
 
 /// How long a broker, a registry or a store may take.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -20,17 +20,17 @@ pub(super) async fn all(settings: &Settings) -> Vec<Finding> {
 }
 
 async fn log(settings: &Settings) -> Vec<Finding> {
-    match wire::log_is_local(settings) {
-        Ok(true) => return Vec::new(),
-        Ok(false) => {}
+    let kafka = match SharedList::of(settings) {
+        Ok(None) => return Vec::new(),
+        Ok(Some(list)) => list.kafka(),
         Err(error) => return vec![Finding::failed("log", &error)],
-    }
-    let kafka = match wire::kafka_settings(settings) {
+    };
+    let kafka = match kafka {
         Ok(kafka) => kafka,
         Err(error) => return vec![Finding::failed("broker", &error)],
     };
     let brokers = kafka.brokers.clone();
-    match timeout(WITHIN, Log::open(None, settings, Use::Read)).await {
+    match timeout(WITHIN, OpenLog::open(None, settings, Use::Read)).await {
         Ok(Ok(_)) => vec![
             Finding::ok("broker", format!("{brokers} has topic {}", kafka.topic)),
             Finding::ok("registry", format!("{} has the schema", without_login(&kafka.registry.url))),
@@ -63,7 +63,7 @@ async fn table(settings: &Settings) -> Vec<Finding> {
         Ok(Some(url)) => url,
         Err(error) => return vec![Finding::failed("store", &error)],
     };
-    let shown = settings.text("table.url");
+    let shown = settings.get(key::TABLE_URL);
     match timeout(WITHIN, reach(&url, settings)).await {
         Ok(found) => found,
         Err(_) => vec![Finding::wrong(
@@ -75,7 +75,7 @@ async fn table(settings: &Settings) -> Vec<Finding> {
 }
 
 async fn reach(url: &S3Url, settings: &Settings) -> Vec<Finding> {
-    let shown = settings.text("table.url");
+    let shown = settings.get(key::TABLE_URL);
     let s3 = match s3::open(url, settings) {
         Ok(s3) => s3,
         Err(error) => return vec![Finding::failed("store", &error)],

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fedilake_collect::address::ServerAddress;
+use fedilake_collect::server::address::ServerAddress;
 use fedilake_model::json::Object;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION, USER_AGENT};
 use reqwest::{Client, StatusCode, Url, redirect};
@@ -77,7 +77,12 @@ impl OAuth {
             .build()
             .context("set up the HTTP client")?;
         let user_agent = format!("fedilake/{} (+{contact})", env!("CARGO_PKG_VERSION"));
-        Ok(OAuth { address: address.clone(), client, user_agent, website: super::collecting::PROJECT.to_owned() })
+        Ok(OAuth {
+            address: address.clone(),
+            client,
+            user_agent,
+            website: crate::servers::configured::PROJECT.to_owned(),
+        })
     }
 
     /// Registers this program as an app, to which codes come by `redirect`.
@@ -167,7 +172,7 @@ impl OAuth {
         let mut response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
-                let error = fedilake_collect::http::unreachable("connect", error);
+                let error = fedilake_collect::server::http::unreachable("connect", error);
                 let hint = fedilake_collect::advice(&error, &self.address.server, false);
                 let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
                 bail!("ask {}: {error}{hint}", self.address.server);
@@ -248,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_page_is_asked_for_the_narrowest_scope_and_no_two_logins_are_alike() {
-        let address = fedilake_collect::address::parse("a.example").unwrap();
+        let address = fedilake_collect::server::address::parse("a.example").unwrap();
         let oauth = OAuth::new(&address, "you@a.example").unwrap();
         let asked = || {
             let app = App { client_id: "i d".to_owned(), client_secret: "hunter2".to_owned() };

@@ -4,17 +4,17 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use fedilake_collect::about::{self, About, Streams, Visit};
-use fedilake_collect::address::{self, ServerAddress};
+use fedilake_collect::server::about::{self, About, Streams, Visit};
+use fedilake_collect::server::address::{self, ServerAddress};
 use fedilake_collect::{SourceError, advice};
 use serde_json::json;
 
 use super::asking;
 use crate::cli::Format;
-use crate::command::collecting;
 use crate::door::shown_in_line;
 use crate::output;
 use crate::render::{self, Style};
+use crate::servers::configured;
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::tokens::TokenFile;
@@ -26,7 +26,7 @@ pub(super) async fn run(typed: &str, format: Format, settings: &Settings) -> any
     }
     let address = address::parse(typed)?;
     let http = asking::client(settings, about::ANSWER_WITHIN)?;
-    let is_own = collecting::own_with_tokens(settings)?.contains(&address.server);
+    let is_own = configured::own_with_tokens(settings)?.contains(&address.server);
     let (visit, is_inside) = match Visit::begin(&http, &address, is_own).await {
         Ok(visit) => (visit, about::is_inside(&address)),
         // The name leads into a private network, which is where the operator's own server may be.

@@ -8,24 +8,25 @@ use std::time::Duration;
 use anyhow::Context;
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt64Array};
 use chrono::{DateTime, Utc};
-use fedilake_collect::about::{self, About};
-use fedilake_collect::address::{self, ServerAddress};
+use fedilake_collect::server::about::{self, About};
+use fedilake_collect::server::address::{self, ServerAddress};
 use fedilake_collect::{Missed, Timeline};
 use fedilake_model::Server;
 
 use super::{asking, of_owner, print, refuse_other_folders};
 use crate::cli::Format;
-use crate::command::collecting;
-use crate::command::listed::Listed;
-use crate::command::roster::Roster;
-use crate::completeness::{self, Estimates};
+use crate::figures::Estimates;
 use crate::owner::{self, Access, Ownership};
+use crate::process::completeness;
 use crate::render::{self, Column, counted};
 use crate::serve::api::ServersRequest;
-use crate::settings::Settings;
+use crate::servers::configured;
+use crate::servers::listed::Listed;
+use crate::servers::roster::Roster;
+use crate::settings::{Settings, key};
 use crate::telemetry;
 use crate::tokens;
-use crate::wire::{self, Log, Use};
+use crate::wire::{self, OpenLog, SharedList, Use};
 
 /// The most servers that are asked about themselves, and how long each may take.
 const ASKED_MAX: usize = 100;
@@ -67,7 +68,9 @@ impl Row {
 /// Prints the table.
 pub(super) async fn run(format: Format, settings: &Settings) -> anyhow::Result<ExitCode> {
     render::check(format)?;
-    if wire::log_is_local(settings)? && Roster::of(&settings.data()?).read()?.is_empty() {
+    if let Some(roster) = Roster::of_settings(settings)?
+        && roster.read()?.is_empty()
+    {
         refuse_other_folders(&settings.data()?, settings)?;
     }
     let mut rows = rows(settings).await?;
@@ -77,7 +80,7 @@ pub(super) async fn run(format: Format, settings: &Settings) -> anyhow::Result<E
         );
     }
     let with_token: Vec<String> =
-        collecting::token_files(settings)?.into_iter().chain(tokens::saved()).map(|(host, _)| host).collect();
+        configured::token_files(settings)?.into_iter().chain(tokens::saved()).map(|(host, _)| host).collect();
     rows.iter_mut().for_each(|row| row.has_token = with_token.contains(&row.server));
     ask(&mut rows, settings).await?;
     match format {
@@ -93,8 +96,8 @@ pub(super) async fn run(format: Format, settings: &Settings) -> anyhow::Result<E
 
 async fn rows(settings: &Settings) -> anyhow::Result<Vec<Row>> {
     let folder = settings.data()?;
-    let is_local = wire::log_is_local(settings)?;
-    let listed = listed(settings, is_local).await?;
+    let shared = SharedList::of(settings)?;
+    let listed = listed(settings, shared.as_ref()).await?;
     let now = Utc::now();
     let has_log = wire::parts(&folder, settings)?.log.is_some_and(|log| log.exists());
     let mut estimates = Estimates::default();
@@ -107,7 +110,7 @@ async fn rows(settings: &Settings) -> anyhow::Result<Vec<Row>> {
                 if answer.collects {
                     return Ok(of_process(&answer.servers, &listed));
                 }
-                if is_local {
+                if shared.is_none() {
                     telemetry::say(&format!("process {} owns the folder and reads no server", contact.pid));
                 }
                 estimates = answer.completeness;
@@ -119,7 +122,7 @@ async fn rows(settings: &Settings) -> anyhow::Result<Vec<Row>> {
                 estimates = of_lake(&ownership, settings, now).await;
                 match has_log {
                     true => {
-                        let log = Log::open(Some(&ownership), settings, Use::Read).await?;
+                        let log = OpenLog::open(Some(&ownership), settings, Use::Read).await?;
                         Some(fedilake_collect::missed(log.bookmarks.as_ref(), now).await?)
                     }
                     false => None,
@@ -128,17 +131,17 @@ async fn rows(settings: &Settings) -> anyhow::Result<Vec<Row>> {
         },
         false => None,
     };
-    let missed = match missed {
-        Some(missed) => missed,
-        None if is_local => Vec::new(),
-        None => {
-            let bookmarks = wire::bookmarks_to_read(settings)?;
+    let missed = match (missed, &shared) {
+        (Some(missed), _) => missed,
+        (None, None) => Vec::new(),
+        (None, Some(list)) => {
+            let bookmarks = list.bookmarks()?;
             let read = fedilake_collect::missed(bookmarks.as_ref(), now);
             read.await.context("read what collectors saved")?
         }
     };
     // Whoever holds the folder here reads no server.
-    let read_within = if is_local { chrono::TimeDelta::zero() } else { READ_WITHIN };
+    let read_within = if shared.is_none() { chrono::TimeDelta::zero() } else { READ_WITHIN };
     let mut rows = of_histories(missed, &listed, now, read_within);
     rows.iter_mut().for_each(|row| row.estimated(&estimates));
     Ok(rows)
@@ -151,7 +154,7 @@ async fn of_lake(ownership: &Arc<Ownership>, settings: &Settings, now: DateTime<
             return Ok(Estimates::default());
         }
         let lake = wire::open_lake(Arc::clone(ownership), settings)?;
-        let every = settings.seconds("lake.completeness_seconds")?;
+        let every = settings.get(key::LAKE_COMPLETENESS_SECONDS);
         let ask = move || completeness::estimates(&lake, every, Vec::new(), now);
         anyhow::Ok(tokio::task::spawn_blocking(ask).await??)
     };
@@ -162,18 +165,18 @@ async fn of_lake(ownership: &Arc<Ownership>, settings: &Settings, now: DateTime<
 }
 
 /// The servers that are to be read, by host.
-async fn listed(settings: &Settings, is_local: bool) -> anyhow::Result<BTreeMap<String, Listed>> {
+async fn listed(settings: &Settings, shared: Option<&SharedList>) -> anyhow::Result<BTreeMap<String, Listed>> {
     let mut listed = BTreeMap::new();
-    if is_local {
-        listed = Roster::of(&settings.data()?).read()?;
-    } else {
-        let servers = wire::listed_servers(settings, Use::Read).await?;
+    if let Some(list) = shared {
+        let servers = list.open(Use::Read).await?;
         for (host, value) in servers.list().await.context("read the list of servers")? {
             listed.insert(host, Listed::parse(&value)?);
         }
+    } else {
+        listed = Roster::of(&settings.data()?).read()?;
     }
-    for config in collecting::configured(settings)? {
-        let timelines = collecting::timelines(settings)?;
+    for config in configured::configured(settings)? {
+        let timelines = configured::timelines(settings)?;
         listed.insert(config.address.server.to_string(), Listed::new(&config.address, &timelines));
     }
     Ok(listed)
@@ -277,7 +280,7 @@ async fn ask(rows: &mut [Row], settings: &Settings) -> anyhow::Result<()> {
     let addresses: Vec<ServerAddress> = asked.iter().map(|(_, address)| address.clone()).collect();
     let http = asking::client(settings, ANSWER_WITHIN)?;
     for ((n, _), told) in
-        asked.into_iter().zip(asking::all(&http, &addresses, &collecting::own_with_tokens(settings)?, true).await)
+        asked.into_iter().zip(asking::all(&http, &addresses, &configured::own_with_tokens(settings)?, true).await)
     {
         match told {
             Ok(about) => rows[n].about = Some(about),

@@ -11,8 +11,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Shared;
-use crate::behind::Distance;
-use crate::completeness::{self, Estimate};
+use crate::figures::Distance;
+use crate::figures::{self, Estimate};
 
 /// The state of collecting.
 #[derive(Debug, Serialize, ToSchema)]
@@ -145,10 +145,10 @@ struct Disk {
     responses((status = 200, description = "Servers, log, table, lake and disk", body = Collector))
 )]
 pub(super) async fn collector(State(state): Shared) -> Json<Collector> {
-    let Distance { records, seconds, log_answers, partitions, .. } = state.behind.distance();
+    let Distance { records, seconds, log_answers, partitions, .. } = (state.distance)();
     let sizes = *state.sizes.borrow();
     let waiting = state.sink_lag.as_ref().and_then(|lag| lag.borrow().clone());
-    let log_partition = |partition: crate::behind::PartitionDistance| LogPartition {
+    let log_partition = |partition: crate::figures::PartitionDistance| LogPartition {
         partition: partition.partition,
         end: partition.end,
         lake: partition.position,
@@ -217,8 +217,7 @@ fn server(server: ServerSnapshot, estimate: Option<Estimate>, now: DateTime<Utc>
         lag_seconds: server.lag.map(|lag| lag.as_secs_f64()),
         failures: server.failures,
         completeness: estimate.map(|estimate| estimate.share),
-        blind: completeness::is_read(server.state)
-            && estimate.is_some_and(|estimate| estimate.is_blind(&server.timeline)),
+        blind: figures::is_read(server.state) && estimate.is_some_and(|estimate| estimate.is_blind(&server.timeline)),
         last_error: server.last_error,
         pages: Pages { planned: server.gaps_found, filled: server.gaps_filled, filling: server.is_filling },
         gaps,

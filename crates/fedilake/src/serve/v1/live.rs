@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use fedilake_query::lookup::Lookup;
+use fedilake_query::answer::lookup::Lookup;
 use futures::Stream;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep_until};
@@ -84,7 +84,7 @@ impl Live {
             match self.state.standing(id).await {
                 Ok(Standing { posts, newest }) => {
                     self.told = Some(id);
-                    let behind_seconds = self.state.behind.distance().seconds;
+                    let behind_seconds = (self.state.distance)().seconds;
                     let snapshot = LiveSnapshot { snapshot: id.to_string(), posts, newest, behind_seconds };
                     return Some(Event::default().event("snapshot").json_data(snapshot).expect("it is JSON"));
                 }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use fedilake_query::Rows;
-use fedilake_query::lookup::{Lookup, Named};
+use fedilake_query::answer::lookup::{Lookup, Named};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use fedilake_query::lookup::{Lookup, Place};
+use fedilake_query::answer::lookup::{Lookup, Place};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use fedilake_query::catalogue::{self, FilterKey, Mark, Report, Tab};
+use fedilake_query::answer::catalogue::{self, FilterKey, Mark, Report, Tab};
 use serde::Serialize;
 use utoipa::ToSchema;
 

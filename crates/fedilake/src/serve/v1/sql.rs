@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use fedilake_query::sql::SqlErrorKind;
+use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::{SqlError, SqlLimits, SqlSummary};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -20,11 +20,10 @@ use super::download::{self, Format};
 use super::params::Params;
 use super::problem::{Failure, Fault};
 use super::{Problem, Shared};
-use crate::answers::outcome;
 use crate::lake_process::LakeProcess;
 use crate::render::web::{self, Column, Part};
 use crate::serve::asking::{Asking, STOPPING};
-use crate::wire;
+use crate::wire::{self, outcome};
 
 /// The longest request in bytes.
 const REQUEST_BYTES_MAX: usize = 1 << 20;

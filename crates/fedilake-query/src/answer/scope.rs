@@ -1,0 +1,461 @@
+//! A filter in the lake's own numbers, as relations from which reports read.
+//!
+//! Each relation is the filter's posts, counted by some columns. Its rows come from the tables of sealed days if the
+//! filter takes whole days and uses only columns of those tables, and from the posts themselves for everything else.
+
+use duckdb::Connection;
+
+use crate::answer::filter::UTC;
+use crate::languages::{self, Meant};
+use crate::literal::{instant, literal};
+use crate::{Filter, LakeError, Names, topic};
+
+/// Milliseconds of an hour.
+const HOUR_MS: i64 = 3_600_000;
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// The most ranges of open days that are read one by one.
+const RANGES_MAX: usize = 4;
+
+/// A filter with its names looked up, and its days.
+#[derive(Clone)]
+pub(crate) struct Scope {
+    /// Conditions on created_at, for `post` only.
+    times: Vec<String>,
+    conditions: Vec<Condition>,
+    /// The time zone of days and hours; None for UTC, in which the lake counts them.
+    zone: Option<String>,
+    /// What tables of sealed days tell, if the days are those of UTC.
+    days: Option<Cover>,
+    /// What the hours of sealed days tell, if the filter begins and ends with an hour.
+    hours: Option<Cover>,
+}
+
+/// The filter's days, divided into those that a table of sealed days tells and the others.
+#[derive(Clone, Default)]
+struct Cover {
+    /// The first and the last of the table's days. Days between them that are not sealed have no rows in the table.
+    sealed: Option<(i32, i32)>,
+    /// Conditions on the table's hours.
+    hours: Vec<String>,
+    /// The days whose posts are read: the first and the last day of each range that has no sealed day.
+    open: Vec<(i32, i32)>,
+    /// True if the next open day begins a range.
+    is_cut: bool,
+}
+
+/// A condition on one column of `post`.
+#[derive(Clone)]
+struct Condition {
+    column: &'static str,
+    sql: String,
+}
+
+/// Posts counted by some columns, as in a table of sealed days.
+struct Relation {
+    table: &'static str,
+    keys: &'static str,
+    /// The table's columns that conditions may name.
+    columns: &'static [&'static str],
+    sealed: &'static str,
+    /// The condition on one post.
+    single: &'static str,
+    /// The condition on a group of posts.
+    grouped: &'static str,
+}
+
+const AUTHORS: Relation = Relation {
+    table: "author_day",
+    keys: "day, author, origin, bot",
+    columns: &["origin", "bot"],
+    sealed: "posts",
+    single: "1 as posts",
+    grouped: "count(*) as posts",
+};
+
+const AUTHORS_OF_LANGUAGE: Relation =
+    Relation { table: "author_language_day", columns: &["origin", "bot", "language"], ..AUTHORS };
+
+const ORIGINS: Relation = Relation { table: "origin_day", keys: "day, origin, bot", ..AUTHORS };
+
+const HOURS: Relation = Relation {
+    table: "hour_cell",
+    keys: "day, hour, language, app, bot",
+    columns: &["language", "app", "bot"],
+    ..AUTHORS
+};
+
+const LENGTHS: Relation =
+    Relation { table: "length_cell", keys: "day, language, bot, characters", columns: &["language", "bot"], ..AUTHORS };
+
+/// The columns of `topic_hit` that conditions may name.
+const OF_HITS: [&str; 3] = ["origin", "language", "bot"];
+
+/// The columns of `hidden` that conditions may name.
+const OF_DELETES: [&str; 5] = ["origin", "server", "language", "app", "bot"];
+
+impl Scope {
+    pub(crate) fn new(connection: &Connection, filter: &Filter, zone: &str) -> Result<Scope, LakeError> {
+        let mut scope = Scope {
+            times: Vec::new(),
+            conditions: Vec::new(),
+            zone: zone_of(connection, zone)?,
+            days: None,
+            hours: None,
+        };
+        scope.conditions.extend(filter.bot.map(|bot| Condition { column: "bot", sql: format!("bot = {bot}") }));
+        scope.conditions.extend(named(connection, &filter.only)?);
+        for condition in named(connection, &filter.without)? {
+            // A post without a name does not have that name.
+            scope.conditions.push(Condition { sql: format!("({}) is not true", condition.sql), ..condition });
+        }
+        if let Some(from) = filter.from {
+            scope.times.push(format!("created_at >= {}", instant(from)));
+        }
+        if let Some(to) = filter.to {
+            scope.times.push(format!("created_at < {}", instant(to)));
+        }
+        scope.divide(connection, filter)?;
+        Ok(scope)
+    }
+
+    /// The first and the last of the sealed days whose posts are all in the filter: `day_figures` has their figures.
+    pub(crate) fn kept_days(&self) -> Option<(i32, i32)> {
+        self.days.as_ref().and_then(|days| days.sealed).filter(|_| self.conditions.is_empty())
+    }
+
+    /// The filter without its whole sealed days; None when nothing is left.
+    pub(crate) fn other_days(&self) -> Option<Scope> {
+        let days = self.days.as_ref()?;
+        let others = Cover { sealed: None, ..days.clone() };
+        (!days.open.is_empty()).then(|| Scope { days: Some(others), ..self.clone() })
+    }
+
+    /// The posts themselves, with the columns of `post`.
+    pub(crate) fn posts(&self) -> String {
+        self.post_where(&self.times)
+    }
+
+    /// Columns day, author, origin, bot, posts; several rows may have the same key.
+    pub(crate) fn authors(&self) -> String {
+        let relation = if self.names("language") { AUTHORS_OF_LANGUAGE } else { AUTHORS };
+        self.relation(&relation, relation.single)
+    }
+
+    /// Like [`Scope::authors`], with one row for each (day, author, bot).
+    pub(crate) fn distinct_authors(&self) -> String {
+        if !self.names("language") {
+            return self.relation(&AUTHORS, AUTHORS.grouped);
+        }
+        format!(
+            "(select day, author, origin, bot, sum(posts) as posts from {} group by day, author, origin, bot)",
+            self.authors()
+        )
+    }
+
+    /// Columns day, origin, bot, posts; several rows may have the same key.
+    pub(crate) fn origins(&self) -> String {
+        if self.names("language") {
+            return self.authors();
+        }
+        self.relation(&ORIGINS, ORIGINS.single)
+    }
+
+    /// Columns day, hour, language, app, bot, posts; several rows may have the same key.
+    pub(crate) fn hours(&self) -> String {
+        self.relation(&HOURS, HOURS.single)
+    }
+
+    /// Columns day, language, bot, characters, posts; several rows may have the same key.
+    pub(crate) fn lengths(&self) -> String {
+        self.relation(&LENGTHS, LENGTHS.single)
+    }
+
+    /// The sightings of the filter's posts that were not deleted: columns post, server, observed_at, own, and of the post first_server,
+    /// created_at, origin.
+    pub(crate) fn sightings(&self) -> String {
+        let posts = self.posts();
+        format!(
+            "(select id as post, server, observed_at, first_own as own, server as first_server, created_at, origin from {posts} \
+            union all select g.post, g.server, g.observed_at, g.own, shown.server, shown.created_at, shown.origin from sighting g \
+            join {posts} shown on shown.id = g.post \
+            anti join deleted d on d.server = g.server and d.native = g.native)"
+        )
+    }
+
+    /// The posts of the filter that were deleted: columns server (that first showed it), created_at, deleted_at, origin, language,
+    /// app, bot. Without a row if the filter has a condition on anything else than these.
+    pub(crate) fn deletes(&self) -> String {
+        let condition = if self.knows_deletes() { self.condition(&self.times) } else { " where false".to_owned() };
+        format!("(select server, created_at, deleted_at, origin, language, app, bot from hidden{condition})")
+    }
+
+    /// True if all of the filter's conditions can be told of deleted posts.
+    pub(crate) fn knows_deletes(&self) -> bool {
+        self.conditions.iter().all(|condition| OF_DELETES.contains(&condition.column))
+    }
+
+    /// The answers to the filter's posts, whether the answers are in the filter or not: columns post, created_at and
+    /// in_reply_to of the answered post, answered_at, own.
+    pub(crate) fn answers(&self) -> String {
+        let posts = self.posts();
+        format!(
+            "(select shown.id as post, shown.created_at, shown.in_reply_to, answer.created_at as answered_at, \
+            answer.in_reply_to = 'self' as own \
+            from (select seen_server, reply_native, created_at, in_reply_to from post where reply_native is not null) answer \
+            join (select id as post, server, native from post union all select post, server, native from sighting) place \
+            on place.server = answer.seen_server and place.native = answer.reply_native \
+            join {posts} shown on shown.id = place.post)"
+        )
+    }
+
+    /// The rows of `topic_hit` for the filter's posts that mention a followed word.
+    pub(crate) fn hits(&self, topic: i32) -> String {
+        let mut all = vec![format!("topic = {topic}")];
+        all.extend(self.times.iter().cloned());
+        if self.conditions.iter().all(|condition| OF_HITS.contains(&condition.column)) {
+            all.extend(self.conditions.iter().map(|condition| condition.sql.clone()));
+        } else {
+            all.push(format!("post in (select id from {})", self.posts()));
+        }
+        let columns = match &self.zone {
+            Some(zone) => format!("* replace ({} as day)", local_day(CREATED_AT, zone)),
+            None => "*".to_owned(),
+        };
+        format!("(select {columns} from topic_hit where {})", all.join(" and "))
+    }
+
+    /// True if the filter has a condition on this column.
+    fn names(&self, column: &str) -> bool {
+        self.conditions.iter().any(|condition| condition.column == column)
+    }
+
+    /// Divides the filter's days.
+    fn divide(&mut self, connection: &Connection, filter: &Filter) -> Result<(), LakeError> {
+        let (mut whole, mut met) = (Cover::default(), Cover::default());
+        let mut statement = connection.prepare("select day, sealed from day order by day")?;
+        let days = statement.query_map([], |row| Ok((row.get::<_, i32>(0)?, row.get::<_, bool>(1)?)))?;
+        for day in days {
+            let (day, sealed) = day?;
+            let (first_ms, next_ms) = (i64::from(day) * DAY_MS, (i64::from(day) + 1) * DAY_MS);
+            if filter.from.is_some_and(|from| from >= next_ms) || filter.to.is_some_and(|to| to <= first_ms) {
+                continue;
+            }
+            let is_whole = filter.from.is_none_or(|from| from <= first_ms) && filter.to.is_none_or(|to| to >= next_ms);
+            whole.add(day, sealed && is_whole);
+            met.add(day, sealed);
+        }
+        if let Some(from) = filter.from {
+            met.hours.push(format!("hour_cell.day::bigint * 24 + hour_cell.hour >= {}", from / HOUR_MS));
+        }
+        if let Some(to) = filter.to {
+            met.hours.push(format!("hour_cell.day::bigint * 24 + hour_cell.hour < {}", to / HOUR_MS));
+        }
+        let is_of_hours = [filter.from, filter.to].iter().flatten().all(|time| time % HOUR_MS == 0);
+        self.hours = (is_of_hours && keeps_hours(connection, self.zone.as_deref())?).then_some(met);
+        self.days = self.zone.is_none().then_some(whole);
+        Ok(())
+    }
+
+    fn relation(&self, relation: &Relation, counted: &str) -> String {
+        let Relation { table, keys, columns, sealed, grouped, .. } = relation;
+        let groups = if counted == *grouped { format!(" group by {keys}") } else { String::new() };
+        let from_posts = |conditions: &[String]| {
+            let posts = match self.zone {
+                Some(_) => self.post_where(conditions),
+                // Naming post's many columns by a star takes longer than reading a day of posts.
+                None => format!("post{}", self.condition(conditions)),
+            };
+            format!("select {keys}, {counted} from {posts}{groups}")
+        };
+        let cover = if *table == HOURS.table { &self.hours } else { &self.days };
+        let is_known = self.conditions.iter().all(|condition| columns.contains(&condition.column));
+        let Some(cover) = cover.as_ref().filter(|_| is_known) else {
+            return format!("({})", from_posts(&self.times));
+        };
+        let mut parts = Vec::new();
+        if let Some((first, last)) = cover.sealed {
+            let mut conditions = vec![format!("{table}.day between {first} and {last}")];
+            conditions.extend(cover.hours.iter().cloned());
+            let keys = match &self.zone {
+                Some(zone) => {
+                    let (day, hour) = (local_day(HOUR, zone), local_hour(HOUR, zone));
+                    keys.replacen("day, hour", &format!("{day} as day, {hour} as hour"), 1)
+                }
+                None => (*keys).to_owned(),
+            };
+            parts.push(format!("select {keys}, {sealed} from {table}{}", self.condition(&conditions)));
+        }
+        for days in cover.of_open() {
+            let conditions: Vec<_> = std::iter::once(days).chain(self.times.iter().cloned()).collect();
+            parts.push(from_posts(&conditions));
+        }
+        if parts.is_empty() {
+            parts.push(from_posts(&["false".to_owned()]));
+        }
+        format!("({})", parts.join(" union all "))
+    }
+
+    fn post_where(&self, conditions: &[String]) -> String {
+        let condition = self.condition(conditions);
+        match &self.zone {
+            Some(zone) => format!(
+                "(select * replace ({} as day, {} as hour) from post{condition})",
+                local_day(CREATED_AT, zone),
+                local_hour(CREATED_AT, zone)
+            ),
+            None if condition.is_empty() => "post".to_owned(),
+            None => format!("(select * from post{condition})"),
+        }
+    }
+
+    /// SQL: ` where` with the filter's conditions and more; empty if there are none.
+    fn condition(&self, more: &[String]) -> String {
+        let of_filter = self.conditions.iter().map(|condition| &condition.sql);
+        let all: Vec<_> = more.iter().chain(of_filter).map(String::as_str).collect();
+        if all.is_empty() { String::new() } else { format!(" where {}", all.join(" and ")) }
+    }
+}
+
+impl Cover {
+    /// Adds the next day.
+    fn add(&mut self, day: i32, is_sealed: bool) {
+        if is_sealed {
+            self.sealed = Some((self.sealed.map_or(day, |(first, _)| first), day));
+        } else if let Some((_, last)) = self.open.last_mut().filter(|_| !self.is_cut) {
+            *last = day;
+        } else {
+            self.open.push((day, day));
+        }
+        self.is_cut = is_sealed;
+    }
+
+    /// The conditions on a post's day: the posts of the open days are those of one after the other. DuckDB reads a range of days in half
+    /// of the time that it takes for several, so that few ranges are read one by one.
+    fn of_open(&self) -> Vec<String> {
+        let ranges = self.open.iter().map(|(first, last)| format!("post.day between {first} and {last}"));
+        if self.open.len() <= RANGES_MAX {
+            return ranges.collect();
+        }
+        vec![format!("({})", ranges.collect::<Vec<_>>().join(" or "))]
+    }
+}
+
+/// SQL: the instant of a post.
+pub(crate) const CREATED_AT: &str = "created_at";
+/// SQL: the instant at which an hour of `hour_cell` begins.
+const HOUR: &str = "make_timestamptz((hour_cell.day::bigint * 24 + hour_cell.hour) * 3600000000)";
+
+/// SQL: the day of an instant in a time zone, counted from 1970.
+pub(crate) fn local_day(instant: &str, zone: &str) -> String {
+    format!("(timezone({}, {instant})::date - date '1970-01-01')::integer", literal(zone))
+}
+
+/// SQL: the hour of an instant in a time zone, 0 to 23.
+pub(crate) fn local_hour(instant: &str, zone: &str) -> String {
+    format!("hour(timezone({}, {instant}))::integer", literal(zone))
+}
+
+/// True if each hour of UTC is one hour of the zone, on all days with posts. Clocks change by whole hours nearly
+/// everywhere, so that both ends of a day tell.
+fn keeps_hours(connection: &Connection, zone: Option<&str>) -> Result<bool, LakeError> {
+    let Some(zone) = zone else { return Ok(true) };
+    let sql = "select coalesce(bool_and(epoch_us(timezone(?, make_timestamptz(day * 86400000000))) % 3600000000 = 0), true) \
+               from (select day::bigint as day from day union select day::bigint + 1 from day)";
+    Ok(connection.query_row(sql, [zone], |row| row.get(0))?)
+}
+
+/// The name of a time zone as DuckDB writes it; None for UTC.
+fn zone_of(connection: &Connection, zone: &str) -> Result<Option<String>, LakeError> {
+    if zone.eq_ignore_ascii_case(UTC) {
+        return Ok(None);
+    }
+    let sql = "select min(name) from pg_timezone_names() where lower(name) = lower(?)";
+    match connection.query_row(sql, [zone], |row| row.get::<_, Option<String>>(0))? {
+        Some(name) => Ok(Some(name)),
+        None => Err(LakeError::Question(format!(
+            "invalid time zone `{zone}`: expected a name such as Europe/Berlin, Asia/Tokyo or UTC"
+        ))),
+    }
+}
+
+/// The conditions that posts have names of these lists.
+fn named(connection: &Connection, names: &Names) -> Result<Vec<Condition>, LakeError> {
+    let conditions = [
+        ("origin", among(connection, "origin", &names.origins)?),
+        ("server", among(connection, "server", &names.servers)?),
+        ("app", among(connection, "app", &names.apps)?),
+        ("language", in_languages(connection, &names.languages)?),
+        ("tags", tagged(&names.hashtags)),
+        ("text", topic::mentions_one(&names.about)),
+    ];
+    Ok(conditions.into_iter().filter_map(|(column, sql)| Some(Condition { column, sql: sql? })).collect())
+}
+
+/// The condition that a post has one of these hashtags; `None` if there are none.
+pub(crate) fn tagged(hashtags: &[String]) -> Option<String> {
+    let hashtags: Vec<_> = hashtags.iter().map(|tag| literal(&tag.trim_start_matches('#').to_lowercase())).collect();
+    let any = format!("list_has_any(list_transform(tags, lambda tag: lower(tag)), [{}])", hashtags.join(", "));
+    (!hashtags.is_empty()).then_some(any)
+}
+
+/// The condition that a column has one of these names, in any letter case; `None` if there are none.
+fn among(connection: &Connection, column: &str, names: &[String]) -> Result<Option<String>, LakeError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<_> = names.iter().map(|name| literal(&name.to_lowercase())).collect();
+    let known = numbers(connection, column, &format!("lower(name) in ({})", names.join(", ")))?;
+    Ok(Some(format!("{column} in ({known})")))
+}
+
+/// The condition that a post has one of the languages that the user typed; `None` if there are none.
+fn in_languages(connection: &Connection, typed: &[String]) -> Result<Option<String>, LakeError> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let meant: Vec<_> = typed.iter().map(|typed| languages::meant(typed)).collect();
+    let conditions: Vec<_> = meant
+        .iter()
+        .map(|meant| match meant {
+            Meant::Unknown => "counted is null".to_owned(),
+            Meant::Language(name) => format!("counted = {}", literal(name)),
+            Meant::Tag(tag) => format!("{} = {}", languages::canonical_sql("name"), literal(tag)),
+        })
+        .collect();
+    let known = format!("language in ({})", numbers(connection, "language", &conditions.join(" or "))?);
+    let without = meant.contains(&Meant::Unknown);
+    Ok(Some(if without { format!("(language is null or {known})") } else { known }))
+}
+
+/// The numbers of the names in a table that meet a condition, as a SQL list that is never empty.
+fn numbers(connection: &Connection, table: &str, condition: &str) -> Result<String, LakeError> {
+    let mut statement = connection.prepare(&format!("select id from {table} where {condition}"))?;
+    let ids = statement.query_map([], |row| row.get::<_, i32>(0))?.collect::<Result<Vec<_>, _>>()?;
+    // No name has the number -1.
+    let ids: Vec<_> = std::iter::once(-1).chain(ids).map(|id| id.to_string()).collect();
+    Ok(ids.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_days_without_a_sealed_day_between_them_are_one_range() {
+        let mut cover = Cover::default();
+        for (day, is_sealed) in [(1, false), (3, false), (4, true), (5, false), (6, true)] {
+            cover.add(day, is_sealed);
+        }
+        assert_eq!(cover.of_open(), ["post.day between 1 and 3", "post.day between 5 and 5"]);
+        assert_eq!(cover.sealed, Some((4, 6)));
+
+        (7..17).for_each(|day| cover.add(day, day % 2 == 0));
+        let many = cover.of_open();
+        assert_eq!(many.len(), 1);
+        for day in [5, 7, 9, 11, 13, 15] {
+            assert!(many[0].contains(&format!("post.day between {day} and {day}")), "{many:?}");
+        }
+    }
+}

@@ -6,11 +6,11 @@ use std::cell::RefCell;
 use arrow::array::{Array, AsArray};
 use bytes::Bytes;
 use fedilake_fuzz::{cuts_and_bytes, pieces, records, seed};
-use fedilake_model::avro::{DecodeError, Decoder, Encoded, own_header};
+use fedilake_model::avro::{DecodeError, Decoder, Encoded, Schemas, own_header};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
-    static DECODERS: RefCell<[Decoder; 2]> = RefCell::new([Decoder::new(), Decoder::of_named_schemas()]);
+    static DECODERS: RefCell<[Decoder; 2]> = RefCell::new([Decoder::new(), Schemas::named_by_the_log().decoder()]);
 }
 
 fuzz_target!(init: seed(seeds), |input: &[u8]| {

@@ -52,6 +52,9 @@ pub fn advice(error: &SourceError, server: &Server, has_token: bool) -> Option<S
         SourceError::Unreachable { why, .. } if why == NO_TLS => {
             Some(format!("give it as http://{server} if it is your own"))
         }
+        SourceError::Refused { status: StatusCode::NOT_FOUND, path, .. } if path.contains("/timelines/list/") => {
+            Some("is the list's id right, and is the list one of the token's own account?".to_owned())
+        }
         SourceError::Refused { status, .. } => match (*status, has_token) {
             (StatusCode::UNAUTHORIZED, true) => {
                 Some(format!("its token may be revoked or expired: `fedilake login {server}` gets another"))
@@ -121,6 +124,9 @@ mod tests {
             let advice = advice(&error, &server, has_token).unwrap_or_default();
             assert!(advice.contains(part), "{error}: {advice}");
         }
+        let path = "/api/v1/timelines/list/999".to_owned();
+        let of_list = SourceError::Refused { status: StatusCode::NOT_FOUND, path, message: None };
+        assert!(advice(&of_list, &server, true).is_some_and(|advice| advice.contains("the list's id")));
         assert_eq!(advice(&unreachable("timed out"), &server, false), None);
         assert_eq!(advice(&refused(StatusCode::FORBIDDEN), &server, true), None);
     }

@@ -21,6 +21,7 @@ use crate::server::http::{Answer, Http};
 use crate::server::instance::{self, Streaming};
 use crate::server::limits::{self, Limits};
 use crate::server::number::number;
+use crate::server::timeline::Timeline;
 use crate::server::token::{Token, TokenInUse};
 use crate::server::via::Via;
 use crate::settings::CollectorSettings;
@@ -225,11 +226,19 @@ impl Source {
                 }
                 return opened;
             };
+            // Of a list a server says the same for one that is not there, or is another's: its pages tell what the token is worth.
+            let is_of_list = matches!(self.config.timeline, Timeline::List(_));
             let mut used = lock(&self.token);
-            used.answered(token, true);
+            if !is_of_list {
+                used.answered(token, true);
+            }
             if !used.look(Duration::ZERO) {
                 let server = self.config.address.server.clone();
-                return Err(SourceError::TokenRefused { server, message: message.clone() });
+                return if is_of_list {
+                    opened
+                } else {
+                    Err(SourceError::TokenRefused { server, message: message.clone() })
+                };
             }
             used.take_news();
         }
@@ -621,7 +630,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::server::http::tests::{answering, client, json};
-    use crate::server::timeline::Timeline;
 
     #[test]
     fn a_token_goes_to_its_server_and_to_where_that_streams_over_https() {

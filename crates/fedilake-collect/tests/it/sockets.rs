@@ -108,3 +108,24 @@ async fn timelines_of_a_server_are_read_beside_each_other_by_each_way() {
         run.stop().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_list_that_is_not_there_is_told_as_the_server_tells_it_and_no_fault_of_the_token() {
+    for via in [Via::Sse, Via::WebSocket, Via::Poll] {
+        let simulation = simulate(Config { servers: 1, ..posts() }).await;
+        let config = &with_tokens(&simulation)[0];
+        let of = |name: &&str| ServerConfig { timeline: Timeline::parse(name).unwrap(), ..config.clone() };
+        let servers = ["list:999", "list:1"].iter().map(of).collect();
+        let settings = CollectorSettings { via, ..fast() };
+        let run = Run::start_with(servers, settings, Arc::new(MemoryLog::new()), Arc::default());
+        let told = until("a list that is not there", || {
+            let servers = run.counts.snapshot();
+            let wrong = servers.iter().find(|server| server.timeline.to_string() == "list:999")?;
+            wrong.last_error.clone().filter(|error| error.contains("/timelines/list/"))
+        });
+        let told = told.await;
+        assert!(told.contains("404 Not Found") && told.contains("Record not found"), "{via:?}: {told}");
+        until("the other list", || (!run.log.keys().is_empty()).then_some(())).await;
+        run.stop().await.unwrap();
+    }
+}

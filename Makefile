@@ -5,11 +5,13 @@ FEDILAKE := $(TARGET)/release/fedilake
 DEMO_FLAGS ?=
 BENCH_FLAGS ?=
 PEER_FLAGS ?=
+GROWTH ?= 1,10,40
+GROWTH_FLAGS ?=
 CHAOS_SEEDS ?= 0..2000
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
 
-.PHONY: help demo notebook test build bench bench-peer chaos fuzz demo-scale interop services services-stop services-status lint fmt setup tools clean
+.PHONY: help demo notebook test build bench bench-growth bench-peer chaos fuzz demo-scale interop services services-stop services-status lint fmt setup tools clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +31,9 @@ build: setup ## Build target/release/fedilake (or the same below CARGO_TARGET_DI
 bench: setup ## Measure each stage beside this machine's own limits (BENCH_FLAGS="--quick")
 	@$(if $(findstring --copies,$(BENCH_FLAGS)),true,cargo bench --profile release --locked --workspace --bench fleet -- $(BENCH_FLAGS))
 	@scripts/with-services cargo bench --profile release --locked --workspace --bench stages -- $(BENCH_FLAGS)
+
+bench-growth: setup ## Measure lakes of 1.6, 16 and 64 million posts, made once in target/growth (GROWTH=1,10: some 15 GB for all)
+	@cargo bench --profile release --locked --workspace --bench stages -- --growth $(GROWTH) --keep $(abspath $(TARGET))/growth $(GROWTH_FLAGS)
 
 chaos: setup ## Run 2,000 scripts of faults of servers, and the kill tests for 500 rounds (CHAOS_SEEDS=17..18 for one script)
 	@FEDILAKE_CHAOS_SEEDS=$(CHAOS_SEEDS) cargo test --release --locked --workspace --test it -- chaos_of_every_seed --nocapture

@@ -52,45 +52,61 @@ struct Condition {
     sql: String,
 }
 
-/// Posts counted by some columns, as in a table of sealed days.
+/// Posts counted by some columns.
 struct Relation {
-    table: &'static str,
     keys: &'static str,
-    /// The table's columns that conditions may name.
-    columns: &'static [&'static str],
-    sealed: &'static str,
-    /// The condition on one post.
-    single: &'static str,
-    /// The condition on a group of posts.
-    grouped: &'static str,
+    /// Those that have the keys, with column posts; the smallest first.
+    tables: &'static [Table],
 }
 
+/// A table of sealed days.
+struct Table {
+    name: &'static str,
+    /// The columns that conditions may name.
+    columns: &'static [&'static str],
+}
+
+/// Has one row for each of its keys.
+const AUTHOR_DAY: &str = "author_day";
+const AUTHOR_DETAIL: Table = Table { name: "author_detail", columns: &["origin", "bot", "language", "server", "app"] };
+
 const AUTHORS: Relation = Relation {
-    table: "author_day",
     keys: "day, author, origin, bot",
-    columns: &["origin", "bot"],
-    sealed: "posts",
-    single: "1 as posts",
-    grouped: "count(*) as posts",
+    tables: &[Table { name: AUTHOR_DAY, columns: &["origin", "bot"] }, AUTHOR_DETAIL],
 };
 
-const AUTHORS_OF_LANGUAGE: Relation =
-    Relation { table: "author_language_day", columns: &["origin", "bot", "language"], ..AUTHORS };
-
-const ORIGINS: Relation = Relation { table: "origin_day", keys: "day, origin, bot", ..AUTHORS };
+const ORIGINS: Relation = Relation {
+    keys: "day, origin, bot",
+    tables: &[Table { name: "origin_day", columns: &["origin", "bot"] }, AUTHOR_DETAIL],
+};
 
 const HOURS: Relation = Relation {
-    table: "hour_cell",
     keys: "day, hour, language, app, bot",
-    columns: &["language", "app", "bot"],
-    ..AUTHORS
+    tables: &[
+        Table { name: "hour_cell", columns: &["language", "app", "bot"] },
+        Table { name: "hour_detail", columns: &["language", "server", "app", "bot"] },
+    ],
 };
 
-const LENGTHS: Relation =
-    Relation { table: "length_cell", keys: "day, language, bot, characters", columns: &["language", "bot"], ..AUTHORS };
+const LENGTHS: Relation = Relation {
+    keys: "day, language, bot, characters",
+    tables: &[
+        Table { name: "length_cell", columns: &["language", "bot"] },
+        Table { name: "length_detail", columns: &["language", "bot", "server", "app"] },
+    ],
+};
+
+/// The rows that a relation has of posts.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// One a post.
+    Single,
+    /// One a key.
+    Grouped,
+}
 
 /// The columns of `topic_hit` that conditions may name.
-const OF_HITS: [&str; 3] = ["origin", "language", "bot"];
+const OF_HITS: [&str; 5] = ["origin", "language", "server", "app", "bot"];
 
 /// The columns of `hidden` that conditions may name.
 const OF_DELETES: [&str; 5] = ["origin", "server", "language", "app", "bot"];
@@ -139,37 +155,33 @@ impl Scope {
 
     /// Columns day, author, origin, bot, posts; several rows may have the same key.
     pub(crate) fn authors(&self) -> String {
-        let relation = if self.names("language") { AUTHORS_OF_LANGUAGE } else { AUTHORS };
-        self.relation(&relation, relation.single)
+        self.relation(&AUTHORS)
     }
 
     /// Like [`Scope::authors`], with one row for each (day, author, bot).
     pub(crate) fn distinct_authors(&self) -> String {
-        if !self.names("language") {
-            return self.relation(&AUTHORS, AUTHORS.grouped);
+        match self.table(&AUTHORS) {
+            Some(Table { name: AUTHOR_DAY, .. }) | None => self.relation_of(&AUTHORS, Rows::Grouped),
+            Some(_) => format!(
+                "(select day, author, origin, bot, sum(posts) as posts from {} group by day, author, origin, bot)",
+                self.authors()
+            ),
         }
-        format!(
-            "(select day, author, origin, bot, sum(posts) as posts from {} group by day, author, origin, bot)",
-            self.authors()
-        )
     }
 
     /// Columns day, origin, bot, posts; several rows may have the same key.
     pub(crate) fn origins(&self) -> String {
-        if self.names("language") {
-            return self.authors();
-        }
-        self.relation(&ORIGINS, ORIGINS.single)
+        self.relation(&ORIGINS)
     }
 
     /// Columns day, hour, language, app, bot, posts; several rows may have the same key.
     pub(crate) fn hours(&self) -> String {
-        self.relation(&HOURS, HOURS.single)
+        self.relation(&HOURS)
     }
 
     /// Columns day, language, bot, characters, posts; several rows may have the same key.
     pub(crate) fn lengths(&self) -> String {
-        self.relation(&LENGTHS, LENGTHS.single)
+        self.relation(&LENGTHS)
     }
 
     /// The sightings of the filter's posts that were not deleted: columns post, server, observed_at, own, and of the post first_server,
@@ -226,11 +238,6 @@ impl Scope {
         format!("(select {columns} from topic_hit where {})", all.join(" and "))
     }
 
-    /// True if the filter has a condition on this column.
-    fn names(&self, column: &str) -> bool {
-        self.conditions.iter().any(|condition| condition.column == column)
-    }
-
     /// Divides the filter's days.
     fn divide(&mut self, connection: &Connection, filter: &Filter) -> Result<(), LakeError> {
         let (mut whole, mut met) = (Cover::default(), Cover::default());
@@ -247,10 +254,10 @@ impl Scope {
             met.add(day, sealed);
         }
         if let Some(from) = filter.from {
-            met.hours.push(format!("hour_cell.day::bigint * 24 + hour_cell.hour >= {}", from / HOUR_MS));
+            met.hours.push(format!("cell.day::bigint * 24 + cell.hour >= {}", from / HOUR_MS));
         }
         if let Some(to) = filter.to {
-            met.hours.push(format!("hour_cell.day::bigint * 24 + hour_cell.hour < {}", to / HOUR_MS));
+            met.hours.push(format!("cell.day::bigint * 24 + cell.hour < {}", to / HOUR_MS));
         }
         let is_of_hours = [filter.from, filter.to].iter().flatten().all(|time| time % HOUR_MS == 0);
         self.hours = (is_of_hours && keeps_hours(connection, self.zone.as_deref())?).then_some(met);
@@ -258,34 +265,47 @@ impl Scope {
         Ok(())
     }
 
-    fn relation(&self, relation: &Relation, counted: &str) -> String {
-        let Relation { table, keys, columns, sealed, grouped, .. } = relation;
-        let groups = if counted == *grouped { format!(" group by {keys}") } else { String::new() };
+    /// The smallest table that knows the columns of all conditions.
+    fn table(&self, relation: &Relation) -> Option<&'static Table> {
+        let knows = |table: &&Table| self.conditions.iter().all(|condition| table.columns.contains(&condition.column));
+        relation.tables.iter().find(knows)
+    }
+
+    fn relation(&self, relation: &Relation) -> String {
+        self.relation_of(relation, Rows::Single)
+    }
+
+    /// `rows` is for the posts themselves.
+    fn relation_of(&self, relation: &Relation, rows: Rows) -> String {
+        let keys = relation.keys;
         let from_posts = |conditions: &[String]| {
             let posts = match self.zone {
                 Some(_) => self.post_where(conditions),
                 // Naming post's many columns by a star takes longer than reading a day of posts.
                 None => format!("post{}", self.condition(conditions)),
             };
-            format!("select {keys}, {counted} from {posts}{groups}")
+            match rows {
+                Rows::Single => format!("select {keys}, 1 as posts from {posts}"),
+                Rows::Grouped => format!("select {keys}, count(*) as posts from {posts} group by {keys}"),
+            }
         };
-        let cover = if *table == HOURS.table { &self.hours } else { &self.days };
-        let is_known = self.conditions.iter().all(|condition| columns.contains(&condition.column));
-        let Some(cover) = cover.as_ref().filter(|_| is_known) else {
-            return format!("({})", from_posts(&self.times));
-        };
+        let told = self.table(relation).and_then(|table| {
+            let cover = if keys == HOURS.keys { &self.hours } else { &self.days };
+            Some((table.name, cover.as_ref()?))
+        });
+        let Some((table, cover)) = told else { return format!("({})", from_posts(&self.times)) };
         let mut parts = Vec::new();
         if let Some((first, last)) = cover.sealed {
-            let mut conditions = vec![format!("{table}.day between {first} and {last}")];
+            let mut conditions = vec![format!("cell.day between {first} and {last}")];
             conditions.extend(cover.hours.iter().cloned());
             let keys = match &self.zone {
                 Some(zone) => {
                     let (day, hour) = (local_day(HOUR, zone), local_hour(HOUR, zone));
                     keys.replacen("day, hour", &format!("{day} as day, {hour} as hour"), 1)
                 }
-                None => (*keys).to_owned(),
+                None => keys.to_owned(),
             };
-            parts.push(format!("select {keys}, {sealed} from {table}{}", self.condition(&conditions)));
+            parts.push(format!("select {keys}, posts from {table} cell{}", self.condition(&conditions)));
         }
         for days in cover.of_open() {
             let conditions: Vec<_> = std::iter::once(days).chain(self.times.iter().cloned()).collect();
@@ -344,8 +364,8 @@ impl Cover {
 
 /// SQL: the instant of a post.
 pub(crate) const CREATED_AT: &str = "created_at";
-/// SQL: the instant at which an hour of `hour_cell` begins.
-const HOUR: &str = "make_timestamptz((hour_cell.day::bigint * 24 + hour_cell.hour) * 3600000000)";
+/// SQL: the instant at which the hour of a table of sealed days begins.
+const HOUR: &str = "make_timestamptz((cell.day::bigint * 24 + cell.hour) * 3600000000)";
 
 /// SQL: the day of an instant in a time zone, counted from 1970.
 pub(crate) fn local_day(instant: &str, zone: &str) -> String {

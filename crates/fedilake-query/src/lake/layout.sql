@@ -103,7 +103,8 @@ create table skip (server varchar, hour timestamptz, reason varchar, events bigi
 -- Posts that mention a followed word.
 create table topic (id integer, word varchar);
 create table topic_hit (
-    topic integer, post bigint, created_at timestamptz, day integer, origin integer, language integer, bot boolean
+    topic integer, post bigint, created_at timestamptz, day integer, origin integer, language integer, server integer, app integer,
+    bot boolean
 );
 
 -- The keys by which a language is looked up, and its English name.

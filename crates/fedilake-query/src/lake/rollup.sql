@@ -1,6 +1,7 @@
 -- Every day that has posts, and whether the tables below have its figures. A day that changes is open again: its rows there are
 -- deleted, and reports read its posts. The figures are exact: sums add up, and distinct authors and quantiles are made of the
--- authors and the lengths themselves. `touched_at` is the newest observed_at that the lake had seen when the day last changed.
+-- authors and the lengths themselves. The larger tables, `_detail`, are for filters that name what the smaller ones lack. `touched_at` is
+-- the newest observed_at that the lake had seen when the day last changed.
 create table day (day integer, sealed boolean, touched_at timestamptz);
 
 create table day_figures (
@@ -8,7 +9,15 @@ create table day_figures (
     most_frequent_nonbot varchar, most_frequent_bot varchar, most_frequent_host varchar
 );
 create table author_day (day integer, author integer, origin integer, bot boolean, posts integer);
-create table author_language_day (day integer, author integer, origin integer, bot boolean, language integer, posts integer);
+create table author_detail (
+    day integer, author integer, origin integer, bot boolean, language integer, server integer, app integer, posts integer
+);
 create table origin_day (day integer, origin integer, bot boolean, posts integer);
 create table hour_cell (day integer, hour integer, language integer, app integer, bot boolean, posts integer);
+create table hour_detail (
+    day integer, hour integer, language integer, server integer, app integer, bot boolean, posts integer
+);
 create table length_cell (day integer, language integer, bot boolean, characters integer, posts integer);
+create table length_detail (
+    day integer, language integer, bot boolean, characters integer, server integer, app integer, posts integer
+);

@@ -2,6 +2,7 @@
 //! opened again.
 
 use fedilake_query::answer::catalogue::{Mark, reports};
+use fedilake_query::views::Deletes;
 use fedilake_query::{By, Calendar, Filter, LakeError, Missed, Names, Question, Report};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -10,12 +11,15 @@ use crate::support::{Bench, Event, columns, decode};
 
 const START_MS: i64 = 1_675_382_400_000;
 const DAY: i64 = 86_400;
+const SERVERS: [&str; 3] = ["alpha.test", "beta.test", "gamma.test"];
 
 /// Posts over five days with words, apps and languages; some authors are bots at times, some posts are edited or deleted.
 fn posts() -> impl Strategy<Value = Vec<Event>> {
     let post = (0..5 * DAY, 0..8i64, 0..3usize, (0..8u8, 0..4u8, 0..12u8, 0..8u8), any::<bool>());
     let changes = || proptest::option::weighted(0.2, prop_oneof![0..100i64, 0..3 * DAY]);
-    let post = (post, changes(), changes());
+    // What another server, or the same once more, shows of it: some before the first did.
+    let copy = proptest::option::weighted(0.3, (0..3usize, -2..7 * DAY));
+    let post = (post, changes(), changes(), copy);
     proptest::collection::vec(post, 1..60).prop_map(|posts| {
         let of = |n: usize,
                   (created, author, server, (language, app, text, bot), copied): (
@@ -26,8 +30,7 @@ fn posts() -> impl Strategy<Value = Vec<Event>> {
             bool,
         )| {
             let author = format!("user{author}@{}", ["one.test", "two.test", "three.test"][author as usize % 3]);
-            let mut event =
-                Event::created(["alpha.test", "beta.test", "gamma.test"][server], n as i64, &author, created);
+            let mut event = Event::created(SERVERS[server], n as i64, &author, created);
             event.language =
                 [None, Some("en"), Some("en-GB"), Some("de"), Some("xx"), Some("und"), Some(""), Some("deu")]
                     [language as usize]
@@ -50,7 +53,7 @@ fn posts() -> impl Strategy<Value = Vec<Event>> {
             event
         };
         let mut events = Vec::new();
-        for (n, (post, edited, deleted)) in posts.into_iter().enumerate() {
+        for (n, (post, edited, deleted, copy)) in posts.into_iter().enumerate() {
             let event = of(n, post);
             let edit = edited.map(|wait| Event {
                 kind: "edited",
@@ -59,7 +62,12 @@ fn posts() -> impl Strategy<Value = Vec<Event>> {
                 ..event.clone()
             });
             let delete = deleted.map(|wait| Event::deleted(&event.server, n as i64, event.observed + wait));
-            events.extend([Some(event), edit, delete].into_iter().flatten());
+            let copy = copy.map(|(server, wait)| Event {
+                server: SERVERS[server].to_owned(),
+                observed: event.observed + wait,
+                ..event.clone()
+            });
+            events.extend([Some(event), edit, delete, copy].into_iter().flatten());
         }
         events
     })
@@ -405,6 +413,41 @@ fn the_newest_day_is_sealed_on_demand_and_opened_by_what_comes_next() {
     bench.lake.seal().unwrap();
     assert_eq!(bench.inside(sealed), [["3", "3"]]);
     same_in_utc(&bench, Filter::default());
+}
+
+/// A post's server is that of its first sighting, which may come last or be deleted; its app may be named late.
+#[test]
+fn a_sealed_day_follows_the_servers_and_apps_of_its_posts() {
+    let mut bench = Bench::with(Deletes::All);
+    let post = |server: &str, n: i64| Event {
+        text: "a balloon".to_owned(),
+        app: (n == 3).then(|| "Tusky".to_owned()),
+        ..Event::created(server, n, &format!("user{}@one.test", n % 2), n * 3600)
+    };
+    bench.take(&[post("beta.test", 1), post("beta.test", 2), post("beta.test", 3)]);
+    let of = |names: Names| Filter { only: names, ..Filter::default() };
+    let counted = |bench: &Bench, server: &str, app: &str| {
+        let servers = of(Names { servers: vec![server.to_owned()], ..Names::default() });
+        let apps = of(Names { apps: vec![app.to_owned()], ..Names::default() });
+        [servers, apps].map(|filter| {
+            same_in_utc(bench, filter.clone());
+            let rows = bench.lake.report(&Question { filter, ..Question::of("statistics") }).unwrap();
+            decode(&rows.ipc)[0][0].clone()
+        })
+    };
+    let follows = |bench: &mut Bench, events: &[Event], server: &str, app: &str, expected: [&str; 2]| {
+        bench.lake.seal().unwrap();
+        assert_eq!(bench.inside("select bool_and(sealed) from internal.day"), [["true"]]);
+        bench.take(events);
+        assert_eq!(counted(bench, server, app), expected, "the day is open");
+        bench.lake.seal().unwrap();
+        assert_eq!(counted(bench, server, app), expected, "the day is sealed");
+    };
+    let earlier = Event { observed: 3601, ..post("alpha.test", 1) };
+    follows(&mut bench, &[earlier], "alpha.test", "Tusky", ["1", "1"]);
+    follows(&mut bench, &[Event::deleted("alpha.test", 1, DAY)], "beta.test", "Tusky", ["3", "1"]);
+    let named = Event { app: Some("Ivory".to_owned()), observed: DAY, ..post("one.test", 2).by_own_server() };
+    follows(&mut bench, &[named], "beta.test", "Ivory", ["3", "1"]);
 }
 
 /// The cost is of posts, not of days: strangers may date each post on a day of its own.

@@ -76,12 +76,15 @@ pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet:
 /// Moves copies of the talk's `posts` into the data folder `data`, each of the ten days after the copy before.
 pub fn fill(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, copies: u32) -> anyhow::Result<()> {
     let log = Arc::new(EmbeddedLog::open(data.join("log")).context("open the log")?);
+    let table = open_table(&data.join("table"))?;
+    let mut files = Vec::new();
     for copy in 0..copies {
         write_frames(frames, posts, copy)?;
         runtime.block_on(append_all(frames, &log))?;
         std::fs::remove_file(frames)?;
+        // The log forgets what the table has, so that no more than one copy is in both.
+        files = runtime.block_on(sink_all(&log, &table))?;
     }
-    let files = runtime.block_on(sink_all(&log, &open_table(&data.join("table"))?))?;
     let paths: Vec<PathBuf> = files.iter().map(|file| path_of(&data.join("table"), file)).collect();
     take_all(&data.join("lake.duckdb"), &files, &paths)
 }

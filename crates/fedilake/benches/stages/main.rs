@@ -7,7 +7,8 @@
 //! If the environment names real services (`make services`), the same stages also run on Kafka and S3.
 //!
 //! `--quick` takes a sixteenth of the posts; budgets are for all posts. `--copies 10` asks only the dashboard's questions, of ten
-//! times the posts, of a hundred days.
+//! times the posts, of a hundred days. `--growth 1,10,40` measures what grows with the posts, on lakes that are made once and kept in
+//! the folder of `--keep`.
 
 #![allow(unreachable_pub, reason = "a program has no outside: pub says what a module offers to the others")]
 
@@ -15,6 +16,7 @@ mod answers;
 mod cluster;
 mod cost;
 mod freshness;
+mod growth;
 mod intake;
 mod panels;
 mod peer;
@@ -51,9 +53,16 @@ fn main() -> anyhow::Result<()> {
     } else {
         Extent { posts: POSTS, live: Duration::from_secs(30) }
     };
+    let value_of = |flag: &str| arguments.iter().skip_while(|argument| *argument != flag).nth(1);
+    if let Some(sizes) = value_of("--growth") {
+        println!("{}\n", Machine::here());
+        let folder = Path::new(value_of("--keep").context("--growth wants --keep FOLDER")?);
+        std::fs::create_dir_all(folder).context("make the folder of --keep")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        return growth::measure(&runtime, folder, extent.posts, &growth::sizes(sizes)?, extent.live);
+    }
     let folder = tempfile::Builder::new().prefix("fedilake-bench").tempdir().context("make a folder")?;
     println!("{}\n{} posts of the talk's preset\n", Machine::here(), extent.posts);
-    let value_of = |flag: &str| arguments.iter().skip_while(|argument| *argument != flag).nth(1);
     if let Some(theirs) = value_of("--peer") {
         return beside_peers(folder.path(), &extent, Path::new(theirs));
     }

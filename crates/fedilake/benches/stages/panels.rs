@@ -22,7 +22,7 @@ const BRUSHES: usize = 60;
 /// The hours that a brush takes of the talk's days. Brushes begin and end with an hour, as the page's do.
 const HOURS: [usize; 6] = [1, 6, 20, 37, 60, 100];
 /// 3 February 2023, and the hours of the talk's ten days.
-const FIRST_HOUR: i64 = 19_391 * 24;
+pub const FIRST_HOUR: i64 = 19_391 * 24;
 const ALL_HOURS: usize = 240;
 
 const READERS: usize = 50;
@@ -209,21 +209,21 @@ async fn read(page: Arc<Page>, number: usize, end: Instant) -> Asked {
 }
 
 /// The address of a process's page.
-struct Page {
+pub struct Page {
     client: reqwest::Client,
     origin: String,
 }
 
 impl Page {
     /// The page of the owner of `data`.
-    fn of(data: &Path) -> anyhow::Result<Page> {
+    pub fn of(data: &Path) -> anyhow::Result<Page> {
         let contact: Value = serde_json::from_slice(&std::fs::read(data.join("lock")).context("read the lock")?)?;
         let address = contact["answers"]["at"]["address"].as_str().context("the lock has no address")?;
         Ok(Page { client: reqwest::Client::builder().no_proxy().build()?, origin: format!("http://{address}") })
     }
 
     /// The time from a question to the end of its answer.
-    async fn ask(&self, panels: &[&str], state: &str) -> anyhow::Result<Duration> {
+    pub async fn ask(&self, panels: &[&str], state: &str) -> anyhow::Result<Duration> {
         let names: Vec<_> = panels.iter().map(|name| format!("name={name}")).collect();
         let began = Instant::now();
         let answer =
@@ -232,6 +232,20 @@ impl Page {
         let took = began.elapsed();
         ensure!(answer.lines().count() == panels.len() && !answer.contains("\"error\":"), "a panel failed: {answer}");
         Ok(took)
+    }
+
+    /// The time that these panels take, asked one after the other.
+    pub async fn ask_each(&self, panels: &[&str], state: &str) -> anyhow::Result<Duration> {
+        let mut took = Duration::ZERO;
+        for panel in panels {
+            took += self.ask(&[*panel], state).await?;
+        }
+        Ok(took)
+    }
+
+    /// The process's metrics, as Prometheus reads them.
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        Ok(self.client.get(format!("{}/metrics", self.origin)).send().await?.error_for_status()?.text().await?)
     }
 
     async fn live(&self) -> anyhow::Result<reqwest::Response> {

@@ -27,7 +27,7 @@ where not verdict.is_visible;
 
 -- Of the posts that stay: those whose first sighting was deleted.
 create or replace temp table passed as
-select post.id, post.server, post.native, post.native_text, post.observed_at, post.first_own, verdict.f
+select post.id, post.day, post.server, post.native, post.native_text, post.observed_at, post.first_own, verdict.f
 from post
 join verdict on verdict.id = post.id
 where verdict.is_visible and (post.server, post.native) is distinct from (verdict.f.server, verdict.f.native);

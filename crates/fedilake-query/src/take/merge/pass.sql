@@ -5,6 +5,10 @@ update post set
 from passed
 where post.id = passed.id;
 
+update topic_hit set server = passed.f.server from passed where topic_hit.post = passed.id;
+
+insert into touched select distinct day, null::timestamptz from passed where server <> f.server;
+
 delete from sighting using passed
 where sighting.post = passed.id and sighting.server = passed.f.server and sighting.native = passed.f.native;
 

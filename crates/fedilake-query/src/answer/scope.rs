@@ -55,6 +55,8 @@ struct Condition {
 /// Posts counted by some columns.
 struct Relation {
     keys: &'static str,
+    /// True if hour is one of the keys, so that parts of days can be told.
+    has_hours: bool,
     /// Those that have the keys, with column posts; the smallest first.
     tables: &'static [Table],
 }
@@ -72,16 +74,19 @@ const AUTHOR_DETAIL: Table = Table { name: "author_detail", columns: &["origin",
 
 const AUTHORS: Relation = Relation {
     keys: "day, author, origin, bot",
+    has_hours: false,
     tables: &[Table { name: AUTHOR_DAY, columns: &["origin", "bot"] }, AUTHOR_DETAIL],
 };
 
 const ORIGINS: Relation = Relation {
     keys: "day, origin, bot",
+    has_hours: false,
     tables: &[Table { name: "origin_day", columns: &["origin", "bot"] }, AUTHOR_DETAIL],
 };
 
 const HOURS: Relation = Relation {
     keys: "day, hour, language, app, bot",
+    has_hours: true,
     tables: &[
         Table { name: "hour_cell", columns: &["language", "app", "bot"] },
         Table { name: "hour_detail", columns: &["language", "server", "app", "bot"] },
@@ -90,6 +95,7 @@ const HOURS: Relation = Relation {
 
 const LENGTHS: Relation = Relation {
     keys: "day, language, bot, characters",
+    has_hours: false,
     tables: &[
         Table { name: "length_cell", columns: &["language", "bot"] },
         Table { name: "length_detail", columns: &["language", "bot", "server", "app"] },
@@ -290,7 +296,7 @@ impl Scope {
             }
         };
         let told = self.table(relation).and_then(|table| {
-            let cover = if keys == HOURS.keys { &self.hours } else { &self.days };
+            let cover = if relation.has_hours { &self.hours } else { &self.days };
             Some((table.name, cover.as_ref()?))
         });
         let Some((table, cover)) = told else { return format!("({})", from_posts(&self.times)) };

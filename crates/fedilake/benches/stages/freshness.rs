@@ -15,7 +15,7 @@ use arrow::array::{AsArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::ipc::reader::StreamReader;
 use duckdb::Connection;
-use fedilake_sim::{Config, serve};
+use fedilake_sim::{Config, Simulation, serve};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -45,13 +45,7 @@ impl Seen {
 
 /// Runs the program on `data` for `live`.
 pub fn measure(runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result<Sheet> {
-    let stop = CancellationToken::new();
-    let config = Config { rate: POSTS_A_SECOND, ..Config::default() };
-    let simulation = runtime.block_on(serve(config, stop.clone())).context("serve simulated servers")?;
-    let servers: Vec<String> = simulation.addresses().iter().map(|address| format!("http://{address}")).collect();
-    let mut more = vec!["--data".to_owned(), data.display().to_string()];
-    more.extend(servers.into_iter().flat_map(|server| ["--server".to_owned(), server]));
-    let mut program = Program::start(&["run", "--listen", "127.0.0.1:0"], &more, &[], "answering on")?;
+    let (mut program, simulation) = Program::collect(runtime, data)?;
     let seen = runtime.block_on(watch(data, live));
     program.stop()?;
     runtime.block_on(simulation.stop());
@@ -178,6 +172,23 @@ fn blocks(mut answer: &[u8]) -> anyhow::Result<Vec<u8>> {
 pub struct Program(Child);
 
 impl Program {
+    /// Answers from `data`, and does nothing else.
+    pub fn serve(data: &Path) -> anyhow::Result<Program> {
+        let at = ["--data".to_owned(), data.display().to_string()];
+        Program::start(&["serve", "--listen", "127.0.0.1:0"], &at, &[], "answering on")
+    }
+
+    /// Collects into `data` from simulated servers that publish 2,000 posts a second together.
+    pub fn collect(runtime: &Runtime, data: &Path) -> anyhow::Result<(Program, Simulation)> {
+        let config = Config { rate: POSTS_A_SECOND, ..Config::default() };
+        let simulation =
+            runtime.block_on(serve(config, CancellationToken::new())).context("serve simulated servers")?;
+        let mut more = vec!["--data".to_owned(), data.display().to_string()];
+        more.extend(simulation.addresses().iter().flat_map(|at| ["--server".to_owned(), format!("http://{at}")]));
+        let program = Program::start(&["run", "--listen", "127.0.0.1:0"], &more, &[], "answering on")?;
+        Ok((program, simulation))
+    }
+
     /// Starts the program and waits until its stderr contains `word`.
     pub fn start(
         arguments: &[&str],

@@ -9,10 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use arrow::array::AsArray;
 use chrono::DateTime;
-use fedilake_sim::{Config, serve};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::answers::TALKS;
 use crate::cost::Times;
@@ -27,7 +25,6 @@ const HOURS_OF_COPY: i64 = 240;
 const BYTES_A_POST_MAX: f64 = 160.0;
 /// Readers who ask without pause while posts come.
 const READERS: usize = 5;
-const POSTS_A_SECOND: f64 = 2_000.0;
 
 /// A filter of a state, as the page asks for it.
 struct Choice {
@@ -89,8 +86,7 @@ fn make(runtime: &Runtime, folder: &Path, data: &Path, posts: u64, copies: u32) 
 
 /// Asks every state once of a process that does nothing else.
 fn ask(runtime: &Runtime, data: &Path, copies: u32) -> anyhow::Result<Grown> {
-    let at = ["--data".to_owned(), data.display().to_string()];
-    let mut program = Program::start(&["serve", "--listen", "127.0.0.1:0"], &at, &[], "answering on")?;
+    let mut program = Program::serve(data)?;
     let page = Page::of(data)?;
     let (posts, choices) = runtime.block_on(async {
         let number = question(data, "select count(*)::bigint from posts").await?;
@@ -149,13 +145,7 @@ fn while_posts_come(runtime: &Runtime, folder: &Path, data: &Path, live: Duratio
         std::fs::remove_dir_all(&copy)?;
     }
     copy_folder(data, &copy)?;
-    let config = Config { rate: POSTS_A_SECOND, ..Config::default() };
-    let simulation = runtime.block_on(serve(config, CancellationToken::new())).context("serve simulated servers")?;
-    let mut more = vec!["--data".to_owned(), copy.display().to_string()];
-    for address in simulation.addresses() {
-        more.extend(["--server".to_owned(), format!("http://{address}")]);
-    }
-    let mut program = Program::start(&["run", "--listen", "127.0.0.1:0"], &more, &[], "answering on")?;
+    let (mut program, simulation) = Program::collect(runtime, &copy)?;
     let page = std::sync::Arc::new(Page::of(&copy)?);
     let (seen, metrics) = runtime.block_on(async {
         let readers: Vec<_> = (0..READERS)
@@ -294,6 +284,9 @@ pub fn sizes(typed: &str) -> anyhow::Result<Vec<u32>> {
         .map(str::parse)
         .collect::<Result<_, _>>()
         .context("--growth wants numbers of copies, as 1,10,40")?;
-    ensure!(!sizes.is_empty() && sizes.is_sorted(), "--growth wants ascending numbers");
+    ensure!(
+        sizes.first().is_some_and(|size| *size > 0) && sizes.is_sorted(),
+        "--growth wants ascending numbers from 1 on"
+    );
     Ok(sizes)
 }

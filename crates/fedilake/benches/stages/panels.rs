@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use fedilake_query::answer::catalogue::{self, Tab};
-use fedilake_sim::{Config, serve};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
 use crate::answers::TALKS;
 use crate::cost::Times;
@@ -28,13 +26,11 @@ const ALL_HOURS: usize = 240;
 const READERS: usize = 50;
 /// The readers who brush once a second; the others watch.
 const BRUSHING: usize = 5;
-const POSTS_A_SECOND: f64 = 2_000.0;
 
 /// The panels of each tab after brushes, on a process that only answers about so many copies of the talk's days.
 pub fn measure(runtime: &Runtime, data: &Path, copies: u32) -> anyhow::Result<Sheet> {
     let mut sheet = Sheet::new(&["panels", "a request", "median", "p95", "max", "again, p95", "budget of p95", "met"]);
-    let at = ["--data".to_owned(), data.display().to_string()];
-    let mut program = Program::start(&["serve", "--listen", "127.0.0.1:0"], &at, &[], "answering on")?;
+    let mut program = Program::serve(data)?;
     let page = Page::of(data)?;
     let of_tab = |tab| {
         catalogue::reports()
@@ -86,8 +82,7 @@ pub fn painted(data: &Path) -> anyhow::Result<Option<Sheet>> {
     if !Path::new(&chromium).exists() || !Path::new(web).join("node_modules").exists() {
         return Ok(None);
     }
-    let at = ["--data".to_owned(), data.display().to_string()];
-    let mut program = Program::start(&["serve", "--listen", "127.0.0.1:0"], &at, &[], "answering on")?;
+    let mut program = Program::serve(data)?;
     let page = Page::of(data)?;
     let mut bench = Command::new("npm");
     bench.args(["run", "bench", "--silent", "--prefix", web]).env("BASE_URL", &page.origin).env("CHROMIUM", chromium);
@@ -117,13 +112,7 @@ pub fn painted(data: &Path) -> anyhow::Result<Option<Sheet>> {
 
 /// Many readers of a process that collects: each asks its panels again when the lake changes, as a live page does.
 pub fn readers(runtime: &Runtime, data: &Path, live: Duration) -> anyhow::Result<Sheet> {
-    let config = Config { rate: POSTS_A_SECOND, ..Config::default() };
-    let simulation = runtime.block_on(serve(config, CancellationToken::new())).context("serve simulated servers")?;
-    let mut more = vec!["--data".to_owned(), data.display().to_string()];
-    for address in simulation.addresses() {
-        more.extend(["--server".to_owned(), format!("http://{address}")]);
-    }
-    let mut program = Program::start(&["run", "--listen", "127.0.0.1:0"], &more, &[], "answering on")?;
+    let (mut program, simulation) = Program::collect(runtime, data)?;
     let page = Arc::new(Page::of(data)?);
     let end = Instant::now() + live;
     let (seen, asked) = runtime.block_on(async {

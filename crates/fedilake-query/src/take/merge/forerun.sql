@@ -1,16 +1,18 @@
 -- Known posts with an earlier first sighting than the lake knew.
-update post set
-    server = change.server, native = change.native, native_text = change.native_text, first_own = change.first_own,
-    observed_at = change.observed_at, seen_at = coalesce(post.seen_at, post.observed_at)
-from change
-where post.id = change.id and change.earlier and change.what in ('recount', 'name', 'see');
-
-update topic_hit set server = change.server
-from change
-where topic_hit.post = change.id and change.earlier and change.what in ('recount', 'name', 'see');
-
-insert into touched
-select distinct change.old_day, null::timestamptz
+create or replace temp table forerun as
+select
+    change.id, known.day, change.server, change.native, change.native_text, change.first_own, change.observed_at,
+    change.server <> known.server as elsewhere
 from change
 join known on known.id = change.id
-where change.earlier and change.what in ('recount', 'name', 'see') and change.server <> known.server;
+where change.earlier and change.what in ('recount', 'name', 'see');
+
+update post set
+    server = forerun.server, native = forerun.native, native_text = forerun.native_text, first_own = forerun.first_own,
+    observed_at = forerun.observed_at, seen_at = coalesce(post.seen_at, post.observed_at)
+from forerun
+where post.id = forerun.id;
+
+update topic_hit set server = forerun.server from forerun where topic_hit.post = forerun.id;
+
+insert into touched select distinct day, null::timestamptz from forerun where elsewhere;

@@ -1,12 +1,11 @@
 -- Deletes the figures of sealed days that a take touched.
-create or replace temp table opened as select distinct day from touched;
+create or replace temp table opened as select distinct day from touched semi join (from day where sealed) using (day);
 
-delete from day_figures where day in (select day from opened semi join (from day where sealed) using (day));
-delete from author_day where day in (select day from opened semi join (from day where sealed) using (day));
-delete from author_detail where day in (select day from opened semi join (from day where sealed) using (day));
-delete from origin_day where day in (select day from opened semi join (from day where sealed) using (day));
-delete from hour_cell where day in (select day from opened semi join (from day where sealed) using (day));
-delete from length_detail where day in (select day from opened semi join (from day where sealed) using (day));
-delete from hour_detail where day in (select day from opened semi join (from day where sealed) using (day));
-delete from length_cell where day in (select day from opened semi join (from day where sealed) using (day));
-
+delete from day_figures where day in (from opened);
+delete from author_day where day in (from opened);
+delete from author_detail where day in (from opened);
+delete from origin_day where day in (from opened);
+delete from hour_cell where day in (from opened);
+delete from length_detail where day in (from opened);
+delete from hour_detail where day in (from opened);
+delete from length_cell where day in (from opened);

@@ -107,11 +107,11 @@ fn sql(connection: &Connection, lookup: &Lookup) -> Result<String, LakeError> {
                 Named::Language => format!(
                     "select coalesce(language.counted, 'unknown') as name, sum(cell.posts) as posts from {} cell \
                     left join language on language.id = cell.language group by all",
-                    scope.hours()
+                    scope.usage()
                 ),
                 Named::App => format!(
                     "select app.name, sum(cell.posts) as posts from {} cell join app on app.id = cell.app group by all",
-                    scope.hours()
+                    scope.usage()
                 ),
                 Named::Hashtag => "select lower(tag) as name, count(*) as posts from (select unnest(tags) as tag from post) group by all".to_owned(),
             };

@@ -16,4 +16,5 @@ pub mod lookup;
 mod relation;
 pub mod report;
 mod scope;
+pub(crate) mod scopes;
 pub mod sql;

@@ -1,5 +1,6 @@
 //! Reports: the rows of a file of the catalogue, for the posts of a filter.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use duckdb::Connection;
@@ -60,13 +61,32 @@ impl Lake {
             true => self.count(ask),
             false => self.read(ask),
         };
+        let (filter, zone) = (&question.filter, &question.calendar.zone);
         lend(&mut |connection| {
-            from_one_snapshot(connection, || {
-                watched(connection, cancel, || {
-                    let scope = Scope::new(connection, &question.filter, &question.calendar.zone)?;
-                    answer(connection, report, question, &scope)
+            let ask = |known: Option<&Scope>| {
+                let state = self.scopes.state();
+                from_one_snapshot(connection, || {
+                    watched(connection, cancel, || match known {
+                        Some(scope) => answer(connection, report, question, scope),
+                        None => {
+                            let scope = Arc::new(Scope::new(connection, filter, zone)?);
+                            if let Some(state) = state.filter(|_| self.scopes.state() == state) {
+                                self.scopes.keep(state, filter, zone, Arc::clone(&scope));
+                            }
+                            answer(connection, report, question, &scope)
+                        }
+                    })
                 })
-            })
+            };
+            let state = self.scopes.state();
+            if let Some(scope) = state.and_then(|state| self.scopes.known(state, filter, zone)) {
+                let answered = ask(Some(&scope));
+                if self.scopes.state() == state {
+                    return answered;
+                }
+                // The snapshot may be of a later state, which has other days.
+            }
+            ask(None)
         })
     }
 }

@@ -50,55 +50,108 @@ struct Cover {
 struct Condition {
     column: &'static str,
     sql: String,
+    /// True if the column has one value then.
+    is_of_one: bool,
+}
+
+impl Condition {
+    fn new(column: &'static str, sql: String) -> Condition {
+        Condition { column, sql, is_of_one: false }
+    }
 }
 
 /// Posts counted by some columns.
 struct Relation {
-    keys: &'static str,
-    /// True if hour is one of the keys, so that parts of days can be told.
-    has_hours: bool,
-    /// Those that have the keys, with column posts; the smallest first.
+    keys: &'static [&'static str],
+    /// What the tables tell of the posts of a key, and what one post is to it.
+    measures: &'static [Measure],
+    /// Those that have keys and measures; of those that leave as few posts to be read, the smallest first.
     tables: &'static [Table],
 }
+
+/// A figure of the posts of a key.
+struct Measure {
+    name: &'static str,
+    /// SQL: its value for a single post.
+    of_post: &'static str,
+}
+
+const POSTS: Measure = Measure { name: "posts", of_post: "1" };
 
 /// A table of sealed days.
 struct Table {
     name: &'static str,
+    /// True if it has hours, so that parts of days can be told.
+    has_hours: bool,
     /// The columns that conditions may name.
     columns: &'static [&'static str],
 }
 
+impl Table {
+    const fn of_days(name: &'static str, columns: &'static [&'static str]) -> Table {
+        Table { name, has_hours: false, columns }
+    }
+
+    const fn of_hours(name: &'static str, columns: &'static [&'static str]) -> Table {
+        Table { name, has_hours: true, columns }
+    }
+}
+
 /// Has one row for each of its keys.
 const AUTHOR_DAY: &str = "author_day";
-const AUTHOR_DETAIL: Table = Table { name: "author_detail", columns: &["origin", "bot", "language", "server", "app"] };
 
 const AUTHORS: Relation = Relation {
-    keys: "day, author, origin, bot",
-    has_hours: false,
-    tables: &[Table { name: AUTHOR_DAY, columns: &["origin", "bot"] }, AUTHOR_DETAIL],
-};
-
-const ORIGINS: Relation = Relation {
-    keys: "day, origin, bot",
-    has_hours: false,
-    tables: &[Table { name: "origin_day", columns: &["origin", "bot"] }, AUTHOR_DETAIL],
-};
-
-const HOURS: Relation = Relation {
-    keys: "day, hour, language, app, bot",
-    has_hours: true,
+    keys: &["day", "author", "origin", "bot"],
+    measures: &[POSTS],
     tables: &[
-        Table { name: "hour_cell", columns: &["language", "app", "bot"] },
-        Table { name: "hour_detail", columns: &["language", "server", "app", "bot"] },
+        Table::of_days(AUTHOR_DAY, &["origin", "bot"]),
+        Table::of_days("author_detail", &["origin", "bot", "language", "server", "app"]),
     ],
 };
 
+const ORIGIN_DETAIL: Table = Table::of_days("origin_detail", &["origin", "bot", "language", "server", "app"]);
+
+const ORIGINS: Relation = Relation {
+    keys: &["day", "origin", "bot"],
+    measures: &[POSTS],
+    tables: &[Table::of_days("origin_day", &["origin", "bot"]), ORIGIN_DETAIL],
+};
+
+const USAGE_DAY: Table = Table::of_days("usage_day", &["language", "server", "app", "bot"]);
+const HOUR_CELL: Table = Table::of_hours("hour_cell", &["language", "app", "bot"]);
+const HOUR_DETAIL: Table = Table::of_hours("hour_detail", &["language", "server", "app", "bot"]);
+
+const USAGE: Relation = Relation {
+    keys: &["day", "language", "app", "bot"],
+    measures: &[POSTS],
+    tables: &[USAGE_DAY, HOUR_CELL, HOUR_DETAIL, ORIGIN_DETAIL],
+};
+
+const SIZES: Relation = Relation {
+    keys: &["day", "bot"],
+    measures: &[
+        POSTS,
+        Measure { name: "characters", of_post: "characters::bigint" },
+        Measure { name: "shortest", of_post: "characters" },
+        Measure { name: "longest", of_post: "characters" },
+        Measure { name: "first_at", of_post: "created_at" },
+        Measure { name: "last_at", of_post: "created_at" },
+    ],
+    tables: &[USAGE_DAY],
+};
+
+const HOURS: Relation = Relation {
+    keys: &["day", "hour", "language", "app", "bot"],
+    measures: &[POSTS],
+    tables: &[HOUR_CELL, HOUR_DETAIL],
+};
+
 const LENGTHS: Relation = Relation {
-    keys: "day, language, bot, characters",
-    has_hours: false,
+    keys: &["day", "language", "bot", "characters"],
+    measures: &[POSTS],
     tables: &[
-        Table { name: "length_cell", columns: &["language", "bot"] },
-        Table { name: "length_detail", columns: &["language", "bot", "server", "app"] },
+        Table::of_days("length_cell", &["language", "bot"]),
+        Table::of_days("length_detail", &["language", "bot", "server", "app"]),
     ],
 };
 
@@ -107,7 +160,7 @@ const LENGTHS: Relation = Relation {
 enum Rows {
     /// One a post.
     Single,
-    /// One a key.
+    /// One a key, with the number of posts.
     Grouped,
 }
 
@@ -126,11 +179,12 @@ impl Scope {
             days: None,
             hours: None,
         };
-        scope.conditions.extend(filter.bot.map(|bot| Condition { column: "bot", sql: format!("bot = {bot}") }));
+        let of_bots = |bot| Condition { is_of_one: true, ..Condition::new("bot", format!("bot = {bot}")) };
+        scope.conditions.extend(filter.bot.map(of_bots));
         scope.conditions.extend(named(connection, &filter.only)?);
         for condition in named(connection, &filter.without)? {
             // A post without a name does not have that name.
-            scope.conditions.push(Condition { sql: format!("({}) is not true", condition.sql), ..condition });
+            scope.conditions.push(Condition::new(condition.column, format!("({}) is not true", condition.sql)));
         }
         if let Some(from) = filter.from {
             scope.times.push(format!("created_at >= {}", instant(from)));
@@ -142,9 +196,15 @@ impl Scope {
         Ok(scope)
     }
 
-    /// The first and the last of the sealed days whose posts are all in the filter: `day_figures` has their figures.
-    pub(crate) fn kept_days(&self) -> Option<(i32, i32)> {
-        self.days.as_ref().and_then(|days| days.sealed).filter(|_| self.conditions.is_empty())
+    /// The first and the last of the sealed days for which `day_figures` has the filter's figures, and the condition of its rows.
+    pub(crate) fn kept_days(&self) -> Option<(i32, i32, String)> {
+        let part = match self.conditions.as_slice() {
+            [] => "bot is null and server is null".to_owned(),
+            [Condition { column: "bot" | "server", sql, is_of_one: true }] => sql.clone(),
+            _ => return None,
+        };
+        let (first, last) = self.days.as_ref()?.sealed?;
+        Some((first, last, part))
     }
 
     /// The filter without its whole sealed days; None when nothing is left.
@@ -166,8 +226,8 @@ impl Scope {
 
     /// Like [`Scope::authors`], with one row for each (day, author, bot).
     pub(crate) fn distinct_authors(&self) -> String {
-        match self.table(&AUTHORS) {
-            Some(Table { name: AUTHOR_DAY, .. }) | None => self.relation_of(&AUTHORS, Rows::Grouped),
+        match self.told(&AUTHORS) {
+            Some((Table { name: AUTHOR_DAY, .. }, _)) | None => self.relation_of(&AUTHORS, Rows::Grouped),
             Some(_) => format!(
                 "(select day, author, origin, bot, sum(posts) as posts from {} group by day, author, origin, bot)",
                 self.authors()
@@ -178,6 +238,16 @@ impl Scope {
     /// Columns day, origin, bot, posts; several rows may have the same key.
     pub(crate) fn origins(&self) -> String {
         self.relation(&ORIGINS)
+    }
+
+    /// Columns day, language, app, bot, posts; several rows may have the same key.
+    pub(crate) fn usage(&self) -> String {
+        self.relation(&USAGE)
+    }
+
+    /// Columns day, bot, posts, characters, shortest, longest, first_at, last_at; several rows may have the same key.
+    pub(crate) fn sizes(&self) -> String {
+        self.relation(&SIZES)
     }
 
     /// Columns day, hour, language, app, bot, posts; several rows may have the same key.
@@ -271,10 +341,13 @@ impl Scope {
         Ok(())
     }
 
-    /// The smallest table that knows the columns of all conditions.
-    fn table(&self, relation: &Relation) -> Option<&'static Table> {
+    /// The table of sealed days that tells most of a relation, and what it tells; None if only the posts do.
+    fn told(&self, relation: &Relation) -> Option<(&'static Table, &Cover)> {
         let knows = |table: &&Table| self.conditions.iter().all(|condition| table.columns.contains(&condition.column));
-        relation.tables.iter().find(knows)
+        let cover = |table: &'static Table| {
+            Some((table, if table.has_hours { self.hours.as_ref() } else { self.days.as_ref() }?))
+        };
+        relation.tables.iter().filter(knows).filter_map(cover).min_by_key(|(_, cover)| cover.open_days())
     }
 
     fn relation(&self, relation: &Relation) -> String {
@@ -283,7 +356,7 @@ impl Scope {
 
     /// `rows` is for the posts themselves.
     fn relation_of(&self, relation: &Relation, rows: Rows) -> String {
-        let keys = relation.keys;
+        let keys = relation.keys.join(", ");
         let from_posts = |conditions: &[String]| {
             let posts = match self.zone {
                 Some(_) => self.post_where(conditions),
@@ -291,27 +364,32 @@ impl Scope {
                 None => format!("post{}", self.condition(conditions)),
             };
             match rows {
-                Rows::Single => format!("select {keys}, 1 as posts from {posts}"),
+                Rows::Single => {
+                    let measures =
+                        relation.measures.iter().map(|Measure { name, of_post }| format!(", {of_post} as {name}"));
+                    format!("select {keys}{} from {posts}", measures.collect::<String>())
+                }
                 Rows::Grouped => format!("select {keys}, count(*) as posts from {posts} group by {keys}"),
             }
         };
-        let told = self.table(relation).and_then(|table| {
-            let cover = if relation.has_hours { &self.hours } else { &self.days };
-            Some((table.name, cover.as_ref()?))
-        });
-        let Some((table, cover)) = told else { return format!("({})", from_posts(&self.times)) };
+        let Some((table, cover)) = self.told(relation) else { return format!("({})", from_posts(&self.times)) };
         let mut parts = Vec::new();
         if let Some((first, last)) = cover.sealed {
             let mut conditions = vec![format!("cell.day between {first} and {last}")];
             conditions.extend(cover.hours.iter().cloned());
-            let keys = match &self.zone {
-                Some(zone) => {
-                    let (day, hour) = (local_day(HOUR, zone), local_hour(HOUR, zone));
-                    keys.replacen("day, hour", &format!("{day} as day, {hour} as hour"), 1)
-                }
-                None => keys.to_owned(),
+            let column = |key: &&str| match (&self.zone, *key) {
+                (Some(zone), "day") => format!("{} as day", local_day(HOUR, zone)),
+                (Some(zone), "hour") => format!("{} as hour", local_hour(HOUR, zone)),
+                (_, key) => key.to_owned(),
             };
-            parts.push(format!("select {keys}, posts from {table} cell{}", self.condition(&conditions)));
+            let mut columns: Vec<_> = relation.keys.iter().map(column).collect();
+            columns.extend(relation.measures.iter().map(|measure| measure.name.to_owned()));
+            parts.push(format!(
+                "select {} from {} cell{}",
+                columns.join(", "),
+                table.name,
+                self.condition(&conditions)
+            ));
         }
         for days in cover.of_open() {
             let conditions: Vec<_> = std::iter::once(days).chain(self.times.iter().cloned()).collect();
@@ -355,6 +433,11 @@ impl Cover {
             self.open.push((day, day));
         }
         self.is_cut = is_sealed;
+    }
+
+    /// The number of days in the ranges whose posts are read.
+    fn open_days(&self) -> i32 {
+        self.open.iter().map(|(first, last)| last - first + 1).sum()
     }
 
     /// The conditions on a post's day: the posts of the open days are those of one after the other. DuckDB reads a range of days in half
@@ -409,14 +492,14 @@ fn zone_of(connection: &Connection, zone: &str) -> Result<Option<String>, LakeEr
 /// The conditions that posts have names of these lists.
 fn named(connection: &Connection, names: &Names) -> Result<Vec<Condition>, LakeError> {
     let conditions = [
-        ("origin", among(connection, "origin", &names.origins)?),
-        ("server", among(connection, "server", &names.servers)?),
-        ("app", among(connection, "app", &names.apps)?),
-        ("language", in_languages(connection, &names.languages)?),
-        ("tags", tagged(&names.hashtags)),
-        ("text", topic::mentions_one(&names.about)),
+        among(connection, "origin", &names.origins)?,
+        among(connection, "server", &names.servers)?,
+        among(connection, "app", &names.apps)?,
+        in_languages(connection, &names.languages)?.map(|sql| Condition::new("language", sql)),
+        tagged(&names.hashtags).map(|sql| Condition::new("tags", sql)),
+        topic::mentions_one(&names.about).map(|sql| Condition::new("text", sql)),
     ];
-    Ok(conditions.into_iter().filter_map(|(column, sql)| Some(Condition { column, sql: sql? })).collect())
+    Ok(conditions.into_iter().flatten().collect())
 }
 
 /// The condition that a post has one of these hashtags; `None` if there are none.
@@ -427,13 +510,13 @@ pub(crate) fn tagged(hashtags: &[String]) -> Option<String> {
 }
 
 /// The condition that a column has one of these names, in any letter case; `None` if there are none.
-fn among(connection: &Connection, column: &str, names: &[String]) -> Result<Option<String>, LakeError> {
+fn among(connection: &Connection, column: &'static str, names: &[String]) -> Result<Option<Condition>, LakeError> {
     if names.is_empty() {
         return Ok(None);
     }
     let names: Vec<_> = names.iter().map(|name| literal(&name.to_lowercase())).collect();
     let known = numbers(connection, column, &format!("lower(name) in ({})", names.join(", ")))?;
-    Ok(Some(format!("{column} in ({known})")))
+    Ok(Some(Condition { is_of_one: known.len() == 1, ..Condition::new(column, is_in(column, &known)) }))
 }
 
 /// The condition that a post has one of the languages that the user typed; `None` if there are none.
@@ -450,18 +533,22 @@ fn in_languages(connection: &Connection, typed: &[String]) -> Result<Option<Stri
             Meant::Tag(tag) => format!("{} = {}", languages::canonical_sql("name"), literal(tag)),
         })
         .collect();
-    let known = format!("language in ({})", numbers(connection, "language", &conditions.join(" or "))?);
+    let known = is_in("language", &numbers(connection, "language", &conditions.join(" or "))?);
     let without = meant.contains(&Meant::Unknown);
     Ok(Some(if without { format!("(language is null or {known})") } else { known }))
 }
 
-/// The numbers of the names in a table that meet a condition, as a SQL list that is never empty.
-fn numbers(connection: &Connection, table: &str, condition: &str) -> Result<String, LakeError> {
+/// The numbers of the names in a table that meet a condition.
+fn numbers(connection: &Connection, table: &str, condition: &str) -> Result<Vec<i32>, LakeError> {
     let mut statement = connection.prepare(&format!("select id from {table} where {condition}"))?;
-    let ids = statement.query_map([], |row| row.get::<_, i32>(0))?.collect::<Result<Vec<_>, _>>()?;
-    // No name has the number -1.
-    let ids: Vec<_> = std::iter::once(-1).chain(ids).map(|id| id.to_string()).collect();
-    Ok(ids.join(", "))
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// SQL: a column has one of these numbers.
+fn is_in(column: &str, numbers: &[i32]) -> String {
+    // No name has the number -1, and a list may not be empty.
+    let all: Vec<_> = std::iter::once(&-1).chain(numbers).map(ToString::to_string).collect();
+    format!("{column} in ({})", all.join(", "))
 }
 
 #[cfg(test)]

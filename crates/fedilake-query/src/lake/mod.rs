@@ -21,9 +21,11 @@ use serde::{Deserialize, Serialize};
 use self::gauge::Gauge;
 pub use self::position::LakePosition;
 use crate::LakeError;
+use crate::answer::scopes::Scopes;
 use crate::error::message;
 use crate::lake::names::Names;
 use crate::rows;
+use crate::take::uris::Uris;
 use crate::views::Deletes;
 
 /// The lake's limits.
@@ -54,12 +56,14 @@ pub struct Lake {
     /// The connection that changes the lake, if none failed since.
     writer: Mutex<Option<Connection>>,
     pub(crate) names: Mutex<Names>,
+    pub(crate) uris: Mutex<Uris>,
     outside: Mutex<Option<Connection>>,
     counter: Mutex<Connection>,
     readers: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
     /// True while a take runs.
     pub(crate) taking: Arc<AtomicBool>,
+    pub(crate) scopes: Scopes,
     /// The last field, so that it is dropped after the database is closed.
     guard: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -112,11 +116,13 @@ impl Lake {
             rebuilt,
             writer: Mutex::new(Some(writer)),
             names: Mutex::default(),
+            uris: Mutex::default(),
             outside: Mutex::default(),
             counter: Mutex::new(counter),
             readers,
             idle: Mutex::default(),
             taking: Arc::default(),
+            scopes: Scopes::default(),
             guard: None,
         })
     }
@@ -202,7 +208,9 @@ impl Lake {
         };
         connection.execute_batch("begin")?;
         let changed = change(&connection)?;
+        let commit = self.scopes.commit();
         connection.execute_batch("commit")?;
+        drop(commit);
         // A connection that failed is closed, which ends its transaction: a rollback takes memory, of which there may be none.
         *writer = Some(connection);
         Ok(changed)

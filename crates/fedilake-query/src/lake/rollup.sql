@@ -4,8 +4,9 @@
 -- the newest observed_at that the lake had seen when the day last changed.
 create table day (day integer, sealed boolean, touched_at timestamptz);
 
+-- Of all posts of the day, of those of bots or of people, or of those that one server showed first.
 create table day_figures (
-    day integer, posts bigint, users bigint, origins bigint,
+    day integer, bot boolean, server integer, posts bigint, users bigint, origins bigint,
     most_frequent_nonbot varchar, most_frequent_bot varchar, most_frequent_host varchar
 );
 create table author_day (day integer, author integer, origin integer, bot boolean, posts integer);
@@ -13,6 +14,14 @@ create table author_detail (
     day integer, author integer, origin integer, bot boolean, language integer, server integer, app integer, posts integer
 );
 create table origin_day (day integer, origin integer, bot boolean, posts integer);
+create table origin_detail (
+    day integer, origin integer, language integer, server integer, app integer, bot boolean, posts integer
+);
+-- The characters are those of all its posts together, of the shortest and of the longest one.
+create table usage_day (
+    day integer, language integer, server integer, app integer, bot boolean, posts integer,
+    characters bigint, shortest integer, longest integer, first_at timestamptz, last_at timestamptz
+);
 create table hour_cell (day integer, hour integer, language integer, app integer, bot boolean, posts integer);
 create table hour_detail (
     day integer, hour integer, language integer, server integer, app integer, bot boolean, posts integer

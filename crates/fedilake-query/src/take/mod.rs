@@ -1,8 +1,9 @@
 //! Takes rows of data files into the lake.
 //!
-//! A take is one transaction: the rows, the names that they bring, the posts that they hide and the position become
-//! visible together or not at all, so after a crash at any moment the next take continues at the lake's position.
-//! Offsets that the lake already has are skipped: taking a file again changes nothing.
+//! The rows of a transaction, the names that they bring, the posts that they hide and the position become visible
+//! together or not at all, so after a crash at any moment the next take continues at the lake's position. A long take is
+//! several transactions, because DuckDB holds what is not committed in memory, or writes it twice. Offsets that the lake
+//! already has are skipped: taking a file again changes nothing.
 //!
 //! Rows may come in any order. A post depends only on the set of rows taken (views.rs has the rule), and not on how
 //! they were split into files and calls.
@@ -14,6 +15,7 @@
 pub mod missed;
 pub(crate) mod seal;
 pub(crate) mod source;
+pub(crate) mod uris;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,12 +28,16 @@ use serde::{Deserialize, Serialize};
 use crate::lake::layout;
 use crate::lake::lock;
 use crate::lake::names::Names;
+use crate::take::uris::{Matching, Uris};
 use crate::views::{self, Deletes};
 use crate::{Lake, LakeError};
 
 /// The number of rows merged at a time: a row group, so that a long take writes full ones and holds no more in
 /// memory.
 pub(crate) const STAGE_ROWS: usize = 122_880;
+
+/// A transaction ends with the chunk that brings it to so many offsets.
+const TRANSACTION_OFFSETS: u64 = 4 * STAGE_ROWS as u64;
 
 /// The size of the rows merged at a time, in bytes of memory, for large rows.
 const STAGE_BYTES: usize = 256 << 20;
@@ -60,10 +66,8 @@ pub struct Chunk {
 /// The progress of a take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakeProgress {
-    /// The number of rows merged so far, not yet committed.
+    /// The number of rows merged so far, of which the last are not yet committed.
     pub rows: u64,
-    /// The number of offsets that the call covers: rows and holes.
-    pub offsets: u64,
 }
 
 /// Files of one log partition that join, and the offsets to take from them.
@@ -89,31 +93,51 @@ impl Reading {
 }
 
 impl Lake {
-    /// Takes the rows that the lake does not have yet, in one transaction, and moves its positions to the chunks'
-    /// ends.
+    /// Takes the rows that the lake does not have yet, and moves its positions to the chunks' ends.
     ///
     /// A log partition that is new to the lake begins at its lowest chunk. Chunks may come in any order and overlap,
     /// but may not leave out offsets, unless they mark them as lost: [`LakeError::Gap`]. From then on
     /// [`LakePosition::lacks`] has the lost offsets. [`LakeError::DamagedFile`] names a file that cannot be read.
-    /// After an error the lake is unchanged. One take runs at a time; readers do not wait. `progress` is called after
-    /// each merge, about every 120,000 rows.
+    /// Chunks of less than some 500,000 offsets together are one transaction: after an error the lake is unchanged. More
+    /// are several, of which the first ones stay. One take runs at a time; readers do not wait. `progress` is called
+    /// after each merge, about every 120,000 rows.
     pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), LakeError> {
+        let mut chunks: Vec<&Chunk> = chunks.iter().collect();
+        chunks.sort_by(|a, b| (&a.log, a.partition, a.first, a.next).cmp(&(&b.log, b.partition, b.first, b.next)));
+        let mut rows = 0;
+        for chunks in transactions(&chunks) {
+            rows += self.take_at_once(chunks, &mut |more| progress(TakeProgress { rows: rows + more }))?;
+        }
+        seal::after_take(self, rows)
+    }
+
+    /// Takes sorted chunks in one transaction, and returns the number of rows. `progress` is called with the rows so far.
+    fn take_at_once(&self, chunks: &[&Chunk], progress: &mut dyn FnMut(u64)) -> Result<u64, LakeError> {
         let mut names = lock(&self.names);
+        let mut uris = lock(&self.uris);
         let mut outside = self.outside()?;
         let _taking = Taking::begin(&self.taking);
         let deletes = self.options().deletes;
-        let taken = self.change(|writer| take(writer, &mut names, deletes, chunks, progress, &mut outside));
+        let taken = self.change(|writer| take(writer, &mut names, &mut uris, deletes, chunks, progress, &mut outside));
         match taken {
-            Ok(rows) => {
-                names.commit();
-                seal::after_take(self, rows)
-            }
-            Err(error) => {
-                names.rollback();
-                Err(error)
-            }
+            Ok(_) => names.commit(),
+            Err(_) => names.rollback(),
         }
+        taken
     }
+}
+
+/// Divides sorted chunks into those of one transaction each.
+fn transactions<'a, 'b>(chunks: &'a [&'b Chunk]) -> impl Iterator<Item = &'a [&'b Chunk]> {
+    let mut offsets = 0;
+    chunks.chunk_by(move |chunk, _| {
+        offsets += (chunk.next - chunk.first).unsigned_abs();
+        let joins = offsets < TRANSACTION_OFFSETS;
+        if !joins {
+            offsets = 0;
+        }
+        joins
+    })
 }
 
 /// Says that a take runs, until dropped.
@@ -135,9 +159,10 @@ impl Drop for Taking<'_> {
 fn take(
     writer: &Connection,
     names: &mut Names,
+    uris: &mut Uris,
     deletes: Deletes,
-    chunks: &[Chunk],
-    progress: &mut dyn FnMut(TakeProgress),
+    chunks: &[&Chunk],
+    progress: &mut dyn FnMut(u64),
     outside: &mut Connection,
 ) -> Result<u64, LakeError> {
     let readings = plan(writer, chunks)?;
@@ -145,12 +170,17 @@ fn take(
         return Ok(0);
     }
     writer.execute_batch(include_str!("merge/begin.sql"))?;
-    let offsets = readings.iter().map(|reading| (reading.next - reading.from).unsigned_abs()).sum();
+    let offsets: u64 = readings.iter().map(|reading| (reading.next - reading.from).unsigned_abs()).sum();
+    if offsets < STAGE_ROWS as u64 {
+        uris.read_on(writer)?;
+    } else {
+        uris.forget();
+    }
     let (send, batches) = sync_channel(BATCHES_AHEAD);
     let rows = std::thread::scope(|scope| {
         let readings = &readings;
         let reader = scope.spawn(move || readings.iter().try_for_each(|reading| source::read(outside, reading, &send)));
-        let merged = merge_all(writer, names, deletes, batches, &mut |rows| progress(TakeProgress { rows, offsets }));
+        let merged = merge_all(writer, names, uris, deletes, batches, progress);
         let read = reader.join().expect("reading does not panic");
         read.and(merged)
     })?;
@@ -165,10 +195,8 @@ fn take(
     Ok(rows)
 }
 
-/// Decides which offsets of which files to read, and numbers new log partitions.
-fn plan(writer: &Connection, chunks: &[Chunk]) -> Result<Vec<Reading>, LakeError> {
-    let mut chunks: Vec<&Chunk> = chunks.iter().collect();
-    chunks.sort_by(|a, b| (&a.log, a.partition, a.first, a.next).cmp(&(&b.log, b.partition, b.first, b.next)));
+/// Decides which offsets of which files to read, and numbers new log partitions. The chunks are sorted.
+fn plan(writer: &Connection, chunks: &[&Chunk]) -> Result<Vec<Reading>, LakeError> {
     let mut readings = Vec::new();
     for chunks in chunks.chunk_by(|a, b| (&a.log, a.partition) == (&b.log, b.partition)) {
         let (log_partition, from) = log_partition(writer, chunks[0])?;
@@ -223,6 +251,7 @@ fn log_partition(writer: &Connection, chunk: &Chunk) -> Result<(i32, i64), LakeE
 fn merge_all(
     writer: &Connection,
     names: &mut Names,
+    uris: &mut Uris,
     deletes: Deletes,
     batches: Receiver<RecordBatch>,
     progress: &mut dyn FnMut(u64),
@@ -230,8 +259,8 @@ fn merge_all(
     let mut rows = 0;
     let mut batches = batches.into_iter().peekable();
     while batches.peek().is_some() {
-        rows += stage(writer, names, &mut batches)? as u64;
-        merge(writer, names, deletes)?;
+        rows += stage(writer, names, uris, &mut batches)? as u64;
+        merge(writer, names, uris, deletes)?;
         progress(rows);
     }
     Ok(rows)
@@ -240,6 +269,7 @@ fn merge_all(
 fn stage(
     writer: &Connection,
     names: &mut Names,
+    uris: &mut Uris,
     batches: &mut impl Iterator<Item = RecordBatch>,
 ) -> Result<usize, LakeError> {
     writer.execute_batch(include_str!("merge/stage.sql"))?;
@@ -253,13 +283,32 @@ fn stage(
         rows += batch.num_rows();
         bytes += batch.get_array_memory_size();
         names.meet(&batch);
+        uris.meet(&batch);
         appender.append_record_batch(batch)?;
     }
     appender.flush()?;
     Ok(rows)
 }
 
-fn merge(writer: &Connection, names: &mut Names, deletes: Deletes) -> Result<(), LakeError> {
+/// Finds the staged posts that the lake has.
+fn find_known(writer: &Connection, matching: Matching) -> Result<(), LakeError> {
+    let find = |near: &str| writer.execute_batch(&include_str!("merge/match.sql").replace("{near}", near));
+    let (uris, near) = match matching {
+        Matching::Any => return Ok(find("true")?),
+        Matching::None => return Ok(find("false")?),
+        Matching::Near { uris, condition } => (uris, condition),
+    };
+    find(&near)?;
+    // A hidden post is no post that the lake has, but the reason why the filter has its uri.
+    let found = "select (select count(*) from matched) + (select count(distinct uri_hash) from withheld \
+                 semi join (from stage where kind = 0) using (uri_hash))";
+    if writer.query_row(found, [], |row| row.get::<_, i64>(0))? < uris as i64 {
+        find("true")?;
+    }
+    Ok(())
+}
+
+fn merge(writer: &Connection, names: &mut Names, uris: &mut Uris, deletes: Deletes) -> Result<(), LakeError> {
     let run = |wanted: bool, sql: &str| if wanted { writer.execute_batch(sql) } else { Ok(()) };
     // Most small batches lack most kinds of rows, and even a statement that finds nothing takes milliseconds.
     let any = |conditions: [&str; 4], table: &str| {
@@ -278,7 +327,7 @@ fn merge(writer: &Connection, names: &mut Names, deletes: Deletes) -> Result<(),
         writer.execute_batch(RETURNED)?;
         run(exists(writer, "returned")?, include_str!("merge/return.sql"))?;
     }
-    writer.execute_batch(include_str!("merge/match.sql"))?;
+    find_known(writer, uris.matching())?;
     writer.execute_batch(include_str!("merge/choose.sql"))?;
     let known = exists(writer, "known")?;
     let several = known || exists(writer, "repeated")?;

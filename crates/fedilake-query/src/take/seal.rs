@@ -79,13 +79,30 @@ fn seal_with(writer: &Connection, condition: &str, posts_max: u64) -> Result<Opt
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
     // The range lets the scans pass over the other days' rows.
     let days = format!("day between {first} and {last} and day in (select day from sealing)");
-    let of_days = |table: &str| format!("(select * from {table} where {days})");
-    let figures = include_str!("../answer/relation/day_figures.sql")
-        .replace("{author}", "author")
-        .replace("{origin}", "origin")
-        .replace("{distinct_authors}", &of_days("author_day"))
-        .replace("{origins}", &of_days("origin_day"));
-    let sql = include_str!("seal/seal.sql").replace("{days}", &days).replace("{figures}", figures.trim_end());
+    let figures = |authors: &str, origins: &str| {
+        include_str!("../answer/relation/day_figures.sql")
+            .replace("{author}", "author")
+            .replace("{origin}", "origin")
+            .replace("{distinct_authors}", &format!("(select {authors} where {days})"))
+            .replace("{origins}", &format!("(select {origins} where {days})"))
+            .trim_end()
+            .to_owned()
+    };
+    // A part of a day's posts is told as a day of its own.
+    let of_bots = "* replace (day::bigint * 2 + bot::bigint as day) from";
+    let of_servers = "day::bigint << 32 | server as day";
+    let authors_of_servers = format!(
+        "{of_servers}, author, origin, bot, posts \
+        from (select day, server, author, origin, bot, sum(posts) as posts from author_detail group by all)"
+    );
+    let sql = include_str!("seal/seal.sql")
+        .replace("{days}", &days)
+        .replace("{figures}", &figures("* from author_day", "* from origin_day"))
+        .replace("{figures_of_bots}", &figures(&format!("{of_bots} author_day"), &format!("{of_bots} origin_day")))
+        .replace(
+            "{figures_of_servers}",
+            &figures(&authors_of_servers, &format!("{of_servers}, origin, bot, posts from origin_detail")),
+        );
     writer.execute_batch(&sql)?;
     Ok(Some(posts.unwrap_or(0).unsigned_abs()))
 }

@@ -293,3 +293,32 @@ fn readers_see_the_last_commit_while_a_take_runs() {
     assert_eq!(seen, [["1"]]);
     assert_eq!(bench.ask("select count(*) from posts"), [["2"]]);
 }
+
+/// Copies of posts that were taken before: one of the same time, one that tells another day, and one of a post that was deleted.
+#[test]
+fn copies_are_known_whenever_they_come_and_whatever_time_they_tell() {
+    const DAY: i64 = 86_400;
+    let copy = |n: i64, later: i64| Event {
+        server: "beta.test".to_owned(),
+        id: (1_000 + n).to_string(),
+        created: Some(n + later),
+        ..post(n)
+    };
+    let copies = || [copy(1, 0), copy(2, 40 * DAY), copy(3, 0), copy(4, 0), copy(5, -3 * DAY), post(6)];
+    let mut bench = Bench::new();
+    bench.take(&[post(1), post(2), post(3), post(4), post(5)]);
+    bench.take(&[Event::deleted("alpha.test", 3, 50)]);
+    let expected = [uri(1), uri(2), uri(4), uri(5), uri(6)];
+    let mut again = bench.reopen();
+    again.take(&copies());
+    assert_eq!(uris(&again), expected);
+    assert_eq!(again.ask("select count(*) from sightings where server = 'beta.test'"), [["4"]]);
+    again.take(&copies());
+    // A hidden post that comes back is known as any other.
+    let own = |n: i64| Event { server: "one.test".to_owned(), id: n.to_string(), ..post(n) };
+    again.take(&[own(3), own(7)]);
+    again.take(&[copy(7, 0), copy(3, 2 * DAY)]);
+    let shown = uris(&again);
+    let distinct: std::collections::BTreeSet<_> = shown.iter().collect();
+    assert_eq!(distinct.len(), shown.len(), "{shown:?}");
+}

@@ -15,6 +15,9 @@ use super::protocol::{self, Ending, OtherSide, Piece, Question, SnapshotQuestion
 
 /// Interval at which an answer that nobody takes looks whether somebody still wants it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Niceness of the threads that answer people: a thread of takes has ten times their share of a busy core.
+#[cfg(target_os = "linux")]
+const PEOPLES_NICENESS: i32 = 10;
 /// Size of a block of an answer.
 const BLOCK_BYTES: usize = 64 << 10;
 
@@ -44,6 +47,9 @@ pub fn answer(work: Arc<Work>, socket: UnixStream) {
         Question::Sql { time, .. } => Instant::now().checked_add(*time),
         _ => None,
     };
+    if cancel.is_some() {
+        give_way();
+    }
     let begun = running.begin(cancel.clone(), until);
     // Nobody waits for it any more.
     let _ = work.answer(question, &socket, &begun, cancel.unwrap_or_default());
@@ -173,6 +179,13 @@ impl Work {
         }
         Ok(())
     }
+}
+
+/// Lets this thread, which answers people, wait for those of takes, and so their next answers be of newer posts.
+fn give_way() {
+    // Elsewhere this is a property of the whole process.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, PEOPLES_NICENESS);
 }
 
 /// The findings, a sentence each.

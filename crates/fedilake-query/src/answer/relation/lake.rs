@@ -16,6 +16,8 @@ pub(crate) fn bind(sql: &str, scope: &Scope, question: &Question) -> Result<Stri
         Ok(match name {
             "posts" => scope.posts(),
             "hours" => scope.hours(),
+            "usage" => scope.usage(),
+            "sizes" => scope.sizes(),
             "authors" => scope.authors(),
             "distinct_authors" => scope.distinct_authors(),
             "origins" => scope.origins(),
@@ -37,11 +39,12 @@ pub(crate) fn bind(sql: &str, scope: &Scope, question: &Question) -> Result<Stri
     })
 }
 
-/// The figures of each day: the stored figures of sealed days if all of their posts are counted.
+/// The figures of each day: the stored figures of sealed days if they are of the posts that are counted.
 fn day_figures(scope: &Scope, question: &Question) -> Result<String, LakeError> {
     let counted = |scope: &Scope| bind(include_str!("day_figures.sql"), scope, question);
-    let Some((first, last)) = scope.kept_days() else { return Ok(format!("({})", counted(scope)?)) };
-    let kept = format!("from day_figures where day between {first} and {last}");
+    let Some((first, last, part)) = scope.kept_days() else { return Ok(format!("({})", counted(scope)?)) };
+    let kept =
+        format!("select * exclude (bot, server) from day_figures where day between {first} and {last} and {part}");
     Ok(match scope.other_days() {
         Some(others) => format!("({kept} union all ({}))", counted(&others)?),
         None => format!("({kept})"),

@@ -64,6 +64,10 @@ impl Plain<'_> {
         Ok(match name {
             "posts" => self.posts(),
             "hours" => counted("day, hour, language, app, bot"),
+            "usage" => counted("day, language, app, bot"),
+            "sizes" => "select day, bot, count(*) as posts, sum(characters)::bigint as characters,\n    min(characters) as shortest, \
+                max(characters) as longest, min(created_at) as first_at, max(created_at) as last_at\nfrom {posts}\ngroup by day, bot"
+                .to_owned(),
             "authors" | "distinct_authors" => counted("day, author, origin, bot"),
             "origins" => counted("day, origin, bot"),
             "lengths" => counted("day, language, bot, characters"),

@@ -15,10 +15,10 @@
 
 select app.name as app, top.posts
 from (
-    select app, sum(posts)::bigint as posts from {hours} where not bot and app is not null group by app
+    select app, sum(posts)::bigint as posts from {usage} where not bot and app is not null group by app
 ) top
 join {app} on app.id = top.app
 order by top.posts desc, app.name
 limit 10;
 select coalesce(sum(posts) filter (where app is not null), 0)::bigint as named, coalesce(sum(posts), 0)::bigint as posts
-from {hours} where not bot
+from {usage} where not bot

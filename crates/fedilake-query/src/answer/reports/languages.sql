@@ -13,7 +13,7 @@
 -- click = { language = "language" }
 
 with
-    cell as (select language, sum(posts) as posts from {hours} group by language)
+    cell as (select language, sum(posts) as posts from {usage} group by language)
 select coalesce(language.counted, 'unknown') as language, sum(cell.posts)::bigint as posts
 from cell
 left join {language} on language.id = cell.language

@@ -14,21 +14,19 @@
 -- marks = [{ kind = "figures", columns = ["posts", "users", "origins", "languages", "characters_mean"] }, { kind = "table" }]
 -- counts_authors = true
 
-with
-    moment as (select min(created_at) as first, max(created_at) as last from {posts})
 select
     coalesce(sum(posts), 0)::bigint as posts,
     (select count(*) from (select author from {authors} group by author)) as users,
     (select count(*) from (select origin from {origins} group by origin)) as origins,
     (
         select count(distinct coalesce(language.counted, 'unknown'))
-        from (select language from {hours} group by language) met
+        from (select language from {usage} group by language) met
         left join {language} on language.id = met.language
     ) as languages,
-    min(characters) as characters_min,
-    sum(posts * characters::bigint)::double / sum(posts) as characters_mean,
-    max(characters) as characters_max,
-    coalesce(sum(posts * characters::bigint), 0)::bigint as characters_sum,
-    (select first from moment) as first_created_at,
-    (select last from moment) as last_created_at
-from {lengths}
+    min(shortest) as characters_min,
+    sum(characters)::double / sum(posts) as characters_mean,
+    max(longest) as characters_max,
+    coalesce(sum(characters), 0)::bigint as characters_sum,
+    min(first_at) as first_created_at,
+    max(last_at) as last_created_at
+from {sizes}

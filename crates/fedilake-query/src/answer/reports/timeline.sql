@@ -39,7 +39,7 @@ with
         select step, count(distinct coalesce(language.counted, 'unknown')) as languages
         from (
             select distinct {day_step} as step, language
-            from {hours}
+            from {usage}
             where '{by}' <> 'hour'
         ) met
         left join {language} on language.id = met.language

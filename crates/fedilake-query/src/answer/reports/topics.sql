@@ -13,7 +13,7 @@
 -- click = { topic = "about" }
 
 with
-    day as (select distinct day from {hours}),
+    day as (select distinct day from {usage}),
     hit as (select day, word, count(*) as posts from {hits} group by all)
 select
     date '1970-01-01' + day.day as day, asked.word as topic, coalesce(hit.posts, 0)::bigint as posts

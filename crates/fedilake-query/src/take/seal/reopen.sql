@@ -5,6 +5,8 @@ delete from day_figures where day in (from opened);
 delete from author_day where day in (from opened);
 delete from author_detail where day in (from opened);
 delete from origin_day where day in (from opened);
+delete from origin_detail where day in (from opened);
+delete from usage_day where day in (from opened);
 delete from hour_cell where day in (from opened);
 delete from length_detail where day in (from opened);
 delete from hour_detail where day in (from opened);

@@ -80,17 +80,24 @@ pub struct CollectorSettings {
 }
 
 impl CollectorSettings {
+    /// The default of `gather_events_max`.
+    pub const GATHER_EVENTS_MAX: usize = 1_000;
+    /// The default of `gather_time_max`.
+    pub const GATHER_TIME_MAX: Duration = Duration::from_millis(50);
+    /// The default of `backfill`.
+    pub const BACKFILL: Duration = Duration::ZERO;
+
     /// The defaults, with `contact` in the User-Agent.
     pub fn new(contact: impl Into<String>) -> CollectorSettings {
         CollectorSettings {
             http: HttpSettings::new(contact),
-            via: Via::Auto,
+            via: Via::default(),
             admission: Admission::default(),
-            gather_events_max: 1_000,
-            gather_time_max: Duration::from_millis(50),
+            gather_events_max: Self::GATHER_EVENTS_MAX,
+            gather_time_max: Self::GATHER_TIME_MAX,
             bookmark_interval: Duration::from_secs(1),
             history_interval: Duration::from_secs(10),
-            backfill: Duration::ZERO,
+            backfill: Self::BACKFILL,
             overlap: Duration::from_secs(20),
             overlap_short: Duration::from_secs(5),
             overlap_long: Duration::from_secs(300),

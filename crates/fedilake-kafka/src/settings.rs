@@ -109,18 +109,31 @@ impl fmt::Debug for Secret {
 }
 
 impl KafkaSettings {
+    /// The default of `servers_topic`.
+    pub const SERVERS_TOPIC: &'static str = "fedilake.servers";
+    /// The default of `partitions`.
+    pub const PARTITIONS: u32 = 4;
+    /// The default of `servers_partitions`: what the topic holds is small, and its partitions cost little.
+    pub const SERVERS_PARTITIONS: u32 = 16;
+    /// The default of `retention`.
+    pub const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+    /// The default of `session_timeout`.
+    pub const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The default of `delivery_timeout`.
+    pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
+
     /// The settings that fit most: four partitions, the broker's replication, a week of retention.
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>, registry: Url) -> KafkaSettings {
         KafkaSettings {
             brokers: brokers.into(),
             topic: topic.into(),
-            servers_topic: "fedilake.servers".into(),
-            partitions: 4,
-            servers_partitions: 16,
+            servers_topic: Self::SERVERS_TOPIC.into(),
+            partitions: Self::PARTITIONS,
+            servers_partitions: Self::SERVERS_PARTITIONS,
             replication: -1,
-            retention: Duration::from_secs(7 * 24 * 60 * 60),
-            session_timeout: Duration::from_secs(10),
-            delivery_timeout: Duration::from_secs(120),
+            retention: Self::RETENTION,
+            session_timeout: Self::SESSION_TIMEOUT,
+            delivery_timeout: Self::DELIVERY_TIMEOUT,
             request_timeout: Duration::from_secs(10),
             security: Security::default(),
             registry: RegistrySettings {

@@ -111,8 +111,8 @@ pub enum LogEvent {
 #[async_trait]
 pub trait LogWriter: Send + Sync {
     /// Returns when all `records` are durable (an fsync, or acks=all), in the given order within each partition.
-    /// Records of one key go to one partition, in every call until partitions are added. After an error some of the records may be in the log or appear later;
-    /// the call may be repeated, so a record can be in the log twice.
+    /// Records of one key go to one partition, in every call until partitions are added. After an error some of the records may be in the
+    /// log or appear later; the call may be repeated, so a record can be in the log twice.
     async fn append(&self, records: Vec<(Key, Bytes)>) -> Result<(), LogError>;
 }
 

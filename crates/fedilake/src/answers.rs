@@ -17,16 +17,24 @@ use tokio_util::sync::CancellationToken;
 
 use self::pieces::Pieces;
 use crate::checked::{CheckReport, Progress};
+use crate::lake_process::LakeProcess;
 use crate::owner::{self, Access, Contact};
-use crate::process::{Loops, Process, Sinks};
+use crate::process::check::Checker;
+use crate::process::{Loops, Process};
 use crate::serve::api::{CheckMessage, CheckRequest, NOTE_HEADER, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
 use crate::wire::{self, outcome};
 
 /// The source of answers for a data folder.
 pub enum Answers {
-    /// The folder was free: this process owns it, and its lake, until [`Answers::close`].
-    Here { process: Box<Process>, sql_limits: SqlLimits },
+    /// The lake of this process.
+    Here {
+        lake: Arc<LakeProcess>,
+        sql_limits: SqlLimits,
+        checker: Checker,
+        /// The process that owns the folder for these answers alone, until [`Answers::close`].
+        process: Option<Box<Process>>,
+    },
     /// Another process owns the folder and answers.
     There { contact: Contact, client: reqwest::Client },
 }
@@ -37,7 +45,8 @@ impl Answers {
         let mut answers = Answers::of_any(folder, settings).await?;
         match &mut answers {
             // The follower of this process logs the missing offsets itself.
-            Answers::Here { process, .. } => process.lake_catches_up().await?,
+            Answers::Here { process: Some(process), .. } => process.lake_catches_up().await?,
+            Answers::Here { process: None, .. } => {}
             Answers::There { contact, client } => {
                 let missing = whole(ask(client, contact, "missing", &()).await?, contact).await?;
                 let missing: Vec<String> = serde_json::from_slice(&missing).context("read the owner's answer")?;
@@ -55,18 +64,29 @@ impl Answers {
         }
         match owner::access(folder).await? {
             Access::Owner(ownership) => {
-                let process = Process::start(ownership, settings, Loops { sink: Sinks::No, listen: None }).await?;
-                Ok(Answers::Here { process: Box::new(process), sql_limits: wire::sql_limits(settings)? })
+                let loops = Loops { follow: true, ..Loops::default() };
+                let started = Process::start(Some(ownership.into()), settings, loops).await?;
+                let mut answers = Answers::within(&started, settings)?;
+                if let Answers::Here { process, .. } = &mut answers {
+                    *process = Some(Box::new(started));
+                }
+                Ok(answers)
             }
             Access::Guest(contact) => Ok(Answers::There { contact, client: client()? }),
         }
     }
 
+    /// Asks the lake of a process that goes on; close the answers before it stops.
+    pub fn within(process: &Process, settings: &Settings) -> anyhow::Result<Answers> {
+        let (lake, checker) = (Arc::clone(process.lake()), process.checker());
+        Ok(Answers::Here { lake, sql_limits: wire::sql_limits(settings)?, checker, process: None })
+    }
+
     /// Makes a report.
     pub async fn report(&self, question: &Question) -> anyhow::Result<Rows> {
         match self {
-            Answers::Here { process, .. } => {
-                let (lake, question) = (process.lake.clone(), question.clone());
+            Answers::Here { lake, .. } => {
+                let (lake, question) = (Arc::clone(lake), question.clone());
                 Ok(tokio::task::spawn_blocking(move || lake.report(&question)).await??)
             }
             Answers::There { contact, client } => {
@@ -98,9 +118,9 @@ impl Answers {
         read: impl FnOnce(&mut dyn Read) -> anyhow::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
         match self {
-            Answers::Here { process, sql_limits } => {
+            Answers::Here { lake, sql_limits, .. } => {
                 let cancel = Cancel::default();
-                let (lake, limits) = (process.lake.clone(), SqlLimits { cancel: cancel.clone(), ..sql_limits.clone() });
+                let (lake, limits) = (Arc::clone(lake), SqlLimits { cancel: cancel.clone(), ..sql_limits.clone() });
                 let stopping = tokio::spawn(async move {
                     stop.cancelled().await;
                     cancel.cancel();
@@ -138,11 +158,13 @@ impl Answers {
     /// Checks the table, and compares the lake with it.
     pub async fn check(&mut self, progress: Arc<Progress>) -> anyhow::Result<CheckReport> {
         match self {
-            Answers::Here { process, .. } => match process.checker().check(&Cancel::default(), &progress).await {
-                // The follower's error explains why the lake could not catch up.
-                Err(_) if process.follower_ended() => Err(process.failure().await),
-                checked => checked,
-            },
+            Answers::Here { checker, process, .. } => {
+                match (checker.check(&Cancel::default(), &progress).await, process) {
+                    // The follower's error explains why the lake could not catch up.
+                    (Err(_), Some(process)) if process.follower_ended() => Err(process.failure().await),
+                    (checked, _) => checked,
+                }
+            }
             Answers::There { contact, client } => {
                 let answer = ask(client, contact, "check", &CheckRequest { progress: true }).await?;
                 read_check(answer, contact, &progress).await
@@ -153,8 +175,12 @@ impl Answers {
     /// Closes the lake and releases the folder.
     pub async fn close(self) -> anyhow::Result<()> {
         match self {
-            Answers::Here { process, .. } => process.stop().await,
-            Answers::There { .. } => Ok(()),
+            Answers::Here { process: Some(process), lake, checker, .. } => {
+                // The process closes the lake when nobody else has it.
+                drop((lake, checker));
+                process.stop().await.map(drop)
+            }
+            Answers::Here { process: None, .. } | Answers::There { .. } => Ok(()),
         }
     }
 }

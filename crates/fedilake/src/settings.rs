@@ -70,7 +70,7 @@ impl Settings {
         flags: &[(&'static str, String)],
     ) -> anyhow::Result<Settings> {
         let mut values: BTreeMap<&'static str, Value> =
-            SETTINGS.iter().map(|s| (s.key, Value { text: s.default.to_owned(), origin: Origin::Default })).collect();
+            SETTINGS.iter().map(|s| (s.key, Value { text: s.default.text(), origin: Origin::Default })).collect();
         if let Some(path) = file {
             for (key, text) in read_file(path)? {
                 values.insert(key, Value { text, origin: Origin::File(path.to_owned()) });
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn whatever_a_kind_allows_is_of_the_keys_type() {
         for setting in SETTINGS {
-            let mut texts = vec![setting.default.to_owned()];
+            let mut texts = vec![setting.default.text()];
             match &setting.kind {
                 Kind::OneOf(words) => texts.extend(words.iter().map(|word| (*word).to_owned())),
                 Kind::Number(bounds) => texts.extend([bounds.start(), bounds.end()].map(u64::to_string)),

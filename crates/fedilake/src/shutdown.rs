@@ -2,8 +2,10 @@
 //! its settings again. If SIGHUP comes because the terminal was closed, it stops the process instead.
 
 use std::fs::File;
+use std::future::pending;
 use std::io::IsTerminal;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -55,4 +57,12 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
         }
     });
     Ok(token)
+}
+
+/// Resolves after `duration`; never without one.
+pub async fn elapsed(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => pending().await,
+    }
 }

@@ -73,10 +73,10 @@ impl<T> Drop for Task<T> {
     }
 }
 
-/// Resolves when a loop that may not exist ends without being told to.
-pub async fn early_end(task: &mut Option<Task>) -> anyhow::Error {
-    match task {
-        Some(task) => task.early_end().await,
+/// Resolves with the failure of loops that may not be there.
+pub async fn failure_of<T>(loops: &mut Option<T>, failure: impl AsyncFnOnce(&mut T) -> anyhow::Error) -> anyhow::Error {
+    match loops {
+        Some(loops) => failure(loops).await,
         None => std::future::pending().await,
     }
 }

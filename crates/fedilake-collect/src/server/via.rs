@@ -15,14 +15,18 @@ pub enum Via {
 }
 
 impl Via {
-    /// The way that is called `auto`, `sse`, `ws` or `poll`.
+    /// Reads `auto`, `sse`, `ws` or `poll`.
     pub fn parse(text: &str) -> Option<Via> {
-        match text {
-            "auto" => Some(Via::Auto),
-            "sse" => Some(Via::Sse),
-            "ws" => Some(Via::WebSocket),
-            "poll" => Some(Via::Poll),
-            _ => None,
+        [Via::Auto, Via::Sse, Via::WebSocket, Via::Poll].into_iter().find(|via| via.as_str() == text)
+    }
+
+    /// The way's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Via::Auto => "auto",
+            Via::Sse => "sse",
+            Via::WebSocket => "ws",
+            Via::Poll => "poll",
         }
     }
 }

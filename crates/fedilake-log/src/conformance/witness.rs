@@ -143,7 +143,7 @@ pub(super) async fn read_all(subject: &impl Subject, count: usize) -> Vec<Record
 }
 
 /// Values by key, in the order in which they were read; asserts that each key has one partition, that offsets grow
-/// within a partition, and that time does not go back.
+/// within a partition, and that time does not go back: in these tests no partition is added and no clock is set back.
 pub(super) fn by_key(records: &[Record]) -> BTreeMap<Bytes, Vec<Bytes>> {
     let mut partitions = BTreeMap::new();
     let mut last: BTreeMap<Partition, (Offset, i64)> = BTreeMap::new();

@@ -38,7 +38,7 @@
 //!   order. Readers see a record no earlier than that.
 //! - `start` is synced before anything below it is removed. Removing is by whole tables, from the oldest on; records
 //!   below the start may stay for a while or come back from the journal at the next start of the process. Nobody sees them.
-//! - `appended_at_ms` does not go back, whatever the clock does.
+//! - `appended_at_ms` does not go back, whatever the clock does: more than a log promises, so no reader relies on it.
 //! - After a write or a sync failed, nothing is written any more until the log is opened again: a sync that failed
 //!   cannot be repeated, since the kernel may have dropped what it could not write.
 //!

@@ -12,13 +12,12 @@ use fedilake_sim::talk::{self, Talk};
 
 use crate::answers::Answers;
 use crate::cli::{self, Common};
-use crate::command::{browser, replay, report};
+use crate::command::{browser, report};
 use crate::consent;
 use crate::owner::{self, Ownership};
-use crate::process::collecting::{self, Collecting};
-use crate::process::serving::{self, End};
-use crate::process::watching;
-use crate::process::{Loops, Process, Sinks};
+use crate::process::collecting::{self, Collect, Servers};
+use crate::process::watching::Shown;
+use crate::process::{Answer, Append, Loops, Process, Sinks, Until};
 use crate::render::{Style, counted};
 use crate::servers::configured;
 use crate::settings::{Settings, key};
@@ -42,8 +41,14 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let admission = consent::admission(settings)?;
     let ownership = Ownership::take_or_refuse(&folder)?;
     owner::mark_as_demo(&folder)?;
-    let mut process =
-        Process::start(ownership, settings, Loops { sink: Sinks::All, listen: Some(settings.listen()) }).await?;
+    let loops = Loops {
+        append: Append::Caller,
+        sink: Sinks::All,
+        follow: true,
+        answer: Answer::Questions { at: settings.listen(), is_said: false },
+        ..Loops::default()
+    };
+    let mut process = Process::start(Some(ownership.into()), settings, loops).await?;
 
     let posts = if typed.full { talk::POSTS } else { talk::POSTS / SHARE };
     let words = settings.get(key::REPORT_TOPICS);
@@ -52,8 +57,8 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
         counted(posts, "invented post"),
         folder.display()
     ));
-    replay::append(vec![recorded(posts)?], Pace::Max, &admission, &mut process, &shutdown).await?;
-    let answers = Answers::of(&folder, settings).await?;
+    process.replay(vec![recorded(posts)?], Pace::Max, &admission, &shutdown).await?;
+    let answers = Answers::within(&process, settings)?;
     if !shutdown.is_cancelled() {
         report::print_all(&answers, &words, &Style::of_stdout()).await?;
     }
@@ -67,30 +72,20 @@ pub(super) async fn run(typed: &cli::Demo, common: &Common, settings: &Settings)
     let servers =
         simulation.addresses().iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(",");
     let settings = settings.with(key::COLLECT_SERVERS, servers);
-    let mut collecting =
-        Collecting::start(configured::servers(&settings, None)?, &process.stores.log, &settings, admission.clone())?;
+    let servers = Servers::Own { servers: configured::servers(&settings, None)?, roster: None, again: None };
     telemetry::say(&format!("collecting live posts from {SERVERS} simulated servers over HTTP; Ctrl-C ends"));
-    serving::announce(&process);
-    if let Some(page) = serving::open_page(&process).filter(|_| !typed.no_open) {
+    process.say_address();
+    process.collect(Collect { servers, settings, admission, shown: Shown::Line }).await?;
+    if let Some(page) = process.open_page().filter(|_| !typed.no_open) {
         browser::open(page);
     }
-    process.shows(&collecting.counts, None);
-    let watching = watching::in_a_line(collecting.counts.clone());
-    let end = tokio::select! {
-        end = serving::until_end(&mut process, &shutdown, typed.exit_after) => end,
-        error = collecting.failure() => End::Failed(process.cause(error).await),
-    };
-    drop(watching);
-    if let End::Failed(error) = end {
-        return Err(error);
-    }
-    let tally = collecting.stop().await?;
+    process.until(Until::after(typed.exit_after), &shutdown).await?;
+    process.stop_collecting().await?;
     simulation.stop().await;
     process.lake_catches_up().await?;
     report::print_live(&answers, &Style::of_stdout()).await?;
     answers.close().await?;
-    process.stop().await?;
-    collecting::say_tally(&tally);
+    collecting::say_tally(&process.stop().await?.collected);
     let (shown, again) = (folder.display(), telemetry::flag_in_shell("--data", &folder));
     let remove = match holds_a_demo_alone(&folder)? {
         true => format!(", `rm -r -- {}` removes them", telemetry::shell_word(&shown.to_string())),

@@ -3,30 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::bail;
-use fedilake_collect::admission::Admission;
 use fedilake_log::{LogError, Offset, Partition};
-use fedilake_query::Cancel;
-use indicatif::ProgressBar;
 
-use crate::checked::CheckReport;
 use crate::cli;
 use crate::consent;
-use crate::import::{
-    self, Findings, Imported, Listing, Memory, Missing, Progress, Ranges, SHOWN_MAX, Source, Unusable,
-};
+use crate::import::{Findings, Imported, Listing, Missing, Ranges, SHOWN_MAX, Source, Unusable};
 use crate::output;
-use crate::owner::Ownership;
-use crate::process::{Loops, Process, Sinks};
-use crate::process::{checking, collecting};
+use crate::process::collecting;
+use crate::process::importing::{Checked, Importing};
 use crate::render::{counted, with_separators};
 use crate::settings::Settings;
 use crate::shutdown;
-use crate::telemetry::{self, Unit};
-use crate::wire::{self, Use};
+use crate::telemetry;
 
 /// Imports each topic to its end, then checks the table and the lake. Exits 1 if the check finds something, if offsets are in no
 /// file, or if a row could not be used; 2 if a file could not be read.
@@ -49,34 +39,13 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     }
     let admission = consent::admission(settings)?;
     let shutdown = shutdown::on_signal()?;
-    let ownership = Arc::new(Ownership::take_to_write(&settings.data()?)?);
-    let (table, _) = wire::open_table(Some(&ownership), settings, Use::Write).await?;
+    let importing = Importing::open(settings, admission).await?;
     let mut failures = beyond;
     let mut is_lacking = false;
     let mut missing = Vec::new();
     for topic in &topics {
         let name = topic.to_string();
-        let bytes = topic.bytes();
-        let progress = Arc::new(Progress::default());
-        let memory = Memory::of(ownership.folder(), topic.log_id().as_str());
-        let limits = wire::sink_limits(settings)?;
-        let import = import::run(
-            topic.clone(),
-            Arc::clone(&table),
-            limits,
-            memory.clone(),
-            admission.clone(),
-            Arc::clone(&progress),
-            &shutdown,
-        );
-        let bar = telemetry::progress_bar("import", bytes, Unit::Bytes);
-        let imported = tokio::select! {
-            imported = import => imported,
-            never = show(&bar, &progress) => match never {},
-        };
-        bar.finish_and_clear();
-        let imported = imported?;
-        let lacks = import::missing(topic, &table, &memory).await?;
+        let (imported, lacks) = importing.topic(topic, &shutdown).await?;
         say(&name, &imported, &lacks.late);
         missing.push((name, lacks));
         is_lacking |= !imported.findings.unusable.is_empty();
@@ -89,62 +58,20 @@ pub(super) async fn run(typed: &cli::Import, settings: &Settings) -> anyhow::Res
     if !failures.is_empty() {
         bail!("{}", unread(&failures));
     }
-    let report = check(ownership, settings, &missing, &admission).await?;
+    let Checked { mut report, deleted } = importing.check().await?;
+    if deleted > 0 {
+        telemetry::say(&format!("{} of posts of people who opted out deleted", counted(deleted, "sighting")));
+    }
+    report.findings.extend(missing.iter().flat_map(|(topic, missing)| of_topic(topic, missing)));
     report.write(&mut output::page())?;
     Ok(if report.is_whole() && !is_lacking { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Lets the lake take what was imported, checks all there is, and deletes what is held of those who opted out. Rows that the source or the table lacks are findings, too, also those
-/// that an earlier run met.
-async fn check(
-    ownership: Arc<Ownership>,
-    settings: &Settings,
-    missing: &[(String, Missing)],
-    admission: &Admission,
-) -> anyhow::Result<CheckReport> {
-    // Imported rows say nothing of their authors' will, so that nobody refuses but by the list. Deletes go through the log.
-    let sink = if admission.opt_out().is_empty() { Sinks::Before } else { Sinks::All };
-    let mut process = Process::start(ownership, settings, Loops { sink, listen: None }).await?;
-    let (checker, cancel) = (process.checker(), Cancel::default());
-    let mut report = match checking::shown(async |progress| checker.check(&cancel, &progress).await).await {
-        // Why the lake could not follow explains more than that it did not.
-        Err(_) if process.follower_ended() => return Err(process.failure().await),
-        checked => checked?,
-    };
-    // The check has waited for the lake.
-    if sink == Sinks::All {
-        let withdrawing = process.withdrawing(admission);
-        let deleted = tokio::select! {
-            deleted = withdrawing.finish() => deleted?,
-            error = process.failure() => return Err(error),
-        };
-        if deleted > 0 {
-            telemetry::say(&format!("{} of posts of people who opted out deleted", counted(deleted, "sighting")));
-        }
-    }
-    let stopped = process.stop().await;
-    // A lake that could not catch up is explained by the findings.
-    if report.is_whole() {
-        stopped?;
-    }
-    for (topic, Missing { absent, late }) in missing {
-        if !absent.is_empty() {
-            report.findings.push(format!("{topic}: {}", missing_offsets(count(absent), absent)));
-        }
-        if !late.is_empty() {
-            report.findings.push(format!("{topic}: {}", late_offsets(late)));
-        }
-    }
-    Ok(report)
-}
-
-async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallible {
-    let mut looks = tokio::time::interval(Duration::from_millis(100));
-    loop {
-        looks.tick().await;
-        bar.set_position(progress.bytes_passed());
-        bar.set_message(format!("{} rows", indicatif::HumanCount(progress.rows())));
-    }
+/// A topic's rows that the source or the table lacks, as findings: also those that an earlier run met.
+fn of_topic(topic: &str, Missing { absent, late }: &Missing) -> Vec<String> {
+    let absent = (!absent.is_empty()).then(|| format!("{topic}: {}", missing_offsets(count(absent), absent)));
+    let late = (!late.is_empty()).then(|| format!("{topic}: {}", late_offsets(late)));
+    absent.into_iter().chain(late).collect()
 }
 
 /// Says what became of a topic, and what is odd about it.

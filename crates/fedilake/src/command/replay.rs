@@ -1,23 +1,20 @@
 //! `fedilake replay`: recorded posts into the log, the table and the lake.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
-use fedilake_collect::admission::Admission;
-use fedilake_collect::replay::{self, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
-use indicatif::ProgressBar;
-use tokio_util::sync::CancellationToken;
+use fedilake_collect::replay::{Input, Pace, ReplayError, ReplaySummary};
 
 use crate::cli;
 use crate::consent;
 use crate::owner::Ownership;
 use crate::process::collecting;
-use crate::process::{Loops, Process, Sinks};
+use crate::process::replaying::with_hint;
+use crate::process::{Answer, Append, Loops, Process, Sinks};
 use crate::render::counted;
 use crate::settings::Settings;
 use crate::shutdown;
-use crate::telemetry::{self, Unit};
+use crate::telemetry;
 
 /// Replays until the files end; their posts are in the table and the lake then.
 ///
@@ -35,9 +32,10 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
     let shutdown = shutdown::on_signal()?;
     let ownership = Ownership::take_to_write(&settings.data()?)?;
     // A port of its own: another fedilake may have the usual one.
-    let listen = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    let mut process = Process::start(ownership, settings, Loops { sink: Sinks::All, listen }).await?;
-    let summary = append(inputs, pace, &admission, &mut process, &shutdown).await;
+    let answer = Answer::Questions { at: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), is_said: false };
+    let loops = Loops { append: Append::Caller, sink: Sinks::All, follow: true, answer, ..Loops::default() };
+    let mut process = Process::start(Some(ownership.into()), settings, loops).await?;
+    let summary = process.replay(inputs, pace, &admission, &shutdown).await;
     // Records that were appended are stored also when the replay fails; its error tells more than those that follow from it.
     let stopped = process.stop().await;
     let mut summary = summary?;
@@ -69,65 +67,6 @@ fn fail(failures: Vec<ReplayError>) -> anyhow::Result<ExitCode> {
     let last = errors.pop();
     errors.iter().for_each(telemetry::say_error);
     last.map_or(Ok(ExitCode::from(2)), Err)
-}
-
-/// Appends all inputs to the log of a running process and waits until the lake has them, with a progress bar.
-pub(super) async fn append(
-    inputs: Vec<Input>,
-    pace: Pace,
-    admission: &Admission,
-    process: &mut Process,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<ReplaySummary> {
-    let mut settings = ReplaySettings::new(chrono::Utc::now());
-    settings.pace = pace;
-    settings.admission = admission.clone();
-    let progress = Arc::new(Progress::default());
-    let total = inputs.iter().map(Input::length).sum();
-    let bar = telemetry::progress_bar("replay", total, Unit::Bytes);
-    let log = process.stores.log.appending();
-    let replay =
-        replay::run(inputs, settings, log.writer, log.bookmarks, Arc::clone(&progress), shutdown.child_token());
-    let shown = show(&bar, &progress);
-    let summary = tokio::select! {
-        summary = replay => summary.map_err(with_hint)?,
-        never = shown => match never {},
-        error = process.failure() => return Err(error),
-    };
-    bar.finish_and_clear();
-    let bar = telemetry::progress_bar("lake", 0, Unit::Nothing);
-    bar.set_message("takes what was replayed");
-    process.lake_catches_up().await?;
-    let withdrawing = process.withdrawing(admission);
-    tokio::select! {
-        withdrawn = withdrawing.finish() => withdrawn?,
-        error = process.failure() => return Err(error),
-    };
-    bar.finish_and_clear();
-    Ok(summary)
-}
-
-async fn show(bar: &ProgressBar, progress: &Progress) -> std::convert::Infallible {
-    let mut looks = tokio::time::interval(Duration::from_millis(100));
-    loop {
-        looks.tick().await;
-        bar.set_position(progress.bytes_read());
-        bar.set_message(format!("{} events", indicatif::HumanCount(progress.events_appended())));
-    }
-}
-
-/// The error with a hint at what to do.
-fn with_hint(error: ReplayError) -> anyhow::Error {
-    let hint = match &error {
-        ReplayError::Read { line: 0, .. } => "hint: nothing of it could be read; get the file again",
-        ReplayError::Read { .. } => {
-            "hint: what came before is kept; get the whole file and replay it: a post that comes again stays one post"
-        }
-        ReplayError::Open { .. } | ReplayError::Refused { .. } | ReplayError::Log(_) => {
-            return anyhow::Error::new(error).context("replay");
-        }
-    };
-    anyhow::anyhow!("replay: {error}\n{hint}")
 }
 
 /// Says what was replayed, and names the first values and fields that could not be used.

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli;
 use crate::owner::Ownership;
-use crate::process::serving::{self, End};
-use crate::process::{Loops, Process, Sinks};
+use crate::process::{Answer, Loops, Process, Until};
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::wire;
@@ -16,12 +15,10 @@ pub(super) async fn run(typed: &cli::Serve, settings: &Settings) -> anyhow::Resu
     let folder = settings.data()?;
     wire::reach_stores(&folder, settings).await?;
     let ownership = Ownership::take_or_refuse(&folder)?;
-    let mut process =
-        Process::start(ownership, settings, Loops { sink: Sinks::No, listen: Some(settings.listen()) }).await?;
-    serving::announce(&process);
-    if let End::Failed(error) = serving::until_end(&mut process, &shutdown, typed.duration).await {
-        return Err(error);
-    }
+    let answer = Answer::Questions { at: settings.listen(), is_said: true };
+    let loops = Loops { follow: true, answer, ..Loops::default() };
+    let mut process = Process::start(Some(ownership.into()), settings, loops).await?;
+    process.until(Until::after(typed.duration), &shutdown).await?;
     process.stop().await?;
     Ok(ExitCode::SUCCESS)
 }

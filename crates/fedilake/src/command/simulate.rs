@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{self, Preset};
 use crate::output;
-use crate::process::serving;
 use crate::render::counted;
 use crate::shutdown;
 use crate::telemetry::{self, Unit};
@@ -77,7 +76,7 @@ async fn serve(typed: &cli::Simulate, config: Config) -> anyhow::Result<()> {
     }
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = serving::elapsed(typed.duration) => {}
+        () = shutdown::elapsed(typed.duration) => {}
         never = tell(typed, &simulation) => match never {},
     }
     simulation.stop().await;

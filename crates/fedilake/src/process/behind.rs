@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use fedilake_log::{Log, Offset, Partition};
 use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::figures::Distance;
+use crate::task::Task;
 
 /// The interval between two readings of the log's ends.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -19,9 +19,9 @@ const LOOKS_MAX: usize = 600;
 
 /// Watches the distance until dropped.
 pub struct Behind {
+    _task: Task,
     distance: watch::Receiver<(Distance, Option<Instant>)>,
     reached: watch::Receiver<HashMap<Partition, Offset>>,
-    _stop: DropGuard,
 }
 
 impl Behind {
@@ -29,12 +29,12 @@ impl Behind {
     pub fn watch(log: Arc<dyn Log>, reached: watch::Receiver<HashMap<Partition, Offset>>) -> Behind {
         // The distance, and when the log's ends were last read.
         let (sender, distance) = watch::channel((Distance::default(), None));
-        let stop = CancellationToken::new();
-        let (stopped, positions) = (stop.clone(), reached.clone());
-        tokio::spawn(async move {
+        let positions = reached.clone();
+        let task = Task::until_dropped("the distance", async move {
             let (mut looks, mut interval) = (Looks::default(), tokio::time::interval(LOOK_AGAIN));
-            while stopped.run_until_cancelled(interval.tick()).await.is_some() {
-                let ends = stopped.run_until_cancelled(ends(log.as_ref())).await.flatten();
+            loop {
+                interval.tick().await;
+                let ends = ends(log.as_ref()).await;
                 let (now, reached) = (Instant::now(), positions.borrow().clone());
                 sender.send_modify(|(distance, read_at)| {
                     *read_at = ends.is_some().then_some(now).or(*read_at);
@@ -42,7 +42,7 @@ impl Behind {
                 });
             }
         });
-        Behind { distance, reached, _stop: stop.drop_guard() }
+        Behind { _task: task, distance, reached }
     }
 
     /// The distance between the lake as it is now and the log as it was last read.

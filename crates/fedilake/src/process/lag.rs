@@ -52,14 +52,9 @@ impl Lag {
         Lag { _task: task, looked }
     }
 
-    /// The lag of the partitions, as it is read again and again.
+    /// The lag of the partitions, as it is read again and again; `None` while the log does not answer.
     pub fn watched(&self) -> watch::Receiver<Option<Vec<PartitionLag>>> {
         self.looked.clone()
-    }
-
-    /// The lag of the partitions at the last reading; `None` while the log does not answer.
-    pub fn looked(&self) -> Option<Vec<PartitionLag>> {
-        self.looked.borrow().clone()
     }
 }
 

@@ -7,8 +7,8 @@ use fedilake_collect::{ServerSnapshot, ServerState, Tally};
 use unicode_width::UnicodeWidthStr;
 
 use crate::figures;
-use crate::process::Standing;
 use crate::process::collecting::servers_line;
+use crate::process::watching::Standing;
 use crate::render::{cut, pad, with_separators};
 
 /// The most servers with a line of their own, however high the terminal is.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use fedilake_collect::ServerConfig;
 use fedilake_collect::collector::Change;
+use fedilake_collect::{ServerAddress, ServerConfig};
 use fedilake_kafka::{Share, ShareEvent};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,12 +17,30 @@ use crate::render::counted;
 use crate::servers::configured::Tokens;
 use crate::servers::contact;
 use crate::servers::listed::Listed;
-use crate::settings::Settings;
+use crate::settings::{Again, Settings, key};
 use crate::task::Task;
 use crate::telemetry;
+use crate::wire::{SharedList, Use};
 
 /// Rebalances move several partitions at once; wait this long so that one line reports them all.
 const QUIET: Duration = Duration::from_millis(300);
+
+/// Joins the group of the collectors that share the list. Returns also the settings with a contact: if listed servers need one, it is asked
+/// for.
+pub async fn join(list: &SharedList, settings: &Settings, again: &Again) -> anyhow::Result<(Share, Settings)> {
+    let servers = list.open(Use::Read).await?;
+    let listed = servers.list().await.context("read the list of servers")?;
+    let addresses: Vec<ServerAddress> =
+        listed.values().filter_map(|value| Listed::parse(value).ok()?.address().ok()).collect();
+    let settings = contact::settle(settings, again, addresses.iter())?;
+    if listed.is_empty() {
+        telemetry::say(
+            "no server is listed yet\nhint: `fedilake servers add mastodon.social`; it is collected at once",
+        );
+    }
+    let share = servers.share(settings.get(key::COLLECT_GROUP)).context("join the collectors' group")?;
+    Ok((share, settings))
+}
 
 /// A member of the collectors' group.
 pub struct Sharing {
@@ -181,7 +199,6 @@ mod tests {
     use super::*;
     use crate::servers::configured::TokenOfFile;
     use crate::servers::listed;
-    use crate::settings::key;
 
     fn value(url: &str, timelines: &str) -> String {
         let timelines: Vec<_> = timelines.split(',').map(|name| listed::timeline(name).unwrap()).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use fedilake_collect::{Counts, ServerSnapshot, Tally, Timeline};
 
-use crate::process::Standing;
+use crate::figures::{Distance, Estimates, Measured};
 use crate::process::collecting::servers_line;
 use crate::process::live_view::{self, Figures};
 use crate::render::counted;
@@ -27,45 +27,67 @@ const STATES: [&str; 5] = ["live", "polling", "connecting", "backing_off", "stop
 /// Where there is neither line nor view, a log line tells the same at every so many updates: once a minute.
 const LOOKS_A_LOG_LINE: u32 = 120;
 
-/// How the figures are shown.
-enum Shown {
+/// How figures are shown to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// In one line.
+    Line,
+    /// In a view, with how the stores stand; in lines of the log where there is no terminal for a view, or if `plain`.
+    View { plain: bool },
+}
+
+/// How log, table and lake stand at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The lake's distance to the log.
+    pub distance: Distance,
+    pub sizes: Measured,
+    /// Records of the log that are not in the table; `None` if another process stores them.
+    pub waiting: Option<u64>,
+    /// How complete each server's posts are.
+    pub estimates: Arc<Estimates>,
+}
+
+/// The place where figures are shown.
+enum Place {
     Line(Bar),
-    View(LiveView, Box<dyn Fn() -> Standing + Send>),
-    /// As lines of the log, now and then.
+    View(LiveView),
+    /// Lines of the log, now and then.
     Log,
 }
 
-/// Shows the figures of `counts` in a line.
-pub fn in_a_line(counts: Arc<Counts>) -> Task {
-    show(counts, Shown::Line(telemetry::progress_bar("collecting", 0, Unit::Posts)))
+impl Place {
+    fn of(shown: Shown) -> Place {
+        match shown {
+            Shown::Line => Place::Line(telemetry::progress_bar("collecting", 0, Unit::Posts)),
+            Shown::View { plain: true } => Place::Log,
+            Shown::View { plain: false } => telemetry::live_view().map_or(Place::Log, Place::View),
+        }
+    }
 }
 
-/// Shows them in a view, with how the stores stand; in lines of the log where there is no terminal for a view, or if `plain`.
-pub fn in_a_view(counts: Arc<Counts>, standing: impl Fn() -> Standing + Send + 'static, plain: bool) -> Task {
-    let view = if plain { None } else { telemetry::live_view() };
-    show(counts, view.map_or(Shown::Log, |view| Shown::View(view, Box::new(standing))))
-}
-
-fn show(counts: Arc<Counts>, shown: Shown) -> Task {
+/// Shows the figures of `counts`, and how the stores stand, until dropped.
+pub fn show(counts: Arc<Counts>, shown: Shown, standing: impl Fn() -> Standing + Send + 'static) -> Task {
+    let place = Place::of(shown);
     Task::until_dropped("the view", async move {
         let mut looks = tokio::time::interval(LOOK_AGAIN);
         for look in 0_u32.. {
             looks.tick().await;
             let (tally, servers) = (counts.tally(), counts.snapshot());
-            match &shown {
-                Shown::Line(bar) => {
+            match &place {
+                Place::Line(bar) => {
                     bar.set_position(tally.accepted);
                     bar.set_message(servers_line(&servers));
                 }
-                Shown::View(view, standing) if look.is_multiple_of(LOOKS_A_VIEW) => {
+                Place::View(view) if look.is_multiple_of(LOOKS_A_VIEW) => {
                     let (standing, now) = (standing(), Utc::now());
                     let figures = Figures { servers: &servers, tally: &tally, standing: &standing, now };
                     view.show(|width, height| live_view::lines(&figures, width, height));
                 }
-                Shown::Log if look > 0 && look.is_multiple_of(LOOKS_A_LOG_LINE) => {
+                Place::Log if look > 0 && look.is_multiple_of(LOOKS_A_LOG_LINE) => {
                     tracing::info!("{}; {} so far", servers_line(&servers), counted(tally.accepted, "event"));
                 }
-                Shown::View(..) | Shown::Log => {}
+                Place::View(_) | Place::Log => {}
             }
             export(&tally, &servers);
             if look.is_multiple_of(LOOKS_A_SERVER) {

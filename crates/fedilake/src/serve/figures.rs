@@ -1,13 +1,12 @@
 //! /healthz, /readyz and /metrics of a process that answers no questions: `collect` and `sink`.
 
-use std::net::SocketAddr;
-
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::{Router, get};
+use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{METRICS_TEXT, Readiness, connections, listen, warn_of_others};
+use super::{METRICS_TEXT, Readiness, connections, warn_of_others};
 use crate::telemetry;
 
 /// Answers until it is dropped.
@@ -16,14 +15,11 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Begins to answer on `address`, if one was given, and says where.
-    /// `/readyz` answers what `ready` gives.
-    pub async fn start(
-        address: Option<SocketAddr>,
+    /// Begins to answer on `listener`, and says where. `/readyz` answers what `ready` gives.
+    pub fn start(
+        listener: TcpListener,
         ready: impl Fn() -> Readiness + Clone + Send + Sync + 'static,
-    ) -> anyhow::Result<Option<Figures>> {
-        let Some(address) = address else { return Ok(None) };
-        let listener = listen(address).await?;
+    ) -> anyhow::Result<Figures> {
         let metrics = || async { ([(header::CONTENT_TYPE, METRICS_TEXT)], telemetry::metrics()).into_response() };
         let ready = move || async move { ready() };
         let routes = Router::new()
@@ -34,6 +30,6 @@ impl Figures {
         telemetry::say(&format!("metrics on http://{}/metrics", listener.local_addr()?));
         let stop = CancellationToken::new();
         tokio::spawn(connections::serve(listener, None, routes, stop.clone()));
-        Ok(Some(Figures { _stop: stop.drop_guard() }))
+        Ok(Figures { _stop: stop.drop_guard() })
     }
 }

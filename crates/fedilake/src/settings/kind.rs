@@ -15,9 +15,25 @@ pub struct Setting {
     pub key: &'static str,
     /// True for a text that is of the key's type.
     pub reads: fn(&str) -> bool,
-    pub default: &'static str,
+    pub default: DefaultText,
     pub kind: Kind,
     pub meaning: &'static str,
+}
+
+/// The value of a setting that nobody sets.
+pub enum DefaultText {
+    Text(&'static str),
+    /// The default of the crate that uses the setting.
+    Of(fn() -> String),
+}
+
+impl DefaultText {
+    pub fn text(&self) -> String {
+        match self {
+            DefaultText::Text(text) => (*text).to_owned(),
+            DefaultText::Of(text) => text(),
+        }
+    }
 }
 
 /// The values that a setting can have.

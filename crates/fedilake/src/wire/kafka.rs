@@ -18,9 +18,6 @@ use crate::secret;
 use crate::settings::key::Text;
 use crate::settings::{Key, Settings, key};
 
-/// So many collectors can share the servers at least: what the list's topic holds is small, and its partitions cost little.
-const SERVERS_PARTITIONS_MIN: u32 = 16;
-
 /// Opens the log to be written, and the bookmarks beside it: registers the schema, and makes the topics that are not there. What the
 /// registry brings is learned by `schemas`; `cache` keeps it.
 pub(super) async fn open(
@@ -152,7 +149,7 @@ fn kafka_settings(settings: &Settings) -> anyhow::Result<KafkaSettings> {
     Ok(KafkaSettings {
         servers_topic: settings.get(key::COLLECT_SERVERS_TOPIC).to_owned(),
         partitions: settings.get(key::LOG_PARTITIONS),
-        servers_partitions: settings.get(key::LOG_PARTITIONS).max(SERVERS_PARTITIONS_MIN),
+        servers_partitions: settings.get(key::LOG_PARTITIONS).max(KafkaSettings::SERVERS_PARTITIONS),
         replication: match settings.get(key::LOG_REPLICATION) {
             0 => -1,
             copies => copies,

@@ -16,7 +16,7 @@ use crate::temporary::Scratch;
 pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<LakeProcess> {
     let options = LakeOptions {
         memory_bytes_max: settings.get(key::LAKE_MEMORY_BYTES_MAX),
-        threads: threads(settings)?,
+        threads: threads(settings),
         deletes: deletes(settings)?,
         ..LakeOptions::default()
     };
@@ -36,18 +36,18 @@ pub fn deletes(settings: &Settings) -> anyhow::Result<Deletes> {
     settings.get(key::CONSENT_DELETES).parse().map_err(|why: String| anyhow::anyhow!("setting consent.deletes: {why}"))
 }
 
-fn threads(settings: &Settings) -> anyhow::Result<usize> {
-    Ok(match settings.get(key::LAKE_THREADS) {
-        0 => std::thread::available_parallelism().map_or(2, usize::from),
+fn threads(settings: &Settings) -> usize {
+    match settings.get(key::LAKE_THREADS) {
+        0 => LakeOptions::default().threads,
         threads => threads,
-    })
+    }
 }
 
 /// The same memory limit as a lake's, because no lake is open beside it.
 fn direct_options(spill_folder: PathBuf, settings: &Settings) -> anyhow::Result<DirectOptions> {
     Ok(DirectOptions {
         memory_bytes_max: settings.get(key::LAKE_MEMORY_BYTES_MAX),
-        threads: threads(settings)?,
+        threads: threads(settings),
         spill_folder,
         deletes: deletes(settings)?,
         httpfs: Some(PathBuf::from(settings.get(key::SQL_HTTPFS))).filter(|file| !file.as_os_str().is_empty()),

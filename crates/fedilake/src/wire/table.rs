@@ -158,8 +158,6 @@ fn open_local(folder: &Path) -> anyhow::Result<Table> {
     Ok(Table::new(Arc::new(store), object_store::path::Path::default()))
 }
 
-/// Many small files cost nothing on a local disk.
-const LOCAL_BUFFER_AGE: Duration = Duration::from_secs(15 * 60);
 /// Each file on S3 costs its readers requests.
 const S3_BUFFER_AGE: Duration = Duration::from_secs(60 * 60);
 
@@ -170,7 +168,8 @@ pub fn sink_limits(settings: &Settings) -> anyhow::Result<sink::Limits> {
         buffer_age_max: match settings.get(key::SINK_BUFFER_AGE_SECONDS_MAX) {
             Some(age) => age,
             None if Scheme::of(key::TABLE_URL, settings)? == Scheme::S3 => S3_BUFFER_AGE,
-            None => LOCAL_BUFFER_AGE,
+            // Many small files cost nothing on a local disk.
+            None => sink::Limits::default().buffer_age_max,
         },
         buffers_bytes_max: settings.get(key::SINK_BUFFERS_BYTES_MAX),
     })

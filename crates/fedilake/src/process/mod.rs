@@ -371,9 +371,15 @@ fn checker(
 
 /// The check of `checker`, for the server.
 fn check_of(checker: Checker) -> serve::Check {
-    Arc::new(move |cancel, progress| {
+    Arc::new(move |quick, cancel, progress| {
         let checker = checker.clone();
-        async move { checker.check(&cancel, &progress).await }.boxed()
+        async move {
+            if quick {
+                return check::quick(&checker.table, &checker.log).await;
+            }
+            checker.check(&cancel, &progress).await
+        }
+        .boxed()
     })
 }
 

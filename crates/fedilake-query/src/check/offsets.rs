@@ -12,6 +12,9 @@ use super::files::paths;
 use crate::take::source;
 use crate::{Chunk, LakeError};
 
+/// The most bits that stand for offsets at a time: 64 MB.
+const BITS_MAX: i64 = 1 << 29;
+
 /// The offsets of the files that were looked at.
 #[derive(Default)]
 pub(super) struct Offsets {
@@ -34,13 +37,16 @@ impl Offsets {
     pub(super) fn look_at(&mut self, outside: &Connection, chunks: &[Chunk]) -> Result<(), LakeError> {
         let mut statement = outside.prepare(&format!(
             "select
-                path, count(*) > count(distinct log_offset), min(log_offset) filter (is_stray),
+                path, coalesce(count(*) filter (not is_stray) > {distinct}, false), min(log_offset) filter (is_stray),
                 max(log_offset) filter (is_stray), (count(*) filter (is_stray))::ubigint
             from (
-                select path, file.log_offset, file.log_offset < chunk.first or file.log_offset >= chunk.next as is_stray
-                from {} file join internal.chunk chunk using (path)
+                select
+                    path, file.log_offset, file.log_offset - chunk.first as place,
+                    file.log_offset < chunk.first or file.log_offset >= chunk.next as is_stray
+                from {rows} file join internal.chunk chunk using (path)
             ) group by path",
-            rows_of(chunks),
+            distinct = distinct(chunks),
+            rows = rows_of(chunks),
         ))?;
         let mut files = statement.query([])?;
         while let Some(file) = files.next()? {
@@ -67,6 +73,17 @@ impl Offsets {
     /// False if it is certain that no two rows have one offset.
     pub(super) fn may_come_twice(&self) -> bool {
         self.may_come_twice
+    }
+}
+
+/// SQL: the number of distinct offsets of a file, strays left out. Setting a bit for each takes a fourth of the time of counting them.
+fn distinct(chunks: &[Chunk]) -> String {
+    let longest = chunks.iter().map(|chunk| chunk.next.saturating_sub(chunk.first)).max().unwrap_or_default().max(1);
+    match longest.checked_mul(chunks.len() as i64) {
+        Some(bits) if bits <= BITS_MAX => {
+            format!("bit_count(bitstring_agg(place, 0, {longest}) filter (not is_stray))")
+        }
+        _ => "count(distinct log_offset) filter (not is_stray)".to_owned(),
     }
 }
 

@@ -72,6 +72,27 @@ fn offsets_that_come_twice_are_named() {
 }
 
 #[test]
+fn an_offset_that_comes_twice_in_one_file_is_named_whatever_offsets_the_file_answers_for() {
+    for wide in [0, 1 << 40] {
+        let mut bench = bench();
+        let doubled = &bench.chunks[0].parquet;
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        let (path, copy) = (doubled.display(), doubled.with_extension("copy"));
+        let rows = format!(
+            "select * replace (case when log_offset = 4 then 3 else log_offset end as log_offset) from '{path}'"
+        );
+        connection.execute_batch(&format!("copy ({rows}) to '{}' (format parquet)", copy.display())).unwrap();
+        fs::rename(&copy, doubled).unwrap();
+        // Nobody has so many offsets, but a log may have as many holes.
+        bench.chunks[0].first -= wide;
+        let findings = rows_in_parts(&bench.lake, &bench.chunks, u64::MAX, u64::MAX);
+        let twice = Finding::Twice { log: "log-a".to_owned(), partition: 0, first: 3, last: 3 };
+        assert!(findings.contains(&twice), "{findings:?}");
+        assert!(!findings.iter().any(|finding| matches!(finding, Finding::Outside { .. })), "{findings:?}");
+    }
+}
+
+#[test]
 fn a_lake_that_stands_elsewhere_is_named() {
     let mut bench = bench();
     let tail = bench.write("log-a", 0, &[post(90)]);

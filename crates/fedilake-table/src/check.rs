@@ -28,6 +28,8 @@ pub struct Check {
     pub accepted_gaps: Vec<FileMeta>,
     /// For each chain, the offset after the last one that it covers; `None` if its newest file cannot be read.
     pub ends: BTreeMap<Chain, Option<Offset>>,
+    /// The readable data files, chain by chain in the order of their offsets; each one's `next` is that of its own footer.
+    pub readable: Vec<FileMeta>,
     /// The offsets that the files of each chain cover without a record, ascending; those of accepted gaps are not among them.
     pub holes: BTreeMap<Chain, Vec<Range<Offset>>>,
     /// The faults, chain by chain; empty if the table is whole.
@@ -105,14 +107,20 @@ impl Table {
         self.check_to(Depth::Bytes).await
     }
 
+    /// Like [`Table::check`], but reads names and footers only: finds no damage in front of a footer. A request a file and one for each
+    /// thousand names.
+    pub async fn check_footers(&self) -> Result<Check, TableError> {
+        self.check_to(Depth::Footers).await
+    }
+
     /// The faults that the names and footers of all files show. Much faster than [`Table::check`], which finds all others.
     pub async fn faults(&self) -> Result<Vec<Finding>, TableError> {
-        Ok(self.check_to(Depth::Footers).await?.findings)
+        Ok(self.check_footers().await?.findings)
     }
 
     /// Reads every data file's footer: the offsets that each chain covers without a record ([`Check::holes`]).
     pub async fn holes(&self) -> Result<BTreeMap<Chain, Vec<Range<Offset>>>, TableError> {
-        Ok(self.check_to(Depth::Footers).await?.holes)
+        Ok(self.check_footers().await?.holes)
     }
 
     async fn check_to(&self, depth: Depth) -> Result<Check, TableError> {
@@ -181,6 +189,7 @@ impl Table {
             expected = match footer {
                 Ok(footer) => {
                     check.rows += footer.rows;
+                    check.readable.push(meta(&footer, listed));
                     if footer.is_accepted_gap() {
                         check.accepted_gaps.push(meta(&footer, listed));
                     } else if footer.holes.count() > 0 {

@@ -12,6 +12,7 @@
 //! A file without rows is an accepted gap: a sink never writes one.
 
 use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -20,6 +21,12 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 
 use crate::local::NotAFile;
 use crate::{Chain, Holes, TableError};
+
+/// The damage of a file whose body is not as it was written.
+pub(crate) const WRONG_CHECKSUM: &str = "its bytes do not have the checksum that its footer gives";
+
+/// Bytes of a file on this machine that are read at a time.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// The format that this program writes and reads. An added column is not a new format, because readers match columns
 /// by name.
@@ -60,22 +67,42 @@ impl Footer {
     /// Reads the footer of a data file on this machine, such as a copy. Sends no request to the table's store. A file that
     /// cannot be opened is no damaged one: [`TableError::Store`]. A name that is no file's is.
     pub fn of_file(path: &Path) -> Result<Footer, TableError> {
+        Footer::opened(path).map(|(footer, ..)| footer)
+    }
+
+    /// Like [`Footer::of_file`], but reads the whole file and checks its checksum.
+    pub fn of_whole_file(path: &Path) -> Result<Footer, TableError> {
+        let (footer, metadata, mut file) = Footer::opened(path)?;
+        let damaged = |why: String| TableError::Damaged { location: path.display().to_string(), why };
+        let body = Body::read(&metadata).map_err(damaged)?;
+        file.rewind().map_err(failed(path))?;
+        let (mut checksum, mut piece) = (Checksum::default(), vec![0; PIECE_BYTES]);
+        while checksum.length() < body.length {
+            let left =
+                usize::try_from(body.length - checksum.length()).map_or(piece.len(), |left| left.min(piece.len()));
+            let read = file.read(&mut piece[..left]).map_err(failed(path))?;
+            if read == 0 {
+                break;
+            }
+            checksum.add(&piece[..read]);
+        }
+        if checksum.body() == body { Ok(footer) } else { Err(damaged(WRONG_CHECKSUM.to_owned())) }
+    }
+
+    fn opened(path: &Path) -> Result<(Footer, ParquetMetaData, File), TableError> {
         let location = || path.display().to_string();
         if let Some(what) = NotAFile::at(path) {
             return Err(TableError::Damaged { location: location(), why: what.to_string() });
         }
-        let file = File::open(path).map_err(|error| TableError::Store {
-            doing: "open",
-            location: location(),
-            source: object_store::Error::Generic { store: "file", source: Box::new(error) },
-        })?;
+        let file = File::open(path).map_err(failed(path))?;
         let metadata = ParquetMetaDataReader::new().parse_and_finish(&file);
         let metadata =
             metadata.map_err(|error| TableError::Damaged { location: location(), why: error.to_string() })?;
-        Footer::read(&metadata).map_err(|unread| match unread {
+        let footer = Footer::read(&metadata).map_err(|unread| match unread {
             Unread::Damaged(why) => TableError::Damaged { location: location(), why },
             Unread::Newer(why) => TableError::Newer { location: location(), why },
-        })
+        })?;
+        Ok((footer, metadata, file))
     }
 
     /// True if the file covers offsets that the log lost and someone accepted as lost.
@@ -190,6 +217,15 @@ impl FromStr for Body {
                 Some(Body { length: length.parse().ok()?, crc32: u32::from_str_radix(crc32, 16).ok()? })
             })
             .ok_or_else(|| "not a length and a checksum".to_string())
+    }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> TableError {
+    let location = path.display().to_string();
+    move |error| TableError::Store {
+        doing: "open",
+        location,
+        source: object_store::Error::Generic { store: "file", source: Box::new(error) },
     }
 }
 

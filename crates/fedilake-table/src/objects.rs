@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 
 use crate::chain::{self, Name};
-use crate::footer::{Body, Checksum, Unread};
+use crate::footer::{Body, Checksum, Unread, WRONG_CHECKSUM};
 use crate::local::NotAFile;
 use crate::{Chain, Footer, TableError};
 
@@ -38,6 +38,14 @@ pub(crate) struct Listed {
     pub(crate) bytes: u64,
 }
 
+/// The end of a data file, all of a small one, and its footer.
+struct End {
+    metadata: ParquetMetaData,
+    bytes: Bytes,
+    /// Of the whole file.
+    size: u64,
+}
+
 impl Objects {
     /// Lists every object below the table's folder, in no order.
     pub(crate) async fn list(&self) -> Result<Vec<Listed>, TableError> {
@@ -52,16 +60,34 @@ impl Objects {
 
     /// The first offset of the newest file of `chain` after the file that begins at `known`.
     pub(crate) async fn newest(&self, chain: &Chain, known: Option<Offset>) -> Result<Option<Offset>, TableError> {
+        self.fold(chain, known, Offset::max).await
+    }
+
+    /// The first offset of the oldest file of `chain`.
+    pub(crate) async fn oldest(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
+        self.fold(chain, None, Offset::min).await
+    }
+
+    /// One of the first offsets of the files of `chain` after the file that begins at `known`.
+    async fn fold(
+        &self,
+        chain: &Chain,
+        known: Option<Offset>,
+        choose: impl Fn(Offset, Offset) -> Offset,
+    ) -> Result<Option<Offset>, TableError> {
         let folder = chain.folder(&self.prefix);
         let listing = match known {
             Some(known) => self.store.list_with_offset(Some(&folder), &chain.file(&self.prefix, known)),
             None => self.store.list(Some(&folder)),
         };
-        let firsts = listing.map_ok(|object| match chain::name(&self.prefix, &object.location) {
-            Name::File { first, .. } => Some(first),
-            _ => None,
+        let firsts = listing.try_filter_map(async |object| match chain::name(&self.prefix, &object.location) {
+            Name::File { first, .. } => Ok(Some(first)),
+            _ => Ok(None),
         });
-        firsts.try_fold(None, async |newest, first| Ok(first.max(newest))).await.map_err(failed("list", &folder))
+        let chosen = firsts.try_fold(None, async |chosen: Option<Offset>, first| {
+            Ok(Some(chosen.map_or(first, |chosen| choose(chosen, first))))
+        });
+        chosen.await.map_err(failed("list", &folder))
     }
 
     /// Puts an object unless its name is taken.
@@ -105,17 +131,20 @@ impl Objects {
     /// Reads the footer of the file of `chain` that begins at `first`, and checks it against the name.
     pub(crate) async fn footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
         let location = chain.file(&self.prefix, first);
-        let metadata = self.metadata(&location).await?;
+        let End { metadata, .. } = self.metadata(&location).await?;
         footer_of(&metadata, chain, first).map_err(|unread| error_of(&location, unread))
     }
 
-    /// Reads a data file completely, checks its checksum, and returns its footer.
+    /// Reads a data file completely, checks its checksum, and returns its footer. A small file takes one request.
     pub(crate) async fn verified_footer(&self, chain: &Chain, first: Offset) -> Result<Footer, TableError> {
         let location = chain.file(&self.prefix, first);
-        let metadata = self.metadata(&location).await?;
+        let End { metadata, bytes, size } = self.metadata(&location).await?;
         let footer = footer_of(&metadata, chain, first).map_err(|unread| error_of(&location, unread))?;
         let body = Body::read(&metadata).map_err(|why| damaged(&location, why))?;
         let mut checksum = Checksum::default();
+        if bytes.len() as u64 == size {
+            checksum.add(&bytes[..bytes.len().min(usize::try_from(body.length).unwrap_or(usize::MAX))]);
+        }
         while checksum.length() < body.length {
             let from = checksum.length();
             let piece = from..body.length.min(from + PIECE_BYTES);
@@ -126,18 +155,18 @@ impl Objects {
             checksum.add(&bytes);
         }
         if checksum.body() != body {
-            return Err(damaged(&location, "its bytes do not have the checksum that its footer gives"));
+            return Err(damaged(&location, WRONG_CHECKSUM));
         }
         Ok(footer)
     }
 
-    async fn metadata(&self, location: &Path) -> Result<ParquetMetaData, TableError> {
+    async fn metadata(&self, location: &Path) -> Result<End, TableError> {
         let mut guess = FOOTER_GUESS_BYTES;
         loop {
-            let (end, size) = self.end(location, guess).await?;
+            let (bytes, size) = self.end(location, guess).await?;
             let mut reader = ParquetMetaDataReader::new();
-            match reader.try_parse_sized(&end, size).and_then(|()| reader.finish()) {
-                Ok(metadata) => return Ok(metadata),
+            match reader.try_parse_sized(&bytes, size).and_then(|()| reader.finish()) {
+                Ok(metadata) => return Ok(End { metadata, bytes, size }),
                 Err(ParquetError::NeedMoreData(bytes)) if guess < bytes as u64 && bytes as u64 <= size => {
                     guess = bytes as u64;
                 }

@@ -211,6 +211,11 @@ impl Table {
         Ok(Snapshot { chains, damaged: damaged.concat() })
     }
 
+    /// The first offset of the first data file of `chain`, if the table has one. Lists the chain's names and no others.
+    pub async fn first_file(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
+        self.objects.oldest(chain).await
+    }
+
     /// The offset at which `chain` begins, if a writer stored it.
     pub async fn start(&self, chain: &Chain) -> Result<Option<Offset>, TableError> {
         self.objects.start(chain).await

@@ -19,11 +19,11 @@ use self::pieces::Pieces;
 use crate::checked::{CheckReport, Progress};
 use crate::lake_process::LakeProcess;
 use crate::owner::{self, Access, Contact};
-use crate::process::check::Checker;
+use crate::process::check::{self, Checker};
 use crate::process::{Loops, Process};
 use crate::serve::api::{CheckMessage, CheckRequest, NOTE_HEADER, SECRET_HEADER, SqlRequest};
 use crate::settings::Settings;
-use crate::wire::{self, outcome};
+use crate::wire::{self, Stores, Use, outcome};
 
 /// The source of answers for a data folder.
 pub enum Answers {
@@ -58,11 +58,7 @@ impl Answers {
 
     /// Like [`Answers::of`], but does not wait for the lake to catch up.
     pub async fn of_any(folder: &Path, settings: &Settings) -> anyhow::Result<Answers> {
-        wire::require_data_folder(folder, settings)?;
-        if !owner::is_signed(folder) {
-            wire::reach_stores(folder, settings).await?;
-        }
-        match owner::access(folder).await? {
+        match access(folder, settings).await? {
             Access::Owner(ownership) => {
                 let loops = Loops { follow: true, ..Loops::default() };
                 let started = Process::start(Some(ownership.into()), settings, loops).await?;
@@ -166,8 +162,29 @@ impl Answers {
                 }
             }
             Answers::There { contact, client } => {
-                let answer = ask(client, contact, "check", &CheckRequest { progress: true }).await?;
+                let answer = ask(client, contact, "check", &CheckRequest { progress: true, quick: false }).await?;
                 read_check(answer, contact, &progress).await
+            }
+        }
+    }
+
+    /// Checks names and footers of the table of `folder`. Opens no lake.
+    pub async fn check_quickly(
+        folder: &Path,
+        settings: &Settings,
+        progress: Arc<Progress>,
+    ) -> anyhow::Result<CheckReport> {
+        match access(folder, settings).await? {
+            Access::Owner(ownership) => {
+                progress.say("reads the table's footers", 0.0);
+                let ownership = Arc::new(ownership);
+                let stores = Stores::open(Some(&ownership), settings, Use::Read).await?;
+                check::quick(&stores.table, &stores.log).await
+            }
+            Access::Guest(contact) => {
+                let request = CheckRequest { progress: true, quick: true };
+                let answer = ask(&client()?, &contact, "check", &request).await?;
+                read_check(answer, &contact, &progress).await
             }
         }
     }
@@ -183,6 +200,15 @@ impl Answers {
             Answers::Here { process: None, .. } | Answers::There { .. } => Ok(()),
         }
     }
+}
+
+/// Takes `folder`, or finds its owner.
+async fn access(folder: &Path, settings: &Settings) -> anyhow::Result<Access> {
+    wire::require_data_folder(folder, settings)?;
+    if !owner::is_signed(folder) {
+        wire::reach_stores(folder, settings).await?;
+    }
+    owner::access(folder).await
 }
 
 /// A client for an owner, which is on this machine, so that no proxy may be used.

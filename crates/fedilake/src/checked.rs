@@ -15,8 +15,11 @@ pub struct CheckReport {
     pub files: u64,
     pub rows: u64,
     pub bytes: u64,
-    /// Posts that the lake shows.
-    pub posts: u64,
+    /// Posts that the lake shows; `None` of a quick check.
+    pub posts: Option<u64>,
+    /// True if only names and footers of the table's files were looked at.
+    #[serde(default)]
+    pub quick: bool,
     /// Ranges that the log lost before the table had them, accepted by hand. Not a fault, but never forgotten.
     pub accepted_gaps: Vec<String>,
     /// A sentence for each fault; empty when there is none.
@@ -39,14 +42,21 @@ impl CheckReport {
             counted(self.chains, "chain"),
             counted(self.bytes, "byte")
         )?;
-        writeln!(out, "{} in the lake", counted(self.posts, "post"))?;
+        if let Some(posts) = self.posts {
+            writeln!(out, "{} in the lake", counted(posts, "post"))?;
+        }
         for gap in &self.accepted_gaps {
             writeln!(out, "accepted gap: {gap}")?;
         }
         for finding in &self.findings {
             writeln!(out, "{finding}")?;
         }
+        if self.quick {
+            writeln!(out, "quick: looked at the files' names and footers, and at where the log begins")?;
+            writeln!(out, "not looked at: rows, checksums, the lake; `fedilake check` without --quick does")?;
+        }
         match self.findings.len() {
+            0 if self.quick => writeln!(out, "whole by names and footers: no offset missing, none doubled"),
             0 => writeln!(out, "whole: nothing missing, nothing doubled"),
             1 => writeln!(out, "1 finding"),
             n => writeln!(out, "{n} findings"),

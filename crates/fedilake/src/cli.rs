@@ -479,6 +479,9 @@ pub struct Views {
 
 #[derive(Debug, Args)]
 pub struct Check {
+    /// Look only at the names and footers of the table's files, not at rows, checksums and the lake
+    #[arg(long)]
+    pub quick: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t = CheckFormat::Table)]
     pub format: CheckFormat,

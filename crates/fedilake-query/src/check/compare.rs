@@ -36,12 +36,11 @@ const SIGHTINGS: usize = 1;
 /// Compares both views of the whole lake.
 pub(super) fn compare(
     snapshot: &Snapshot,
-    outside: &Connection,
-    chunks: &[Chunk],
+    files: &mut Files<'_>,
     at_once: AtOnce,
     steps: &mut Steps<'_>,
 ) -> Result<Vec<Finding>, LakeError> {
-    let files = Files::new(outside, chunks, snapshot.deletes)?;
+    let (outside, chunks) = (files.outside(), files.chunks());
     let rows = files.rows();
     let passes = parts(0..BUCKETS, rows as f64 / at_once.staged_rows as f64);
     let reads = passes.len() as f64 + f64::from(u8::from(passes.len() > 1)) * COST_OF_CHOICE;
@@ -84,7 +83,7 @@ pub(super) fn compare(
     }
     let differing =
         VIEWS.into_iter().zip(differences).filter(|(_, difference)| difference.missing + difference.surplus > 0);
-    differing.map(|(view, difference)| difference.finding(snapshot, outside, &files, view)).collect()
+    differing.map(|(view, difference)| difference.finding(snapshot, files, view)).collect()
 }
 
 /// The number and the sum of the hashes of each view's rows, by bucket.
@@ -179,25 +178,15 @@ impl Difference {
     }
 
     /// The finding, which names the uris.
-    fn finding(
-        self,
-        snapshot: &Snapshot,
-        outside: &Connection,
-        files: &Files<'_>,
-        view: &'static str,
-    ) -> Result<Finding, LakeError> {
+    fn finding(self, snapshot: &Snapshot, files: &mut Files<'_>, view: &'static str) -> Result<Finding, LakeError> {
         let hashes: Vec<_> = self.uris.iter().map(ToString::to_string).collect();
         let hashes = hashes.join(", ");
-        files.look_at_all()?;
-        let mut uris: Vec<String> = Vec::new();
-        for (connection, rows) in
-            [(outside, "internal.source where sort = 0 and"), (&snapshot.connection, "sightings where")]
-        {
-            let mut statement =
-                connection.prepare(&format!("select distinct uri from {rows} hash(uri) in ({hashes})"))?;
-            for uri in statement.query_map([], |row| row.get(0))? {
-                uris.push(uri?);
-            }
+        let mut uris = files.uris(&hashes)?;
+        let mut statement = snapshot
+            .connection
+            .prepare(&format!("select distinct uri from sightings where hash(uri) in ({hashes})"))?;
+        for uri in statement.query_map([], |row| row.get(0))? {
+            uris.push(uri?);
         }
         uris.sort();
         uris.dedup();

@@ -6,7 +6,8 @@
 //! Each side is read once ([`compare`]). Every row becomes a hash, and each of [`compare::BUCKETS`] groups of uris the sum of its rows'
 //! hashes; only groups whose sums differ are looked at row by row. The lake is read where it lies. Of the files a narrow table is made
 //! ([`files`]): what tells which version of a post counts, and a hash of the rest. So a check needs room for that table, which may be on
-//! disk, and memory for the posts that are chosen at a time ([`AtOnce`]).
+//! disk, and memory for the posts that are chosen at a time ([`AtOnce`]). The files are read in windows, which the caller brings one after the
+//! other ([`Bring`]): they need not all be here at once.
 
 mod compare;
 mod files;
@@ -18,14 +19,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use duckdb::Connection;
-
+pub use self::files::Bring;
+use self::files::Files;
 pub use self::finding::Finding;
 use self::steps::Steps;
 use crate::answer::sql::Watch;
-use crate::error::message;
 use crate::lake::{Snapshot, outside_of};
-use crate::take::source;
 use crate::{Cancel, Chunk, Lake, LakeError, LakeOptions, SqlLimits};
 
 /// How much of the files a check holds at a time. Where there is more, it reads the files once for each such part.
@@ -35,6 +34,8 @@ pub struct AtOnce {
     pub staged_rows: u64,
     /// Rows of it among which the posts' versions are chosen, in memory.
     pub chosen_rows: u64,
+    /// Rows of the files that are read together, and for which the files are brought together.
+    pub window_rows: u64,
 }
 
 impl AtOnce {
@@ -43,6 +44,8 @@ impl AtOnce {
         AtOnce {
             staged_rows: (options.spill_bytes_max / 512).max(100_000),
             chosen_rows: (options.memory_bytes_max / 1024).max(100_000),
+            // Enough for all threads, and few files of a store elsewhere.
+            window_rows: 300_000,
         }
     }
 }
@@ -51,25 +54,28 @@ impl AtOnce {
 static CHECKS: AtomicU64 = AtomicU64::new(0);
 
 /// Checks every row of the files, and one moment of `lake` against them: takes go on meanwhile. `chunks` are the table's files
-/// and, where the lake is ahead of the table, the log's tail as it was taken. `progress` is told the share that is done, 0 to 1.
+/// and, where the lake is ahead of the table, the log's tail as it was taken. `bring` is called before some of them are read, with their
+/// range, and its error ends the check. `progress` is told the share that is done, 0 to 1.
 ///
 /// Returns the findings, in the order of the module's description; an error means that checking failed, or was cancelled.
 pub fn rows(
     lake: &Lake,
     snapshot: &Snapshot,
     chunks: &[Chunk],
+    bring: &mut Bring<'_>,
     cancel: &Cancel,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Vec<Finding>, LakeError> {
-    rows_within(lake, snapshot, chunks, AtOnce::within(lake.options()), cancel, progress)
+    rows_within(lake, snapshot, chunks, AtOnce::within(lake.options()), bring, cancel, progress)
 }
 
-/// Like [`rows`], holding no more of the files at a time than `at_once` says.
+/// Like [`rows`], holding about as much of the files at a time as `at_once` says.
 pub fn rows_within(
     lake: &Lake,
     snapshot: &Snapshot,
     chunks: &[Chunk],
     at_once: AtOnce,
+    bring: &mut Bring<'_>,
     cancel: &Cancel,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Vec<Finding>, LakeError> {
@@ -84,7 +90,10 @@ pub fn rows_within(
     let files_watch = Watch::start(|| lake.gauge(), &outside, &limits)?;
     let lake_watch = Watch::start(|| lake.gauge(), &snapshot.connection, &limits)?;
     let mut steps = Steps::new(progress);
-    let found = find(&outside, snapshot, chunks, at_once, &mut steps);
+    let found = match Files::new(&outside, chunks, snapshot.deletes, at_once, bring) {
+        Ok(mut files) => find(&mut files, snapshot, at_once, &mut steps),
+        Err(error) => Err(error),
+    };
     // `cancel` says all that the watches would.
     let _ = (files_watch.stop(), lake_watch.stop());
     // A file whose reading was interrupted seems damaged.
@@ -92,18 +101,17 @@ pub fn rows_within(
 }
 
 fn find(
-    outside: &Connection,
+    files: &mut Files<'_>,
     snapshot: &Snapshot,
-    chunks: &[Chunk],
     at_once: AtOnce,
     steps: &mut Steps<'_>,
 ) -> Result<Vec<Finding>, LakeError> {
-    let mut findings = places(snapshot, chunks);
+    let mut findings = places(snapshot, files.chunks());
     let is_comparable = findings.is_empty();
-    let found = read(outside, snapshot, chunks, at_once, is_comparable, steps);
+    let found = read(files, snapshot, at_once, is_comparable, steps);
     // A comparison without an error has read each file whole.
     if found.is_err() || !is_comparable {
-        let damaged = damaged(outside, chunks);
+        let damaged = files.damaged()?;
         if !damaged.is_empty() {
             return Ok(damaged);
         }
@@ -113,29 +121,20 @@ fn find(
 }
 
 fn read(
-    outside: &Connection,
+    files: &mut Files<'_>,
     snapshot: &Snapshot,
-    chunks: &[Chunk],
     at_once: AtOnce,
     is_comparable: bool,
     steps: &mut Steps<'_>,
 ) -> Result<Vec<Finding>, LakeError> {
-    if chunks.iter().all(|chunk| chunk.next <= chunk.first) {
+    if files.chunks().iter().all(|chunk| chunk.next <= chunk.first) {
         return Ok(Vec::new());
     }
-    let mut found = offsets::offsets(outside, chunks)?;
-    if is_comparable {
-        found.extend(compare::compare(snapshot, outside, chunks, at_once, steps)?);
-    }
+    let differences = if is_comparable { compare::compare(snapshot, files, at_once, steps)? } else { Vec::new() };
+    // The comparison's walk over the files has looked at them.
+    let mut found = files.offsets()?;
+    found.extend(differences);
     Ok(found)
-}
-
-fn damaged(outside: &Connection, chunks: &[Chunk]) -> Vec<Finding> {
-    let unreadable = |chunk: &Chunk| {
-        let error = source::read_whole(outside, &chunk.parquet).err()?;
-        Some(Finding::Damaged { path: chunk.parquet.clone(), reason: message(&error) })
-    };
-    chunks.iter().filter_map(unreadable).collect()
 }
 
 /// Findings for log partitions whose files end elsewhere than the lake stands.

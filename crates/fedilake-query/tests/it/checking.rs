@@ -24,13 +24,22 @@ fn bench() -> Bench {
 }
 
 fn rows(lake: &Lake, chunks: &[Chunk]) -> Vec<Finding> {
-    check::rows(lake, &lake.snapshot().unwrap(), chunks, &Cancel::default(), &mut |_| {}).unwrap()
+    check::rows(lake, &lake.snapshot().unwrap(), chunks, &mut |_| Ok(()), &Cancel::default(), &mut |_| {}).unwrap()
 }
 
 /// The same, in parts as small as these.
 fn rows_in_parts(lake: &Lake, chunks: &[Chunk], staged_rows: u64, chosen_rows: u64) -> Vec<Finding> {
-    let at_once = AtOnce { staged_rows, chosen_rows };
-    check::rows_within(lake, &lake.snapshot().unwrap(), chunks, at_once, &Cancel::default(), &mut |_| {}).unwrap()
+    let at_once = AtOnce { staged_rows, chosen_rows, window_rows: chosen_rows };
+    check::rows_within(
+        lake,
+        &lake.snapshot().unwrap(),
+        chunks,
+        at_once,
+        &mut |_| Ok(()),
+        &Cancel::default(),
+        &mut |_| {},
+    )
+    .unwrap()
 }
 
 /// From all at once to a few rows after the other.
@@ -60,6 +69,27 @@ fn offsets_that_come_twice_are_named() {
         findings.iter().any(|finding| matches!(finding, Finding::Differs { view: "posts", surplus: 10, .. })),
         "{findings:?}"
     );
+}
+
+#[test]
+fn an_offset_that_comes_twice_in_one_file_is_named_whatever_offsets_the_file_answers_for() {
+    for wide in [0, 1 << 40] {
+        let mut bench = bench();
+        let doubled = &bench.chunks[0].parquet;
+        let connection = duckdb::Connection::open_in_memory().unwrap();
+        let (path, copy) = (doubled.display(), doubled.with_extension("copy"));
+        let rows = format!(
+            "select * replace (case when log_offset = 4 then 3 else log_offset end as log_offset) from '{path}'"
+        );
+        connection.execute_batch(&format!("copy ({rows}) to '{}' (format parquet)", copy.display())).unwrap();
+        fs::rename(&copy, doubled).unwrap();
+        // Nobody has so many offsets, but a log may have as many holes.
+        bench.chunks[0].first -= wide;
+        let findings = rows_in_parts(&bench.lake, &bench.chunks, u64::MAX, u64::MAX);
+        let twice = Finding::Twice { log: "log-a".to_owned(), partition: 0, first: 3, last: 3 };
+        assert!(findings.contains(&twice), "{findings:?}");
+        assert!(!findings.iter().any(|finding| matches!(finding, Finding::Outside { .. })), "{findings:?}");
+    }
 }
 
 #[test]
@@ -98,6 +128,36 @@ fn rows_that_only_one_side_has_are_named() {
 }
 
 #[test]
+fn files_are_read_only_while_they_are_brought() {
+    let bench = bench();
+    let away = |chunk: &Chunk| chunk.parquet.with_extension("away");
+    bench.chunks.iter().for_each(|chunk| fs::rename(&chunk.parquet, away(chunk)).unwrap());
+    let at_once = AtOnce { staged_rows: 20, chosen_rows: 20, window_rows: 1 };
+    let check = |chunks: &[Chunk], brought: &mut Vec<usize>| {
+        let snapshot = bench.lake.snapshot().unwrap();
+        let mut bring = |window: std::ops::Range<usize>| {
+            for (at, chunk) in chunks.iter().enumerate() {
+                let (from, to) = if window.contains(&at) {
+                    (away(chunk), chunk.parquet.clone())
+                } else {
+                    (chunk.parquet.clone(), away(chunk))
+                };
+                if from.exists() {
+                    fs::rename(from, to).unwrap();
+                }
+            }
+            brought.extend(window);
+            Ok(())
+        };
+        check::rows_within(&bench.lake, &snapshot, chunks, at_once, &mut bring, &Cancel::default(), &mut |_| {})
+            .unwrap()
+    };
+    let mut brought = Vec::new();
+    assert_eq!(check(&bench.chunks, &mut brought), []);
+    assert!(brought.len() > bench.chunks.len(), "{brought:?}");
+}
+
+#[test]
 fn a_damaged_file_is_named() {
     let bench = bench();
     let path = &bench.chunks[1].parquet;
@@ -116,7 +176,10 @@ fn a_check_sees_the_lake_as_it_was_while_takes_go_on() {
     let snapshot = bench.lake.snapshot().unwrap();
     let posts = snapshot.posts().unwrap();
     bench.take(&[post(70), Event::deleted("alpha.test", 5, 80)]);
-    assert_eq!(check::rows(&bench.lake, &snapshot, &before, &Cancel::default(), &mut |_| {}).unwrap(), []);
+    assert_eq!(
+        check::rows(&bench.lake, &snapshot, &before, &mut |_| Ok(()), &Cancel::default(), &mut |_| {}).unwrap(),
+        []
+    );
     assert_eq!(snapshot.posts().unwrap(), posts);
     assert_eq!(rows(&bench.lake, &bench.chunks), []);
     let ahead = Finding::Ahead { log: "log-a".to_owned(), partition: 0, lake: 34, files: Some(32) };
@@ -128,7 +191,8 @@ fn a_check_that_nobody_wants_any_more_ends_and_says_so() {
     let bench = bench();
     let cancel = Cancel::default();
     cancel.cancel();
-    let checked = check::rows(&bench.lake, &bench.lake.snapshot().unwrap(), &bench.chunks, &cancel, &mut |_| {});
+    let checked =
+        check::rows(&bench.lake, &bench.lake.snapshot().unwrap(), &bench.chunks, &mut |_| Ok(()), &cancel, &mut |_| {});
     assert!(matches!(checked, Err(LakeError::Interrupted)), "{checked:?}");
     assert_eq!(rows(&bench.lake, &bench.chunks), []);
 }
@@ -240,10 +304,12 @@ fn progress_goes_up_to_the_end() {
     let bench = spelled(Deletes::Origin);
     for (staged_rows, chosen_rows) in PARTS {
         let mut told = Vec::new();
-        let at_once = AtOnce { staged_rows, chosen_rows };
+        let at_once = AtOnce { staged_rows, chosen_rows, window_rows: chosen_rows };
         let (snapshot, cancel) = (bench.lake.snapshot().unwrap(), Cancel::default());
-        check::rows_within(&bench.lake, &snapshot, &bench.chunks, at_once, &cancel, &mut |share| told.push(share))
-            .unwrap();
+        check::rows_within(&bench.lake, &snapshot, &bench.chunks, at_once, &mut |_| Ok(()), &cancel, &mut |share| {
+            told.push(share)
+        })
+        .unwrap();
         assert!(told.is_sorted() && told.len() > 3, "{told:?}");
         assert!(told.last().is_some_and(|last| (last - 1.0).abs() < 1e-6), "{told:?}");
     }

@@ -5,6 +5,7 @@
 mod faults;
 mod limits;
 mod local_disk;
+mod many;
 mod s3;
 mod schedules;
 mod scripted;

@@ -7,7 +7,7 @@
 //! If the environment names real services (`make services`), the same stages also run on Kafka and S3.
 //!
 //! `--quick` takes a sixteenth of the posts; budgets are for all posts. `--copies 10` asks only the dashboard's questions, of ten
-//! times the posts, of a hundred days. `--growth 1,10,40` measures what grows with the posts, on lakes that are made once and kept in
+//! times the posts, of a hundred days. `--many` measures only the table of many small files. `--growth 1,10,40` measures what grows with the posts, on lakes that are made once and kept in
 //! the folder of `--keep`.
 
 #![allow(unreachable_pub, reason = "a program has no outside: pub says what a module offers to the others")]
@@ -18,6 +18,7 @@ mod cost;
 mod freshness;
 mod growth;
 mod intake;
+mod many;
 mod panels;
 mod peer;
 mod remote;
@@ -38,10 +39,15 @@ use sheet::Sheet;
 
 const PANELS: &str = "The dashboard's panels after a brush, over HTTP, in milliseconds";
 
+/// Files of somebody who collects on a laptop for a year, and more.
+const SMALL_FILES: u64 = 50_000;
+
 /// The amount of work to measure.
 struct Extent {
     posts: u64,
     live: Duration,
+    /// Files of the table of many small ones.
+    small_files: u64,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -49,9 +55,9 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let is_quick = arguments.iter().any(|argument| argument == "--quick");
     let extent = if is_quick {
-        Extent { posts: POSTS / 16, live: Duration::from_secs(10) }
+        Extent { posts: POSTS / 16, live: Duration::from_secs(10), small_files: SMALL_FILES / 16 }
     } else {
-        Extent { posts: POSTS, live: Duration::from_secs(30) }
+        Extent { posts: POSTS, live: Duration::from_secs(30), small_files: SMALL_FILES }
     };
     let value_of = |flag: &str| arguments.iter().skip_while(|argument| *argument != flag).nth(1);
     if let Some(sizes) = value_of("--growth") {
@@ -65,6 +71,11 @@ fn main() -> anyhow::Result<()> {
     println!("{}\n{} posts of the talk's preset\n", Machine::here(), extent.posts);
     if let Some(theirs) = value_of("--peer") {
         return beside_peers(folder.path(), &extent, Path::new(theirs));
+    }
+    if arguments.iter().any(|argument| argument == "--many") {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        many_files(&runtime, folder.path(), &extent)?;
+        return Ok(());
     }
     match value_of("--copies") {
         Some(copies) => of_copies(folder.path(), &extent, copies.parse().context("--copies wants a number")?),
@@ -95,6 +106,12 @@ fn beside_peers(folder: &Path, extent: &Extent, theirs: &Path) -> anyhow::Result
     runtime.block_on(cluster.clean_up())
 }
 
+fn many_files(runtime: &tokio::runtime::Runtime, folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+    let title = format!("A table of {} files on this machine's disk", sheet::count(extent.small_files as f64));
+    many::measure(runtime, folder, extent.small_files)?.print(&title);
+    Ok(())
+}
+
 fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let data = folder.join("data");
@@ -122,6 +139,7 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
             .print("Quick statistics straight from S3");
     }
     drop(talk);
+    many_files(&runtime, folder, extent)?;
 
     panels::measure(&runtime, &data, 1)?.print(PANELS);
     match panels::painted(&data) {

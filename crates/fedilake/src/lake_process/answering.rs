@@ -1,8 +1,11 @@
 //! One question and its answer, in the lake's process.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
+use std::net::Shutdown;
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use fedilake_query::answer::sql::SqlErrorKind;
@@ -11,7 +14,7 @@ use fedilake_query::{Cancel, Chunk, Lake, LakeError, Rows, Snapshot, SqlError, S
 use super::bound::{Begun, Running};
 use super::child::Notices;
 use super::database::Database;
-use super::protocol::{self, Ending, OtherSide, Piece, Question, SnapshotQuestion};
+use super::protocol::{self, ComparisonStep, Ending, OtherSide, Piece, Question, SnapshotQuestion};
 
 /// Interval at which an answer that nobody takes looks whether somebody still wants it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -157,23 +160,29 @@ impl Work {
             Err(error) => return protocol::send_end(socket, &Err::<(), _>(error)),
         };
         protocol::send_end(socket, &Ok::<_, LakeError>(snapshot.positions()))?;
-        let mut patient = Patient { socket, cancel, until: None }.begin()?;
-        while let Some(question) = protocol::receive(&mut patient)? {
+        let questions = Questions::begin(socket, cancel)?;
+        while let Some(question) = questions.next() {
             match question {
                 SnapshotQuestion::Compare(chunks) => {
-                    cancel_when_gone(socket, cancel)?;
                     let mut progress = |share: f64| {
-                        let share = serde_json::to_vec(&share).unwrap_or_default();
                         // Nobody looks at how far it is; it goes on.
-                        let _ = protocol::send_piece(socket, &Piece::Progress(share));
+                        let _ = send_step(socket, &ComparisonStep::Done(share));
                     };
-                    let found = compare(lake, &snapshot, &chunks, cancel, &mut progress);
+                    let mut bring = |window: Range<usize>| {
+                        let asked = send_step(socket, &ComparisonStep::Needs(window));
+                        match asked.is_ok().then(|| questions.next()).flatten() {
+                            Some(SnapshotQuestion::Brought) => Ok(()),
+                            _ => Err(LakeError::Interrupted),
+                        }
+                    };
+                    let found = compare(lake, &snapshot, &chunks, &mut bring, cancel, &mut progress);
                     let found = found.map_err(|error| match begun.is_out_of_memory() {
                         true => LakeError::OutOfMemory(begun.out_of_memory()),
                         false => error,
                     });
                     protocol::send_end(socket, &found)?;
                 }
+                SnapshotQuestion::Brought => {}
                 SnapshotQuestion::Posts => protocol::send_end(socket, &snapshot.posts())?,
             }
         }
@@ -188,15 +197,61 @@ fn give_way() {
     let _ = rustix::process::setpriority_process(None, PEOPLES_NICENESS);
 }
 
+fn send_step(socket: &UnixStream, step: &ComparisonStep) -> io::Result<()> {
+    protocol::send_piece(socket, &Piece::Progress(serde_json::to_vec(step)?))
+}
+
+/// The questions to a snapshot, received by a thread that cancels the one that is being answered when the other side goes.
+struct Questions<'a> {
+    socket: &'a UnixStream,
+    cancel: &'a Cancel,
+    received: Receiver<SnapshotQuestion>,
+}
+
+impl<'a> Questions<'a> {
+    fn begin(socket: &'a UnixStream, cancel: &'a Cancel) -> io::Result<Questions<'a>> {
+        let (sender, received) = mpsc::channel();
+        let (from, gone) = (socket.try_clone()?, cancel.clone());
+        std::thread::spawn(move || {
+            while let Ok(Some(question)) = protocol::receive(&from) {
+                if sender.send(question).is_err() {
+                    return;
+                }
+            }
+            gone.cancel();
+        });
+        Ok(Questions { socket, cancel, received })
+    }
+
+    /// The next question; `None` when the other side is gone or the snapshot is no longer wanted.
+    fn next(&self) -> Option<SnapshotQuestion> {
+        loop {
+            match self.received.recv_timeout(LOOK_AGAIN) {
+                Err(RecvTimeoutError::Timeout) if !self.cancel.is_cancelled() => {}
+                received => return received.ok(),
+            }
+        }
+    }
+}
+
+/// Ends the thread, which holds the socket too, so that the other side sees the end.
+impl Drop for Questions<'_> {
+    fn drop(&mut self) {
+        // A socket whose other side is gone is as good as shut.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
 /// The findings, a sentence each.
 fn compare(
     lake: &Lake,
     snapshot: &Snapshot,
     chunks: &[Chunk],
+    bring: &mut check::Bring<'_>,
     cancel: &Cancel,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Vec<String>, LakeError> {
-    Ok(check::rows(lake, snapshot, chunks, cancel, progress)?.iter().map(ToString::to_string).collect())
+    Ok(check::rows(lake, snapshot, chunks, bring, cancel, progress)?.iter().map(ToString::to_string).collect())
 }
 
 /// Cancels the question when the other side of its socket goes.
@@ -234,12 +289,6 @@ impl<'a> Patient<'a> {
                 return Err(ErrorKind::TimedOut.into());
             }
         }
-    }
-}
-
-impl Read for Patient<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.patiently(|mut socket| socket.read(buffer))
     }
 }
 

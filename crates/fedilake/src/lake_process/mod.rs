@@ -19,6 +19,7 @@ mod protocol;
 mod supervisor;
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -32,7 +33,7 @@ use fedilake_query::{
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use self::protocol::{Ending, Question, SnapshotQuestion};
+use self::protocol::{ComparisonStep, Ending, Question, SnapshotQuestion};
 pub use self::protocol::{Opening, Piece, receive_piece, send_piece};
 use self::supervisor::{Channel, Supervised};
 use crate::owner::Ownership;
@@ -259,19 +260,33 @@ impl Snapshot {
         &self.positions
     }
 
-    /// Checks every row of the files, and this moment of the lake against them: what is wrong, a sentence each. `progress` is told the
-    /// share that is done, 0 to 1.
+    /// Checks every row of the files, and this moment of the lake against them: what is wrong, a sentence each. `bring` makes the files
+    /// of some chunks readable before they are read; those of its last call may go then. `progress` is told the share that is done, 0
+    /// to 1.
     pub fn compare(
         &mut self,
         chunks: &[Chunk],
+        bring: &mut dyn FnMut(Range<usize>) -> anyhow::Result<()>,
         cancel: &Cancel,
         progress: &mut dyn FnMut(f64),
-    ) -> Result<Vec<String>, AskError> {
+    ) -> anyhow::Result<Vec<String>> {
         let _asking = self.answer.supervised.asking();
         self.answer.cancel = Some(cancel.clone());
         self.answer.socket.set_read_timeout(Some(LOOK_AGAIN)).map_err(broken)?;
         self.answer.send(&SnapshotQuestion::Compare(chunks.to_vec()))?;
-        self.answer.next_end(progress)
+        loop {
+            match self.answer.piece()? {
+                Piece::Progress(json) => match read(&json)? {
+                    ComparisonStep::Done(share) => progress(share),
+                    ComparisonStep::Needs(window) => {
+                        bring(window)?;
+                        self.answer.send(&SnapshotQuestion::Brought)?;
+                    }
+                },
+                Piece::Block(_) => {}
+                Piece::End(json) => return Ok(read::<Result<_, LakeError>>(&json)?.map_err(AskError::from)?),
+            }
+        }
     }
 
     /// How many posts it shows.

@@ -9,6 +9,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -107,10 +108,21 @@ pub enum Question {
 /// A question to a snapshot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum SnapshotQuestion {
-    /// Checks every row of the files, and the snapshot against them.
+    /// Checks every row of the files, and the snapshot against them. The files are here once they are [`SnapshotQuestion::Brought`].
     Compare(Vec<Chunk>),
+    /// The files for which the comparison waits are here.
+    Brought,
     /// How many posts it shows.
     Posts,
+}
+
+/// A message of a comparison before its end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ComparisonStep {
+    /// The share that is done, 0 to 1.
+    Done(f64),
+    /// The comparison reads the files of these chunks next, and waits for [`SnapshotQuestion::Brought`]. It no longer needs those before.
+    Needs(Range<usize>),
 }
 
 /// A part of an answer.

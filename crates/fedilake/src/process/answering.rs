@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::figures::{Distance, Estimates};
 use crate::owner::Ownership;
 use crate::process::behind::Behind;
-use crate::process::check::Checker;
+use crate::process::check::{self, Checker};
 use crate::process::completeness::Estimating;
 use crate::process::following::Following;
 use crate::process::sinking::Sinking;
@@ -138,9 +138,15 @@ impl Answering {
 
 /// The check of `checker`, for the server.
 fn check_of(checker: Checker) -> serve::Check {
-    Arc::new(move |cancel, progress| {
+    Arc::new(move |quick, cancel, progress| {
         let checker = checker.clone();
-        async move { checker.check(&cancel, &progress).await }.boxed()
+        async move {
+            if quick {
+                return check::quick(&checker.table, &checker.log).await;
+            }
+            checker.check(&cancel, &progress).await
+        }
+        .boxed()
     })
 }
 

@@ -289,10 +289,8 @@ impl Follower {
     /// The offset at which the table's files of a partition begin. Read after the log's bounds: the log releases
     /// nothing before the table has it, so one of the two knows the first existing record.
     async fn chain_start(&mut self, partition: Partition) -> anyhow::Result<Option<Offset>> {
-        let snapshot = self.table.snapshot().await.context("read the table")?;
         let chain = Chain { log: self.log.source.id().clone(), partition };
-        let files = snapshot.chains.iter().find(|files| files.chain == chain).map(|files| &files.files);
-        Ok(files.and_then(|files| files.first()).map(|file| file.first))
+        self.table.first_file(&chain).await.context("read the table")
     }
 
     /// Takes every table file with records that the lake lacks: other logs' chains, and those that the log has

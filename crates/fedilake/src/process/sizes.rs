@@ -4,13 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::figures::Measured;
 use crate::task::Task;
 use crate::wire::Parts;
 
-/// The interval between two measurements: a large table has thousands of files.
+/// The shortest pause between two measurements.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// A pause is so many times as long as the measurement before: one of a table of many files takes a while.
+const PAUSE_FACTOR: u32 = 100;
 
 /// Exports the sizes until dropped.
 pub struct Sizes {
@@ -23,15 +26,14 @@ impl Sizes {
     pub fn watch(parts: Parts) -> Sizes {
         let (sender, measured) = watch::channel(Measured::default());
         let task = Task::until_dropped("the sizes", async move {
-            let mut looks = tokio::time::interval(LOOK_AGAIN);
             loop {
-                looks.tick().await;
-                let parts = parts.clone();
+                let (parts, began) = (parts.clone(), Instant::now());
                 // The task fails only by a panic, which the hook has reported.
                 if let Ok(measured) = tokio::task::spawn_blocking(move || measure(&parts)).await {
                     export(measured);
                     sender.send_replace(measured);
                 }
+                tokio::time::sleep(LOOK_AGAIN.max(began.elapsed() * PAUSE_FACTOR)).await;
             }
         });
         Sizes { _task: task, measured }

@@ -52,6 +52,9 @@ pub struct CheckRequest {
     /// True if the answer is to be lines with a [`CheckMessage`] each; false for the report alone.
     #[serde(default)]
     pub progress: bool,
+    /// True for a check of names and footers only.
+    #[serde(default)]
+    pub quick: bool,
 }
 
 /// A line of an answer to a check.

@@ -66,8 +66,9 @@ pub struct Server {
 /// A figure, as it is when it is asked for.
 pub type Asked<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
-/// Checks the folder, and notes how far it is.
-pub type Check = Arc<dyn Fn(Cancel, Arc<Progress>) -> BoxFuture<'static, anyhow::Result<CheckReport>> + Send + Sync>;
+/// Checks the folder, quickly if the flag says so, and notes how far it is.
+pub type Check =
+    Arc<dyn Fn(bool, Cancel, Arc<Progress>) -> BoxFuture<'static, anyhow::Result<CheckReport>> + Send + Sync>;
 
 /// What the server answers from.
 pub struct Sources {

@@ -156,12 +156,13 @@ const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 async fn check(extract::State(state): Shared, Json(request): Json<Option<CheckRequest>>) -> Result<Response, Refused> {
     let progress = Arc::<Progress>::default();
-    if !request.unwrap_or_default().progress {
-        return checked(&state, &progress).await.map(|report| Json(report).into_response());
+    let CheckRequest { progress: is_told, quick } = request.unwrap_or_default();
+    if !is_told {
+        return checked(&state, quick, &progress).await.map(|report| Json(report).into_response());
     }
     let (sender, receiver) = mpsc::channel(ANSWER_PARTS_MAX);
     tokio::spawn(async move {
-        let mut check = pin!(checked(&state, &progress));
+        let mut check = pin!(checked(&state, quick, &progress));
         let mut looks = tokio::time::interval(TOLD_EVERY);
         loop {
             let message = tokio::select! {
@@ -184,10 +185,10 @@ async fn check(extract::State(state): Shared, Json(request): Json<Option<CheckRe
     Ok(([(header::CONTENT_TYPE, JSON_LINES)], Body::from_stream(ReceiverStream::new(receiver))).into_response())
 }
 
-async fn checked(state: &State, progress: &Arc<Progress>) -> Result<CheckReport, Refused> {
+async fn checked(state: &State, quick: bool, progress: &Arc<Progress>) -> Result<CheckReport, Refused> {
     let asking = Asking::begin(&state.questions);
     tokio::select! {
-        checked = (state.check)(asking.cancel.clone(), Arc::clone(progress)) => {
+        checked = (state.check)(quick, asking.cancel.clone(), Arc::clone(progress)) => {
             checked.map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")))
         }
         () = state.questions.cancelled() => {

@@ -10,12 +10,16 @@ use fedilake_query::{Chunk, direct};
 use fedilake_table::local::InPlace;
 use fedilake_table::s3::S3Url;
 use fedilake_table::{FileMeta, Finding, Footer, Table, TableError, sink};
+use futures::{StreamExt, TryStreamExt};
 
 use super::{Scheme, path_below, s3};
 use crate::chunk::{chunk_of, folders};
 use crate::owner::{Ownership, make_private};
 use crate::settings::{Settings, key};
 use crate::temporary::Temporary;
+
+/// Files of a table elsewhere that are copied at the same time.
+const COPIES_AT_ONCE: usize = 8;
 
 /// A table's data files for DuckDB, which reads only files of this machine.
 #[derive(Clone)]
@@ -26,6 +30,12 @@ pub struct TableFiles {
 }
 
 impl TableFiles {
+    /// The files of a table that is not on this machine.
+    #[cfg(test)]
+    pub fn elsewhere(table: Arc<Table>) -> TableFiles {
+        TableFiles { table, folder: None }
+    }
+
     /// The files as chunks, one for each; the error of one that is damaged says why. Reads the footers and not the rows.
     /// Files of a table elsewhere are copied into `scratch`, unless they are there already; the caller removes `scratch`.
     pub async fn chunks(&self, files: &[FileMeta], scratch: &Temporary) -> anyhow::Result<Vec<Result<Chunk, String>>> {
@@ -40,17 +50,58 @@ impl TableFiles {
         Ok(chunks)
     }
 
+    /// True if the table is on this machine, so that [`TableFiles::bring`] has nothing to copy.
+    pub fn are_here(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// The path at which DuckDB reads a file: where it lies, or below `scratch` once it is brought.
+    pub fn path(&self, file: &FileMeta, scratch: &Temporary) -> PathBuf {
+        match &self.folder {
+            Some(folder) => folder.join(file.location.as_ref()),
+            None => folder_of_copy(file, scratch).path().join(format!("{}.parquet", file.first)),
+        }
+    }
+
+    /// Copies the files of a table elsewhere into `scratch` and checks each copy's checksum: `Some` says of the first bad one why it is
+    /// damaged.
+    pub async fn bring(&self, files: &[FileMeta], scratch: &Temporary) -> anyhow::Result<Option<String>> {
+        if self.are_here() {
+            return Ok(None);
+        }
+        let bring = async |file: FileMeta| {
+            let path = self.copy(&file, scratch).await?;
+            match tokio::task::spawn_blocking(move || Footer::of_whole_file(&path)).await? {
+                Ok(_) => Ok(None),
+                Err(TableError::Damaged { why, .. }) => Ok(Some(format!("{}: {why}", file.location))),
+                Err(error) => Err(error).context("read the copy of a table file"),
+            }
+        };
+        // Collected first, because a stream of lazily made futures that borrow is not `Send` for every lifetime.
+        let brought: Vec<_> = files.iter().cloned().map(bring).collect();
+        let mut brought = futures::stream::iter(brought).buffer_unordered(COPIES_AT_ONCE);
+        while let Some(damaged) = brought.try_next().await? {
+            if damaged.is_some() {
+                return Ok(damaged);
+            }
+        }
+        Ok(None)
+    }
+
     async fn copy(&self, file: &FileMeta, scratch: &Temporary) -> anyhow::Result<PathBuf> {
-        let folder = scratch.folder(folders(&file.chain.log, file.chain.partition));
-        let path = folder.path().join(format!("{}.parquet", file.first));
+        let path = self.path(file, scratch);
         // A data file never changes, so a copy of the same size is whole.
         if std::fs::metadata(&path).is_ok_and(|there| there.len() == file.bytes) {
             return Ok(path);
         }
-        folder.make()?;
+        folder_of_copy(file, scratch).make()?;
         self.table.copy(file, &path).await.with_context(|| format!("copy {} here", file.location))?;
         Ok(path)
     }
+}
+
+fn folder_of_copy(file: &FileMeta, scratch: &Temporary) -> Temporary {
+    scratch.folder(folders(&file.chain.log, file.chain.partition))
 }
 
 /// The end of a file at `path` by its footer; the inner error says why the file is damaged. The next file's name is its

@@ -54,6 +54,43 @@ fn a_newest_file_that_is_gone_is_a_range_that_check_names_with_a_lake_and_withou
     assert!(said.stderr.contains("hint: `fedilake check --data "), "{}", said.stderr);
 }
 
+#[test]
+fn a_quick_check_finds_lost_files_says_what_it_left_out_and_makes_no_lake() {
+    let (data, files) = three_files();
+    delete_lake(&data);
+    let quick = |code: i32, what: &str| {
+        let said = data.run(["check", "--quick"]);
+        assert_eq!(said.code(), Some(code), "{said:#?}");
+        assert!(said.stdout.contains("300 rows in 3 files") || code != 0, "{said:#?}");
+        assert!(said.stdout.contains("not looked at: rows, checksums, the lake"), "{said:#?}");
+        assert!(said.stdout.contains(what), "{what}: {said:#?}");
+    };
+    quick(0, "whole by names and footers");
+    assert!(!data.path().join("lake.duckdb").exists());
+    let owner = data.serve();
+    quick(0, "whole by names and footers");
+    owner.interrupt().done();
+    let said = data.run(["check", "--quick", "--format", "json"]).done();
+    let report: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&report["quick"], &report["rows"], report["posts"].is_null()), (&true.into(), &300.into(), true));
+
+    // A changed row is for the whole check alone.
+    let bytes = fs::read(&files[0]).unwrap();
+    let mut changed = bytes.clone();
+    changed[100] ^= 1;
+    fs::write(&files[0], changed).unwrap();
+    quick(0, "whole by names and footers");
+    finds(&data, "damaged");
+    fs::write(&files[0], &bytes[..bytes.len() - 3]).unwrap();
+    quick(1, "damaged: offsets 0..100");
+    fs::write(&files[0], bytes).unwrap();
+    fs::remove_file(&files[1]).unwrap();
+    quick(1, "missing: offsets 100..200");
+    fs::remove_file(&files[2]).unwrap();
+    // What the log no longer has.
+    quick(1, "100..300");
+}
+
 /// Every answer names offsets that the table lost, in every format, from every source.
 #[test]
 fn files_that_are_gone_are_named_wherever_figures_are_shown() {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::json::{Object, SUM_BYTES};
+use crate::json::{Object, SUM_BYTES, count};
 use crate::status::Mention;
 use crate::text::{self, Text};
 use crate::time::Moment;
@@ -217,8 +217,7 @@ fn words(text: &str) -> usize {
     let is_space = |byte: u8| matches!(byte, b'\t'..=b'\r' | b' ');
     let Some((first, later)) = bytes.split_first() else { return 0 };
     let beginnings = bytes.chunks(SUM_BYTES).zip(later.chunks(SUM_BYTES)).map(|(before, here)| {
-        let begins = |(before, byte): (&u8, &u8)| u8::from(is_space(*before) & !is_space(*byte));
-        usize::from(before.iter().zip(here).map(begins).sum::<u8>())
+        count(before.iter().zip(here).map(|(before, byte)| is_space(*before) & !is_space(*byte)))
     });
     usize::from(!is_space(*first)) + beginnings.sum::<usize>()
 }

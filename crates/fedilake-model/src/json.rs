@@ -254,14 +254,20 @@ fn value_length(text: &[u8]) -> Option<usize> {
     None
 }
 
+/// Counts the true ones of at most [`SUM_BYTES`] flags. A sum with a check for overflow would add them one by one.
+#[inline]
+pub(crate) fn count(flags: impl Iterator<Item = bool>) -> usize {
+    usize::from(flags.fold(0_u8, |count, flag| count.wrapping_add(u8::from(flag))))
+}
+
 /// Refuses texts that are too long or too deep for a parser.
 fn guard(json: &[u8]) -> Result<(), JsonError> {
     if json.len() > BYTES_MAX {
         return Err(JsonError::TooLong);
     }
     // A text with few brackets cannot be deep.
-    let brackets = |part: &[u8]| part.iter().map(|byte| u8::from(matches!(byte, b'[' | b'{'))).sum::<u8>();
-    let opening: usize = json.chunks(SUM_BYTES).map(|part| usize::from(brackets(part))).sum();
+    let brackets = |part: &[u8]| count(part.iter().map(|byte| matches!(byte, b'[' | b'{')));
+    let opening: usize = json.chunks(SUM_BYTES).map(brackets).sum();
     if opening > DEPTH_MAX && Nesting::deepest(json) > DEPTH_MAX {
         return Err(JsonError::TooDeep);
     }

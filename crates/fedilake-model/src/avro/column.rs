@@ -86,6 +86,7 @@ impl Column {
 
     /// Reads one value from the front of a body. On `None` the column may hold a part of the value: call
     /// [`Column::truncate`].
+    #[inline(always)]
     pub(super) fn take(&mut self, kind: &FieldType, body: &mut &[u8], texts: Texts) -> Option<()> {
         let kind = match kind {
             FieldType::Nullable(_) if !take_branch(body)? => {
@@ -113,13 +114,7 @@ impl Column {
                 push_bytes(ends, bytes, taken);
             }
             (Values::Lists { ends, items }, FieldType::List(kind)) => {
-                loop {
-                    match take_count(body)? {
-                        0 => break,
-                        // Each item takes at least one byte, so a false count stops at the end of the body.
-                        count => (0..count).try_for_each(|_| items.take(kind, body, texts))?,
-                    }
-                }
+                items.take_all(kind, body, texts)?;
                 ends.push(end(items.len()));
             }
             (_, kind) => unreachable!("{kind:?} was held against the column when the schema was read"),
@@ -128,6 +123,18 @@ impl Column {
         Some(())
     }
 
+    /// Reads the items of one list from the front of a body.
+    fn take_all(&mut self, kind: &FieldType, body: &mut &[u8], texts: Texts) -> Option<()> {
+        loop {
+            match take_count(body)? {
+                0 => return Some(()),
+                // Each item takes at least one byte, so a false count stops at the end of the body.
+                count => (0..count).try_for_each(|_| self.take(kind, body, texts))?,
+            }
+        }
+    }
+
+    #[inline]
     pub(super) fn push_null(&mut self) {
         match &mut self.values {
             Values::Booleans(values) => values.append(false),

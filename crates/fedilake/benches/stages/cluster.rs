@@ -80,13 +80,13 @@ impl Cluster {
         let rows = kept.len() as u64;
         let batches = batches(kept);
         let ((), produced) = cost_of(|| runtime.block_on(produce_all(&bare, batches)))?;
-        row(sheet, "JSON lines → admitted → Avro → Kafka, acknowledged", events, logged, produced, Some(80_000.0));
+        row(sheet, "JSON lines → admitted → Avro → Kafka, acknowledged", events, logged, produced, &[80_000.0]);
         floor(sheet, "floor: the same records appended bare, as many a time", rows, produced);
 
         let table = Arc::new(Table::new(self.s3.store.clone(), self.s3.prefix.clone()));
         let (bytes, sunk) = cost_of(|| runtime.block_on(sink_all(&log, &table)))?;
         let ((), put) = cost_of(|| runtime.block_on(self.put_bare(&bytes)))?;
-        row(sheet, "Kafka → sorted zstd Parquet → S3", rows, sunk, scanned + put, Some(250_000.0));
+        row(sheet, "Kafka → sorted zstd Parquet → S3", rows, sunk, scanned + put, &[250_000.0]);
         floor(sheet, "floor: the topic read bare", rows, scanned);
         floor(sheet, "floor: the files' bytes put bare", rows, put);
         Ok(Rates { events, logged, rows, sunk })

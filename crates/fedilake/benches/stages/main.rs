@@ -7,8 +7,9 @@
 //! If the environment names real services (`make services`), the same stages also run on Kafka and S3.
 //!
 //! `--quick` takes a sixteenth of the posts; budgets are for all posts. `--copies 10` asks only the dashboard's questions, of ten
-//! times the posts, of a hundred days. `--many` measures only the table of many small files. `--growth 1,10,40` measures what grows with the posts, on lakes that are made once and kept in
-//! the folder of `--keep`.
+//! times the posts, of a hundred days. `--only intake` measures only the stages from recorded frames to the lake, `--only many` only the
+//! table of many small files. `--growth 1,10,40` measures what grows with the posts, on lakes that are made once and kept in the folder
+//! of `--keep`.
 
 #![allow(unreachable_pub, reason = "a program has no outside: pub says what a module offers to the others")]
 
@@ -35,8 +36,8 @@ use fedilake_sim::talk::POSTS;
 
 use cluster::Cluster;
 use cost::Machine;
-use sheet::Sheet;
 
+const RATES: &str = "Rates, in events a second";
 const PANELS: &str = "The dashboard's panels after a brush, over HTTP, in milliseconds";
 
 /// Files of somebody who collects on a laptop for a year, and more.
@@ -72,15 +73,29 @@ fn main() -> anyhow::Result<()> {
     if let Some(theirs) = value_of("--peer") {
         return beside_peers(folder.path(), &extent, Path::new(theirs));
     }
-    if arguments.iter().any(|argument| argument == "--many") {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        many_files(&runtime, folder.path(), &extent)?;
-        return Ok(());
+    match value_of("--only").map(String::as_str) {
+        Some("intake") => return intake_alone(folder.path(), &extent),
+        Some("many") => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            return many_files(&runtime, folder.path(), &extent);
+        }
+        _ => {}
     }
     match value_of("--copies") {
         Some(copies) => of_copies(folder.path(), &extent, copies.parse().context("--copies wants a number")?),
         None => run(folder.path(), &extent),
     }
+}
+
+/// Measures only the way in.
+fn intake_alone(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data)?;
+    let mut rates = intake::rates();
+    intake::measure(&runtime, &folder.join("talk.jsonl"), &data, extent.posts, &mut rates)?;
+    rates.print(RATES);
+    Ok(())
 }
 
 /// Measures only the panels, of copies of the posts.
@@ -99,9 +114,9 @@ fn beside_peers(folder: &Path, extent: &Extent, theirs: &Path) -> anyhow::Result
     let cluster = Cluster::find()?.context("the peers need real services\nhint: make services")?;
     let frames = folder.join("talk.jsonl");
     intake::write_frames(&frames, extent.posts, 0)?;
-    let mut rates = Sheet::new(&["stage", "a core", "wall", "floor a core", "ratio", "budget", "met"]);
+    let mut rates = intake::rates();
     let ours = cluster.measure(&runtime, &frames, &mut rates)?;
-    rates.print("Rates, in events a second");
+    rates.print(RATES);
     peer::compare(theirs, &ours)?.print("Beside other ways, in posts or rows a second of one core");
     runtime.block_on(cluster.clean_up())
 }
@@ -117,7 +132,7 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
     let data = folder.join("data");
     std::fs::create_dir_all(&data)?;
 
-    let mut rates = Sheet::new(&["stage", "a core", "wall", "floor a core", "ratio", "budget", "met"]);
+    let mut rates = intake::rates();
     let frames = folder.join("talk.jsonl");
     let files = intake::measure(&runtime, &frames, &data, extent.posts, &mut rates)?;
     let cluster = Cluster::find()?;
@@ -125,7 +140,7 @@ fn run(folder: &Path, extent: &Extent) -> anyhow::Result<()> {
         cluster.measure(&runtime, &frames, &mut rates)?;
     }
     std::fs::remove_file(frames)?;
-    rates.print("Rates, in events a second");
+    rates.print(RATES);
 
     let talk = talk::Talk::lay_out(&files.table, &folder.join("talk"))?;
     let talk = talk.measure()?;

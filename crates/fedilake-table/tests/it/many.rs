@@ -43,7 +43,7 @@ impl Counting {
         self.lists.fetch_add(1, SeqCst);
         let lists = Arc::clone(&self.lists);
         let count = move |(at, object): (usize, Result<ObjectMeta>)| {
-            if at > 0 && at as u64 % PAGE == 0 {
+            if at > 0 && (at as u64).is_multiple_of(PAGE) {
                 lists.fetch_add(1, SeqCst);
             }
             object

@@ -16,5 +16,4 @@ pub mod lookup;
 mod relation;
 pub mod report;
 mod scope;
-pub(crate) mod scopes;
 pub mod sql;

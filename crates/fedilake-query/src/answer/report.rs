@@ -62,26 +62,27 @@ impl Lake {
             false => self.read(ask),
         };
         let (filter, zone) = (&question.filter, &question.calendar.zone);
+        let key = format!("scope of {filter:?} in {zone}");
         lend(&mut |connection| {
             let ask = |known: Option<&Scope>| {
-                let state = self.scopes.state();
+                let state = self.states.present();
                 from_one_snapshot(connection, || {
                     watched(connection, cancel, || match known {
                         Some(scope) => answer(connection, report, question, scope),
                         None => {
                             let scope = Arc::new(Scope::new(connection, filter, zone)?);
-                            if let Some(state) = state.filter(|_| self.scopes.state() == state) {
-                                self.scopes.keep(state, filter, zone, Arc::clone(&scope));
+                            if let Some(state) = state.filter(|_| self.states.present() == state) {
+                                self.states.keep(state, key.clone(), Arc::clone(&scope));
                             }
                             answer(connection, report, question, &scope)
                         }
                     })
                 })
             };
-            let state = self.scopes.state();
-            if let Some(scope) = state.and_then(|state| self.scopes.known(state, filter, zone)) {
+            let state = self.states.present();
+            if let Some(scope) = state.and_then(|state| self.states.known::<Scope>(state, &key)) {
                 let answered = ask(Some(&scope));
-                if self.scopes.state() == state {
+                if self.states.present() == state {
                     return answered;
                 }
                 // The snapshot may be of a later state, which has other days.

@@ -8,6 +8,8 @@ pub(crate) mod gauge;
 pub(crate) mod layout;
 pub(crate) mod names;
 mod position;
+pub(crate) mod states;
+pub(crate) mod uris;
 
 use std::any::Any;
 use std::ops::{Deref, DerefMut};
@@ -21,11 +23,11 @@ use serde::{Deserialize, Serialize};
 use self::gauge::Gauge;
 pub use self::position::LakePosition;
 use crate::LakeError;
-use crate::answer::scopes::Scopes;
 use crate::error::message;
 use crate::lake::names::Names;
+use crate::lake::states::States;
+use crate::lake::uris::Uris;
 use crate::rows;
-use crate::take::uris::Uris;
 use crate::views::Deletes;
 
 /// The lake's limits.
@@ -63,7 +65,7 @@ pub struct Lake {
     idle: Mutex<Vec<Connection>>,
     /// True while a take runs.
     pub(crate) taking: Arc<AtomicBool>,
-    pub(crate) scopes: Scopes,
+    pub(crate) states: States,
     /// The last field, so that it is dropped after the database is closed.
     guard: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -122,7 +124,7 @@ impl Lake {
             readers,
             idle: Mutex::default(),
             taking: Arc::default(),
-            scopes: Scopes::default(),
+            states: States::default(),
             guard: None,
         })
     }
@@ -208,7 +210,7 @@ impl Lake {
         };
         connection.execute_batch("begin")?;
         let changed = change(&connection)?;
-        let commit = self.scopes.commit();
+        let commit = self.states.commit();
         connection.execute_batch("commit")?;
         drop(commit);
         // A connection that failed is closed, which ends its transaction: a rollback takes memory, of which there may be none.

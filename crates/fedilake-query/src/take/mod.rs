@@ -15,7 +15,6 @@
 pub mod missed;
 pub(crate) mod seal;
 pub(crate) mod source;
-pub(crate) mod uris;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::lake::layout;
 use crate::lake::lock;
 use crate::lake::names::Names;
-use crate::take::uris::{Matching, Uris};
+use crate::lake::uris::{Matching, Uris};
 use crate::views::{self, Deletes};
 use crate::{Lake, LakeError};
 

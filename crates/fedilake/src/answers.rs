@@ -31,7 +31,7 @@ pub enum Answers {
     Here {
         lake: Arc<LakeProcess>,
         sql_limits: SqlLimits,
-        checker: Checker,
+        checker: Box<Checker>,
         /// The process that owns the folder for these answers alone, until [`Answers::close`].
         process: Option<Box<Process>>,
     },
@@ -74,7 +74,7 @@ impl Answers {
 
     /// Asks the lake of a process that goes on; close the answers before it stops.
     pub fn within(process: &Process, settings: &Settings) -> anyhow::Result<Answers> {
-        let (lake, checker) = (Arc::clone(process.lake()), process.checker());
+        let (lake, checker) = (Arc::clone(process.lake()), Box::new(process.checker()));
         Ok(Answers::Here { lake, sql_limits: wire::sql_limits(settings)?, checker, process: None })
     }
 

@@ -36,7 +36,12 @@ pub(super) async fn run(typed: &cli::Collect, settings: &Settings, again: Again)
     let shutdown = shutdown::on_signal()?;
     let ownership = wire::own_the_log(&settings)?;
     let loops = Loops {
-        append: Append::Collectors(Collect { servers, settings: settings.clone(), admission, shown: Shown::Line }),
+        append: Append::Collectors(Box::new(Collect {
+            servers,
+            settings: settings.clone(),
+            admission,
+            shown: Shown::Line,
+        })),
         answer: Answer::figures(typed.listen),
         ..Loops::default()
     };

@@ -19,7 +19,7 @@ pub(super) async fn run(typed: &cli::Run, settings: &Settings, again: Again) -> 
     let ownership = Ownership::take_to_write(&settings.data()?)?;
     let shown = Shown::View { plain: typed.plain };
     let loops = Loops {
-        append: Append::Collectors(Collect { servers, settings: settings.clone(), admission, shown }),
+        append: Append::Collectors(Box::new(Collect { servers, settings: settings.clone(), admission, shown })),
         sink: Sinks::Shared,
         follow: true,
         answer: Answer::Questions { at: settings.listen(), is_said: true },

@@ -30,7 +30,7 @@ pub enum Append {
     /// The caller, while the process runs.
     Caller,
     /// Collectors.
-    Collectors(Collect),
+    Collectors(Box<Collect>),
 }
 
 /// The sink to run, and how it ends.

@@ -133,7 +133,7 @@ impl Process {
             process.answering = Some(answering);
         }
         if let Append::Collectors(collect) = loops.append {
-            process.collect(collect).await?;
+            process.collect(*collect).await?;
         }
         if let Some(listener) = listener {
             let counts = process.collecting.as_ref().map(|collecting| &collecting.counts);

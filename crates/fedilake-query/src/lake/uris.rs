@@ -11,12 +11,12 @@ use arrow::datatypes::{Int32Type, UInt8Type, UInt64Type};
 use duckdb::{Connection, params};
 use fastbloom::BloomFilter;
 
-/// The share of new uris that are taken for known ones: two takes of a thousand in which all posts are read for it.
-const FALSE_POSITIVES: f64 = 1e-6;
+/// The share of new uris that are taken for known ones, for each of which all posts are read. Fewer would take longer to make.
+const FALSE_POSITIVES: f64 = 1e-4;
 /// The least number of uris that a filter is made for.
 const ROOM_MIN: i64 = 1 << 20;
-/// The number of posts that a take adds to a filter that is not whole yet, in some 50 ms.
-const POSTS_A_TAKE: i64 = 500_000;
+/// The number of posts that a take adds to a filter that is not whole yet, in some 0.2 s.
+const POSTS_A_TAKE: i64 = 1_000_000;
 /// The most ranges of days that are told one by one.
 const RANGES_MAX: usize = 16;
 

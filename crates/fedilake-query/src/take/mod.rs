@@ -103,21 +103,29 @@ impl Lake {
     pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), LakeError> {
         let mut chunks: Vec<&Chunk> = chunks.iter().collect();
         chunks.sort_by(|a, b| (&a.log, a.partition, a.first, a.next).cmp(&(&b.log, b.partition, b.first, b.next)));
+        let mut names = lock(&self.names);
+        let mut uris = lock(&self.uris);
+        // Sealing takes memory too, which is not that of people's statements.
+        let _taking = Taking::begin(&self.taking);
         let mut rows = 0;
         for chunks in transactions(&chunks) {
-            rows += self.take_at_once(chunks, &mut |more| progress(TakeProgress { rows: rows + more }))?;
+            let mut progress = |more| progress(TakeProgress { rows: rows + more });
+            rows += self.take_at_once(&mut names, &mut uris, chunks, &mut progress)?;
         }
         seal::after_take(self, rows)
     }
 
     /// Takes sorted chunks in one transaction, and returns the number of rows. `progress` is called with the rows so far.
-    fn take_at_once(&self, chunks: &[&Chunk], progress: &mut dyn FnMut(u64)) -> Result<u64, LakeError> {
-        let mut names = lock(&self.names);
-        let mut uris = lock(&self.uris);
+    fn take_at_once(
+        &self,
+        names: &mut Names,
+        uris: &mut Uris,
+        chunks: &[&Chunk],
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<u64, LakeError> {
         let mut outside = self.outside()?;
-        let _taking = Taking::begin(&self.taking);
         let deletes = self.options().deletes;
-        let taken = self.change(|writer| take(writer, &mut names, &mut uris, deletes, chunks, progress, &mut outside));
+        let taken = self.change(|writer| take(writer, names, uris, deletes, chunks, progress, &mut outside));
         match taken {
             Ok(_) => names.commit(),
             Err(_) => names.rollback(),

@@ -1,18 +1,17 @@
 //! Topics of the talk's files, imported into the table, and then the lake over it.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fedilake_collect::admission::Admission;
 use fedilake_query::Cancel;
 use fedilake_table::Table;
-use indicatif::ProgressBar;
+use indicatif::HumanCount;
 use tokio_util::sync::CancellationToken;
 
 use crate::checked::CheckReport;
 use crate::import::{self, Imported, Memory, Missing, Progress, Topic};
 use crate::owner::Ownership;
+use crate::process::progress::show;
 use crate::process::{Append, Loops, Process, Sinks, checking};
 use crate::settings::Settings;
 use crate::telemetry::{self, Unit};
@@ -55,9 +54,10 @@ impl Importing<'_> {
             shutdown,
         );
         let bar = telemetry::progress_bar("import", topic.bytes(), Unit::Bytes);
+        let far = || (progress.bytes_passed(), format!("{} rows", HumanCount(progress.rows())));
         let imported = tokio::select! {
             imported = import => imported,
-            never = show(&bar, &progress) => match never {},
+            never = show(&bar, far) => match never {},
         };
         bar.finish_and_clear();
         Ok((imported?, import::missing(topic, &self.table, &memory).await?))
@@ -90,14 +90,5 @@ impl Importing<'_> {
             stopped?;
         }
         Ok(Checked { report, deleted })
-    }
-}
-
-async fn show(bar: &ProgressBar, progress: &Progress) -> Infallible {
-    let mut looks = tokio::time::interval(Duration::from_millis(100));
-    loop {
-        looks.tick().await;
-        bar.set_position(progress.bytes_passed());
-        bar.set_message(format!("{} rows", indicatif::HumanCount(progress.rows())));
     }
 }

@@ -1,11 +1,13 @@
-//! Waits for a sink or for the lake.
+//! Waits for a sink or for the lake, and shows how far something is.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::Context;
 use fedilake_log::{Bounds, Log, Offset, Partition};
 use fedilake_table::sink::SinkProgress;
+use indicatif::ProgressBar;
 use tokio::sync::watch;
 
 /// Waits until a sink of every partition has read up to the log's current end.
@@ -30,4 +32,15 @@ pub async fn all_followed(
         }
     }
     Ok(true)
+}
+
+/// Shows a position and a message on `bar` as they are, ten times a second, until dropped.
+pub async fn show(bar: &ProgressBar, look: impl Fn() -> (u64, String)) -> Infallible {
+    let mut looks = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        looks.tick().await;
+        let (position, message) = look();
+        bar.set_position(position);
+        bar.set_message(message);
+    }
 }

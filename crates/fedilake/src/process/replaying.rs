@@ -1,15 +1,14 @@
 //! Recorded posts, appended to the log of a running process until they end.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use fedilake_collect::admission::Admission;
 use fedilake_collect::replay::{self, Input, Pace, Progress, ReplayError, ReplaySettings, ReplaySummary};
-use indicatif::ProgressBar;
+use indicatif::HumanCount;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
+use crate::process::progress::show;
 use crate::telemetry::{self, Unit};
 
 impl Process {
@@ -31,9 +30,10 @@ impl Process {
         let log = self.log.appending();
         let replay =
             replay::run(inputs, settings, log.writer, log.bookmarks, Arc::clone(&progress), shutdown.child_token());
+        let far = || (progress.bytes_read(), format!("{} events", HumanCount(progress.events_appended())));
         let summary = tokio::select! {
             summary = replay => summary.map_err(with_hint)?,
-            never = show(&bar, &progress) => match never {},
+            never = show(&bar, far) => match never {},
             error = self.failure() => return Err(error),
         };
         bar.finish_and_clear();
@@ -43,15 +43,6 @@ impl Process {
         self.withdraw(admission).await?;
         bar.finish_and_clear();
         Ok(summary)
-    }
-}
-
-async fn show(bar: &ProgressBar, progress: &Progress) -> Infallible {
-    let mut looks = tokio::time::interval(Duration::from_millis(100));
-    loop {
-        looks.tick().await;
-        bar.set_position(progress.bytes_read());
-        bar.set_message(format!("{} events", indicatif::HumanCount(progress.events_appended())));
     }
 }
 

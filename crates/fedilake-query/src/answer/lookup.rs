@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::report;
 use crate::answer::scope::Scope;
 use crate::lake::from_one_snapshot;
+use crate::lake::states::Findings;
 use crate::literal::literal;
 use crate::rows;
 use crate::{Cancel, Filter, Lake, LakeError, Rows, topic};
@@ -72,7 +73,7 @@ impl Lake {
 fn sql(connection: &Connection, lookup: &Lookup) -> Result<String, LakeError> {
     match lookup {
         Lookup::Posts { filter, search, before, limit } => {
-            let scope = Scope::new(connection, filter, crate::answer::filter::UTC)?;
+            let scope = Scope::new(connection, &Findings::default(), filter, crate::answer::filter::UTC)?;
             let mut conditions = vec!["true".to_owned()];
             conditions.extend(search.as_deref().map(topic::mentions));
             conditions.extend(before.map(|Place { micros, hash }| {
@@ -95,7 +96,7 @@ fn sql(connection: &Connection, lookup: &Lookup) -> Result<String, LakeError> {
         }
         Lookup::Standing => Ok("select count(*) as posts, max(created_at) as newest from post".to_owned()),
         Lookup::Names { of, prefix, limit } => {
-            let scope = Scope::new(connection, &Filter::default(), crate::answer::filter::UTC)?;
+            let scope = Scope::new(connection, &Findings::default(), &Filter::default(), crate::answer::filter::UTC)?;
             let counted = match of {
                 Named::Origin => format!(
                     "select origin.name, sum(cell.posts) as posts from {} cell join origin on origin.id = cell.origin group by all",

@@ -1,6 +1,5 @@
 //! Reports: the rows of a file of the catalogue, for the posts of a filter.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use duckdb::Connection;
@@ -12,6 +11,7 @@ use crate::answer::relation;
 use crate::answer::scope::Scope;
 use crate::answer::sql::Watch;
 use crate::lake::from_one_snapshot;
+use crate::lake::states::Findings;
 use crate::rows;
 use crate::{Cancel, Lake, LakeError, Rows, SqlLimits};
 
@@ -62,32 +62,19 @@ impl Lake {
             false => self.read(ask),
         };
         let (filter, zone) = (&question.filter, &question.calendar.zone);
-        let key = format!("scope of {filter:?} in {zone}");
         lend(&mut |connection| {
-            let ask = |known: Option<&Scope>| {
-                let state = self.states.present();
+            let ask = |findings: &Findings<'_>| {
                 from_one_snapshot(connection, || {
-                    watched(connection, cancel, || match known {
-                        Some(scope) => answer(connection, report, question, scope),
-                        None => {
-                            let scope = Arc::new(Scope::new(connection, filter, zone)?);
-                            if let Some(state) = state.filter(|_| self.states.present() == state) {
-                                self.states.keep(state, key.clone(), Arc::clone(&scope));
-                            }
-                            answer(connection, report, question, &scope)
-                        }
+                    watched(connection, cancel, || {
+                        let make = || Scope::new(connection, findings, filter, zone);
+                        let scope = findings.once(&format!("scope of {filter:?} in {zone}"), make)?;
+                        answer(connection, report, question, &scope)
                     })
                 })
             };
-            let state = self.states.present();
-            if let Some(scope) = state.and_then(|state| self.states.known::<Scope>(state, &key)) {
-                let answered = ask(Some(&scope));
-                if self.states.present() == state {
-                    return answered;
-                }
-                // The snapshot may be of a later state, which has other days.
-            }
-            ask(None)
+            let findings = Findings::present(&self.states);
+            let answered = ask(&findings);
+            if findings.are_of_the_snapshot() { answered } else { ask(&Findings::default()) }
         })
     }
 }

@@ -3,9 +3,12 @@
 //! Each relation is the filter's posts, counted by some columns. Its rows come from the tables of sealed days if the
 //! filter takes whole days and uses only columns of those tables, and from the posts themselves for everything else.
 
+use std::sync::Arc;
+
 use duckdb::Connection;
 
 use crate::answer::filter::UTC;
+use crate::lake::states::Findings;
 use crate::languages::{self, Meant};
 use crate::literal::{instant, literal};
 use crate::{Filter, LakeError, Names, topic};
@@ -50,13 +53,13 @@ struct Cover {
 struct Condition {
     column: &'static str,
     sql: String,
-    /// True if the column has one value then.
-    is_of_one: bool,
+    /// The condition of the rows of `day_figures` that are of the posts that meet it; None if it has no such rows.
+    of_figures: Option<String>,
 }
 
 impl Condition {
     fn new(column: &'static str, sql: String) -> Condition {
-        Condition { column, sql, is_of_one: false }
+        Condition { column, sql, of_figures: None }
     }
 }
 
@@ -171,7 +174,12 @@ const OF_HITS: [&str; 5] = ["origin", "language", "server", "app", "bot"];
 const OF_DELETES: [&str; 5] = ["origin", "server", "language", "app", "bot"];
 
 impl Scope {
-    pub(crate) fn new(connection: &Connection, filter: &Filter, zone: &str) -> Result<Scope, LakeError> {
+    pub(crate) fn new(
+        connection: &Connection,
+        findings: &Findings<'_>,
+        filter: &Filter,
+        zone: &str,
+    ) -> Result<Scope, LakeError> {
         let mut scope = Scope {
             times: Vec::new(),
             conditions: Vec::new(),
@@ -179,10 +187,9 @@ impl Scope {
             days: None,
             hours: None,
         };
-        let of_bots = |bot| Condition { is_of_one: true, ..Condition::new("bot", format!("bot = {bot}")) };
-        scope.conditions.extend(filter.bot.map(of_bots));
-        scope.conditions.extend(named(connection, &filter.only)?);
-        for condition in named(connection, &filter.without)? {
+        scope.conditions.extend(filter.bot.map(|bot| of_one("bot", format!("bot = {bot}"))));
+        scope.conditions.extend(named(connection, findings, &filter.only)?);
+        for condition in named(connection, findings, &filter.without)? {
             // A post without a name does not have that name.
             scope.conditions.push(Condition::new(condition.column, format!("({}) is not true", condition.sql)));
         }
@@ -192,19 +199,20 @@ impl Scope {
         if let Some(to) = filter.to {
             scope.times.push(format!("created_at < {}", instant(to)));
         }
-        scope.divide(connection, filter)?;
+        scope.divide(connection, findings, filter)?;
         Ok(scope)
     }
 
     /// The first and the last of the sealed days for which `day_figures` has the filter's figures, and the condition of its rows.
     pub(crate) fn kept_days(&self) -> Option<(i32, i32, String)> {
-        let part = match self.conditions.as_slice() {
-            [] => "bot is null and server is null".to_owned(),
-            [Condition { column: "bot" | "server", sql, is_of_one: true }] => sql.clone(),
-            _ => return None,
-        };
+        let columns: Vec<_> = self.conditions.iter().map(|condition| condition.column).collect();
+        let is_a_part = matches!(columns.as_slice(), [] | ["bot" | "server" | "language"] | ["bot", "language"]);
+        let mut all: Vec<_> =
+            self.conditions.iter().map(|condition| condition.of_figures.clone()).collect::<Option<_>>()?;
+        let others = ["bot", "server", "language"].into_iter().filter(|column| !columns.contains(column));
+        all.extend(others.map(|column| format!("{column} is null")));
         let (first, last) = self.days.as_ref()?.sealed?;
-        Some((first, last, part))
+        is_a_part.then(|| (first, last, all.join(" and ")))
     }
 
     /// The filter without its whole sealed days; None when nothing is left.
@@ -315,12 +323,9 @@ impl Scope {
     }
 
     /// Divides the filter's days.
-    fn divide(&mut self, connection: &Connection, filter: &Filter) -> Result<(), LakeError> {
+    fn divide(&mut self, connection: &Connection, findings: &Findings<'_>, filter: &Filter) -> Result<(), LakeError> {
         let (mut whole, mut met) = (Cover::default(), Cover::default());
-        let mut statement = connection.prepare("select day, sealed from day order by day")?;
-        let days = statement.query_map([], |row| Ok((row.get::<_, i32>(0)?, row.get::<_, bool>(1)?)))?;
-        for day in days {
-            let (day, sealed) = day?;
+        for (day, sealed) in findings.once("days", || days(connection))?.iter().copied() {
             let (first_ms, next_ms) = (i64::from(day) * DAY_MS, (i64::from(day) + 1) * DAY_MS);
             if filter.from.is_some_and(|from| from >= next_ms) || filter.to.is_some_and(|to| to <= first_ms) {
                 continue;
@@ -329,11 +334,12 @@ impl Scope {
             whole.add(day, sealed && is_whole);
             met.add(day, sealed);
         }
-        if let Some(from) = filter.from {
-            met.hours.push(format!("cell.day::bigint * 24 + cell.hour >= {}", from / HOUR_MS));
+        // Only the days that the filter cuts have cells to be left out.
+        if let Some((day, hour)) = filter.from.map(day_and_hour).filter(|(day, _)| met.cut_at(*day)) {
+            met.hours.push(format!("(cell.day > {day} or cell.hour >= {hour})"));
         }
-        if let Some(to) = filter.to {
-            met.hours.push(format!("cell.day::bigint * 24 + cell.hour < {}", to / HOUR_MS));
+        if let Some((day, hour)) = filter.to.map(day_and_hour).filter(|(day, _)| met.cut_at(*day)) {
+            met.hours.push(format!("(cell.day < {day} or cell.hour < {hour})"));
         }
         let is_of_hours = [filter.from, filter.to].iter().flatten().all(|time| time % HOUR_MS == 0);
         self.hours = (is_of_hours && keeps_hours(connection, self.zone.as_deref())?).then_some(met);
@@ -435,6 +441,11 @@ impl Cover {
         self.is_cut = is_sealed;
     }
 
+    /// True if a time of this day is within the table's days.
+    fn cut_at(&self, day: i64) -> bool {
+        self.sealed.is_some_and(|(first, last)| (i64::from(first)..=i64::from(last)).contains(&day))
+    }
+
     /// The number of days in the ranges whose posts are read.
     fn open_days(&self) -> i32 {
         self.open.iter().map(|(first, last)| last - first + 1).sum()
@@ -451,6 +462,11 @@ impl Cover {
     }
 }
 
+/// The day of an instant in milliseconds, counted from 1970, and its hour.
+fn day_and_hour(ms: i64) -> (i64, i64) {
+    (ms.div_euclid(DAY_MS), ms.rem_euclid(DAY_MS) / HOUR_MS)
+}
+
 /// SQL: the instant of a post.
 pub(crate) const CREATED_AT: &str = "created_at";
 /// SQL: the instant at which the hour of a table of sealed days begins.
@@ -464,6 +480,12 @@ pub(crate) fn local_day(instant: &str, zone: &str) -> String {
 /// SQL: the hour of an instant in a time zone, 0 to 23.
 pub(crate) fn local_hour(instant: &str, zone: &str) -> String {
     format!("hour(timezone({}, {instant}))::integer", literal(zone))
+}
+
+/// Every day that has posts, in order, and whether it is sealed.
+fn days(connection: &Connection) -> Result<Vec<(i32, bool)>, LakeError> {
+    let mut statement = connection.prepare("select day, sealed from day order by day")?;
+    Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
 }
 
 /// True if each hour of UTC is one hour of the zone, on all days with posts. Clocks change by whole hours nearly
@@ -490,12 +512,12 @@ fn zone_of(connection: &Connection, zone: &str) -> Result<Option<String>, LakeEr
 }
 
 /// The conditions that posts have names of these lists.
-fn named(connection: &Connection, names: &Names) -> Result<Vec<Condition>, LakeError> {
+fn named(connection: &Connection, findings: &Findings<'_>, names: &Names) -> Result<Vec<Condition>, LakeError> {
     let conditions = [
-        among(connection, "origin", &names.origins)?,
-        among(connection, "server", &names.servers)?,
-        among(connection, "app", &names.apps)?,
-        in_languages(connection, &names.languages)?.map(|sql| Condition::new("language", sql)),
+        among(connection, findings, "origin", &names.origins)?,
+        among(connection, findings, "server", &names.servers)?,
+        among(connection, findings, "app", &names.apps)?,
+        in_languages(connection, findings, &names.languages)?,
         tagged(&names.hashtags).map(|sql| Condition::new("tags", sql)),
         topic::mentions_one(&names.about).map(|sql| Condition::new("text", sql)),
     ];
@@ -510,17 +532,32 @@ pub(crate) fn tagged(hashtags: &[String]) -> Option<String> {
 }
 
 /// The condition that a column has one of these names, in any letter case; `None` if there are none.
-fn among(connection: &Connection, column: &'static str, names: &[String]) -> Result<Option<Condition>, LakeError> {
+fn among(
+    connection: &Connection,
+    findings: &Findings<'_>,
+    column: &'static str,
+    names: &[String],
+) -> Result<Option<Condition>, LakeError> {
     if names.is_empty() {
         return Ok(None);
     }
     let names: Vec<_> = names.iter().map(|name| literal(&name.to_lowercase())).collect();
-    let known = numbers(connection, column, &format!("lower(name) in ({})", names.join(", ")))?;
-    Ok(Some(Condition { is_of_one: known.len() == 1, ..Condition::new(column, is_in(column, &known)) }))
+    let known = numbers(connection, findings, column, &format!("lower(name) in ({})", names.join(", ")))?;
+    let sql = is_in(column, &known);
+    Ok(Some(if known.len() == 1 { of_one(column, sql) } else { Condition::new(column, sql) }))
+}
+
+/// A condition that leaves one value of the column, which `day_figures` has under the same name.
+fn of_one(column: &'static str, sql: String) -> Condition {
+    Condition { of_figures: Some(sql.clone()), ..Condition::new(column, sql) }
 }
 
 /// The condition that a post has one of the languages that the user typed; `None` if there are none.
-fn in_languages(connection: &Connection, typed: &[String]) -> Result<Option<String>, LakeError> {
+fn in_languages(
+    connection: &Connection,
+    findings: &Findings<'_>,
+    typed: &[String],
+) -> Result<Option<Condition>, LakeError> {
     if typed.is_empty() {
         return Ok(None);
     }
@@ -533,15 +570,28 @@ fn in_languages(connection: &Connection, typed: &[String]) -> Result<Option<Stri
             Meant::Tag(tag) => format!("{} = {}", languages::canonical_sql("name"), literal(tag)),
         })
         .collect();
-    let known = is_in("language", &numbers(connection, "language", &conditions.join(" or "))?);
+    let known = is_in("language", &numbers(connection, findings, "language", &conditions.join(" or "))?);
     let without = meant.contains(&Meant::Unknown);
-    Ok(Some(if without { format!("(language is null or {known})") } else { known }))
+    let sql = if without { format!("(language is null or {known})") } else { known };
+    let of_figures = match meant.as_slice() {
+        [Meant::Language(name)] => Some(format!("language = {}", literal(name))),
+        _ => None,
+    };
+    Ok(Some(Condition { of_figures, ..Condition::new("language", sql) }))
 }
 
 /// The numbers of the names in a table that meet a condition.
-fn numbers(connection: &Connection, table: &str, condition: &str) -> Result<Vec<i32>, LakeError> {
-    let mut statement = connection.prepare(&format!("select id from {table} where {condition}"))?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+fn numbers(
+    connection: &Connection,
+    findings: &Findings<'_>,
+    table: &str,
+    condition: &str,
+) -> Result<Arc<Vec<i32>>, LakeError> {
+    let sql = format!("select id from {table} where {condition}");
+    findings.once(&sql, || {
+        let mut statement = connection.prepare(&sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<i32>, _>>()?)
+    })
 }
 
 /// SQL: a column has one of these numbers.

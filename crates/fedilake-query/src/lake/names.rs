@@ -35,6 +35,8 @@ const SORTS: [Sort; 4] = [
 #[derive(Default)]
 pub(crate) struct Names {
     sorts: [Known; 4],
+    /// True once the committed names were read.
+    are_read: bool,
 }
 
 #[derive(Default)]
@@ -47,6 +49,18 @@ struct Known {
 }
 
 impl Names {
+    /// Reads the committed names, before the first take.
+    pub(crate) fn begin(&mut self, writer: &Connection) -> duckdb::Result<()> {
+        if !self.are_read {
+            for (known, Sort { table, .. }) in self.sorts.iter_mut().zip(&SORTS) {
+                let mut statement = writer.prepare(&format!("select name from {table} limit {REMEMBERED}"))?;
+                known.committed = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            }
+            self.are_read = true;
+        }
+        Ok(())
+    }
+
     /// Records the names of rows that are about to be staged.
     pub(crate) fn meet(&mut self, batch: &RecordBatch) {
         for (known, sort) in self.sorts.iter_mut().zip(&SORTS) {

@@ -4,9 +4,10 @@
 -- the newest observed_at that the lake had seen when the day last changed.
 create table day (day integer, sealed boolean, touched_at timestamptz);
 
--- Of all posts of the day, of those of bots or of people, or of those that one server showed first.
+-- Of all posts of the day, of those of bots or of people, of those that one server showed first, of those in one language (its name in
+-- reports), or of the language's bots or people. What a row is not of is null.
 create table day_figures (
-    day integer, bot boolean, server integer, posts bigint, users bigint, origins bigint,
+    day integer, bot boolean, server integer, language varchar, posts bigint, users bigint, origins bigint,
     most_frequent_nonbot varchar, most_frequent_bot varchar, most_frequent_host varchar
 );
 create table author_day (day integer, author integer, origin integer, bot boolean, posts integer);

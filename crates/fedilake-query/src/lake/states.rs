@@ -2,13 +2,15 @@
 //! filter, look its names up once.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::LakeError;
 use crate::lake::lock;
 
 /// The most findings that are kept.
-const KEPT: usize = 32;
+const KEPT: usize = 128;
 
 /// The lake's states.
 #[derive(Default)]
@@ -67,6 +69,47 @@ impl States {
     }
 }
 
+/// The findings that a question about one snapshot uses, and those that it makes. The default has none.
+#[derive(Default)]
+pub(crate) struct Findings<'a> {
+    /// The state before the snapshot was made.
+    state: Option<(&'a States, State)>,
+    are_used: Cell<bool>,
+}
+
+impl<'a> Findings<'a> {
+    /// Those of the present state, for a snapshot that is made afterwards.
+    pub(crate) fn present(states: &'a States) -> Findings<'a> {
+        Findings { state: states.present().map(|state| (states, state)), are_used: Cell::new(false) }
+    }
+
+    /// What is known under `key`, or what `find` reads from the snapshot.
+    pub(crate) fn once<T: Any + Send + Sync>(
+        &self,
+        key: &str,
+        find: impl FnOnce() -> Result<T, LakeError>,
+    ) -> Result<Arc<T>, LakeError> {
+        if let Some(known) = self.state.and_then(|(states, state)| states.known(state, key)) {
+            self.are_used.set(true);
+            return Ok(known);
+        }
+        let found = Arc::new(find()?);
+        if let Some((states, state)) = self.state.filter(|_| self.is_unchanged()) {
+            states.keep(state, key.to_owned(), Arc::clone(&found));
+        }
+        Ok(found)
+    }
+
+    /// True if all that was used is of the snapshot's state.
+    pub(crate) fn are_of_the_snapshot(&self) -> bool {
+        !self.are_used.get() || self.is_unchanged()
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.state.is_some_and(|(states, state)| states.present() == Some(state))
+    }
+}
+
 impl Drop for Commit<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::SeqCst);
@@ -90,6 +133,17 @@ mod tests {
         drop(commit);
         let next = states.present().unwrap();
         assert!(next != state && states.known::<i32>(next, "a").is_none());
+        let known = |findings: &Findings<'_>| *findings.once("c", || Ok(next)).unwrap() == next;
+        let (first, second) = (Findings::present(&states), Findings::present(&states));
+        assert!(known(&first) && known(&second));
+        drop(states.commit());
+        assert!(
+            first.are_of_the_snapshot() && !second.are_of_the_snapshot(),
+            "only the second used what the first found"
+        );
+        assert!(Findings::default().once("c", || Err::<State, _>(LakeError::Interrupted)).is_err());
+
+        let next = states.present().unwrap();
         (0..=KEPT).for_each(|n| states.keep(next, n.to_string(), Arc::new(n)));
         let known = |n: usize| states.known::<usize>(next, &n.to_string()).is_some();
         assert!(!known(0) && known(1) && known(KEPT) && states.known::<i32>(state, "a").is_none());

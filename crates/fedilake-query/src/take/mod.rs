@@ -177,6 +177,7 @@ fn take(
         return Ok(0);
     }
     writer.execute_batch(include_str!("merge/begin.sql"))?;
+    names.begin(writer)?;
     let offsets: u64 = readings.iter().map(|reading| (reading.next - reading.from).unsigned_abs()).sum();
     if offsets < STAGE_ROWS as u64 {
         uris.read_on(writer)?;
@@ -317,32 +318,45 @@ fn find_known(writer: &Connection, matching: Matching) -> Result<(), LakeError> 
 
 fn merge(writer: &Connection, names: &mut Names, uris: &mut Uris, deletes: Deletes) -> Result<(), LakeError> {
     let run = |wanted: bool, sql: &str| if wanted { writer.execute_batch(sql) } else { Ok(()) };
-    // Most small batches lack most kinds of rows, and even a statement that finds nothing takes milliseconds.
-    let any = |conditions: [&str; 4], table: &str| {
-        let columns = conditions.map(|condition| format!("coalesce(bool_or({condition}), false)")).join(", ");
-        writer.query_row(&format!("select {columns} from {table}"), [], |row| {
-            Ok::<[bool; 4], _>([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
-        })
-    };
-    let [gone, rejects, topics, _] = any(["kind = 1", "kind = 2", "topics <> 0", "true"], "stage")?;
+    // Most small batches lack most kinds of rows.
+    let any = |condition: &str| format!("coalesce(bool_or({condition}), false)");
+    let [gone, rejects, topics, withheld, deleted] = tell(
+        writer,
+        [
+            &any("kind = 1"),
+            &any("kind = 2"),
+            &any("topics <> 0"),
+            "(select exists (from withheld))",
+            "(select exists (from deleted))",
+        ],
+        "stage",
+    )?;
     names.number(writer)?;
     run(rejects, include_str!("merge/reject.sql"))?;
-    writer.execute_batch(include_str!("merge/authors.sql"))?;
-    run(exists(writer, "met")?, include_str!("merge/enrol.sql"))?;
-    run(gone, include_str!("merge/hide.sql"))?;
-    if exists(writer, "withheld")? {
-        writer.execute_batch(RETURNED)?;
-        run(exists(writer, "returned")?, include_str!("merge/return.sql"))?;
+    writer.execute_batch(include_str!("merge/who.sql"))?;
+    if makes_rows(writer, include_str!("merge/authors.sql"))? {
+        let [new, old] = tell(writer, [&any("new"), &any("not new")], "met")?;
+        run(old, include_str!("merge/amend.sql"))?;
+        run(new, include_str!("merge/enrol.sql"))?;
     }
+    run(gone, include_str!("merge/hide.sql"))?;
+    let returned = withheld && makes_rows(writer, RETURNED)?;
+    run(returned, include_str!("merge/return.sql"))?;
     find_known(writer, uris.matching())?;
     writer.execute_batch(include_str!("merge/choose.sql"))?;
-    let known = exists(writer, "known")?;
-    let several = known || exists(writer, "repeated")?;
+    let [known, repeated] = exist(writer, ["known", "repeated"])?;
+    let several = known || repeated;
     run(several, include_str!("merge/see.sql"))?;
     writer.execute_batch(include_str!("merge/change.sql"))?;
     if known {
-        let [recounts, names, forerunners, rewrites] = any(
-            ["what = 'recount'", "what = 'name'", "earlier and what in ('recount', 'name', 'see')", "what = 'rewrite'"],
+        let [recounts, names, forerunners, rewrites] = tell(
+            writer,
+            [
+                &any("what = 'recount'"),
+                &any("what = 'name'"),
+                &any("earlier and what in ('recount', 'name', 'see')"),
+                &any("what = 'rewrite'"),
+            ],
             "change",
         )?;
         run(recounts, include_str!("merge/recount.sql"))?;
@@ -355,41 +369,50 @@ fn merge(writer: &Connection, names: &mut Names, uris: &mut Uris, deletes: Delet
     )?;
     run(topics, include_str!("merge/topics.sql"))?;
     if several {
-        writer.execute_batch(include_str!("merge/moved.sql"))?;
-        run(exists(writer, "moved")?, "delete from sighting using moved where sighting.post = moved.post")?;
+        let moved = makes_rows(writer, include_str!("merge/moved.sql"))?;
+        run(moved, "delete from sighting using moved where sighting.post = moved.post")?;
         writer.execute_batch(include_str!("merge/sight.sql"))?;
     }
-    if exists(writer, "deleted")? {
-        judge(writer, deletes)?;
+    if gone || deleted {
+        judge(writer, deletes, returned)?;
     }
     Ok(())
 }
 
 /// Hides the posts that deletes of this and earlier batches hide, and shows the posts that a server of higher rank
 /// brought back.
-fn judge(writer: &Connection, deletes: Deletes) -> Result<(), LakeError> {
-    writer.execute_batch(include_str!("merge/accused.sql"))?;
-    if !exists(writer, "accused")? {
+fn judge(writer: &Connection, deletes: Deletes, returned: bool) -> Result<(), LakeError> {
+    if !makes_rows(writer, include_str!("merge/accused.sql"))? {
         return Ok(());
     }
     let (deleted, own) = ("deleted.server is not null", "s.own");
     let visible = deletes.visible_sql(deleted, own);
-    let (buried, waiting) = match deletes {
-        Deletes::Any => (format!("bool_or({deleted})"), EMPTIED),
-        Deletes::Origin => (format!("bool_or({own} and {deleted})"), EMPTIED),
-        // Another sighting may bring the post back unchanged.
-        Deletes::All => (format!("bool_or({own} and {deleted})"), ""),
+    let buried = match deletes {
+        Deletes::Any => format!("bool_or({deleted})"),
+        Deletes::Origin | Deletes::All => format!("bool_or({own} and {deleted})"),
     };
     writer
         .execute_batch(&include_str!("merge/judge.sql").replace("{visible}", &visible).replace("{buried}", &buried))?;
-    if exists(writer, "dead")? {
-        let bury = include_str!("merge/bury.sql").replace("{emptied}", EMPTIED).replace("{waiting}", waiting);
-        writer.execute_batch(&bury)?;
+    let [dead, passed] = exist(writer, ["dead", "passed"])?;
+    if dead {
+        let withhold = |columns: &str, which: &str| {
+            let sql = include_str!("merge/withhold.sql").replace("{as}", columns).replace("{which}", which);
+            writer.execute_batch(&sql)
+        };
+        match deletes {
+            Deletes::Any | Deletes::Origin => withhold(EMPTIED, "true")?,
+            // Another sighting may bring the post back unchanged.
+            Deletes::All => {
+                withhold(EMPTIED, "dead.is_buried")?;
+                withhold("", "not dead.is_buried")?;
+            }
+        }
+        writer.execute_batch(include_str!("merge/bury.sql"))?;
     }
-    if exists(writer, "passed")? {
+    if passed {
         writer.execute_batch(include_str!("merge/pass.sql"))?;
     }
-    if exists(writer, "returned")? {
+    if returned {
         writer.execute_batch(&include_str!("merge/restore.sql").replace("{topics}", &layout::topics_sql()))?;
     }
     Ok(())
@@ -406,7 +429,24 @@ const EMPTIED: &str = "replace (
     null as content_hash
 )";
 
-/// True if a table has any row.
-fn exists(writer: &Connection, table: &str) -> duckdb::Result<bool> {
-    writer.query_row(&format!("select exists (from {table})"), [], |row| row.get(0))
+/// Runs a statement that makes a table; true if it has any row.
+fn makes_rows(writer: &Connection, sql: &str) -> duckdb::Result<bool> {
+    writer.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? > 0))
+}
+
+/// Whether tables have any row.
+fn exist<const N: usize>(writer: &Connection, tables: [&str; N]) -> duckdb::Result<[bool; N]> {
+    let exist = tables.map(|table| format!("exists (from {table})"));
+    tell(writer, exist.each_ref().map(String::as_str), "(select 1)")
+}
+
+/// The values of conditions on a table, in one statement: even one that finds nothing takes milliseconds.
+fn tell<const N: usize>(writer: &Connection, conditions: [&str; N], table: &str) -> duckdb::Result<[bool; N]> {
+    writer.query_row(&format!("select {} from {table}", conditions.join(", ")), [], |row| {
+        let mut told = [false; N];
+        for (index, told) in told.iter_mut().enumerate() {
+            *told = row.get(index)?;
+        }
+        Ok(told)
+    })
 }

@@ -83,26 +83,23 @@ fn seal_with(writer: &Connection, condition: &str, posts_max: u64) -> Result<Opt
         include_str!("../answer/relation/day_figures.sql")
             .replace("{author}", "author")
             .replace("{origin}", "origin")
-            .replace("{distinct_authors}", &format!("(select {authors} where {days})"))
-            .replace("{origins}", &format!("(select {origins} where {days})"))
+            .replace("{distinct_authors}", &format!("({authors})"))
+            .replace("{origins}", &format!("({origins})"))
             .trim_end()
             .to_owned()
     };
+    let of_days = |table: &str| format!("from {table} where {days}");
     // A part of a day's posts is told as a day of its own.
-    let of_bots = "* replace (day::bigint * 2 + bot::bigint as day) from";
-    let of_servers = "day::bigint << 32 | server as day";
-    let authors_of_servers = format!(
-        "{of_servers}, author, origin, bot, posts \
-        from (select day, server, author, origin, bot, sum(posts) as posts from author_detail group by all)"
-    );
+    let of_parts = |columns: &str, table: &str| {
+        let rows = include_str!("seal/parts.sql").replace("{columns}", columns).replace("{table}", table);
+        rows.replace("{days}", &days).trim_end().to_owned()
+    };
+    let figures_of_parts =
+        figures(&of_parts("author, origin, bot", "author_detail"), &of_parts("origin, bot", "origin_detail"));
     let sql = include_str!("seal/seal.sql")
         .replace("{days}", &days)
-        .replace("{figures}", &figures("* from author_day", "* from origin_day"))
-        .replace("{figures_of_bots}", &figures(&format!("{of_bots} author_day"), &format!("{of_bots} origin_day")))
-        .replace(
-            "{figures_of_servers}",
-            &figures(&authors_of_servers, &format!("{of_servers}, origin, bot, posts from origin_detail")),
-        );
+        .replace("{figures}", &figures(&of_days("author_day"), &of_days("origin_day")))
+        .replace("{figures_of_parts}", &figures_of_parts);
     writer.execute_batch(&sql)?;
     Ok(Some(posts.unwrap_or(0).unsigned_abs()))
 }

@@ -372,6 +372,34 @@ fn a_part_of_a_sealed_day_is_not_the_whole() {
 }
 
 #[test]
+fn figures_of_a_day_are_kept_of_its_parts_whatever_year_it_is_of() {
+    // From 1963, from the last day before 1970 and the first one after, and from 2023.
+    for first in [-60 * 365 * DAY, -START_MS / 1000 - DAY, 0] {
+        let mut bench = Bench::new();
+        let post = |n: i64| Event {
+            bot: Some(n % 4 == 0),
+            language: [Some("de"), Some("deu"), Some("en"), None][n as usize % 4].map(str::to_owned),
+            ..Event::created(SERVERS[n as usize % 3], n, &format!("user{}@one.test", n % 5), first + n * DAY / 10)
+        };
+        bench.take(&(0..40).map(post).collect::<Vec<_>>());
+        bench.lake.seal().unwrap();
+        assert_eq!(bench.inside("select count(*), bool_and(sealed) from internal.day"), [["4", "true"]]);
+        let parts = "select count(*) filter (where server is not null), count(*) filter (where language = 'German' and bot is null), \
+                     count(*) filter (where language = 'German' and bot) from internal.day_figures";
+        assert_eq!(bench.inside(parts), [["12", "4", "4"]]);
+        for bot in [None, Some(true), Some(false)] {
+            for languages in [vec![], vec!["DE"], vec!["DE", "en"], vec!["unknown"]] {
+                for servers in [vec![], vec![SERVERS[1]]] {
+                    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+                    let only = Names { languages: names(&languages), servers: names(&servers), ..Names::default() };
+                    same_in_utc(&bench, Filter { bot, only, ..Filter::default() });
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_day_is_sealed_when_a_later_one_has_begun_and_opened_by_what_comes_late() {
     let mut bench = Bench::new();
     let post = |n: i64, day: i64| Event::created("alpha.test", n, "ann@one.test", day * DAY);

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::{Cancel, Chunk, Lake, LakeError, Rows, Snapshot, SqlError, SqlLimits, check};
 
+use tokio::runtime::Handle;
+
 use super::bound::{Begun, Running};
 use super::child::Notices;
 use super::database::Database;
-use super::protocol::{self, ComparisonStep, Ending, OtherSide, Piece, Question, SnapshotQuestion};
+use super::protocol::{self, Asker, ComparisonStep, Ending, OtherSide, Piece, Question, SnapshotQuestion};
 
 /// Interval at which an answer that nobody takes looks whether somebody still wants it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -27,32 +29,21 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// The database, and the watch over its questions.
 pub struct Work {
     pub database: Database,
+    /// Threads for people's questions, which give way to all others.
+    pub people: Handle,
     pub running: Arc<Running>,
     pub notices: Notices,
 }
 
 /// Answers the question that comes on `socket`. A failed write means that nobody waits for the answer any more.
 pub fn answer(work: Arc<Work>, socket: UnixStream) {
-    let Ok(Some(question)) = protocol::receive(&socket) else { return };
+    let Ok(Some(question)) = protocol::receive::<Question>(&socket) else { return };
     let running = Arc::clone(&work.running);
-    let cancel = match &question {
-        Question::Sql { .. } | Question::Snapshot | Question::Report(_) | Question::LookUp(_) => {
-            Some(Cancel::default())
-        }
-        Question::Positions
-        | Question::Take(_)
-        | Question::Seal
-        | Question::TellMissed(_)
-        | Question::Held { .. }
-        | Question::Completeness(_) => None,
-    };
+    let cancel = (question.asker() == Asker::People).then(Cancel::default);
     let until = match &question {
         Question::Sql { time, .. } => Instant::now().checked_add(*time),
         _ => None,
     };
-    if cancel.is_some() {
-        give_way();
-    }
     let begun = running.begin(cancel.clone(), until);
     // Nobody waits for it any more.
     let _ = work.answer(question, &socket, &begun, cancel.unwrap_or_default());
@@ -113,7 +104,7 @@ impl Work {
         cancel: &Cancel,
         ask: impl FnOnce(&Lake) -> Result<Rows, LakeError>,
     ) -> io::Result<()> {
-        cancel_when_gone(socket, cancel)?;
+        self.cancel_when_gone(socket, cancel)?;
         let answered = self.database.lake().and_then(ask).map_err(|error| match begun.is_out_of_memory() {
             true => LakeError::OutOfMemory(begun.out_of_memory()),
             false => error,
@@ -130,7 +121,7 @@ impl Work {
     }
 
     fn sql(&self, text: &str, limits: &SqlLimits, socket: &UnixStream, begun: &Begun<'_>) -> io::Result<()> {
-        cancel_when_gone(socket, &limits.cancel)?;
+        self.cancel_when_gone(socket, &limits.cancel)?;
         let until = Instant::now().checked_add(limits.time);
         let mut out = Blocks::new(Patient { socket, cancel: &limits.cancel, until }.begin()?);
         let asked = self.database.sql(text, limits, &mut out).map_err(|error| match begun.is_out_of_memory() {
@@ -147,6 +138,17 @@ impl Work {
             self.notices.end(Ending::Invalidated);
         }
         answered
+    }
+
+    /// Cancels the question when the other side of its socket goes.
+    fn cancel_when_gone(&self, socket: &UnixStream, cancel: &Cancel) -> io::Result<()> {
+        let (socket, cancel) = (socket.try_clone()?, cancel.clone());
+        self.people.spawn_blocking(move || {
+            if let Ok(OtherSide::Gone) = protocol::wait_for_other_side(&socket) {
+                cancel.cancel();
+            }
+        });
+        Ok(())
     }
 
     /// Holds one moment of the lake, and answers what is asked of it until the other side goes.
@@ -191,7 +193,7 @@ impl Work {
 }
 
 /// Lets this thread, which answers people, wait for those of takes, and so their next answers be of newer posts.
-fn give_way() {
+pub fn give_way() {
     // Elsewhere this is a property of the whole process.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, PEOPLES_NICENESS);
@@ -252,17 +254,6 @@ fn compare(
     progress: &mut dyn FnMut(f64),
 ) -> Result<Vec<String>, LakeError> {
     Ok(check::rows(lake, snapshot, chunks, bring, cancel, progress)?.iter().map(ToString::to_string).collect())
-}
-
-/// Cancels the question when the other side of its socket goes.
-fn cancel_when_gone(socket: &UnixStream, cancel: &Cancel) -> io::Result<()> {
-    let (socket, cancel) = (socket.try_clone()?, cancel.clone());
-    std::thread::spawn(move || {
-        if let Ok(OtherSide::Gone) = protocol::wait_for_other_side(&socket) {
-            cancel.cancel();
-        }
-    });
-    Ok(())
 }
 
 /// A question's socket that waits for the other side for as long as the question is wanted and its time is not over.

@@ -10,17 +10,21 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::fs::Mode;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::answering::{self, Work};
 use super::bound::{self, Bound, Running};
 use super::database::Database;
-use super::protocol::{self, Ending, Notice, Opening, Order, OtherSide};
+use super::protocol::{self, Asker, Ending, Notice, Opening, Order, OtherSide};
 use crate::identity::Identity;
 use crate::owner::LOCK_FILE;
 
 /// How long questions may take to end when the database is to be closed.
 const LAST_QUESTIONS: Duration = Duration::from_secs(10);
+
+/// The most threads for people's questions, of which each takes two. The program admits far fewer questions at once.
+const PEOPLES_THREADS_MAX: usize = 4096;
 
 /// Stack of a question's thread: DuckDB parses and plans a nested statement on it.
 const STACK_BYTES: usize = 16 << 20;
@@ -57,23 +61,28 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let running = Arc::new(Running::new(bound));
     watch(Arc::clone(&running), notices.clone());
     notices.send(&Notice::Opened)?;
-    let work = Arc::new(Work { database, running: Arc::clone(&running), notices });
+    let people = threads_for_people()?;
+    let work = Arc::new(Work { database, people: people.handle().clone(), running: Arc::clone(&running), notices });
     loop {
         match protocol::receive_order(&control)? {
-            Some((Order::Answer, Some(socket))) => {
+            Some((Order::Answer(asker), Some(socket))) => {
                 let work = Arc::clone(&work);
                 let question = move || answering::answer(work, UnixStream::from(socket));
-                std::thread::Builder::new()
-                    .stack_size(STACK_BYTES)
-                    .spawn(question)
-                    .context("start a question's thread")?;
+                match asker {
+                    Asker::People => drop(people.spawn_blocking(question)),
+                    Asker::Program => {
+                        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(question);
+                        drop(thread.context("start a question's thread")?);
+                    }
+                }
             }
             Some((Order::Close, _)) => break,
-            Some((Order::Keep | Order::Answer, _)) => bail!("an order came without what it needs"),
+            Some((Order::Keep | Order::Answer(_), _)) => bail!("an order came without what it needs"),
             None => end_at_once(),
         }
     }
     running.end_all(LAST_QUESTIONS);
+    people.shutdown_background();
     match Arc::into_inner(work) {
         Some(work) => drop(work.database),
         // A question that does not end.
@@ -81,6 +90,15 @@ pub fn run() -> anyhow::Result<ExitCode> {
     }
     drop(lock);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Threads that wait a while for another question after they answered one: starting one takes longer than some answers.
+fn threads_for_people() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .thread_stack_size(STACK_BYTES)
+        .max_blocking_threads(PEOPLES_THREADS_MAX)
+        .on_thread_start(answering::give_way)
+        .build()
 }
 
 /// True while the locked file lies beside the lake at `path`: another folder at that path has other owners.

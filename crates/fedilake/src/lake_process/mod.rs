@@ -220,7 +220,7 @@ impl LakeProcess {
         let channel = self.supervised.channel()?;
         let (ours, theirs) = UnixStream::pair().map_err(broken)?;
         let answer = Answer { socket: ours, cancel: None, channel, supervised: Arc::clone(&self.supervised) };
-        if answer.channel.pass(&theirs).is_err() {
+        if answer.channel.pass(&theirs, question.asker()).is_err() {
             return Err(answer.ended());
         }
         drop(theirs);

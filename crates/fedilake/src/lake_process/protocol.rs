@@ -52,9 +52,18 @@ pub enum Order {
     /// Keep the descriptor open until the database is closed: the data folder's lock.
     Keep,
     /// Answer the question on the socket that comes with it.
-    Answer,
+    Answer(Asker),
     /// Close the database and end.
     Close,
+}
+
+/// Who asks a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// The program itself, such as a take.
+    Program,
+    /// Somebody who waits for the answer, and may go before it comes.
+    People,
 }
 
 /// A notice of the child on the control socket.
@@ -103,6 +112,21 @@ pub enum Question {
     },
     /// The lake at this moment, for the questions of a snapshot that follow on the same socket.
     Snapshot,
+}
+
+impl Question {
+    /// Who asks it.
+    pub fn asker(&self) -> Asker {
+        match self {
+            Question::Sql { .. } | Question::Snapshot | Question::Report(_) | Question::LookUp(_) => Asker::People,
+            Question::Positions
+            | Question::Take(_)
+            | Question::Seal
+            | Question::TellMissed(_)
+            | Question::Held { .. }
+            | Question::Completeness(_) => Asker::Program,
+        }
+    }
 }
 
 /// A question to a snapshot.
@@ -203,7 +227,8 @@ pub fn send_order(socket: &UnixStream, order: Order, descriptor: Option<Borrowed
     }
     let byte = [match order {
         Order::Keep => b'k',
-        Order::Answer => b'a',
+        Order::Answer(Asker::Program) => b'a',
+        Order::Answer(Asker::People) => b'p',
         Order::Close => b'c',
     }];
     sendmsg(socket, &[IoSlice::new(&byte)], &mut control, SendFlags::NOSIGNAL)?;
@@ -225,7 +250,8 @@ pub fn receive_order(socket: &UnixStream) -> io::Result<Option<(Order, Option<Ow
     let order = match byte {
         _ if received.bytes == 0 => return Ok(None),
         [b'k'] => Order::Keep,
-        [b'a'] => Order::Answer,
+        [b'a'] => Order::Answer(Asker::Program),
+        [b'p'] => Order::Answer(Asker::People),
         [b'c'] => Order::Close,
         [other] => return Err(io::Error::new(io::ErrorKind::InvalidData, format!("an order {other}"))),
     };

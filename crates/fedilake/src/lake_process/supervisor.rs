@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::protocol::{self, Notice, Opening, Order};
+use super::protocol::{self, Asker, Notice, Opening, Order};
 use super::{AskError, Ended};
 use crate::owner::Ownership;
 
@@ -73,9 +73,9 @@ pub struct Channel {
 
 impl Channel {
     /// Hands the process the other end of a question's socket.
-    pub fn pass(&self, socket: &UnixStream) -> io::Result<()> {
+    pub fn pass(&self, socket: &UnixStream, asker: Asker) -> io::Result<()> {
         let control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        protocol::send_order(&control, Order::Answer, Some(socket.as_fd()))
+        protocol::send_order(&control, Order::Answer(asker), Some(socket.as_fd()))
     }
 }
 

@@ -602,7 +602,7 @@ mod tests {
         let settings = Settings::load(None, [], &[])?;
         let ownership = Arc::new(Ownership::take(folder.path())?.context("free")?);
         let stores = Stores::open(Some(&ownership), &settings, wire::Use::Write).await?;
-        let lake = Arc::new(wire::open_lake(Arc::clone(&ownership), &settings)?);
+        let lake = Arc::new(wire::open_lake(Arc::clone(&ownership), &settings, 0)?);
         let mut follower = Follower::new(&stores, Arc::clone(&lake), ownership.temporary().clone())?;
         // The table was empty when the follower looked; then records came and were committed, and the log released
         // them.

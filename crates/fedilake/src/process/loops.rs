@@ -89,6 +89,16 @@ impl Loops {
     }
 }
 
+impl Append {
+    /// The number of cores that appending keeps busy at most times.
+    pub fn are_busy(&self) -> usize {
+        match self {
+            Append::Nobody => 0,
+            Append::Caller | Append::Collectors(_) => 1,
+        }
+    }
+}
+
 impl Sinks {
     /// True if this process runs a sink.
     pub fn runs(self) -> bool {

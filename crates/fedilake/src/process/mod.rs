@@ -94,7 +94,10 @@ impl Process {
         let owner = ownership.as_ref();
         // The lake's process starts while the log is opened.
         let lake = match loops.follow {
-            true => Some(wire::open_lake(Arc::clone(owner.context("a lake has one owner")?), settings)?),
+            true => {
+                let owner = Arc::clone(owner.context("a lake has one owner")?);
+                Some(wire::open_lake(owner, settings, loops.append.are_busy())?)
+            }
             false => None,
         };
         let (log, stores) = open(owner, settings, &loops).await?;

@@ -364,7 +364,7 @@ pub const SETTINGS: &[Setting] = &[
         reads: key::LAKE_THREADS.reads(),
         default: Text("0"),
         kind: Kind::Number(0..=1_024),
-        meaning: "DuckDB's threads; 0: one for each core",
+        meaning: "DuckDB's threads; 0: one for each core, but one core is left to collectors of the same process",
     },
     Setting {
         key: key::REPORT_TOPICS.name,

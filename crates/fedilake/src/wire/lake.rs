@@ -12,11 +12,12 @@ use crate::owner::Ownership;
 use crate::settings::{Settings, key};
 use crate::temporary::Scratch;
 
-/// Starts to open the lake in an owned folder. The lake's process keeps the folder's lock until the lake is closed.
-pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings) -> anyhow::Result<LakeProcess> {
+/// Starts to open the lake in an owned folder. The lake's process keeps the folder's lock until the lake is closed. `are_busy` is the
+/// number of cores that other loops of this process keep busy.
+pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings, are_busy: usize) -> anyhow::Result<LakeProcess> {
     let options = LakeOptions {
         memory_bytes_max: settings.get(key::LAKE_MEMORY_BYTES_MAX),
-        threads: threads(settings),
+        threads: threads(settings, are_busy),
         deletes: deletes(settings)?,
         ..LakeOptions::default()
     };
@@ -36,9 +37,10 @@ pub fn deletes(settings: &Settings) -> anyhow::Result<Deletes> {
     settings.get(key::CONSENT_DELETES).parse().map_err(|why: String| anyhow::anyhow!("setting consent.deletes: {why}"))
 }
 
-fn threads(settings: &Settings) -> usize {
+fn threads(settings: &Settings, are_busy: usize) -> usize {
     match settings.get(key::LAKE_THREADS) {
-        0 => LakeOptions::default().threads,
+        // Small takes, which keep answers fresh, are faster by one thread that has its core than by two that share theirs.
+        0 => LakeOptions::default().threads.saturating_sub(are_busy).max(1),
         threads => threads,
     }
 }
@@ -47,7 +49,7 @@ fn threads(settings: &Settings) -> usize {
 fn direct_options(spill_folder: PathBuf, settings: &Settings) -> anyhow::Result<DirectOptions> {
     Ok(DirectOptions {
         memory_bytes_max: settings.get(key::LAKE_MEMORY_BYTES_MAX),
-        threads: threads(settings),
+        threads: threads(settings, 0),
         spill_folder,
         deletes: deletes(settings)?,
         httpfs: Some(PathBuf::from(settings.get(key::SQL_HTTPFS))).filter(|file| !file.as_os_str().is_empty()),
@@ -104,12 +106,22 @@ mod tests {
     fn a_folder_is_let_go_when_its_lake_is_closed() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let ownership = Arc::new(Ownership::take(folder.path())?.context("free")?);
-        let lake = open_lake(Arc::clone(&ownership), &defaults()?)?;
+        let lake = open_lake(Arc::clone(&ownership), &defaults()?, 0)?;
         lake.opened()?;
         drop(ownership);
         assert!(Ownership::take(folder.path())?.is_none(), "the lake is open");
         drop(lake);
         assert!(Ownership::take(folder.path())?.is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn the_lake_leaves_cores_to_others_unless_its_threads_are_told() -> anyhow::Result<()> {
+        let cores = LakeOptions::default().threads;
+        assert_eq!(threads(&defaults()?, 0), cores);
+        assert_eq!(threads(&defaults()?, 1), (cores - 1).max(1));
+        assert_eq!(threads(&defaults()?, cores + 1), 1);
+        assert_eq!(threads(&defaults()?.with(key::LAKE_THREADS, "3".to_owned()), 1), 3);
         Ok(())
     }
 

@@ -43,8 +43,9 @@ pub(crate) fn bind(sql: &str, scope: &Scope, question: &Question) -> Result<Stri
 fn day_figures(scope: &Scope, question: &Question) -> Result<String, LakeError> {
     let counted = |scope: &Scope| bind(include_str!("day_figures.sql"), scope, question);
     let Some((first, last, part)) = scope.kept_days() else { return Ok(format!("({})", counted(scope)?)) };
-    let kept =
-        format!("select * exclude (bot, server) from day_figures where day between {first} and {last} and {part}");
+    let kept = format!(
+        "select * exclude (bot, server, language) from day_figures where day between {first} and {last} and {part}"
+    );
     Ok(match scope.other_days() {
         Some(others) => format!("({kept} union all ({}))", counted(&others)?),
         None => format!("({kept})"),

@@ -2,8 +2,8 @@
 -- most batches end here.
 create or replace temp table met as
 select
-    met.*, author.hash is null as new,
-    coalesce((met.own and not author.own) or (met.own = author.own and met.name < author.name), false) as renames
+    met.*, who.hash is null as new,
+    coalesce((met.own and not who.own) or (met.own = who.own and met.name < who.name), false) as renames
 from (
     select
         author_hash as hash, coalesce(min(author) filter (own), min(author)) as name, bool_or(own) as own,
@@ -12,5 +12,5 @@ from (
     where kind = 0
     group by author_hash
 ) met
-left join author on author.hash = met.hash
-where new or renames or (not author.two_faced and (met.two_faced or met.bot <> author.bot));
+left join who on who.hash = met.hash
+where new or renames or (not who.two_faced and (met.two_faced or met.bot <> who.bot));

@@ -6,8 +6,8 @@ create or replace temp table change as
 select
     winner.r, winner.uri_hash, known.day as old_day,
     coalesce(known.id, (select next from numbering) + winner.r) as id,
-    author.id as author, author.origin,
-    winner.author_user <> split_part(coalesce(author.uri_name, author.name), '@', 1) as otherwise_spelled,
+    who.id as author, who.origin,
+    winner.author_user <> split_part(coalesce(who.uri_name, who.name), '@', 1) as otherwise_spelled,
     winner.server as seen_server,
     case
         when known.id is null or (winner.own and not known.own) then winner.app
@@ -28,9 +28,10 @@ select
         when named_app is distinct from known.app then 'name'
         else 'see'
     end as what,
-    known.id is not null
-        and (f.server, f.native, f.observed_at, f.own) is distinct from (known.server, known.native, known.observed_at, known.first_own)
-        as earlier,
+    case
+        when known.id is null then false
+        else (f.server, f.native, f.observed_at, f.own) is distinct from (known.server, known.native, known.observed_at, known.first_own)
+    end as earlier,
     coalesce(f.server, winner.server) as server,
     coalesce(f.native, winner.native) as native,
     case when f.server is null then winner.native_text else f.native_text end as native_text,
@@ -39,5 +40,5 @@ select
 from winner
 left join known on known.uri_hash = winner.uri_hash
 left join first_seen on first_seen.uri_hash = winner.uri_hash
-join author on author.hash = winner.author_hash
+join who on who.hash = winner.author_hash
 order by winner.r;

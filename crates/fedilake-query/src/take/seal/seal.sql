@@ -41,10 +41,21 @@ from post where {days} group by day, language, bot, characters, server, app orde
 insert into day_figures by name
 {figures};
 
-insert into day_figures by name
-select * replace (day // 2 as day), day % 2 = 1 as bot from ({figures_of_bots});
+-- Tags that name the same language count together. `number` is one of their numbers.
+create or replace temp table spoken as
+select id as language, min(id) over (partition by counted) as number, counted from language where counted is not null;
 
 insert into day_figures by name
-select * replace (day >> 32 as day), day & 4294967295 as server from ({figures_of_servers});
+with
+    counted as ({figures_of_parts}),
+    parted as (select *, (day % 4294967296 + 4294967296) % 4294967296 as part from counted),
+    told as (select *, part // 1073741824 as common, part % 1073741824 as which from parted)
+select
+    told.* exclude (part, common, which) replace ((told.day - part) // 4294967296 as day),
+    case common when 0 then which = 1 when 3 then which % 2 = 1 end as bot,
+    case common when 1 then which end as server,
+    case common when 2 then tongue.counted when 3 then tongue.counted end as language
+from told
+left join (select distinct number, counted from spoken) tongue on tongue.number = case common when 2 then which when 3 then which // 2 end;
 
 update day set sealed = true where {days};

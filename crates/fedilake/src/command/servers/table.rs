@@ -153,7 +153,7 @@ async fn of_lake(ownership: &Arc<Ownership>, settings: &Settings, now: DateTime<
         if !ownership.folder().join("lake.duckdb").exists() {
             return Ok(Estimates::default());
         }
-        let lake = wire::open_lake(Arc::clone(ownership), settings)?;
+        let lake = wire::open_lake(Arc::clone(ownership), settings, 0)?;
         let every = settings.get(key::LAKE_COMPLETENESS_SECONDS);
         let ask = move || completeness::estimates(&lake, every, Vec::new(), now);
         anyhow::Ok(tokio::task::spawn_blocking(ask).await??)

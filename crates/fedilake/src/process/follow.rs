@@ -51,8 +51,10 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(10),
     Duration::from_secs(20),
 ];
-/// The most table files in one transaction.
-const FILES_MAX: usize = 8;
+/// Offsets of table files that are enough for one call of the lake, and the most files in it: those of a store elsewhere are all here
+/// during the call.
+const FILES_OFFSETS: u64 = 1_600_000;
+const FILES_MAX: usize = 1_000;
 
 /// The follower's state.
 pub struct Follower {
@@ -124,6 +126,20 @@ impl Gathered {
         self.bytes = bytes(&self.records);
         self.reached.remove(&partition);
     }
+}
+
+/// The files in parts of one call each.
+fn calls(files: &[FileMeta]) -> impl Iterator<Item = &[FileMeta]> {
+    let (mut count, mut together) = (0, 0);
+    files.chunk_by(move |file, _| {
+        count += 1;
+        together += file.next.0 - file.first.0;
+        let joins = count < FILES_MAX && together < FILES_OFFSETS;
+        if !joins {
+            (count, together) = (0, 0);
+        }
+        joins
+    })
 }
 
 /// Memory of records: bytes.
@@ -325,7 +341,7 @@ impl Follower {
         let mut seams = Seams::of(&snapshot, &self.table, &positions, &self.log).await?;
         let bar = telemetry::progress_bar("lake", offsets(&wanted), Unit::Posts);
         let mut done = 0;
-        for files in wanted.chunks(FILES_MAX) {
+        for files in calls(&wanted) {
             if shutdown.is_cancelled() {
                 break;
             }
@@ -595,6 +611,26 @@ mod tests {
     use crate::owner::Ownership;
     use crate::settings::Settings;
     use crate::wire;
+
+    #[test]
+    fn a_call_has_many_small_files_or_few_large_ones() {
+        let chain = Chain { log: LogId::new("l").unwrap(), partition: Partition(0) };
+        let files = |count: u64, offsets: u64| -> Vec<FileMeta> {
+            let file = |n| FileMeta {
+                chain: chain.clone(),
+                first: Offset(n * offsets),
+                next: Offset((n + 1) * offsets),
+                location: "f".into(),
+                bytes: 1,
+            };
+            (0..count).map(file).collect()
+        };
+        let lengths = |files: &[FileMeta]| calls(files).map(<[FileMeta]>::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&files(2_500, 100)), [1_000, 1_000, 500]);
+        assert_eq!(lengths(&files(20, FILES_OFFSETS / 8)), [8, 8, 4]);
+        assert_eq!(lengths(&files(3, 2 * FILES_OFFSETS)), [1, 1, 1]);
+        assert!(lengths(&[]).is_empty());
+    }
 
     #[tokio::test]
     async fn a_chain_that_began_while_the_lake_was_busy_is_followed_from_its_beginning() -> anyhow::Result<()> {

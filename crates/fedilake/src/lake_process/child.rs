@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use super::database::Database;
 use super::protocol::{self, Asker, Ending, Notice, Opening, Order, OtherSide};
 use crate::identity::Identity;
 use crate::owner::LOCK_FILE;
+use crate::telemetry;
 
 /// How long questions may take to end when the database is to be closed.
 const LAST_QUESTIONS: Duration = Duration::from_secs(10);
@@ -32,6 +34,7 @@ const STACK_BYTES: usize = 16 << 20;
 /// Opens what the parent names on the control socket, which is standard input, and answers until the parent orders the close. Without
 /// a parent the process ends at once, as a kill ends it.
 pub fn run() -> anyhow::Result<ExitCode> {
+    std::panic::set_hook(Box::new(end_by_panic));
     let control = control_socket()?;
     ignore_signals()?;
     // The lake, its write-ahead log and what questions spill are for their user alone, also in a folder that is not.
@@ -137,6 +140,12 @@ fn end_with_the_parent(control: UnixStream) {
 /// Ends the process when the questions that run make it necessary.
 fn watch(running: Arc<Running>, notices: Notices) {
     std::thread::spawn(move || notices.end(running.watch()));
+}
+
+/// Ends the process by a panic of any thread: without the thread its question has no answer, and the parent would wait for one.
+pub(super) fn end_by_panic(panic: &PanicHookInfo<'_>) {
+    telemetry::say_panic(panic);
+    std::process::abort();
 }
 
 /// Ends the process without closing anything, which is safe: what was committed is on disk.

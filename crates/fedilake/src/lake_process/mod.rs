@@ -437,10 +437,33 @@ fn engine(message: String) -> SqlError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use rustix::process::Signal;
+
     /// Not a test: the process of the lakes that the program's unit tests open.
     #[test]
     #[ignore = "the lake's process of other tests"]
     fn the_lakes_process() {
         super::child::run().unwrap();
+    }
+
+    /// Not a test: a process that a thread of it ends by a panic.
+    #[test]
+    #[ignore = "a process of another test"]
+    fn a_process_with_a_panic() {
+        std::panic::set_hook(Box::new(super::child::end_by_panic));
+        let _ = std::thread::spawn(|| panic!("no such page")).join();
+    }
+
+    #[test]
+    fn a_panic_ends_the_process_and_says_why() -> anyhow::Result<()> {
+        let name = "lake_process::tests::a_process_with_a_panic";
+        let ended =
+            Command::new(std::env::current_exe()?).args([name, "--exact", "--ignored", "--nocapture"]).output()?;
+        assert_eq!(ended.status.signal(), Some(Signal::ABORT.as_raw()), "{ended:?}");
+        assert!(String::from_utf8_lossy(&ended.stderr).contains("no such page"), "{ended:?}");
+        Ok(())
     }
 }

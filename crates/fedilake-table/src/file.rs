@@ -86,7 +86,7 @@ impl DataFile {
 /// Writes rows as a Parquet file that is not a data file: without our footer, rows in the given order, made for
 /// speed. The lake takes the log's tail in this form.
 pub fn encode(batches: &[RecordBatch]) -> Result<Bytes, FileError> {
-    let mut writer = writer(layout::quick(), schema::TABLE.clone())?;
+    let mut writer = writer(layout::quick(), schema::TABLE.clone(), 0)?;
     for batch in batches {
         check_columns(batch)?;
         writer.write(batch)?;
@@ -97,7 +97,9 @@ pub fn encode(batches: &[RecordBatch]) -> Result<Bytes, FileError> {
 /// Writes the file. Records are sorted before they are decoded: a record is one piece of memory, a row is one per
 /// column.
 fn write(footer: &Footer, records: &[Encoded], decoder: &mut Decoder) -> Result<Bytes, FileError> {
-    let mut writer = writer(layout::sealed(footer.key_values()), layout::SCHEMA.clone())?;
+    // A file is a quarter of its records; memory that is not written to costs nothing.
+    let room = records.iter().map(|record| record.value.len()).sum::<usize>() / 2;
+    let mut writer = writer(layout::sealed(footer.key_values()), layout::SCHEMA.clone(), room)?;
     let order = layout::order(records, decoder)?;
     let mut rest = order.as_slice();
     while !rest.is_empty() {
@@ -127,10 +129,11 @@ fn rows_of_a_step(records: &[Encoded], order: &[usize]) -> usize {
     step.count()
 }
 
-fn writer(properties: WriterProperties, schema: SchemaRef) -> Result<ArrowWriter<Vec<u8>>, FileError> {
+/// A writer into memory, with room for `room` bytes before these move.
+fn writer(properties: WriterProperties, schema: SchemaRef, room: usize) -> Result<ArrowWriter<Vec<u8>>, FileError> {
     // Without the Arrow schema as a footer entry: it repeats the Parquet schema.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    Ok(ArrowWriter::try_new_with_options(Vec::new(), schema, options)?)
+    Ok(ArrowWriter::try_new_with_options(Vec::with_capacity(room), schema, options)?)
 }
 
 fn check_columns(batch: &RecordBatch) -> Result<(), FileError> {

@@ -141,29 +141,29 @@ impl Block {
     /// Adds the records at or above `from` to `records`; they share the block's bytes. `None` if the bytes hold more or fewer
     /// records than the header counts.
     pub(super) fn records_from(&self, from: Offset, records: &mut Vec<Record>) -> Option<()> {
-        let mut rest = self.records.clone();
+        let mut at = 0;
         for offset in (self.key.first.0..self.next.0).map(Offset) {
-            let (key_length, after) = rest.split_first_chunk::<LENGTH_BYTES>()?;
+            let (key_length, after) = self.records[at..].split_first_chunk::<LENGTH_BYTES>()?;
             let (value_length, after) = after.split_first_chunk::<LENGTH_BYTES>()?;
             let key_length = u32::from_be_bytes(*key_length) as usize;
             let value_length = u32::from_be_bytes(*value_length) as usize;
             if after.len() < key_length.checked_add(value_length)? {
                 return None;
             }
-            let key_at = 2 * LENGTH_BYTES;
+            let key_at = at + 2 * LENGTH_BYTES;
             let value_at = key_at + key_length;
+            at = value_at + value_length;
             if offset >= from {
                 records.push(Record {
                     partition: PARTITION,
                     offset,
                     appended_at_ms: self.appended_at_ms,
-                    key: Key(rest.slice(key_at..value_at)),
-                    value: rest.slice(value_at..value_at + value_length),
+                    key: Key(self.records.slice(key_at..value_at)),
+                    value: self.records.slice(value_at..at),
                 });
             }
-            rest = rest.slice(value_at + value_length..);
         }
-        rest.is_empty().then_some(())
+        (at == self.records.len()).then_some(())
     }
 }
 

@@ -37,6 +37,10 @@ use fedilake_sim::talk::POSTS;
 use cluster::Cluster;
 use cost::Machine;
 
+/// The program's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const RATES: &str = "Rates, in events a second";
 const PANELS: &str = "The dashboard's panels after a brush, over HTTP, in milliseconds";
 

@@ -75,17 +75,30 @@ pub fn measure(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, sheet:
 
 /// Moves copies of the talk's `posts` into the data folder `data`, each of the ten days after the copy before.
 pub fn fill(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, copies: u32) -> anyhow::Result<()> {
+    fill_table(runtime, frames, data, posts, copies)?;
+    follow(runtime, data)
+}
+
+/// The same without the lake.
+pub fn fill_table(runtime: &Runtime, frames: &Path, data: &Path, posts: u64, copies: u32) -> anyhow::Result<()> {
     let log = Arc::new(EmbeddedLog::open(data.join("log")).context("open the log")?);
     let table = open_table(&data.join("table"))?;
-    let mut files = Vec::new();
     for copy in 0..copies {
         write_frames(frames, posts, copy)?;
         runtime.block_on(append_all(frames, &log))?;
         std::fs::remove_file(frames)?;
         // The log forgets what the table has, so that no more than one copy is in both.
-        files = runtime.block_on(sink_all(&log, &table))?;
+        runtime.block_on(sink_all(&log, &table))?;
     }
-    let paths: Vec<PathBuf> = files.iter().map(|file| path_of(&data.join("table"), file)).collect();
+    Ok(())
+}
+
+/// Lets the lake of a data folder have all of the table: what it lacks, or everything if it is of another layout.
+pub fn follow(runtime: &Runtime, data: &Path) -> anyhow::Result<()> {
+    let folder = data.join("table");
+    let table = open_table(&folder)?;
+    let files = runtime.block_on(files(&table))?;
+    let paths: Vec<PathBuf> = files.iter().map(|file| path_of(&folder, file)).collect();
     take_all(&data.join("lake.duckdb"), &files, &paths)
 }
 
@@ -238,6 +251,10 @@ async fn sink_all(log: &Arc<EmbeddedLog>, table: &Arc<Table>) -> anyhow::Result<
     }
     stop.cancel();
     sink.await??;
+    files(table).await
+}
+
+async fn files(table: &Table) -> anyhow::Result<Vec<FileMeta>> {
     let snapshot = table.snapshot().await?;
     Ok(snapshot.chains.into_iter().flat_map(|chain| chain.files).collect())
 }

@@ -335,10 +335,10 @@ impl Scope {
             met.add(day, sealed);
         }
         // Only the days that the filter cuts have cells to be left out.
-        if let Some((day, hour)) = filter.from.map(day_and_hour).filter(|(day, _)| met.cut_at(*day)) {
+        if let Some((day, hour)) = filter.from.map(day_and_hour).filter(|(day, _)| met.contains(*day)) {
             met.hours.push(format!("(cell.day > {day} or cell.hour >= {hour})"));
         }
-        if let Some((day, hour)) = filter.to.map(day_and_hour).filter(|(day, _)| met.cut_at(*day)) {
+        if let Some((day, hour)) = filter.to.map(day_and_hour).filter(|(day, _)| met.contains(*day)) {
             met.hours.push(format!("(cell.day < {day} or cell.hour < {hour})"));
         }
         let is_of_hours = [filter.from, filter.to].iter().flatten().all(|time| time % HOUR_MS == 0);
@@ -442,7 +442,7 @@ impl Cover {
     }
 
     /// True if a time of this day is within the table's days.
-    fn cut_at(&self, day: i64) -> bool {
+    fn contains(&self, day: i64) -> bool {
         self.sealed.is_some_and(|(first, last)| (i64::from(first)..=i64::from(last)).contains(&day))
     }
 

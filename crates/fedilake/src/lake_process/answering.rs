@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use fedilake_query::answer::sql::SqlErrorKind;
 use fedilake_query::{Cancel, Chunk, Lake, LakeError, Rows, Snapshot, SqlError, SqlLimits, check};
-
 use tokio::runtime::Handle;
 
 use super::bound::{Begun, Running};

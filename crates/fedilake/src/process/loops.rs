@@ -91,7 +91,7 @@ impl Loops {
 
 impl Append {
     /// The number of cores that appending keeps busy at most times.
-    pub fn are_busy(&self) -> usize {
+    pub fn busy_cores(&self) -> usize {
         match self {
             Append::Nobody => 0,
             Append::Caller | Append::Collectors(_) => 1,

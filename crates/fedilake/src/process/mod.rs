@@ -96,7 +96,7 @@ impl Process {
         let lake = match loops.follow {
             true => {
                 let owner = Arc::clone(owner.context("a lake has one owner")?);
-                Some(wire::open_lake(owner, settings, loops.append.are_busy())?)
+                Some(wire::open_lake(owner, settings, loops.append.busy_cores())?)
             }
             false => None,
         };

@@ -12,12 +12,12 @@ use crate::owner::Ownership;
 use crate::settings::{Settings, key};
 use crate::temporary::Scratch;
 
-/// Starts to open the lake in an owned folder. The lake's process keeps the folder's lock until the lake is closed. `are_busy` is the
-/// number of cores that other loops of this process keep busy.
-pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings, are_busy: usize) -> anyhow::Result<LakeProcess> {
+/// Starts to open the lake in an owned folder. The lake's process keeps the folder's lock until the lake is closed. `busy_cores` are
+/// those that other loops of this process use.
+pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings, busy_cores: usize) -> anyhow::Result<LakeProcess> {
     let options = LakeOptions {
         memory_bytes_max: settings.get(key::LAKE_MEMORY_BYTES_MAX),
-        threads: threads(settings, are_busy),
+        threads: threads(settings, busy_cores),
         deletes: deletes(settings)?,
         ..LakeOptions::default()
     };
@@ -37,10 +37,10 @@ pub fn deletes(settings: &Settings) -> anyhow::Result<Deletes> {
     settings.get(key::CONSENT_DELETES).parse().map_err(|why: String| anyhow::anyhow!("setting consent.deletes: {why}"))
 }
 
-fn threads(settings: &Settings, are_busy: usize) -> usize {
+fn threads(settings: &Settings, busy_cores: usize) -> usize {
     match settings.get(key::LAKE_THREADS) {
         // Small takes, which keep answers fresh, are faster by one thread that has its core than by two that share theirs.
-        0 => LakeOptions::default().threads.saturating_sub(are_busy).max(1),
+        0 => LakeOptions::default().threads.saturating_sub(busy_cores).max(1),
         threads => threads,
     }
 }

@@ -1,7 +1,7 @@
 -- `what` to do with each post's best staged row: insert a new post, rewrite a known one, recount it (its content is the same), name
 -- its app, or only see it. `earlier`: a known post has an earlier first sighting.
 -- The order is about that of the rows, because columns that grow with time compress better. The author is looked up here, where rows
--- are narrow, and not while posts are written: with more authors than rows that join would lose the order.
+-- are narrow, and not while posts are written.
 create or replace temp table change as
 select
     winner.r, winner.uri_hash, known.day as old_day,

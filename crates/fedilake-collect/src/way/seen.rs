@@ -84,13 +84,15 @@ mod tests {
 
     #[test]
     fn a_million_posts_take_no_more_memory_than_the_first_ones() {
-        let (mut seen, now) = (Seen::new(2_000, MINUTE), Instant::now());
+        const IDS: usize = 2_000;
+        let (mut seen, now) = (Seen::new(IDS, MINUTE), Instant::now());
         let mut take = |ids: std::ops::Range<u32>| {
             ids.for_each(|id| assert!(seen.is_first(&id.to_string(), None, now)));
             (seen.hashes.capacity(), seen.order.capacity())
         };
-        let (hashes, order) = take(0..10_000);
+        let (_, order) = take(0..10_000);
         let (later_hashes, later_order) = take(10_000..1_000_000);
-        assert!(later_hashes <= 2 * hashes && later_order <= order, "{later_hashes}, at first {hashes}");
+        // A set from which others were taken away grows until it is less than half full, which with 2,000 is at room for 7,168.
+        assert!(later_hashes < 4 * IDS && later_order <= order, "{later_hashes}, {later_order} instead of {order}");
     }
 }

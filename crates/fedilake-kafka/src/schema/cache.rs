@@ -26,7 +26,7 @@ impl Cache {
     pub(crate) fn store(&self, id: u32, schema: &str) {
         let (path, new) = (self.path(id), self.folder.join(format!(".{}.{id}.new", self.log)));
         let write = || {
-            std::fs::create_dir_all(&self.folder)?;
+            make_folder(&self.folder)?;
             std::fs::write(&new, schema)?;
             std::fs::rename(&new, &path)
         };
@@ -37,6 +37,14 @@ impl Cache {
 
     fn path(&self, id: u32) -> PathBuf {
         self.folder.join(format!("{}.{id}.avsc", self.log))
+    }
+}
+
+/// Makes the folder, and none above it: a data folder that is gone is not made anew.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
     }
 }
 
@@ -53,5 +61,14 @@ mod tests {
         let again = Cache::new(&folder, &LogId::new("ours").unwrap());
         assert_eq!((again.load(7), again.load(8), other.load(7)), (Some("{}".to_owned()), None, None));
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_is_not_made_anew() {
+        let gone = std::env::temp_dir().join(format!("fedilake-schema-cache-gone-{}", std::process::id()));
+        let cache = Cache::new(&gone.join("schemas"), &LogId::new("ours").unwrap());
+        cache.store(7, "{}");
+        assert_eq!(cache.load(7), None);
+        assert!(!gone.exists());
     }
 }

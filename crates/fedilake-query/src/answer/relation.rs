@@ -3,7 +3,7 @@
 //! | relation | columns |
 //! |---|---|
 //! | `posts` | a post: id, created_at, day, hour, author, origin, language, app, server, bot, and the columns of docs/columns.md that describe what was written |
-//! | `hours` | day, hour, language, app, bot, posts |
+//! | `hours` | day, hour, posts |
 //! | `usage` | day, language, app, bot, posts |
 //! | `sizes` | day, bot, posts; their characters together, of the shortest and of the longest one; first_at and last_at, created_at of the first and the last one |
 //! | `authors` | day, author, origin, bot, posts |

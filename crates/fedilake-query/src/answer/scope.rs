@@ -112,12 +112,13 @@ const AUTHORS: Relation = Relation {
     ],
 };
 
+const ORIGIN_DAY: Table = Table::of_days("origin_day", &["origin", "bot"]);
 const ORIGIN_DETAIL: Table = Table::of_days("origin_detail", &["origin", "bot", "language", "server", "app"]);
 
 const ORIGINS: Relation = Relation {
     keys: &["day", "origin", "bot"],
     measures: &[POSTS],
-    tables: &[Table::of_days("origin_day", &["origin", "bot"]), ORIGIN_DETAIL],
+    tables: &[ORIGIN_DAY, ORIGIN_DETAIL],
 };
 
 const USAGE_DAY: Table = Table::of_days("usage_day", &["language", "server", "app", "bot"]);
@@ -140,13 +141,13 @@ const SIZES: Relation = Relation {
         Measure { name: "first_at", of_post: "created_at" },
         Measure { name: "last_at", of_post: "created_at" },
     ],
-    tables: &[USAGE_DAY],
+    tables: &[USAGE_DAY, ORIGIN_DAY],
 };
 
 const HOURS: Relation = Relation {
-    keys: &["day", "hour", "language", "app", "bot"],
+    keys: &["day", "hour"],
     measures: &[POSTS],
-    tables: &[HOUR_CELL, HOUR_DETAIL],
+    tables: &[HOUR_CELL, HOUR_DETAIL, Table::of_hours("origin_hour", &["origin", "bot"])],
 };
 
 const LENGTHS: Relation = Relation {
@@ -155,6 +156,7 @@ const LENGTHS: Relation = Relation {
     tables: &[
         Table::of_days("length_cell", &["language", "bot"]),
         Table::of_days("length_detail", &["language", "bot", "server", "app"]),
+        Table::of_days("origin_length", &["origin", "language", "bot"]),
     ],
 };
 
@@ -258,7 +260,7 @@ impl Scope {
         self.relation(&SIZES)
     }
 
-    /// Columns day, hour, language, app, bot, posts; several rows may have the same key.
+    /// Columns day, hour, posts; several rows may have the same key.
     pub(crate) fn hours(&self) -> String {
         self.relation(&HOURS)
     }
@@ -596,8 +598,10 @@ fn numbers(
 
 /// SQL: a column has one of these numbers.
 fn is_in(column: &str, numbers: &[i32]) -> String {
-    // No name has the number -1, and a list may not be empty.
-    let all: Vec<_> = std::iter::once(&-1).chain(numbers).map(ToString::to_string).collect();
+    // No name has the number -1, and a list may not be empty. A list of one is compared while the column is still compressed, in half
+    // of the time.
+    let none = [-1];
+    let all: Vec<_> = if numbers.is_empty() { &none } else { numbers }.iter().map(ToString::to_string).collect();
     format!("{column} in ({})", all.join(", "))
 }
 

@@ -12,7 +12,7 @@ use crate::views::Deletes;
 use crate::{LakeError, languages, topic, views};
 
 /// Increased with every change of layout.sql, of a view or of the rows that `take` writes.
-const VERSION: i32 = 21;
+const VERSION: i32 = 22;
 
 /// The words whose mentions every lake stores: the talk's.
 pub(crate) const FOLLOWED: [&str; 4] = ["balloon", "earthquake", "superbowl", "chatgpt"];
@@ -73,15 +73,29 @@ pub(crate) const LISTINGS: &str = "
     create or replace macro main.duckdb_schemas() as table from system.main.duckdb_schemas() where schema_name <> 'internal';
 ";
 
-/// True if this version of the program and of DuckDB wrote the lake, with this setting.
-pub(crate) fn is_current(connection: &Connection, deletes: Deletes) -> bool {
+/// Why this program cannot use the lake that lies there; `None` if its own version and that of its DuckDB wrote it, with this setting.
+pub(crate) fn outdated(connection: &Connection, deletes: Deletes) -> Option<String> {
     let sql = format!("select version, engine, deletes from {SCHEMA}.layout");
     let written = connection
-        .query_row(&sql, [], |row| Ok((row.get::<_, i32>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)));
-    match (written, connection.version()) {
-        (Ok((version, engine, written)), Ok(ours)) => {
-            version == VERSION && engine == ours && written == deletes.as_str()
+        .query_row(&sql, [], |row| Ok((row.get::<_, i32>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
+        .and_then(|written| Ok((written, connection.version()?)));
+    match written {
+        Ok(((version, ..), _)) if version != VERSION => {
+            Some(format!("its layout is {version}, this program's is {VERSION}"))
         }
-        _ => false,
+        Ok(((_, engine, _), ours)) if engine != ours => {
+            Some(format!("DuckDB {engine} wrote it, this program's is {ours}"))
+        }
+        Ok(((.., written), _)) if written != deletes.as_str() => {
+            Some(format!("it was made with consent.deletes = \"{written}\", which is \"{}\" now", deletes.as_str()))
+        }
+        Ok(_) => None,
+        Err(error) => Some(unreadable(&error)),
     }
+}
+
+/// Why a lake cannot be read, in one line.
+pub(crate) fn unreadable(error: &duckdb::Error) -> String {
+    let text = error.to_string();
+    format!("it cannot be read: {}", text.lines().next().unwrap_or_default())
 }

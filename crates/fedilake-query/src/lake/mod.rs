@@ -54,7 +54,7 @@ impl Default for LakeOptions {
 pub struct Lake {
     path: PathBuf,
     options: LakeOptions,
-    rebuilt: bool,
+    rebuilt: Option<String>,
     /// The connection that changes the lake, if none failed since.
     writer: Mutex<Option<Connection>>,
     pub(crate) names: Mutex<Names>,
@@ -72,7 +72,7 @@ pub struct Lake {
 
 impl Lake {
     /// Opens the lake at `path`, or creates an empty one. A lake of an older layout or another setting is deleted
-    /// first, and so is a file that is not a database or only the start of one; [`Lake::was_rebuilt`] is then true
+    /// first, and so is a file that is not a database or only the start of one; [`Lake::rebuilt`] then says why
     /// and the positions are empty. A lake of a newer layout is an error. Data that a killed process's queries
     /// spilled is removed.
     pub fn open(path: &Path, options: LakeOptions) -> Result<Lake, LakeError> {
@@ -84,20 +84,24 @@ impl Lake {
         let (writer, rebuilt) = match connect(path, &options) {
             Ok(connection) if !existed => {
                 layout::create(&connection, options.deletes)?;
-                (connection, false)
+                (connection, None)
             }
-            Ok(connection) if layout::is_current(&connection, options.deletes) => (connection, false),
-            Ok(connection) => {
-                if let Some(why) = layout::newer(&connection) {
-                    return Err(LakeError::Newer { path: path.to_owned(), why });
+            Ok(connection) => match layout::outdated(&connection, options.deletes) {
+                None => (connection, None),
+                Some(why) => {
+                    if let Some(why) = layout::newer(&connection) {
+                        return Err(LakeError::Newer { path: path.to_owned(), why });
+                    }
+                    drop(connection);
+                    (recreate(path, &options)?, Some(why))
                 }
-                drop(connection);
-                (recreate(path, &options)?, true)
-            }
+            },
             Err(error) if existed && is_of_newer_engine(&message(&error)) => {
                 return Err(LakeError::Newer { path: path.to_owned(), why: message(&error) });
             }
-            Err(error) if existed && is_unreadable(&message(&error)) => (recreate(path, &options)?, true),
+            Err(error) if existed && is_unreadable(&message(&error)) => {
+                (recreate(path, &options)?, Some(layout::unreadable(&error)))
+            }
             Err(error) => return Err(refused(path, &error)),
         };
         // Only now is it certain that no other process uses these folders. DuckDB creates them when it first spills.
@@ -135,9 +139,9 @@ impl Lake {
         self
     }
 
-    /// True if a lake was found and deleted when this one was opened.
-    pub fn was_rebuilt(&self) -> bool {
-        self.rebuilt
+    /// Why the lake that was found was deleted when this one was opened, as a sentence about it; `None` if it was not.
+    pub fn rebuilt(&self) -> Option<&str> {
+        self.rebuilt.as_deref()
     }
 
     /// The path of the lake's file.

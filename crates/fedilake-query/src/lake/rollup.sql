@@ -14,11 +14,17 @@ create table author_day (day integer, author integer, origin integer, bot boolea
 create table author_detail (
     day integer, author integer, origin integer, bot boolean, language integer, server integer, app integer, posts integer
 );
-create table origin_day (day integer, origin integer, bot boolean, posts integer);
+-- The characters are those of all its posts together, of the shortest and of the longest one.
+create table origin_day (
+    day integer, origin integer, bot boolean, posts integer,
+    characters bigint, shortest integer, longest integer, first_at timestamptz, last_at timestamptz
+);
 create table origin_detail (
     day integer, origin integer, language integer, server integer, app integer, bot boolean, posts integer
 );
--- The characters are those of all its posts together, of the shortest and of the longest one.
+create table origin_hour (day integer, origin integer, hour integer, bot boolean, posts integer);
+create table origin_length (day integer, origin integer, language integer, bot boolean, characters integer, posts integer);
+-- Characters as in origin_day.
 create table usage_day (
     day integer, language integer, server integer, app integer, bot boolean, posts integer,
     characters bigint, shortest integer, longest integer, first_at timestamptz, last_at timestamptz

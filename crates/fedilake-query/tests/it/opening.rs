@@ -16,7 +16,7 @@ fn what_was_taken_is_there_after_opening_again() {
     bench.take(&three_posts());
     let before = bench.ask("select p::varchar from posts p order by 1");
     let bench = bench.reopen();
-    assert!(!bench.lake.was_rebuilt());
+    assert_eq!(bench.lake.rebuilt(), None);
     assert_eq!(bench.ask("select p::varchar from posts p order by 1"), before);
     let position = LakePosition { log: "log-a".to_owned(), partition: 0, next: 3, lacks: Vec::new() };
     assert_eq!(bench.lake.positions().unwrap(), [position]);
@@ -28,7 +28,8 @@ fn a_file_that_is_no_database_is_rebuilt() {
     let path = bench.path().join("other.duckdb");
     fs::write(&path, vec![7; 20_000]).unwrap();
     let lake = Lake::open(&path, options()).unwrap();
-    assert!(lake.was_rebuilt());
+    let why = lake.rebuilt().unwrap();
+    assert!(why.starts_with("it cannot be read: ") && why.contains("not a valid DuckDB database"), "{why}");
     assert_eq!(lake.positions().unwrap(), []);
 }
 
@@ -36,15 +37,30 @@ fn a_file_that_is_no_database_is_rebuilt() {
 fn a_lake_of_another_layout_is_rebuilt() {
     let mut bench = Bench::new();
     bench.take(&three_posts());
-    let path = bench.path().join("older.duckdb");
-    duckdb::Connection::open(&path)
-        .unwrap()
-        .execute_batch("create table layout (version integer, engine varchar); insert into layout values (0, 'v0.0.0')")
-        .unwrap();
-    let lake = Lake::open(&path, options()).unwrap();
-    assert!(lake.was_rebuilt());
-    lake.take(&bench.chunks, &mut |_| ()).unwrap();
-    assert_eq!(ask(&lake, "select count(*) from posts").unwrap(), [["3"]]);
+    let cases = [
+        ("create table layout (version integer, engine varchar); insert into layout values (0, 'v0.0.0')", "cannot be read"),
+        (
+            "create schema internal; create table internal.layout as select 0 as version, 'v0.0.0' as engine, 'origin' as deletes",
+            "its layout is 0, this program's is",
+        ),
+        (
+            "create schema internal; create table internal.layout as select version, 'v0.0.0' as engine, deletes from given",
+            "DuckDB v0.0.0 wrote it",
+        ),
+    ];
+    let ours = bench.path().join("ours.duckdb");
+    drop(Lake::open(&ours, options()).unwrap());
+    for (at, (made, why)) in cases.into_iter().enumerate() {
+        let path = bench.path().join(format!("older-{at}.duckdb"));
+        let older = duckdb::Connection::open(&path).unwrap();
+        older.execute_batch(&format!("attach '{}' as ours", ours.display())).unwrap();
+        older.execute_batch(&format!("create temp view given as from ours.internal.layout; {made}")).unwrap();
+        drop(older);
+        let lake = Lake::open(&path, options()).unwrap();
+        assert!(lake.rebuilt().unwrap().contains(why), "{:?}", lake.rebuilt());
+        lake.take(&bench.chunks, &mut |_| ()).unwrap();
+        assert_eq!(ask(&lake, "select count(*) from posts").unwrap(), [["3"]]);
+    }
 }
 
 /// The lake is a cache, but of the newer program: deleting it would cost that program a rebuild.
@@ -120,7 +136,7 @@ fn a_lake_that_was_cut_at_any_length_is_rebuilt_or_says_what_to_do_or_lacks_noth
     for cut in some.into_iter().chain([end / 3, end / 2, end - 300_000, end - 1]) {
         fs::write(&copy, &whole[..cut]).unwrap();
         let lake = Lake::open(&copy, options()).unwrap_or_else(|error| panic!("{cut}: {error}"));
-        rebuilt += u32::from(lake.was_rebuilt());
+        rebuilt += u32::from(lake.rebuilt().is_some());
         let answer = match lake.take(&bench.chunks, &mut |_| ()) {
             Ok(()) => {
                 ask(&lake, "select count(uri), count(distinct text) from posts").map_err(|error| error.to_string())

@@ -63,7 +63,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     };
     let running = Arc::new(Running::new(bound));
     watch(Arc::clone(&running), notices.clone());
-    notices.send(&Notice::Opened)?;
+    notices.send(&Notice::Opened { rebuilt: database.rebuilt().map(str::to_owned) })?;
     let people = threads_for_people()?;
     let work = Arc::new(Work { database, people: people.handle().clone(), running: Arc::clone(&running), notices });
     loop {

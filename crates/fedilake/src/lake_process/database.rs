@@ -37,6 +37,14 @@ impl Database {
         }
     }
 
+    /// Why a lake that lay there was deleted first, as a sentence about it.
+    pub fn rebuilt(&self) -> Option<&str> {
+        match self {
+            Database::Lake { lake, .. } => lake.rebuilt(),
+            Database::Files(_) => None,
+        }
+    }
+
     /// True if the lake's path names another file than the opened one, so that every write is lost.
     pub fn is_replaced(&self) -> bool {
         matches!(self, Database::Lake { path, identity, .. } if !identity.is_at(path))

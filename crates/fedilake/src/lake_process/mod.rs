@@ -129,7 +129,7 @@ impl LakeProcess {
         self.twice(|| self.ask(&Question::Positions)?.end(&mut |_| {}))
     }
 
-    /// Takes the rows that the lake does not have yet. After [`AskError::Ended`] the lake has all of them, or none.
+    /// Takes the rows that the lake does not have yet. After [`AskError::Ended`] the lake has all of them, none, or the first ones.
     pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), AskError> {
         self.ask(&Question::Take(chunks.to_vec()))?.end::<()>(progress)?;
         self.supervised.note_progress();

@@ -69,8 +69,8 @@ pub enum Asker {
 /// A notice of the child on the control socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notice {
-    /// The database is open: questions may come.
-    Opened,
+    /// The database is open: questions may come. `rebuilt` says why a lake that lay there was deleted first.
+    Opened { rebuilt: Option<String> },
     /// The database cannot be opened, and why.
     Refused(String),
     /// The child is about to end itself.

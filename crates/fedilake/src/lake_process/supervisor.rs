@@ -240,7 +240,10 @@ impl Process {
         let (mut refused, mut ending) = (None, None);
         while let Ok(Some(notice)) = protocol::receive::<Notice>(&self.control) {
             match notice {
-                Notice::Opened => {
+                Notice::Opened { rebuilt } => {
+                    if let Some(why) = rebuilt {
+                        tracing::warn!("the lake is made anew from the table and the log: {why}");
+                    }
                     let Ok(control) = self.control.try_clone() else { break };
                     let channel = Arc::new(Channel { control: Mutex::new(control), number });
                     supervised.enter(Stage::Open(channel));

@@ -370,7 +370,7 @@ impl Follower {
         Ok(Taken::All)
     }
 
-    /// Takes `files` in one transaction, all but the damaged ones. `progress` is the bar and what stands there.
+    /// Takes `files` in one call, all but the damaged ones. `progress` is the bar and what stands there.
     async fn take_files(
         &mut self,
         files: &[FileMeta],
@@ -415,7 +415,7 @@ impl Follower {
         }
     }
 
-    /// Takes chunks in one transaction, patiently.
+    /// Takes chunks in one call, patiently.
     async fn take_chunks(
         &mut self,
         chunks: Vec<Chunk>,

@@ -63,7 +63,7 @@ impl Plain<'_> {
     fn definition(&self, name: &str) -> Result<String, String> {
         Ok(match name {
             "posts" => self.posts(),
-            "hours" => counted("day, hour, language, app, bot"),
+            "hours" => counted("day, hour"),
             "usage" => counted("day, language, app, bot"),
             "sizes" => "select day, bot, count(*) as posts, sum(characters)::bigint as characters,\n    min(characters) as shortest, \
                 max(characters) as longest, min(created_at) as first_at, max(created_at) as last_at\nfrom {posts}\ngroup by day, bot"

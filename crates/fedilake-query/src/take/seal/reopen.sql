@@ -6,6 +6,8 @@ delete from author_day where day in (from opened);
 delete from author_detail where day in (from opened);
 delete from origin_day where day in (from opened);
 delete from origin_detail where day in (from opened);
+delete from origin_hour where day in (from opened);
+delete from origin_length where day in (from opened);
 delete from usage_day where day in (from opened);
 delete from hour_cell where day in (from opened);
 delete from length_detail where day in (from opened);

@@ -115,11 +115,8 @@ const AUTHORS: Relation = Relation {
 const ORIGIN_DAY: Table = Table::of_days("origin_day", &["origin", "bot"]);
 const ORIGIN_DETAIL: Table = Table::of_days("origin_detail", &["origin", "bot", "language", "server", "app"]);
 
-const ORIGINS: Relation = Relation {
-    keys: &["day", "origin", "bot"],
-    measures: &[POSTS],
-    tables: &[ORIGIN_DAY, ORIGIN_DETAIL],
-};
+const ORIGINS: Relation =
+    Relation { keys: &["day", "origin", "bot"], measures: &[POSTS], tables: &[ORIGIN_DAY, ORIGIN_DETAIL] };
 
 const USAGE_DAY: Table = Table::of_days("usage_day", &["language", "server", "app", "bot"]);
 const HOUR_CELL: Table = Table::of_hours("hour_cell", &["language", "app", "bot"]);

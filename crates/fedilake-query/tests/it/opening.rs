@@ -38,7 +38,10 @@ fn a_lake_of_another_layout_is_rebuilt() {
     let mut bench = Bench::new();
     bench.take(&three_posts());
     let cases = [
-        ("create table layout (version integer, engine varchar); insert into layout values (0, 'v0.0.0')", "cannot be read"),
+        (
+            "create table layout (version integer, engine varchar); insert into layout values (0, 'v0.0.0')",
+            "cannot be read",
+        ),
         (
             "create schema internal; create table internal.layout as select 0 as version, 'v0.0.0' as engine, 'origin' as deletes",
             "its layout is 0, this program's is",

@@ -434,7 +434,8 @@ fn the_error_for_a_damaged_lake_says_what_to_do() {
         let said = data.run(["check"]);
         if said.code() == Some(0) {
             assert!(said.stdout.contains("2,000 posts in the lake"), "{said:#?}");
-            remade += u32::from(said.stderr.contains("the lake is made anew from the table and the log: it cannot be read"));
+            remade +=
+                u32::from(said.stderr.contains("the lake is made anew from the table and the log: it cannot be read"));
             continue;
         }
         assert_eq!(said.code(), Some(2), "{said:#?}");

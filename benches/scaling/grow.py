@@ -13,12 +13,12 @@ INPUTS = {
     # from docs/benchmarks.md, on one core of the machine that is described there
     "collector, events a core": 75_000,
     "sink, rows a core": 170_000,
-    "replica, rows a core": 35_000,
+    "replica, rows a core": 25_000,
     # bytes of a record: in Kafka (zstd batches), in a sink's memory, in the table, in a replica's lake
     "Kafka, bytes a record": 212,
     "memory, bytes a record": 480,
     "table, bytes a row": 137,
-    "lake, bytes a post": 147,
+    "lake, bytes a post": 152,
     # rows of the table for a post, as the talk's preset has them: copies, edits, deletes
     "rows a post": 1.125,
 }

@@ -361,10 +361,10 @@ pub enum CheckFormat {
 /// The posts that a report counts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Filters {
-    /// Count posts from this day or time on (UTC), e.g. 2023-02-04 or 2023-02-04T12:00:00Z
+    /// Count posts from this day (of --timezone) or time on, e.g. 2023-02-04 or 2023-02-04T12:00:00Z
     #[arg(long, value_name = "WHEN")]
     pub from: Option<String>,
-    /// Count posts before this time, or up to the end of this day (UTC)
+    /// Count posts before this time, or up to the end of this day (of --timezone)
     #[arg(long, value_name = "WHEN")]
     pub to: Option<String>,
     /// Count posts whose author's home server is this one, as a host or a URL; repeatable, as all of the following

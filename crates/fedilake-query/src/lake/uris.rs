@@ -15,8 +15,10 @@ use fastbloom::BloomFilter;
 const FALSE_POSITIVES: f64 = 1e-4;
 /// The least number of uris that a filter is made for.
 const ROOM_MIN: i64 = 1 << 20;
-/// The number of posts that a take adds to a filter that is not whole yet, in some 0.2 s.
+/// The least number of posts that a take adds to a filter that is not whole yet, in some 0.2 s.
 const POSTS_A_TAKE: i64 = 1_000_000;
+/// A filter is whole after so many takes at most: until then each of them reads every uri, which takes as long as to add a part to the filter.
+const TAKES_TO_WHOLE: i64 = 8;
 /// The most ranges of days that are told one by one.
 const RANGES_MAX: usize = 16;
 
@@ -37,6 +39,8 @@ struct Filter {
     /// The posts with ids from here up to `end` are not in it yet; later ones were staged since.
     next: i64,
     end: i64,
+    /// How many of these a take adds.
+    a_take: i64,
 }
 
 /// The staged posts that the lake may have.
@@ -58,13 +62,15 @@ impl Uris {
                 let sql = "select coalesce(min(id), 0), coalesce(max(id) + 1, 0) \
                            from (select id from post union all select id from withheld)";
                 let (next, end): (i64, i64) = writer.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                let room = (end - next).saturating_mul(2).max(ROOM_MIN);
+                let posts = end - next;
+                let room = posts.saturating_add(posts / 2).max(ROOM_MIN);
                 let bloom = BloomFilter::with_false_pos(FALSE_POSITIVES).expected_items(room as usize);
-                self.filter.insert(Filter { bloom, room, next, end })
+                let a_take = (posts / TAKES_TO_WHOLE + 1).max(POSTS_A_TAKE);
+                self.filter.insert(Filter { bloom, room, next, end, a_take })
             }
         };
         if filter.next < filter.end {
-            let end = filter.end.min(filter.next + POSTS_A_TAKE);
+            let end = filter.end.min(filter.next + filter.a_take);
             let sql = "select uri_hash from post where id >= ?1 and id < ?2 \
                        union all select uri_hash from withheld where id >= ?1 and id < ?2";
             let mut statement = writer.prepare(sql)?;

@@ -291,7 +291,7 @@ pub const SETTINGS: &[Setting] = &[
         reads: key::SINK_BUFFER_BYTES_MAX.reads(),
         default: Of(|| Limits::default().buffer_bytes_max.to_string()),
         kind: Kind::Number(1..=BUFFER_BYTES_MAX),
-        meaning: "size of the rows in memory that make a table file, which is about a fifth as large; stores take files up to 5 GiB",
+        meaning: "size of the rows in memory that make a table file, which is about a third as large; stores take files up to 5 GiB",
     },
     Setting {
         key: key::SINK_BUFFER_AGE_SECONDS_MAX.name,

@@ -124,6 +124,11 @@ pub(crate) fn message(error: &duckdb::Error) -> String {
     }
 }
 
+/// The first line of DuckDB's message, without what it shows of the statement.
+pub(crate) fn first_line(error: &duckdb::Error) -> String {
+    message(error).lines().next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ use duckdb::{Config, Connection};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::sql::{self, SqlError, SqlLimits, SqlSummary};
-use crate::error::message;
+use crate::error::first_line;
 use crate::lake::gauge::Gauge;
 use crate::lake::layout::LISTINGS;
 use crate::literal::literal;
@@ -291,13 +291,12 @@ fn readable(folder: &Path) -> Result<(), String> {
 }
 
 fn load_httpfs(connection: &Connection, options: &DirectOptions) -> Result<(), DirectError> {
-    let attempt = |statement: &str| connection.execute_batch(statement).map_err(|error| message(&error));
+    let attempt = |statement: &str| connection.execute_batch(statement).map_err(|error| first_line(&error));
     let loaded = match &options.httpfs {
         Some(file) => attempt(&format!("load {}", literal(&file.to_string_lossy()))),
         None => attempt("load httpfs").or_else(|_| attempt("install httpfs; load httpfs")),
     };
     let Err(reason) = loaded else { return Ok(()) };
     let version: String = connection.query_row("select ltrim(version(), 'v')", [], |row| row.get(0))?;
-    let reason = reason.lines().next().unwrap_or_default().to_owned();
     Err(DirectError::NoHttpfs { reason, version })
 }

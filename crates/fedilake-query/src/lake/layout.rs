@@ -8,6 +8,7 @@
 
 use duckdb::{Connection, params};
 
+use crate::error::first_line;
 use crate::views::Deletes;
 use crate::{LakeError, languages, topic, views};
 
@@ -96,6 +97,5 @@ pub(crate) fn outdated(connection: &Connection, deletes: Deletes) -> Option<Stri
 
 /// Why a lake cannot be read, in one line.
 pub(crate) fn unreadable(error: &duckdb::Error) -> String {
-    let text = error.to_string();
-    format!("it cannot be read: {}", text.lines().next().unwrap_or_default())
+    format!("it cannot be read: {}", first_line(error))
 }

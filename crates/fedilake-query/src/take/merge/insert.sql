@@ -33,7 +33,7 @@ update numbering set next = next + (select count(*) from stage);
 
 insert into touched
 select stage.day, max(stage.observed_at)
-from change
-join stage on stage.rowid = change.r
-where change.what in ('insert', 'rewrite')
+from stage
+positional join placed
+where placed.id is not null
 group by stage.day;

@@ -8,7 +8,7 @@ use fedilake_sim::{Config, Simulation, serve};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use crate::program::{Data, Running, fedilake, run, signal, wait_until};
+use crate::program::{Data, PATIENCE, Running, fedilake, run, signal, wait_until};
 
 /// Simulated servers and their runtime.
 pub struct Servers {
@@ -44,6 +44,13 @@ impl Servers {
         let deleted: BTreeSet<&str> =
             truth.iter().filter(|post| post.deleted_at_ms.is_some()).map(|post| post.uri.as_str()).collect();
         truth.iter().filter(|post| !deleted.contains(post.uri.as_str())).map(|post| post.uri.clone()).collect()
+    }
+
+    /// Waits for the end of the flow: the posts of [`Config::posts_max`] are out, and their edits, which take up to a minute.
+    #[track_caller]
+    fn wait_until_quiet(&self) {
+        let quiet = async { tokio::time::timeout(2 * PATIENCE, self.simulation.quiet()).await };
+        assert!(self.runtime.block_on(quiet).is_ok(), "the end of the flow did not come within {:?}", 2 * PATIENCE);
     }
 
     pub fn stop(self) {
@@ -105,7 +112,7 @@ fn a_killed_collector_goes_on_where_it_was_and_misses_nothing() {
     let published = servers.uris().len();
     wait_until("posts that were published meanwhile", || servers.uris().len() > published + 200);
     let running = collect(&data, &servers);
-    wait_until("the end of the flow", || servers.simulation.is_quiet());
+    servers.wait_until_quiet();
     let expected: BTreeSet<String> = servers
         .simulation
         .truth()

@@ -237,7 +237,7 @@ impl Lake {
     }
 
     /// A new connection that can read the lake's own tables.
-    fn inside(&self) -> Result<Connection, LakeError> {
+    pub(crate) fn inside(&self) -> Result<Connection, LakeError> {
         let connection = self.another()?;
         layout::enter(&connection)?;
         Ok(connection)

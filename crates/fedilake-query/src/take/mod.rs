@@ -44,6 +44,9 @@ const STAGE_BYTES: usize = 256 << 20;
 /// The number of batches (of 2,048 rows) that are read ahead of the merge.
 const BATCHES_AHEAD: usize = 60;
 
+/// Up to so many uris are looked for one by one in every post.
+const LISTED_MAX: usize = 50;
+
 /// A range of a log partition's records in a Parquet file. Rows outside the range are not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
@@ -99,7 +102,8 @@ impl Lake {
     /// [`LakePosition::lacks`] has the lost offsets. [`LakeError::DamagedFile`] names a file that cannot be read.
     /// Chunks of less than some 500,000 offsets together are one transaction: after an error the lake is unchanged. More
     /// are several, of which the first ones stay. One take runs at a time; readers do not wait. `progress` is called
-    /// after each merge, about every 120,000 rows.
+    /// after each merge, about every 120,000 rows. A call without chunks only prepares for later ones: a large lake then
+    /// begins to read which posts it has.
     pub fn take(&self, chunks: &[Chunk], progress: &mut dyn FnMut(TakeProgress)) -> Result<(), LakeError> {
         let mut chunks: Vec<&Chunk> = chunks.iter().collect();
         chunks.sort_by(|a, b| (&a.log, a.partition, a.first, a.next).cmp(&(&b.log, b.partition, b.first, b.next)));
@@ -108,6 +112,7 @@ impl Lake {
         // Sealing takes memory too, which is not that of people's statements.
         let _taking = Taking::begin(&self.taking);
         let mut rows = 0;
+        uris.prepare(|| self.inside())?;
         for chunks in transactions(&chunks) {
             let mut progress = |more| progress(TakeProgress { rows: rows + more });
             rows += self.take_at_once(&mut names, &mut uris, chunks, &mut progress)?;
@@ -178,12 +183,6 @@ fn take(
     }
     writer.execute_batch(include_str!("merge/begin.sql"))?;
     names.begin(writer)?;
-    let offsets: u64 = readings.iter().map(|reading| (reading.next - reading.from).unsigned_abs()).sum();
-    if offsets < STAGE_ROWS as u64 {
-        uris.read_on(writer)?;
-    } else {
-        uris.forget();
-    }
     let (send, batches) = sync_channel(BATCHES_AHEAD);
     let rows = std::thread::scope(|scope| {
         let readings = &readings;
@@ -301,19 +300,27 @@ fn stage(
 /// Finds the staged posts that the lake has.
 fn find_known(writer: &Connection, matching: Matching) -> Result<(), LakeError> {
     let find = |near: &str| writer.execute_batch(&include_str!("merge/match.sql").replace("{near}", near));
-    let (uris, near) = match matching {
+    let (mut uris, near) = match matching {
         Matching::Any => return Ok(find("true")?),
         Matching::None => return Ok(find("false")?),
         Matching::Near { uris, condition } => (uris, condition),
     };
     find(&near)?;
     // A hidden post is no post that the lake has, but the reason why the filter has its uri.
-    let found = "select (select count(*) from matched) + (select count(distinct uri_hash) from withheld \
-                 semi join (from stage where kind = 0) using (uri_hash))";
-    if writer.query_row(found, [], |row| row.get::<_, i64>(0))? < uris as i64 {
-        find("true")?;
+    let found = "select uri_hash from matched union all \
+                 select uri_hash from withheld semi join (from stage where kind = 0) using (uri_hash)";
+    for uri in writer.prepare(found)?.query_map([], |row| row.get::<_, u64>(0))? {
+        uris.remove(&uri?);
     }
-    Ok(())
+    match uris.len() {
+        0 => Ok(()),
+        1..=LISTED_MAX => {
+            let uris: Vec<_> = uris.iter().map(u64::to_string).collect();
+            let sql = format!("insert into matched select id, uri_hash, day from post where uri_hash in ({})", uris.join(", "));
+            Ok(writer.execute_batch(&sql)?)
+        }
+        _ => Ok(find("true")?),
+    }
 }
 
 fn merge(writer: &Connection, names: &mut Names, uris: &mut Uris, deletes: Deletes) -> Result<(), LakeError> {

@@ -175,6 +175,7 @@ impl Follower {
 
     /// Follows until `shutdown`. First takes the table's files that the lake lacks.
     pub async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        self.prepare().await?;
         self.take_from_table(&shutdown).await?;
         let mut gathered = Gathered::default();
         let mut deadline = Instant::now();
@@ -249,6 +250,16 @@ impl Follower {
         self.is_ahead = false;
         self.publish();
         Ok(())
+    }
+
+    /// Lets the lake begin to read which posts it has, before the first ones come: a large lake reads for seconds.
+    async fn prepare(&mut self) -> anyhow::Result<()> {
+        let lake = Arc::clone(&self.lake);
+        match tokio::task::spawn_blocking(move || lake.take(&[], &mut |_| {})).await.context("prepare the lake")? {
+            // The first take begins it again.
+            Err(AskError::Ended(_) | AskError::Lake(LakeError::OutOfMemory(_))) => Ok(()),
+            prepared => prepared.context("prepare the lake"),
+        }
     }
 
     /// Lets the lake store the figures of some days that changed, so that reports read them instead of counting. False if

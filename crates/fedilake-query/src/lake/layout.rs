@@ -13,7 +13,7 @@ use crate::views::Deletes;
 use crate::{LakeError, languages, topic, views};
 
 /// Increased with every change of layout.sql, of a view or of the rows that `take` writes.
-const VERSION: i32 = 22;
+const VERSION: i32 = 23;
 
 /// The words whose mentions every lake stores: the talk's.
 pub(crate) const FOLLOWED: [&str; 4] = ["balloon", "earthquake", "superbowl", "chatgpt"];

@@ -13,12 +13,12 @@ create table server   (id integer, name varchar);
 -- `iso` is the language that the tag names, `counted` its name in reports; null if unknown.
 create table language (id integer, name varchar, iso varchar, counted varchar);
 create table app      (id integer, name varchar);
--- `hash` is of name in lower case and origin together. `name` is the spelling that stands for all others, `own` whether the
+-- `hash` is of name in lower case and origin together. `name` is the spelling that stands for all others, `spelling` its hash, `own` whether the
 -- author's own server writes it so; `uri_name` the one of the first met, from which uris are made (null: name).
 -- An author seen both as a bot and not as a bot is two-faced: such authors need an exact count(distinct), all others are one row a
 -- day in author_day.
 create table author (
-    id integer, hash ubigint, name varchar, uri_name varchar, own boolean, origin integer, bot boolean, two_faced boolean
+    id integer, hash ubigint, name varchar, spelling ubigint, uri_name varchar, own boolean, origin integer, bot boolean, two_faced boolean
 );
 
 -- One row a visible post: its best version, and the server, native id and time of its first sighting: the earliest that was not

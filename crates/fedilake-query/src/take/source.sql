@@ -17,6 +17,7 @@ select
     author_domain,
     hash(lower(author), author_domain) as author_hash,
     split_part(author, '@', 1) as author_user,
+    hash(author) as author_spelling,
     language,
     app,
     coalesce(author_bot, false) as bot,

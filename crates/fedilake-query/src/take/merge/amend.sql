@@ -2,23 +2,29 @@
 insert into touched
 select distinct post.day, null::timestamptz
 from post
-semi join (select who.id from met join who on who.hash = met.hash where met.renames and met.name <> who.name) renamed
-    on renamed.id = post.author;
+semi join (select id from met where renames and name <> old_name) renamed on renamed.id = post.author;
 
 create or replace temp table amended as
 select
-    who.hash,
+    who.id,
     who.two_faced or met.two_faced or met.bot <> who.bot as two_faced,
     who.own or met.own as own,
-    case when met.renames then coalesce(who.uri_name, who.name) else who.uri_name end as uri_name,
-    case when met.renames then met.name else who.name end as name
+    met.renames,
+    coalesce(who.uri_name, met.old_name) as uri_name,
+    met.name,
+    hash(met.name) as spelling
 from met
-join who on who.hash = met.hash;
+join who on who.id = met.id;
 
-update author set two_faced = amended.two_faced, own = amended.own, uri_name = amended.uri_name, name = amended.name
-from amended
-where author.hash = amended.hash;
+update author set two_faced = amended.two_faced, own = amended.own from amended where author.id = amended.id;
 
-update who set two_faced = amended.two_faced, own = amended.own, uri_name = amended.uri_name, name = amended.name
+update author set uri_name = amended.uri_name, name = amended.name, spelling = amended.spelling
 from amended
-where who.hash = amended.hash;
+where author.id = amended.id and amended.renames;
+
+update who set
+    two_faced = amended.two_faced, own = amended.own,
+    uri_name = case when amended.renames then amended.uri_name else who.uri_name end,
+    spelling = case when amended.renames then amended.spelling else who.spelling end
+from amended
+where who.id = amended.id;

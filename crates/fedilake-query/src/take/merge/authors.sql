@@ -2,8 +2,10 @@
 -- most batches end here.
 create or replace temp table met as
 select
-    met.*, who.hash is null as new,
-    coalesce((met.own and not who.own) or (met.own = who.own and met.name < who.name), false) as renames
+    met.*, who.id, who.hash is null as new,
+    -- Whom the batch does not spell otherwise, it spells as the lake does.
+    coalesce(spelled.name, met.name) as old_name,
+    coalesce((met.own and not who.own) or (met.own = who.own and met.name < old_name), false) as renames
 from (
     select
         author_hash as hash, coalesce(min(author) filter (own), min(author)) as name, bool_or(own) as own,
@@ -13,4 +15,5 @@ from (
     group by author_hash
 ) met
 left join who on who.hash = met.hash
+left join spelled on spelled.id = who.id
 where new or renames or (not who.two_faced and (met.two_faced or met.bot <> who.bot));

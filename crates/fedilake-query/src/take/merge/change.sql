@@ -7,7 +7,10 @@ select
     winner.r, winner.uri_hash, known.day as old_day,
     coalesce(known.id, (select next from numbering) + winner.r) as id,
     who.id as author, who.origin,
-    winner.author_user <> split_part(coalesce(who.uri_name, who.name), '@', 1) as otherwise_spelled,
+    case
+        when who.uri_name is null then winner.author_spelling <> who.spelling
+        else winner.author_user <> split_part(who.uri_name, '@', 1)
+    end as otherwise_spelled,
     winner.server as seen_server,
     case
         when known.id is null or (winner.own and not known.own) then winner.app

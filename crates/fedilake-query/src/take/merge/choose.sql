@@ -3,7 +3,7 @@ create or replace temp table live as
 select
     stage.rowid as r, stage.uri_hash, server.id as server, stage.native, stage.native_text, stage.own,
     coalesce(stage.edited_at, '-infinity'::timestamptz) as edited_at, stage.observed_at, standing.rank,
-    stage.log_offset, stage.app, stage.content_hash, stage.author_hash, stage.author_user
+    stage.log_offset, stage.app, stage.content_hash, stage.author_hash, stage.author_user, stage.author_spelling
 from stage
 join server on server.name = stage.server
 join standing on standing.id = stage.log_partition

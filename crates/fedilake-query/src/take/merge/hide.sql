@@ -6,10 +6,16 @@ join server on server.name = stage.server
 where stage.kind = 1
 group by all;
 
-update deleted set deleted_at = fresh.deleted_at
-from fresh
-where deleted.server = fresh.server and deleted.native = fresh.native and fresh.deleted_at < deleted.deleted_at;
+-- Those that the lake has are found first, because an anti join would build a hash table of every delete.
+create or replace temp table told as
+select server, native, deleted_at from deleted semi join fresh using (server, native);
+
+update deleted set deleted_at = sooner.deleted_at
+from (
+    select fresh.* from fresh join told using (server, native) where fresh.deleted_at < told.deleted_at
+) sooner
+where deleted.server = sooner.server and deleted.native = sooner.native;
 
 insert into deleted
 select server, native, deleted_at from fresh
-anti join deleted using (server, native);
+anti join told using (server, native);

@@ -12,7 +12,7 @@ create or replace temp table stage (
     log_partition integer, log_offset bigint, kind utinyint, reason varchar,
     server varchar, own boolean, native bigint, native_text varchar,
     uri_hash ubigint, created_at timestamptz, day integer, hour integer,
-    author varchar, author_domain varchar, author_hash ubigint, author_user varchar, language varchar, app varchar, bot boolean,
+    author varchar, author_domain varchar, author_hash ubigint, author_user varchar, author_spelling ubigint, language varchar, app varchar, bot boolean,
     characters integer, observed_at timestamptz, edited_at timestamptz, content_hash ubigint,
     favourites integer, reblogs integer, replies integer, author_followers bigint,
     uri varchar, uri_number bigint, url varchar, text varchar, topics uinteger, spoiler_text varchar, words integer,

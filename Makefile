@@ -29,7 +29,7 @@ build: setup ## Build target/release/fedilake (or the same below CARGO_TARGET_DI
 	@cargo build --release --locked --package fedilake
 
 bench: setup ## Measure each stage beside this machine's own limits (BENCH_FLAGS="--quick")
-	@$(if $(findstring --copies,$(BENCH_FLAGS))$(filter intake many,$(BENCH_FLAGS)),true,cargo bench --profile release --locked --workspace --bench fleet -- $(BENCH_FLAGS))
+	@$(if $(findstring --copies,$(BENCH_FLAGS))$(filter intake cluster many,$(BENCH_FLAGS)),true,cargo bench --profile release --locked --workspace --bench fleet -- $(BENCH_FLAGS))
 	@scripts/with-services cargo bench --profile release --locked --workspace --bench stages -- $(BENCH_FLAGS)
 
 bench-growth: setup ## Measure lakes of 1.6, 16 and 64 million posts, made once in target/growth (GROWTH=1,10: some 15 GB for all)

@@ -316,7 +316,10 @@ fn find_known(writer: &Connection, matching: Matching) -> Result<(), LakeError> 
         0 => Ok(()),
         1..=LISTED_MAX => {
             let uris: Vec<_> = uris.iter().map(u64::to_string).collect();
-            let sql = format!("insert into matched select id, uri_hash, day from post where uri_hash in ({})", uris.join(", "));
+            let sql = format!(
+                "insert into matched select id, uri_hash, day from post where uri_hash in ({})",
+                uris.join(", ")
+            );
             Ok(writer.execute_batch(&sql)?)
         }
         _ => Ok(find("true")?),

@@ -7,8 +7,8 @@
 //! If the environment names real services (`make services`), the same stages also run on Kafka and S3.
 //!
 //! `--quick` takes a sixteenth of the posts; budgets are for all posts. `--copies 10` asks only the dashboard's questions, of ten
-//! times the posts, of a hundred days. `--only intake` measures only the stages from recorded frames to the lake, `--only many` only the
-//! table of many small files. `--growth 1,10,40` measures what grows with the posts, on lakes that are made once and kept in the folder
+//! times the posts, of a hundred days. `--only intake` measures only the stages from recorded frames to the lake, `--only cluster` those
+//! on Kafka and S3, `--only many` the table of many small files. `--growth 1,10,40` measures what grows with the posts, on lakes that are made once and kept in the folder
 //! of `--keep`.
 
 #![allow(unreachable_pub, reason = "a program has no outside: pub says what a module offers to the others")]
@@ -75,10 +75,11 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("fedilake-bench").tempdir().context("make a folder")?;
     println!("{}\n{} posts of the talk's preset\n", Machine::here(), extent.posts);
     if let Some(theirs) = value_of("--peer") {
-        return beside_peers(folder.path(), &extent, Path::new(theirs));
+        return cluster_alone(folder.path(), &extent, Some(Path::new(theirs)));
     }
     match value_of("--only").map(String::as_str) {
         Some("intake") => return intake_alone(folder.path(), &extent),
+        Some("cluster") => return cluster_alone(folder.path(), &extent, None),
         Some("many") => {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             return many_files(&runtime, folder.path(), &extent);
@@ -112,16 +113,18 @@ fn of_copies(folder: &Path, extent: &Extent, copies: u32) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Measures only the stages on Kafka and S3, and compares them with the ways that were just measured.
-fn beside_peers(folder: &Path, extent: &Extent, theirs: &Path) -> anyhow::Result<()> {
+/// Measures only the stages on Kafka and S3, and compares them with the ways that were just measured, if any were.
+fn cluster_alone(folder: &Path, extent: &Extent, theirs: Option<&Path>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let cluster = Cluster::find()?.context("the peers need real services\nhint: make services")?;
+    let cluster = Cluster::find()?.context("there are no real services\nhint: make services")?;
     let frames = folder.join("talk.jsonl");
     intake::write_frames(&frames, extent.posts, 0)?;
     let mut rates = intake::rates();
     let ours = cluster.measure(&runtime, &frames, &mut rates)?;
     rates.print(RATES);
-    peer::compare(theirs, &ours)?.print("Beside other ways, in posts or rows a second of one core");
+    if let Some(theirs) = theirs {
+        peer::compare(theirs, &ours)?.print("Beside other ways, in posts or rows a second of one core");
+    }
     runtime.block_on(cluster.clean_up())
 }
 

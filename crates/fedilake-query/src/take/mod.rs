@@ -307,9 +307,13 @@ fn find_known(writer: &Connection, matching: Matching) -> Result<(), LakeError> 
     };
     find(&near)?;
     // A hidden post is no post that the lake has, but the reason why the filter has its uri.
-    let found = "select uri_hash from matched union all \
-                 select uri_hash from withheld semi join (from stage where kind = 0) using (uri_hash)";
-    for uri in writer.prepare(found)?.query_map([], |row| row.get::<_, u64>(0))? {
+    let hidden = "withheld semi join (from stage where kind = 0) using (uri_hash)";
+    let found = format!("select (select count(*) from matched) + (select count(distinct uri_hash) from {hidden})");
+    if writer.query_row(&found, [], |row| row.get::<_, i64>(0))? >= uris.len() as i64 {
+        return Ok(());
+    }
+    let found = format!("select uri_hash from matched union all select uri_hash from {hidden}");
+    for uri in writer.prepare(&found)?.query_map([], |row| row.get::<_, u64>(0))? {
         uris.remove(&uri?);
     }
     match uris.len() {

@@ -135,7 +135,7 @@ fn after(page: &Page, before: Option<&HashSet<Cursor>>, from: &Cursor, until: &C
 }
 
 /// True if nothing between `from` and `page` can be missing: the page shows the post at `from`, or one that is older.
-fn reaches(page: &Page, from: &Cursor) -> bool {
+pub(crate) fn reaches(page: &Page, from: &Cursor) -> bool {
     page.is_empty() || page.contains(from) || page.ids().next().is_some_and(|lowest| from.is_surely_at_least(lowest))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The stream is opened first. Then the timeline is paged from the bookmark, minus an overlap, up to now, and again a
 //! little later, until the stream has proved to bring posts. Those are passed on meanwhile, but until the gap is
-//! closed only pages move the mark.
+//! closed only pages move the mark; at the first contact, the first posts of the stream begin it.
 //!
 //! Bounded: one chunk of the stream (a few frames of a socket), one frame and one page with their arrivals. The next bytes are read when all
 //! arrivals were taken.
@@ -149,9 +149,12 @@ impl Live {
             && ![id.time(), post.created_at].into_iter().flatten().any(|date| date > page::latest_date(Utc::now()))
         {
             self.raise(id.clone());
-            // Otherwise posts before it may be missing.
-            if self.watch.gap() == Gap::Closed {
-                self.mark.take_post(id, Instant::now());
+            match self.watch.gap() {
+                Gap::Closed => self.mark.take_post(id, Instant::now()),
+                // A backfill begins before them.
+                Gap::Open if self.source.settings().backfill.is_zero() => self.mark.take_first(id, Instant::now()),
+                // Posts before it may be missing.
+                _ => {}
             }
         }
         self.ready.push_back(arrival);
@@ -208,6 +211,13 @@ impl Live {
 
     fn take_page(&mut self, page: Page) {
         self.backoff.reset();
+        if self.filled_from.is_none()
+            && let Some(first) = self.mark.start(Duration::ZERO, Instant::now())
+            && !gap::reaches(&page, &first.place)
+        {
+            // The stream has brought posts since the first page was asked for, and may have lost some between them and that page.
+            return self.start_fill();
+        }
         self.overlap = gap::overlap_within(self.source.reach_short(), &page);
         if let Some(usual) = page.usual_interval() {
             self.watch.guess(usual);

@@ -6,6 +6,8 @@
 //! ids hold their times, forty where they do not and reading on cannot reach back by time. The place trails behind the newest
 //! post, which costs reading a few again.
 //!
+//! A timeline whose stream brings posts before its first page begins at the first of them.
+//!
 //! Posts of the stream and pages on the way up only raise the place. The newest page is the timeline's own word: it also takes
 //! the place back, wherever that came from. Where pages show that ids have no order, the order of arrival counts.
 //!
@@ -26,6 +28,8 @@ use crate::way::places::Places;
 const LAST_IDS: usize = 40;
 /// The same number for ids that hold their times.
 const LAST_TIMES: usize = 7;
+/// The number of posts whose middle is the first place, where a stream brings them before any page could be read.
+const FIRST_IDS: usize = 3;
 
 /// The place from which to read on.
 #[derive(Clone, Debug)]
@@ -95,6 +99,20 @@ impl Mark {
     pub(crate) fn take_post(&mut self, id: Cursor, now: Instant) {
         self.push(id);
         if let Some(middle) = self.middle() {
+            self.stand_at(middle, false, now);
+        }
+    }
+
+    /// Records such a post of a stream whose timeline could not be read yet. The first of them are the first place: what comes after
+    /// them is owed. Later ones do not move it.
+    pub(crate) fn take_first(&mut self, id: Cursor, now: Instant) {
+        if self.place.is_some() {
+            return;
+        }
+        self.push(id);
+        if self.last.len() == FIRST_IDS
+            && let Some(middle) = self.middle()
+        {
             self.stand_at(middle, false, now);
         }
     }
@@ -202,6 +220,20 @@ mod tests {
         // One odd id among them has no effect.
         post(&mut mark, 99_999_999_999_999_999);
         assert_eq!(stands(&mark), id(176));
+    }
+
+    #[test]
+    fn it_begins_at_the_first_posts_of_a_stream_whatever_comes_later() {
+        for (first, place) in [([5, 6, 7], 6), ([5, 999_999, 6], 6), ([1, 6, 5], 5)] {
+            let mut mark = Mark::new(None, Arc::default());
+            for id in first.into_iter().chain(100..140) {
+                mark.take_first(cursor(&id.to_string()), Instant::now());
+            }
+            assert_eq!(stands(&mark), place, "{first:?}");
+        }
+        let mut mark = Mark::new(Some(cursor("500")), Arc::default());
+        (600..640).for_each(|id| mark.take_first(cursor(&id.to_string()), Instant::now()));
+        assert_eq!(stands(&mark), 500);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Servers → log, without faults or with lost connections.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +78,37 @@ async fn the_gap_of_a_lost_connection_is_filled() {
     }
     assert_eq!(sorted(run.log.keys()), keys);
     run.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_missing_after_the_first_post_of_a_stream_whose_pages_come_late() {
+    for is_stopped in [false, true] {
+        let single = Single::start().await;
+        let (log, bookmarks) = (Arc::new(MemoryLog::new()), Arc::new(MemoryBookmarks::default()));
+        let start = || Run::start_with(vec![single.config()], settings(), log.clone(), bookmarks.clone());
+        (0..100).for_each(|_| drop(single.publish_unstreamed()));
+        single.answer_pages_with(refused(503));
+        let first = start();
+        single.streams_opened(1).await;
+        let mut keys = single.publish_many(30);
+        log.wait_for(keys.len()).await;
+        let publish_more = || (0..200).map(|_| single.publish_unstreamed());
+        let run = if is_stopped {
+            first.stop().await.unwrap();
+            keys.extend(publish_more());
+            start()
+        } else {
+            single.end_streams();
+            keys.extend(publish_more());
+            first
+        };
+        single.answer_pages_with(None);
+        run.bookmark_near(&keys).await;
+        run.stop().await.unwrap();
+        let found: HashSet<String> = log.keys().into_iter().collect();
+        let missing: Vec<&String> = keys.iter().filter(|key| !found.contains(*key)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }
 
 #[tokio::test]

@@ -101,6 +101,15 @@ impl Settings {
         settings
     }
 
+    /// The same settings with another default.
+    pub fn with_default<T>(&self, key: Key<T>, text: String) -> Settings {
+        let mut settings = self.clone();
+        if self.values[key.name].origin == Origin::Default {
+            settings.values.insert(key.name, Value { text, origin: Origin::Default });
+        }
+        settings
+    }
+
     /// Every setting with its value.
     pub fn all(&self) -> impl Iterator<Item = (&'static Setting, &Value)> {
         SETTINGS.iter().map(|setting| (setting, &self.values[setting.key]))

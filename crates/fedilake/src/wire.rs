@@ -15,7 +15,7 @@ use fedilake_query::answer::direct;
 use fedilake_table::Table;
 
 pub use self::kafka::SharedList;
-pub use self::lake::{deletes, direct_limits, open_files, open_lake, outcome, sql_limits, with_sql_hint};
+pub use self::lake::{deletes, direct_limits, open_files, open_lake, outcome, sql_limits, to_fill, with_sql_hint};
 pub use self::log::{Appending, OpenLog};
 pub use self::table::{TableFiles, Use, faults_of_table, open_table, sink_limits, table_folder};
 use crate::mask::masked;

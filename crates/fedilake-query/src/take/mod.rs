@@ -36,13 +36,13 @@ use crate::{Lake, LakeError};
 pub(crate) const STAGE_ROWS: usize = 122_880;
 
 /// A transaction ends with the chunk that brings it to so many offsets.
-const TRANSACTION_OFFSETS: u64 = 4 * STAGE_ROWS as u64;
+const TRANSACTION_OFFSETS: u64 = STAGE_ROWS as u64;
 
 /// The size of the rows merged at a time, in bytes of memory, for large rows.
 const STAGE_BYTES: usize = 256 << 20;
 
 /// The number of batches (of 2,048 rows) that are read ahead of the merge.
-const BATCHES_AHEAD: usize = 60;
+const BATCHES_AHEAD: usize = 8;
 
 /// Up to so many uris are looked for one by one in every post.
 const LISTED_MAX: usize = 50;
@@ -100,7 +100,7 @@ impl Lake {
     /// A log partition that is new to the lake begins at its lowest chunk. Chunks may come in any order and overlap,
     /// but may not leave out offsets, unless they mark them as lost: [`LakeError::Gap`]. From then on
     /// [`LakePosition::lacks`] has the lost offsets. [`LakeError::DamagedFile`] names a file that cannot be read.
-    /// Chunks of less than some 500,000 offsets together are one transaction: after an error the lake is unchanged. More
+    /// Chunks of less than some 120,000 offsets together are one transaction: after an error the lake is unchanged. More
     /// are several, of which the first ones stay. One take runs at a time; readers do not wait. `progress` is called
     /// after each merge, about every 120,000 rows. A call without chunks only prepares for later ones: a large lake then
     /// begins to read which posts it has.

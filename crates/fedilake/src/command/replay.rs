@@ -15,6 +15,7 @@ use crate::render::counted;
 use crate::settings::Settings;
 use crate::shutdown;
 use crate::telemetry;
+use crate::wire;
 
 /// Replays until the files end; their posts are in the table and the lake then.
 ///
@@ -30,6 +31,7 @@ pub(super) async fn run(typed: &cli::Replay, settings: &Settings) -> anyhow::Res
     }
     let admission = consent::admission(settings)?.with_refusals();
     let shutdown = shutdown::on_signal()?;
+    let settings = &wire::to_fill(settings);
     let ownership = Ownership::take_to_write(&settings.data()?)?;
     // A port of its own: another fedilake may have the usual one.
     let answer = Answer::Questions { at: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), is_said: false };

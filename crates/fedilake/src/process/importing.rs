@@ -73,7 +73,8 @@ impl Importing<'_> {
         };
         // The table is opened again, with the log.
         drop(self.table);
-        let mut process = Process::start(Some(self.ownership), self.settings, loops).await?;
+        let settings = wire::to_fill(self.settings);
+        let mut process = Process::start(Some(self.ownership), &settings, loops).await?;
         let (checker, cancel) = (process.checker(), Cancel::default());
         let report = match checking::shown(async |progress| checker.check(&cancel, &progress).await).await {
             // Why the lake could not follow explains more than that it did not.

@@ -343,7 +343,7 @@ pub const SETTINGS: &[Setting] = &[
         reads: key::LAKE_MEMORY_BYTES_MAX.reads(),
         default: Of(|| LakeOptions::default().memory_bytes_max.to_string()),
         kind: Kind::Number(LAKE_BYTES_MIN..=MEMORY_BYTES_MAX),
-        meaning: "DuckDB's memory limit",
+        meaning: "DuckDB's memory limit; replay and import take 402653184 unless it is set",
     },
     Setting {
         key: key::LAKE_READY_SECONDS_MAX.name,
@@ -364,7 +364,7 @@ pub const SETTINGS: &[Setting] = &[
         reads: key::LAKE_THREADS.reads(),
         default: Text("0"),
         kind: Kind::Number(0..=1_024),
-        meaning: "DuckDB's threads; 0: one for each core, but one core is left to collectors of the same process",
+        meaning: "DuckDB's threads; 0: one for each core, but one core is left to collectors of the same process, unless they replay or import",
     },
     Setting {
         key: key::REPORT_TOPICS.name,

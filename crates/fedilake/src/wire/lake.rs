@@ -12,6 +12,9 @@ use crate::owner::Ownership;
 use crate::settings::{Settings, key};
 use crate::temporary::Scratch;
 
+/// DuckDB's memory while a lake is filled: its cache of blocks takes all that it may, and gains a fifth of the time by 1 GB.
+const FILL_BYTES_MAX: u64 = 384 << 20;
+
 /// Starts to open the lake in an owned folder. The lake's process keeps the folder's lock until the lake is closed. `busy_cores` are
 /// those that other loops of this process use.
 pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings, busy_cores: usize) -> anyhow::Result<LakeProcess> {
@@ -23,6 +26,14 @@ pub fn open_lake(ownership: Arc<Ownership>, settings: &Settings, busy_cores: usi
     };
     let path = ownership.folder().join("lake.duckdb");
     Ok(LakeProcess::start(Opening::Lake { path, options }, Some(ownership)))
+}
+
+/// The settings of a process that fills a lake and has few questions to answer: unless told otherwise it takes every core and less memory.
+pub fn to_fill(settings: &Settings) -> Settings {
+    let cores = LakeOptions::default().threads;
+    settings
+        .with_default(key::LAKE_THREADS, cores.to_string())
+        .with_default(key::LAKE_MEMORY_BYTES_MAX, FILL_BYTES_MAX.to_string())
 }
 
 /// Starts a separate DuckDB for one question about plain files.
@@ -122,6 +133,16 @@ mod tests {
         assert_eq!(threads(&defaults()?, 1), (cores - 1).max(1));
         assert_eq!(threads(&defaults()?, cores + 1), 1);
         assert_eq!(threads(&defaults()?.with(key::LAKE_THREADS, "3".to_owned()), 1), 3);
+        Ok(())
+    }
+
+    #[test]
+    fn a_lake_is_filled_by_every_core_in_little_memory_unless_told() -> anyhow::Result<()> {
+        let cores = LakeOptions::default().threads;
+        let of = |settings: &Settings| (threads(settings, 1), settings.get(key::LAKE_MEMORY_BYTES_MAX));
+        assert_eq!(of(&to_fill(&defaults()?)), (cores, FILL_BYTES_MAX));
+        let told = Settings::load(None, [("FEDILAKE_LAKE_MEMORY_BYTES_MAX".into(), "100000000".into())], &[])?;
+        assert_eq!(of(&to_fill(&told.with(key::LAKE_THREADS, "0".to_owned()))), ((cores - 1).max(1), 100_000_000));
         Ok(())
     }
 
